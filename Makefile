@@ -1,0 +1,72 @@
+# The two commands to know: make demo, make test. PYTHON=... chooses another Python than the newest one here.
+
+ENVIRONMENT := .venv
+BIN := $(ENVIRONMENT)/bin
+COLLECTIONS := $(CURDIR)/.tree
+# A forgotten endpoint fails at once instead of calling AWS; no configuration or credentials of the user are used.
+export AWS_CONFIG_FILE := /dev/null
+export AWS_SHARED_CREDENTIALS_FILE := /dev/null
+export AWS_EC2_METADATA_DISABLED := true
+export ANSIBLE_NOCOLOR := 1
+
+.PHONY: bench demo test lint types sanity docs-check unit molecule test-oldest verify environment chaos clean
+
+demo: .demo-environment
+	@KEEP=$(KEEP) $(BIN)/python -m tests.demo
+
+test: environment
+	@$(MAKE) --no-print-directory lint types docs-check sanity unit
+	@$(MAKE) --no-print-directory molecule SCENARIO=default
+
+# What the demo needs; make test adds its tools to the same environment.
+.demo-environment:
+	@test -e $(ENVIRONMENT)/.stamp || tests/tools/environment.sh $(ENVIRONMENT) tests/requirements/demo.txt
+
+environment:
+	@tests/tools/environment.sh $(ENVIRONMENT) tests/requirements/test.txt
+	@tests/tools/environment.sh .venv-tools tests/requirements/tools.txt
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) $(BIN)/ansible-lint
+
+types:
+	MYPYPATH=$(COLLECTIONS) $(BIN)/mypy $(COLLECTIONS)/ansible_collections/datomic_onprem/aws/plugins
+
+docs-check:
+	$(BIN)/antsibull-changelog lint
+	ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
+
+sanity:
+	tests/tools/sanity.sh $(ENVIRONMENT)
+
+unit:
+	$(BIN)/python -m pytest --numprocesses 2 tests
+
+molecule:
+	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) tests/tools/molecule.sh $(SCENARIO)
+
+# The oldest supported Python, ansible-core and amazon.aws, where such a Python is at hand.
+test-oldest:
+	@tests/tools/environment.sh .venv-oldest tests/requirements/test.txt oldest
+	.venv-oldest/bin/python -m pytest --numprocesses 2 tests
+
+# Against parts that others wrote; needs Java 17 or newer and Maven. VERIFY=--write puts the table into docs/verified.md.
+verify:
+	@tests/tools/environment.sh .venv-verify tests/requirements/verify.txt
+	@tests/tools/environment.sh .venv-ministack tests/requirements/ministack.txt
+	@if tests/tools/python.sh oldest > /dev/null; then \
+	  tests/tools/environment.sh .venv-verify-oldest tests/requirements/verify.txt oldest; else rm -rf .venv-verify-oldest; fi
+	.venv-verify/bin/python -m tests.verify --oldest .venv-verify-oldest/bin/python --ministack .venv-ministack/bin/python $(VERIFY)
+
+# Figures beside those of something that does the same work; ends non-zero when a goal is missed. At most 25 minutes on a calm machine.
+bench: environment
+	$(BIN)/python -m tests.bench --json docs/performance.json --svg docs/performance.svg
+
+# Everything that could be lost, tried: see docs/resilience.md.
+chaos: environment
+	$(BIN)/python -m tests.chaos
+
+clean:
+	rm -rf .venv .venv-oldest .venv-verify .venv-verify-oldest .venv-ministack .venv-tools .cache .tree .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run register_files, for which a task may say message instead of commit_message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action.normal import ActionModule as Normal
+
+
+class ActionModule(Normal):
+    """Ansible's own way to run a module, after the option has got the name that the module has for it."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        arguments = self._task.args
+        if "message" in arguments:
+            if "commit_message" in arguments:
+                raise AnsibleActionFail("message and commit_message are the same option: give one of them.")
+            arguments["commit_message"] = arguments.pop("message")
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        return result

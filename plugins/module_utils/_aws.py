@@ -1,0 +1,201 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one doorway to amazon.aws and boto3: the module class, its clients, parallel reads, and what an error says."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn
+
+try:
+    import boto3.session
+    import botocore.config
+    import botocore.exceptions
+    import botocore.parsers
+except ImportError:
+    pass  # AnsibleAWSModule says so in its constructor
+
+from ansible.module_utils.common.warnings import warn
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+
+__all__ = [
+    "AnsibleAWSModule",
+    "Aws",
+    "AwsError",
+    "attempts",
+    "calling",
+    "error_code",
+    "eventually",
+    "gather",
+    "run",
+    "warn",
+]
+# warn instead of AnsibleAWSModule.warn, which passes its warnings on in a way that ansible-core deprecates.
+
+PARALLEL_READS = 16
+
+DENIED = frozenset(
+    ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "Client.UnauthorizedOperation")
+)
+EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"))
+UNKNOWN_CREDENTIALS = frozenset(
+    ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+)
+CREDENTIAL_OPTIONS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+RENEWED_BY_PROGRAM = frozenset(("iam-role", "container-role"))
+IAM_PREFIXES = {"CloudWatch": "cloudwatch", "Auto Scaling": "autoscaling"}
+"""Service ids whose prefix in IAM is not their lower-case name."""
+
+
+class AwsError(DatomicError):
+    """AWS refused or did not answer: what was being done, to what, and what to do next.
+
+    code: AWS's error code, empty when there was no answer.
+    """
+
+    def __init__(self, message: str, code: str = "", **details: Any) -> None:
+        super().__init__(message, error_code=code, **details)
+        self.code = code
+
+
+class Aws:
+    """The clients of one module run, made when first asked for, with botocore's standard retries.
+
+    botocore's standard mode covers every throttling code, 500, 502, 503, 504, resets and time-outs, for paginators and
+    waiters too, which amazon.aws's AWSRetry does not; an aws_config of the user's own still wins over it.
+    """
+
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self._module = module
+        self._clients: dict[tuple[str, str | None, str | None], Any] = {}
+
+    @property
+    def region(self) -> str | None:
+        """The region of the module's options, the environment or the profile."""
+        region: str | None = self._module.region
+        return region
+
+    def client(self, service: str, region: str | None = None, endpoint: str | None = None) -> Any:
+        """A boto3 client; region and endpoint override the module's. Not to be made inside a thread."""
+        key = (service, region, endpoint)
+        if key not in self._clients:
+            config = botocore.config.Config(
+                retries={"mode": "standard", "total_max_attempts": 8},
+                max_pool_connections=PARALLEL_READS,
+            )
+            overrides = {name: value for name, value in (("region", region), ("endpoint", endpoint)) if value}
+            self._clients[key] = self._module.client(service, config=config, **overrides)
+        return self._clients[key]
+
+    def environment(self) -> dict[str, str]:
+        """The module's connection as environment variables, for a program that finds its credentials by itself.
+
+        The credentials of an instance or container are left to the program: it can renew them, variables cannot.
+        """
+        region, endpoint, options = get_aws_connection_info(self._module)
+        given = {name: options.get(name) for name in CREDENTIAL_OPTIONS}
+        with calling("find the credentials of", options.get("profile_name") or "the default profile"):
+            found = boto3.session.Session(profile_name=options.get("profile_name"), **given).get_credentials()
+            keys = found.get_frozen_credentials() if found and found.method not in RENEWED_BY_PROGRAM else None
+        values = {
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": keys and keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys and keys.secret_key,
+            "AWS_SESSION_TOKEN": keys and keys.token,
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+def error_code(error: BaseException) -> str:
+    """AWS's code of a botocore error, or an empty string."""
+    response = getattr(error, "response", None) or {}
+    code: str = response.get("Error", {}).get("Code", "")
+    return code
+
+
+@contextlib.contextmanager
+def calling(doing: str, resource: str, client: Any = None) -> Iterator[None]:
+    """Turn a botocore error inside into an AwsError that says what was being done, to what, and what to do next.
+
+    doing: "create the role"; resource: its name or ARN; client: names the IAM prefix of a missing permission.
+    """
+    try:
+        yield
+    except (
+        botocore.exceptions.ClientError,
+        botocore.exceptions.BotoCoreError,
+        botocore.parsers.ResponseParserError,  # a proxy's page instead of AWS's answer
+    ) as error:
+        code = error_code(error)
+        message = f"Could not {doing} {resource}: {_reason(error)}"
+        raise AwsError(f"{message} {_advice(error, code, client)}".rstrip(), code=code) from error
+
+
+def _reason(error: BaseException) -> str:
+    response = getattr(error, "response", None)
+    if not response:
+        return f"{error}".rstrip(".") + "."
+    told = response.get("Error", {})
+    return f"{told.get('Code', 'Unknown')}: {told.get('Message', '')}".rstrip(". ") + "."
+
+
+def _advice(error: BaseException, code: str, client: Any) -> str:
+    if code in DENIED:
+        action = getattr(error, "operation_name", "")
+        if client is not None:
+            service_id = client.meta.service_model.service_id.hyphenize()
+            action = f"{IAM_PREFIXES.get(str(client.meta.service_model.service_id), service_id)}:{action}"
+        return f"Allow {action} on it to the credentials in use (see the operator's policy in the documentation)."
+    if code in EXPIRED or isinstance(error, botocore.exceptions.TokenRetrievalError):
+        return "The credentials have expired: renew them and run again; the run continues where it stopped."
+    if code in UNKNOWN_CREDENTIALS:
+        return "AWS does not know these credentials: check profile, access key and session token."
+    if isinstance(error, (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError)):
+        return "Set a profile in datomic_aws, or AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    if isinstance(error, botocore.exceptions.EndpointConnectionError):
+        return "Check region and endpoint_url, and that the network lets this host reach it."
+    return ""
+
+
+def attempts(answer: Any) -> int:
+    """How often botocore sent the request before this answer (a response, or the error that it raised) came."""
+    response = getattr(answer, "response", answer) or {}
+    return 1 + int(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
+def eventually(call: Callable[[], Any]) -> Any:
+    """The call's answer, tried again for about a minute while IAM does not know yet what was just created.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+    """
+    retry = AWSRetry.jittered_backoff(retries=14, delay=1, max_delay=8, catch_extra_error_codes=["NoSuchEntity"])
+    return retry(call)()
+
+
+def gather(reads: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """Run independent reads side by side; their results under the same names. The first error in order is raised."""
+    if len(reads) < 2:
+        return {name: read() for name, read in reads.items()}
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(PARALLEL_READS, len(reads))) as pool:
+        futures = {name: pool.submit(read) for name, read in reads.items()}
+    return {name: future.result() for name, future in futures.items()}
+
+
+def run(module: AnsibleAWSModule, work: Callable[[], Mapping[str, Any]]) -> NoReturn:
+    """The shell of every main(): the result of work ends the module, an error of ours fails it without a traceback."""
+    try:
+        result = work()
+    except DatomicError as error:
+        module.fail_json(msg=str(error), **error.details)
+        raise  # fail_json has ended the process
+    module.exit_json(**result)
+    raise SystemExit  # so has exit_json

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""create-cf-template by this collection itself: read, check, make the template, and write it unless in check mode."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
+    _atomic,
+    _ensure,
+    _modern_template,
+    cloudformation,
+    engine_cli,
+    properties,
+    settings,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, mappings, masking, modern
+
+COMMAND = "create-cf-template"
+OWNER_ONLY = 0o600
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of the module create_cf_template, which documents them."""
+
+    transactor_src: str
+    cf_src: str
+    dest: str
+    flavor: str
+    transactor_values: Mapping[str, Any]
+    cf_values: Mapping[str, Any]
+    modern: Mapping[str, Any]
+    planned_dest: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A template, what the user has to be told about it, and whether a secret stands in it in clear text."""
+
+    template: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    holds_secrets: bool = False
+
+
+Maker = Callable[[Aws, Properties, Properties, Options], Made]
+"""Makes a flavor's template of the transactor's and the CloudFormation file; InputError for what it cannot take."""
+
+
+def create(
+    aws: Aws,
+    options: Options,
+    *,
+    check_mode: bool,
+    warn: Callable[[str], None],
+    engine: engine_cli.Options = engine_cli.NATIVE,
+) -> dict[str, Any]:
+    """The module's result."""
+    cli = engine_cli.prepare(aws, engine, COMMAND, "") if engine.is_cli else None
+    if cli and options.flavor != "legacy":
+        raise DatomicError(f"bin/datomic makes no template of flavor {options.flavor}. Use engine: native for it.")
+    transactor = properties.read(options.transactor_src).edit(_texts(options.transactor_values))
+    cf = properties.read(options.cf_src).edit(_texts(options.cf_values))
+    existing = _existing(options)
+    made = MAKERS[options.flavor](aws, transactor, cf, options)
+    if cli and not check_mode:
+        made = dataclasses.replace(made, template=_by_the_tool(cli, transactor, cf, made.template))
+    content = (json.dumps(made.template, indent=2, ensure_ascii=False) + "\n").encode()
+    for text in made.warnings:
+        warn(text)
+    too_open = made.holds_secrets and existing is not None and bool(_mode(options.dest) & 0o077)
+    changed = content != existing or too_open
+    shown = masking.masked(made.template)
+    differences = _differences(options.dest, existing, content, shown, too_open)
+    path = options.dest
+    if check_mode and content != existing and options.planned_dest:
+        path = options.planned_dest
+        _write(path, content)
+    elif changed and not check_mode:
+        if too_open:
+            os.chmod(options.dest, OWNER_ONLY)
+        if content != existing:
+            _atomic.replace(options.dest, content, was=existing)
+    return {
+        "changed": changed,
+        "diff": differences,
+        "template": shown,
+        "path": path,
+        "holds_secrets": made.holds_secrets,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "engine": "cli" if cli else "native",
+        "engine_reason": "asked for" if cli else engine_cli.reason(engine, COMMAND),
+        "prediction": bool(cli) and check_mode,
+    }
+
+
+def _by_the_tool(
+    cli: engine_cli.Engine, transactor: Properties, cf: Properties, native: dict[str, Any]
+) -> dict[str, Any]:
+    """The tool's template, but the native one where both mean the same, so that neither replaces the other."""
+    made = engine_cli.template(cli, transactor, cf)
+    return native if engine_cli.ordered(native) == made else made
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """The values as a properties file has them: YAML makes numbers and booleans of some."""
+    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}
+
+
+def _write(path: str, content: bytes) -> None:
+    """The template that dest would get: without it no change set can be planned."""
+    try:
+        with open(path, "rb") as file:
+            earlier = file.read()
+    except FileNotFoundError:
+        earlier = None
+    _atomic.replace(path, content, was=earlier)
+
+
+def _existing(options: Options) -> bytes | None:
+    """The bytes of dest, None when there is no such file."""
+    dest = options.dest
+    if os.path.realpath(dest) in (os.path.realpath(options.transactor_src), os.path.realpath(options.cf_src)):
+        raise DatomicError(f"{dest} is one of the two properties files: give another dest.")
+    directory = os.path.dirname(os.path.realpath(dest))
+    if not os.path.isdir(directory):
+        raise DatomicError(f"Could not write {dest}: there is no directory {directory}. Create it first.")
+    try:
+        if not stat.S_ISREG(os.stat(dest).st_mode):
+            raise DatomicError(f"Could not write {dest}: it is not a regular file.")
+        with open(dest, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DatomicError(f"Could not read {dest}: {error.strerror}.") from error
+
+
+def _mode(path: str) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def _differences(
+    dest: str, existing: bytes | None, content: bytes, shown: Mapping[str, Any], too_open: bool
+) -> list[dict[str, str]]:
+    """One entry for each thing that changes: the content, and the mode of a file that others may read."""
+    entries = [_diff(dest, existing, shown)] if content != existing else []
+    if too_open:
+        before, after = (f"{dest} has mode {mode:04o}\n" for mode in (_mode(dest), OWNER_ONLY))
+        entries.append({"before_header": dest, "after_header": dest, "before": before, "after": after})
+    return entries
+
+
+def _diff(dest: str, existing: bytes | None, after: Mapping[str, Any]) -> dict[str, str]:
+    """Ansible's diff of the template, secrets masked; of a file that is no JSON only its size."""
+    before = ""
+    if existing is not None:
+        try:
+            before = _text(masking.masked(json.loads(existing)))
+        except ValueError:
+            before = f"({len(existing)} bytes that are not JSON)\n"
+    return {"before_header": dest, "after_header": dest, "before": before, "after": _text(after)}
+
+
+def _text(template: Any) -> str:
+    return json.dumps(template, indent=2, ensure_ascii=False) + "\n"
+
+
+def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options) -> Made:
+    findings = [*settings.check(transactor, "transactor"), *settings.check(cf, "cf"), *cloudformation.required(cf)]
+    findings += legacy.required(transactor, cf)
+    architectures, found = _architectures(aws, cf)
+    _ensure.refuse([*findings, *found])
+    template = legacy.template(transactor, cf, architectures)
+    _ensure.refuse(legacy.too_long(template, transactor))
+    warnings = [str(finding) for finding in found]
+    holds_secrets = any(settings.has_secret(key, value) for key, value in transactor.as_dict().items())
+    if holds_secrets:
+        warnings.append(
+            f"{transactor.path} holds secrets, and so do the template and the user data, which everyone reads who may "
+            "describe the stack or the instance. The flavor modern leaves them out."
+        )
+    return Made(template, tuple(warnings), holds_secrets)
+
+
+def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Finding]]:
+    """What the tool's mapping lacks for the instance type, about which EC2 is asked; and what is wrong with it."""
+    key, region = "aws-instance-type", cf.get("aws-region")
+    name = cf.get(key)
+    if not name or name in mappings.INSTANCE_TYPES or region not in mappings.IMAGES:
+        return {}, []
+    found = ec2.instance_type(aws, region, name)
+    if found is None:
+        return {}, [cloudformation.unknown_instance_type(cf)]
+    if "x86_64" not in found.architectures:
+        what = f"{name} is of architecture {', '.join(found.architectures)}, for which Datomic published no image"
+        instead = "use flavor modern, or an x86_64 type"
+        return {}, [cloudformation.finding(cf, key, "template-architecture", what, instead)]
+    what = f"{name} is newer than the images of this template, which may lack the drivers to start on it"
+    instead = "flavor modern takes a current image"
+    warning = cloudformation.finding(cf, key, "template-old-image", what, instead, "warning")
+    return {name: mappings.ARCHITECTURE}, [warning]
+
+
+def _modern(aws: Aws, transactor: Properties, cf: Properties, options: Options) -> Made:
+    chosen: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in options.modern.items()
+    }
+    return Made(*_modern_template.make(aws, transactor, cf, modern.Options(**chosen)))
+
+
+MAKERS: Mapping[str, Maker] = {"legacy": _legacy, "modern": _modern}
+"""By flavor."""

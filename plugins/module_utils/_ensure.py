@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ensure_transactor and ensure_cf share: the file that they work on, and the order in which a decision is done.
+
+Every value that names a resource is on disk before the resource of that name is created, so a run that dies anywhere
+is continued by the next one instead of being forgotten.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Executor, Plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What is to be done.
+
+    values: the file's new values, written before the first action. late: keys whose values come out of an action,
+    which saves them itself (an access key's secret exists in one answer only). warnings: for the user.
+    """
+
+    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    plan: Plan = dataclasses.field(default_factory=Plan)
+    late: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class File:
+    """The file that is being ensured: what src holds, on its way to dest.
+
+    on_disk: what dest held last, None when there is no such file. now: what dest is to hold; its path is dest's.
+    """
+
+    def __init__(self, src: Properties, on_disk: Properties | None, dest: str) -> None:
+        self.src = src
+        self.on_disk = on_disk
+        self.now = src.at(dest)
+
+    def save(self, changes: Mapping[str, str]) -> None:
+        """Put these values, and all that is not on disk yet, into dest; on disk when this returns."""
+        self.now = self.now.edit(changes)
+        properties.write(self.now, was=self.on_disk)
+        self.on_disk = self.now
+
+
+def read(src: str, dest: str | None, adopt: Callable[[Properties, Properties], Mapping[str, str]]) -> File:
+    """Read src, and dest when it is another file.
+
+    adopt: (src, dest) to the values which dest got in an earlier run for keys that are still blank in src. They are
+    kept, or each run would generate another resource.
+    """
+    source = properties.read(src)
+    if dest is None or os.path.realpath(dest) == os.path.realpath(src):
+        return File(source, source, src)
+    if not os.path.lexists(dest):
+        return File(source, None, dest)
+    earlier = properties.read(dest)
+    file = File(source, earlier, dest)
+    file.now = file.now.edit(adopt(source, earlier))
+    return file
+
+
+def refuse(findings: Iterable[Finding]) -> list[str]:
+    """Raise InputError with all the errors among the findings; otherwise return the warnings' texts."""
+    found = list(findings)
+    errors = [finding for finding in found if finding.level == "error"]
+    if errors:
+        raise InputError(errors)
+    return [str(finding) for finding in found if finding.level == "warning"]
+
+
+def conclude(
+    file: File,
+    decision: Decision,
+    executors: Mapping[tuple[str, str, str], Executor],
+    *,
+    check_mode: bool,
+) -> dict[str, Any]:
+    """Do what was decided, unless in check mode; the module's result, the same in both."""
+    before = file.on_disk
+    planned = file.now.edit({**decision.values, **dict.fromkeys(decision.late, GENERATED)})
+    if before is None or before.raw != planned.raw:
+        _writable(planned.path)
+    if not check_mode:
+        file.save(decision.values)
+        try:
+            decision.plan.apply(executors)
+        except DatomicError as error:
+            # What was saved is not lost on whoever looks at the failed task: the next run goes on with it.
+            error.details.update(changed=True, generated=_generated(file.src, file.now))
+            raise
+        planned = file.now
+    edited = before is None or before.raw != planned.raw
+    return {
+        "changed": decision.plan.changed or edited,
+        "diff": ([settings.masked_diff(before, planned)] if edited else []) + decision.plan.diff(),
+        "actions": decision.plan.as_returned(),
+        "generated": _generated(file.src, planned),
+        "properties": settings.masked(planned),
+    }
+
+
+def _generated(src: Properties, now: Properties) -> dict[str, str]:
+    """The values that src does not have, secrets masked."""
+    return {key: value for key, value in settings.masked(now).items() if now.get(key) != src.get(key)}
+
+
+def _writable(path: str) -> None:
+    """Raise DatomicError when the file could not be replaced: better now than with a secret in hand."""
+    directory = os.path.dirname(os.path.realpath(path)) or "."
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise DatomicError(f"{path}: the directory {directory} cannot be written; nothing was changed.")

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ensure-cf by this collection itself: read, check, observe, plan, and do it unless in check mode."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
+    _ensure,
+    cloudformation,
+    distribution,
+    engine_cli,
+    properties,
+    settings,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._security_groups import Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2
+
+COMMAND = "ensure-cf"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of the module ensure_cf, which documents them; what was not given is None."""
+
+    src: str
+    dest: str | None = None
+    transactor_src: str | None = None
+    vpc_id: str | None = None
+    datomic_version: str | None = None
+    datomic_home: str | None = None
+    account_id: str | None = None
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def ensure(
+    aws: Aws,
+    options: Options,
+    *,
+    check_mode: bool,
+    warn: Callable[[str], None],
+    engine: engine_cli.Options = engine_cli.NATIVE,
+) -> dict[str, Any]:
+    """The module's result."""
+    file = _ensure.read(options.src, options.dest, _nothing)
+    cf = file.src
+    version = _version(options)
+    port, findings = _port(options)
+    wanted, unsound = cloudformation.wanted(
+        cf, port=port, vpc_id=options.vpc_id or "", account=options.account_id or "", tags=options.tags
+    )
+    findings += [*settings.check(cf, "cf"), *cloudformation.required(cf), *unsound]
+    findings += cloudformation.version_finding(cf, version)
+    findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
+    observed = _observed(aws, wanted, findings)
+    findings += cloudformation.missing(cf, wanted, observed)
+    for text in _ensure.refuse(findings):
+        warn(text)
+    decision = _ensure.Decision(
+        values=cloudformation.defaults(cf, observed, version), plan=cloudformation.plan(wanted, observed)
+    )
+    executors = ec2.executors(aws, wanted.region)
+    if not engine.is_cli:
+        return engine_cli.native(
+            _ensure.conclude(file, decision, executors, check_mode=check_mode), engine_cli.reason(engine, COMMAND)
+        )
+    _known_to_the_tool(cf, wanted)
+    cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
+
+    def again(_new: Properties) -> engine_cli.Rest:
+        return cloudformation.plan(wanted, ec2.observe(aws, wanted)), executors
+
+    return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
+
+
+def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
+    """DatomicError for what the tool would do in another place than the one that is meant."""
+    reasons = []
+    if wanted.port != engine_cli.PORT:
+        reasons.append(f"it opens port {engine_cli.PORT} only, and the transactor's is {wanted.port}")
+    if wanted.vpc_id:
+        reasons.append("it makes groups in the default VPC only")
+    if cf.get("aws-security-group").startswith("sg-"):
+        reasons.append("it takes the id of a group for a name")
+    if reasons:
+        raise DatomicError(
+            f"{cf.path}: bin/datomic {COMMAND} cannot do this: {'; '.join(reasons)}. Use engine: native."
+        )
+
+
+def _nothing(src: Properties, dest: Properties) -> dict[str, str]:
+    """Defaults follow from the file, so what an earlier run wrote into dest is not needed."""
+    return {}
+
+
+def _version(options: Options) -> str:
+    """The release for a file that names none."""
+    if options.datomic_home:
+        return distribution.inspect(options.datomic_home, options.datomic_version or "").version
+    return options.datomic_version or ""
+
+
+def _port(options: Options) -> tuple[int, list[Finding]]:
+    """The transactor's port, with the findings of a file that gives none."""
+    if not options.transactor_src:
+        return cloudformation.DEFAULT_PORT, []
+    transactor = properties.read(options.transactor_src)
+    port = settings.parse_integer(transactor.get("port"))
+    if port is not None and 1 <= port <= 65535:
+        return port, []
+    what = f"Invalid value for port: {transactor.get('port')}" if transactor.get("port") else "Missing property: port"
+    finding = Finding(
+        "required-key", what, file=transactor.path, line=transactor.line("port"), key="port", instead="such as 4334"
+    )
+    return cloudformation.DEFAULT_PORT, [finding]
+
+
+def _observed(aws: Aws, wanted: Wanted, findings: Iterable[Finding]) -> Observed:
+    """What AWS has. It is asked even when the file has errors, so that one message tells of all of them.
+
+    Where it cannot be asked, the file's errors are told alone.
+    """
+    wrong = [finding for finding in findings if finding.level == "error"]
+    if not wanted.region:
+        raise InputError(wrong)
+    try:
+        observed = ec2.observe(aws, wanted)
+    except AwsError as error:
+        if wrong:
+            raise InputError(wrong) from error
+        raise
+    if wanted.account and wanted.account != observed.account:
+        raise DatomicError(
+            f"The credentials belong to account {observed.account}, not to {wanted.account}: nothing was changed. "
+            "Use the profile of that account."
+        )
+    return observed

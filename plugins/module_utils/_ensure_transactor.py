@@ -1,0 +1,215 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ensure-transactor by this collection itself: read, check, observe, plan, and do it unless in check mode."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
+    _ensure,
+    _policies,
+    _transactor_plan,
+    engine_cli,
+    settings,
+    transactor,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, gather
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Account
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._transactor_plan import Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Executor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import _iam_changes, dynamodb, iam, s3
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
+    TRANSACTOR_ROLE,
+    Options,
+    Wanted,
+    WantedRole,
+    WantedUser,
+    keys_of,
+)
+
+COMMAND = "ensure-transactor"
+LOCAL_REGION = "us-east-1"
+"""DynamoDB Local keeps tables by region; a transactor without a region uses this one."""
+
+
+def ensure(
+    aws: Aws,
+    src: str,
+    dest: str | None,
+    options: Options,
+    *,
+    account_id: str | None,
+    check_mode: bool,
+    warn: Callable[[str], None],
+    engine: engine_cli.Options = engine_cli.NATIVE,
+) -> dict[str, Any]:
+    """The module's result."""
+    file = _ensure.read(src, dest, transactor.adopt)
+    wanted = transactor.wanted(file.now)
+    findings = [*transactor.unsound(options), *settings.check(file.src, "transactor"), *transactor.required(file.src)]
+    findings += _region_findings(file.src, wanted, aws)
+    warnings = _ensure.refuse(findings)
+    cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region) if engine.is_cli else None
+    estate = _Estate(aws, wanted, options)
+    if account_id:
+        estate.refuse_other_account(account_id)
+    observed = estate.observe(file.now)
+    unique = (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
+    decision = _transactor_plan.decide(file.now, wanted, observed, options, unique)
+    for text in (*warnings, *decision.warnings):
+        warn(text)
+    executors = estate.executors(file, observed)
+    if cli is None:
+        return engine_cli.native(
+            _ensure.conclude(file, decision, executors, check_mode=check_mode), engine_cli.reason(engine, COMMAND)
+        )
+    _known_to_the_tool(file.src)
+
+    def again(properties: Properties) -> engine_cli.Rest:
+        rest = _Estate(aws, transactor.wanted(properties), options)
+        state = rest.observe(properties)
+        plan = _transactor_plan.decide(properties, rest.wanted, state, options, unique).plan
+        return plan, rest.executors(file, state)
+
+    return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
+
+
+def _known_to_the_tool(properties: Properties) -> None:
+    protocol = properties.get("protocol")
+    if protocol not in ("ddb", "ddb-local"):
+        raise DatomicError(
+            f"{properties.path}: bin/datomic {COMMAND} fails for protocol {protocol}, which needs nothing of AWS. "
+            "Use engine: native."
+        )
+
+
+def _region_findings(properties: Properties, wanted: Wanted, aws: Aws) -> list[Finding]:
+    if not wanted.table or wanted.region or wanted.endpoint or aws.region:
+        return []
+    what = f"Missing property: {transactor.REGION}"
+    why = "neither the file nor the connection names a region for the table"
+    return [Finding("region", what, file=properties.path, key=transactor.REGION, why=why, instead="such as us-east-1")]
+
+
+class _Estate:
+    """The clients for what a file asks for, made when they are needed, and its reads and changes."""
+
+    def __init__(self, aws: Aws, wanted: Wanted, options: Options) -> None:
+        self.aws = aws
+        self.wanted = wanted
+        self.options = options
+        self.region = wanted.region or aws.region or LOCAL_REGION
+        self.account: Account | None = None
+
+    def client(self, service: str) -> Any:
+        return self.aws.client(service, region=self.region)
+
+    def table_client(self) -> Any:
+        return self.aws.client("dynamodb", region=self.region, endpoint=self.wanted.endpoint or None)
+
+    def refuse_other_account(self, account_id: str) -> None:
+        """Raises DatomicError when the credentials are not of that account; nothing else was asked before."""
+        self.account = iam.account(self.client("sts"))
+        if self.account.number != account_id:
+            raise DatomicError(
+                f"The credentials belong to account {self.account.number}, not to {account_id}: nothing was changed. "
+                "Use the profile of that account."
+            )
+
+    def observe(self, properties: Properties) -> Observed:
+        """Everything, side by side."""
+        reads: dict[str, Callable[[], Any]] = {}
+        if self.wanted.needs_account and self.account is None:
+            sts = self.client("sts")
+            reads["account"] = lambda: iam.account(sts)
+        if self.wanted.table:
+            database = self.table_client()
+            backups = self.options.table_point_in_time_recovery is not None and not self.wanted.endpoint
+            reads["table"] = lambda: dynamodb.observe(database, self.wanted.table, backups=backups)
+        if self.wanted.bucket and self.wanted.own_bucket:
+            storage = self.client("s3")
+            reads["bucket"] = lambda: self.bucket(storage, self.wanted.bucket or "")
+        reads |= self.identities(properties)
+        found = gather(reads)
+        return Observed(
+            account=self.account or found.get("account"),
+            region=self.region,
+            table=found.get("table"),
+            bucket=found.get("bucket"),
+            roles={role.key: found[role.key] for role in self.wanted.roles},
+            users={user.prefix: found[user.prefix] for user in self.wanted.users},
+        )
+
+    def bucket(self, client: Any, name: str) -> Any:
+        options = self.options
+        return s3.observe(
+            client,
+            name,
+            public_access=options.bucket_block_public_access is not None,
+            encryption=options.bucket_encryption is not None,
+            rules=options.bucket_expiration_days is not None,
+        )
+
+    def identities(self, properties: Properties) -> Mapping[str, Callable[[], Any]]:
+        """The reads of roles and users, by property and prefix."""
+        if not self.wanted.roles and not self.wanted.users:
+            return {}
+        client = self.client("iam")
+        roles = frozenset(role.name for role in self.wanted.roles if role.name)
+        users = frozenset(user.name for user in self.wanted.users if user.name)
+
+        def of_role(role: WantedRole) -> Callable[[], Any]:
+            if not role.name:
+                return lambda: iam.free_role(client, role.base, roles)
+            return lambda: iam.role(client, role.name, self.policies(role.name, self.wanted.roles))
+
+        def of_user(user: WantedUser) -> Callable[[], Any]:
+            if not user.name:
+                return lambda: iam.free_user(client, user.base, users)
+            return lambda: iam.user(client, user.name, self.policies(user.name, self.wanted.users), keys=user.blank)
+
+        return {
+            **{role.key: of_role(role) for role in self.wanted.roles},
+            **{user.prefix: of_user(user) for user in self.wanted.users},
+        }
+
+    def policies(self, name: str, identities: tuple[WantedRole, ...] | tuple[WantedUser, ...]) -> list[str]:
+        """The inline policies that the identity of that name may have from us already.
+
+        None of a bucket without a name: it cannot be there.
+        """
+        return [
+            _policies.name(grant, self.wanted.table, self.wanted.bucket or "")
+            for identity in identities
+            if identity.name == name
+            for grant in identity.grants
+            if grant != "logs" or self.wanted.bucket
+        ]
+
+    def executors(self, file: _ensure.File, observed: Observed) -> dict[tuple[str, str, str], Executor]:
+        chosen: dict[tuple[str, str, str], Executor] = {}
+        if self.wanted.table:
+            chosen |= dynamodb.executors(self.table_client())
+        if self.wanted.bucket is not None and self.wanted.own_bucket:
+            chosen |= s3.executors(self.client("s3"), self.region)
+        if self.wanted.roles or self.wanted.users:
+            named = [
+                (observed.roles[role.key].name, role.base, role.key) for role in self.wanted.roles if not role.name
+            ]
+            for user in self.wanted.users:
+                if not user.name:
+                    named.append((observed.users[user.prefix].name, user.base, keys_of(user.prefix)[0]))
+            free = {
+                name: _iam_changes.Generated(base, [key for other, _base, key in named if other == name])
+                for name, base, _key in named
+            }
+            awaited = observed.roles[TRANSACTOR_ROLE].name if TRANSACTOR_ROLE in observed.roles else ""
+            chosen |= _iam_changes.executors(self.client("iam"), file.save, generated=free, awaited=awaited)
+        return chosen

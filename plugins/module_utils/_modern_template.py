@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""create-cf-template of the flavor modern: check the files, ask AWS about what they name, make the template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _ensure, cloudformation, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import launch
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, modern_rules
+
+
+def make(
+    aws: Aws, transactor: Properties, cf: Properties, options: modern.Options
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The template and the warnings. InputError with everything that is wrong: first offline, then what AWS says."""
+    findings = [*settings.check(transactor, "transactor"), *settings.check(cf, "cf"), *cloudformation.required(cf)]
+    warnings = _ensure.refuse([*findings, *modern_rules.required(transactor, cf, options)])
+    machine, wrong = launch.observe(aws, cf, options)
+    _ensure.refuse(wrong)
+    if machine is None:
+        raise DatomicError("AWS told nothing of the instance type and the image, and no reason.")
+    template = modern.template(transactor, cf, options, machine)
+    _ensure.refuse(modern_rules.too_long(template))
+    return template, tuple(warnings)

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The IAM policies of transactor and peer, and when two policies mean the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Account
+
+Grant = Literal["table", "logs", "metrics", "peer"]
+Flavor = Literal["tool", "least_privilege"]
+Document = Mapping[str, Any]
+
+TRUST: Document = {
+    "Version": "2008-10-17",
+    "Statement": [
+        {"Sid": "", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+"""Who may assume a role: EC2 instances."""
+
+TRANSACTOR_ACTIONS = (
+    "dynamodb:BatchGetItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:DescribeTable",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "dynamodb:UpdateItem",
+)
+"""Reading and writing items, and looking at the table: all of dynamodb:* that does not change the table itself."""
+
+PEER_ACTIONS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:Query")
+
+OVER_TLS = {"Bool": {"aws:SecureTransport": "true"}}
+
+
+def name(grant: Grant, table: str, bucket: str) -> str:
+    """The inline policy's name, as bin/datomic gives it."""
+    return {
+        "table": f"{table}-transactor",
+        "logs": f"{bucket}-transactor-logs",
+        "metrics": "transactor-metrics",
+        "peer": f"{table}-peer",
+    }[grant]
+
+
+def document(
+    grant: Grant, table: str, bucket: str, account: Account | None, region: str, flavor: Flavor = "tool"
+) -> Document:
+    """The inline policy. account: needed for table and peer. region: the table's, for least_privilege.
+
+    flavor tool: what bin/datomic writes. least_privilege: the table in its region only, no change of the table,
+    no action that does not exist, metrics in Datomic's namespace only.
+    """
+    partition = account.partition if account else "aws"
+    least = flavor == "least_privilege"
+    if grant in ("table", "peer"):
+        number = account.number if account else ""
+        actions = PEER_ACTIONS if grant == "peer" else TRANSACTOR_ACTIONS if least else ("dynamodb:*",)
+        where = region if least else "*"
+        return _allow(actions, f"arn:{partition}:dynamodb:{where}:{number}:table/{table}")
+    if grant == "logs":
+        arn = f"arn:{partition}:s3:::{bucket}"
+        return _allow(("s3:PutObject",), f"{arn}/*" if least else [arn, f"{arn}/*"])
+    if least:
+        condition = {**OVER_TLS, "StringEquals": {"cloudwatch:namespace": "Datomic"}}
+        return _allow(("cloudwatch:PutMetricData",), "*", condition)
+    return _allow(("cloudwatch:PutMetricData", "cloudwatch:PutMetricDataBatch"), "*", OVER_TLS)
+
+
+def _allow(actions: tuple[str, ...], resource: str | list[str], condition: Document | None = None) -> Document:
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+    if condition:
+        statement["Condition"] = condition
+    return {"Statement": [statement]}
+
+
+def same(one: Document, other: Document) -> bool:
+    """Whether two policies mean the same: order, single items for lists, letter case of actions and Sids are nothing.
+
+    Nor is the Version of a policy without variables: it only says whether ${…} is one.
+    """
+    return _meaning(one) == _meaning(other)
+
+
+def trusts_ec2(trust: Document) -> bool:
+    """Whether a trust policy lets EC2 instances assume the role. Only a plain Allow counts."""
+    for statement in _listed(trust.get("Statement")):
+        principal = statement.get("Principal")
+        services = _listed(principal.get("Service")) if isinstance(principal, Mapping) else []
+        known = any(str(service).startswith("ec2.amazonaws.com") for service in services)
+        if statement.get("Effect") == "Allow" and (known or principal == "*"):
+            return True
+    return False
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _meaning(policy: Document) -> str:
+    statements = [_canonical(statement) for statement in _listed(policy.get("Statement"))]
+    version = policy.get("Version", "2008-10-17") if "${" in json.dumps(policy) else ""
+    return json.dumps([version, sorted(json.dumps(statement, sort_keys=True) for statement in statements)])
+
+
+def _canonical(statement: Mapping[str, Any]) -> dict[str, Any]:
+    canonical: dict[str, Any] = {}
+    for key, value in statement.items():
+        if key in ("Action", "NotAction"):
+            canonical[key] = sorted({str(item).lower() for item in _listed(value)})
+        elif key in ("Resource", "NotResource"):
+            canonical[key] = sorted({str(item) for item in _listed(value)})
+        elif key == "Condition":
+            canonical[key] = {
+                operator.lower(): {
+                    name.lower(): sorted(_text(item) for item in _listed(wanted)) for name, wanted in tests.items()
+                }
+                for operator, tests in value.items()
+            }
+        elif key != "Sid":
+            canonical[key] = value
+    return canonical
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,294 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The two readings of a properties file, and every line on which they disagree.
+
+One reading is that of bin/datomic's provisioning commands: line by line, split at the first "=", a value that starts
+with white space is no value. The other is java.util.Properties, with which create-cf-template and the transactor read
+the same file. Only text that means the same to both is accepted; docs/properties.md says what that is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+
+BLANKS = " \t\f"
+"""What java.util.Properties skips before a key and around a separator."""
+
+SOURCE = "https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/Properties.html"
+_JAVA_KEY = re.compile(r"[^=: \t\f\\]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A key with its value as Java reads it. line: 1-based; start, end: the value's span in the text, as written."""
+
+    key: str
+    value: str
+    line: int
+    start: int
+    end: int
+
+
+class _Reader:
+    """One pass over the lines of a text; collects entries and findings."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self.path = path
+        self.entries: dict[str, Entry] = {}
+        self.findings: list[Finding] = []
+        # A line's content without its terminator, and where it starts. A last empty piece is no line.
+        self.lines: list[str] = []
+        self.offsets: list[int] = []
+        offset = 0
+        for piece in text.split("\n"):
+            self.offsets.append(offset)
+            offset += len(piece) + 1
+            self.lines.append(piece.removesuffix("\r") if offset <= len(text) else piece)
+        if not self.lines[-1]:
+            self.lines.pop()
+            self.offsets.pop()
+
+    @functools.cached_property
+    def _equals_signs(self) -> list[bool]:
+        """By line: whether it, or a line that bin/datomic joins with it, holds an equals sign."""
+        found: list[bool] = []
+        following = False
+        for line in reversed(self.lines):
+            following = "=" in line or (following and line.endswith("\\"))
+            found.append(following)
+        return found[::-1]
+
+    def found(self, rule: str, line: int, what: str, instead: str, why: str, key: str = "") -> None:
+        self.findings.append(
+            Finding(
+                rule=rule, what=what, file=self.path, line=line + 1, key=key, instead=instead, why=why, source=SOURCE
+            )
+        )
+
+    def read(self) -> None:
+        number = 0
+        while number < len(self.lines):
+            line = self.lines[number]
+            if "\r" in line:
+                self._lone_return(number)
+                number += 1
+            elif not line or line[0] == "#":
+                number += 1
+            else:
+                first = line.lstrip(BLANKS)[:1]
+                if not first:
+                    number += 1
+                elif first in "#!":
+                    self._java_comment(number)
+                    number += 1
+                else:
+                    number = self._pair(number)
+
+    def _lone_return(self, number: int) -> None:
+        """A carriage return inside a line ends the line for Java; harmless where both halves hold no key."""
+        line = self.lines[number]
+        halves = [half.lstrip(BLANKS)[:1] for half in line.split("\r")]
+        if not all(half in ("", "#", "!") for half in halves) or (line[:1] != "#" and "=" in line):
+            self._found_return(number)
+
+    def _found_return(self, number: int) -> None:
+        self.found(
+            "lone-carriage-return",
+            number,
+            "a carriage return inside the line",
+            "end lines with a line feed, or with carriage return and line feed",
+            "java.util.Properties begins a new line there; most editors and programs do not",
+        )
+
+    def _java_comment(self, number: int) -> None:
+        """A comment for Java only ("!", or indented): bin/datomic would take a "=" in it as a key's."""
+        if self._equals_signs[number]:
+            self.found(
+                "comment-with-equals-sign",
+                number,
+                "a comment for java.util.Properties, but a key and a value for bin/datomic",
+                "begin a comment with # in the first column",
+                "bin/datomic knows only comments that begin with # in the first column",
+            )
+
+    def _pair(self, number: int) -> int:
+        """Read the logical line that starts at this line; return the number of the line behind it."""
+        logical, last, broken = self._joined(number)
+        first = self.lines[number]
+        key = (_JAVA_KEY.match(first.lstrip(BLANKS)) or [""])[0]
+        if "=" not in first:
+            self._without_equals(number, first, last > number)
+            return last + 1
+        if broken:
+            return last + 1
+        written, value = logical.split("=", 1)
+        if not self._key_is_sound(number, written, key):
+            return last + 1
+        if not self._value_is_sound(number, key, value):
+            return last + 1
+        if key in self.entries:
+            self.found(
+                "duplicate-key",
+                number,
+                f"the key stands in line {self.entries[key].line} already",
+                "keep one of the lines",
+                "the last line wins when the file is read, and a reader of the file sees two values",
+                key,
+            )
+            return last + 1
+        self.entries[key] = Entry(
+            key=key,
+            value=value.lstrip(BLANKS).replace("\\\\", "\\"),
+            line=number + 1,
+            start=self.offsets[number] + first.index("=") + 1,
+            end=self.offsets[last] + len(self.lines[last]),
+        )
+        return last + 1
+
+    def _joined(self, number: int) -> tuple[str, int, bool]:
+        """The logical line, the number of its last line, and whether a finding was made about its joints."""
+        parts: list[str] = []
+        piece = self.lines[number]
+        key = (_JAVA_KEY.match(piece.lstrip(BLANKS)) or [""])[0]
+        broken = False
+        while piece.endswith("\\"):
+            if (len(piece) - len(piece.rstrip("\\"))) % 2 == 0:
+                self.found(
+                    "backslash-at-line-end",
+                    number,
+                    "a doubled backslash ends the line",
+                    "end the value with another character",
+                    "java.util.Properties reads one backslash; bin/datomic joins the line with the next one",
+                    key,
+                )
+                return "", number, True
+            if number + 1 == len(self.lines):
+                self.found(
+                    "continued-at-end",
+                    number,
+                    "the last line ends in a backslash, which joins it with a line that is not there",
+                    "remove the backslash",
+                    "a line that is added later would become part of this value",
+                    key,
+                )
+                return "", number, True
+            parts.append(piece[:-1])
+            number += 1
+            following = self.lines[number]
+            if following[:1] == "#":
+                self.found(
+                    "continued-comment",
+                    number,
+                    "the line before ends in a backslash, so this comment is a part of its value",
+                    "move the comment above the key",
+                    "java.util.Properties knows no comments inside a continued line",
+                    key,
+                )
+                broken = True
+            elif "\r" in following:
+                self._found_return(number)
+                broken = True
+            piece = following.lstrip(BLANKS)
+        parts.append(piece)
+        # What bin/datomic reads: joined with the blanks that Java drops. A value must not begin with them.
+        if len(parts) > 1 and parts[0].endswith("=") and parts[0].count("=") == 1:
+            parts[1] = self._blanks(number, parts) + parts[1]
+        return "".join(parts), number, broken
+
+    def _blanks(self, last: int, parts: list[str]) -> str:
+        following = self.lines[last - len(parts) + 2]
+        return following[: len(following) - len(following.lstrip(BLANKS))]
+
+    def _without_equals(self, number: int, first: str, continued: bool) -> None:
+        instead = "write key=value"
+        if continued:
+            what, why = "the line is continued before its =", "bin/datomic keeps the next line's blanks in the key"
+        elif re.search(r"[: \t\f]", first.strip(BLANKS)):
+            what, why = "no = between key and value", "java.util.Properties also splits at a colon or a blank"
+        else:
+            what, why = "a line without =", "java.util.Properties reads a key there, bin/datomic nothing"
+            instead = "write key= for a key without a value, or # before a comment"
+        self.found("separator", number, what, instead, why)
+
+    def _key_is_sound(self, number: int, written: str, key: str) -> bool:
+        rule, what = "", ""
+        why = "java.util.Properties skips blanks before a key and around the =; bin/datomic does not"
+        if not written.strip(BLANKS):
+            rule, what, why = "empty-key", "no key before the =", "neither reading finds a name for the value"
+        elif "\\" in written:
+            rule, what = "escape", "a backslash in the key"
+            why = "java.util.Properties reads an escape there, bin/datomic a backslash"
+        elif written[0] in BLANKS:
+            rule, what = "blank-before-key", "white space before the key"
+        elif ":" in written or any(char.isspace() for char in written.rstrip(BLANKS)):
+            rule, what = "separator", "a colon or a blank before the first ="
+            why = "java.util.Properties splits there, bin/datomic at the first ="
+        elif written[-1] in BLANKS:
+            # bin/datomic's own words where it then misses the value, as it does for "host = x"
+            rule, what = "blank-around-separator", f"white space before the = (Missing property: {key})"
+        if not rule:
+            return True
+        self.found(rule, number, what, "write key=value without blanks around key and =", why, key)
+        return False
+
+    def _value_is_sound(self, number: int, key: str, value: str) -> bool:
+        if not value.strip(BLANKS):
+            return True
+        if value[0].isspace():
+            self.found(
+                "blank-around-separator",
+                number,
+                f"white space between = and the value (Missing property: {key})",
+                "let the value begin right after the =",
+                "java.util.Properties skips it; bin/datomic then reads no value",
+                key,
+            )
+            return False
+        if "\\" in value.replace("\\\\", ""):
+            self.found(
+                "escape",
+                number,
+                "a single backslash in the value",
+                "write \\\\ for a backslash, and the character itself instead of an escape",
+                "java.util.Properties reads an escape there, bin/datomic a backslash",
+                key,
+            )
+            return False
+        return True
+
+
+def scan(raw: bytes, path: str) -> tuple[str, dict[str, Entry], list[Finding]]:
+    """The text, its entries by key in file order, and the findings; entries are complete when there are no findings."""
+    findings = list(_not_text(raw, path))
+    if findings:
+        return "", {}, findings
+    text = raw.decode("utf-8")
+    reader = _Reader(text, path)
+    reader.read()
+    return text, reader.entries, reader.findings
+
+
+def _not_text(raw: bytes, path: str) -> list[Finding]:
+    def found(rule: str, line: int, what: str, instead: str) -> list[Finding]:
+        why = "the file has to be text that every reader decodes alike"
+        return [Finding(rule=rule, what=what, file=path, line=line, instead=instead, why=why, source=SOURCE)]
+
+    save = "save the file as UTF-8 without a byte order mark"
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return found("not-utf-8", 1, "the file is UTF-16", save)
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return found("byte-order-mark", 1, "the file begins with a byte order mark, which joins the first key", save)
+    if b"\0" in raw:
+        return found("nul", raw.count(b"\n", 0, raw.index(b"\0")) + 1, "a NUL byte: not a text file", save)
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        bad = raw[error.start]
+        return found("not-utf-8", raw.count(b"\n", 0, error.start) + 1, f"the byte 0x{bad:02x} is not UTF-8", save)
+    return []

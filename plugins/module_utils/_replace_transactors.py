@@ -1,0 +1,335 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What replace_transactors does in one call: look, decide, do one step; the action plugin of the same name goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock, properties, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
+    autoscaling,
+    cloudwatch,
+    evidence,
+    stack,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.autoscaling import Group
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Goal, Observed, Sizes
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.outlook import outlook
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.progress import as_returned, snapshot
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.steps import (
+    Resize,
+    Step,
+    Stop,
+    Terminate,
+    Wait,
+)
+
+HEARTBEAT_MSEC = 5000
+"""Datomic's default of heartbeat-interval-msec."""
+SHOWN_ACTIVITIES = 3
+SHOWN_MINUTES = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The module's options. Empty texts and zeros: not given."""
+
+    stack_name: str = ""
+    auto_scaling_group_name: str = ""
+    strategy: str = "rolling"
+    when: str = "stale"
+    transactor_src: str = ""
+    heartbeat_interval_msec: int = 0
+    cloudwatch_region: str = ""
+    cloudwatch_dimension_value: str = ""
+    log_bucket: str = ""
+    table: str = ""
+    settle_seconds: int = 300
+    poll_seconds: float = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """How the system reports, by its properties file and the options that win over it."""
+
+    interval_msec: int
+    region: str
+    dimension: str
+    log_bucket: str
+    table: str
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def reports(self) -> bool:
+        return bool(self.region and self.dimension)
+
+
+def system(options: Options) -> System:
+    """Read the transactor's file, if there is one."""
+    file = properties.read(options.transactor_src) if options.transactor_src else None
+
+    def value(key: str, given: str = "") -> str:
+        return given or (file.get(key).strip() if file else "")
+
+    interval = value("heartbeat-interval-msec")
+    return System(
+        interval_msec=options.heartbeat_interval_msec or (int(interval) if interval.isdecimal() else HEARTBEAT_MSEC),
+        region=value("aws-cloudwatch-region", options.cloudwatch_region),
+        dimension=value("aws-cloudwatch-dimension-value", options.cloudwatch_dimension_value),
+        log_bucket=value("aws-s3-log-bucket-id", options.log_bucket),
+        table=value("aws-dynamodb-table", options.table),
+        secrets=_secrets(file),
+    )
+
+
+def _secrets(file: Properties | None) -> tuple[str, ...]:
+    """The file's secret values, which no evidence may show."""
+    if file is None:
+        return ()
+    return tuple(file.get(key) for key in file if file.get(key) and settings.mask(key, file.get(key)) != file.get(key))
+
+
+class Clients(Protocol):
+    """What gives clients: _aws.Aws."""
+
+    def client(self, service: str, region: str | None = None, endpoint: str | None = None) -> Any: ...
+
+
+class Cloud:
+    """What one call sees of AWS, and what it changes there."""
+
+    def __init__(self, aws: Clients, options: Options, of: System) -> None:
+        self._aws = aws
+        self._system = of
+        self._autoscaling = aws.client("autoscaling")
+        self._ec2 = aws.client("ec2")
+        self._cloudwatch = aws.client("cloudwatch", region=of.region) if of.reports else None
+        self._stack = self._find_stack(options.stack_name) if options.stack_name else None
+        self._name = options.auto_scaling_group_name
+        if options.stack_name:
+            self._name = self._stack.group if self._stack else ""
+            self._missing = _no_group(options.stack_name, self._stack)
+        else:
+            self._missing = f"There is no auto scaling group {self._name}."
+
+    def _find_stack(self, name: str) -> Stack | None:
+        return stack.observe(self._aws.client("cloudformation"), name)
+
+    def observe(self) -> Observed | None:
+        """The group as it is now; None when there is none."""
+        group = autoscaling.observe(self._autoscaling, self._ec2, self._name) if self._name else None
+        if group is None:
+            return None
+        if self._stack is None and group.tags.get(autoscaling.STACK_TAG):
+            self._stack = self._find_stack(group.tags[autoscaling.STACK_TAG])
+        own, known = _own_sizes(group, self._stack)
+        metrics = None
+        if self._cloudwatch is not None:
+            metrics = cloudwatch.observe(
+                self._cloudwatch, self._system.dimension, self._system.interval_msec, group.now
+            )
+        status = self._stack.status if self._stack else ""
+        return Observed(
+            group=group.name,
+            now=group.now,
+            sizes=group.sizes,
+            own=own,
+            own_known=known,
+            instances=group.instances,
+            room=group.room,
+            activities=group.activities,
+            metrics=metrics,
+            around=dataclasses.replace(group.around, stack_status=status),
+        )
+
+    @property
+    def missing(self) -> str:
+        """Why there is no group, in words."""
+        return self._missing
+
+    def carry_out(self, group: str, step: Step) -> bool:
+        """Do what the step says; whether it changed anything."""
+        if isinstance(step, Resize):
+            if step.note:
+                autoscaling.note(self._autoscaling, group, step.note)
+            autoscaling.resize(self._autoscaling, group, step.sizes)
+            if step.forget:
+                autoscaling.forget(self._autoscaling, group)
+            return True
+        if isinstance(step, Terminate):
+            for instance_id in step.instance_ids:
+                autoscaling.terminate(self._autoscaling, instance_id, decrement=step.decrement)
+            return True
+        return False
+
+    def evidence(self, observed: Observed, goal: Goal) -> list[str]:
+        """What was seen of a failure: activities, heartbeats, consoles, the last log. Secrets are masked."""
+        lines = [
+            f"Scaling activity: {activity.message}"
+            for activity in observed.activities
+            if activity.message and activity.failed
+        ][:SHOWN_ACTIVITIES]
+        lines += _heartbeats(observed)
+        new = gate.newcomers(observed, goal)
+        for instance in new:
+            lines += evidence.console(self._ec2, instance.instance_id)
+        if self._system.log_bucket and new:
+            since = min(instance.launched_at for instance in new)
+            lines += evidence.log(self._aws.client("s3"), self._system.log_bucket, self._system.table, since)
+        return [_masked(line, self._system.secrets) for line in lines]
+
+
+def _no_group(name: str, found: Stack | None) -> str:
+    if found is None:
+        return f"There is no stack {name}."
+    return f"The stack {name} ({found.status}) has no resource {stack.LAUNCH_GROUP} of type {stack.GROUP_TYPE}."
+
+
+def _own_sizes(group: Group, of: Stack | None) -> tuple[Sizes, bool]:
+    """The group's sizes outside a replacement, and whether anything but the group itself says so."""
+    told = of.sizes if of else {}
+    noted = group.noted
+    if noted and (noted.minimum != group.sizes.minimum or noted.maximum > group.sizes.maximum):
+        noted = None  # somebody has given the group other sizes since: a replacement leaves the minimum as it is
+    rest = noted or group.sizes
+    minimum = told.get("MinSize", rest.minimum)
+    maximum = told.get("MaxSize", rest.maximum)
+    desired = min(maximum, max(minimum, told.get("DesiredCapacity", rest.desired)))
+    return Sizes(minimum, maximum, desired), len(told) == 3 or noted is not None
+
+
+def _heartbeats(observed: Observed) -> list[str]:
+    if observed.metrics is None:
+        return []
+    first = math.floor(observed.now / 60) - SHOWN_MINUTES
+    lines = []
+    for name, series in ((cloudwatch.ACTIVE, observed.metrics.active), (cloudwatch.STANDBY, observed.metrics.standby)):
+        counts = {round(beats.started_at / 60): beats.count for beats in series}
+        shown = " ".join(f"{counts.get(first + index, 0):.0f}" for index in range(SHOWN_MINUTES))
+        lines.append(f"{name}, beats in each of the last {SHOWN_MINUTES} minutes: {shown}")
+    return lines
+
+
+def _masked(line: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        line = line.replace(secret, "********")
+    return line
+
+
+def once(
+    aws: Clients, options: Options, run: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]
+) -> dict[str, Any]:
+    """One call. run: what the run's first call returned as run, with seen and wait; empty in the first call.
+
+    Returns changed, the step, a snapshot for the lines of progress, and run for the next call.
+    """
+    if options.when == "never":
+        return {"changed": False, "replaced": [], "steps": []}
+    of = system(options)
+    cloud = Cloud(aws, options, of)
+    observed = cloud.observe()
+    if observed is None:
+        if check_mode:
+            return {"changed": False, "replaced": [], "steps": [], "note": cloud.missing}
+        raise DatomicError(cloud.missing)
+    goal = _goal(options, run, observed)
+    if check_mode:
+        return _foreseen(observed, goal)
+    to_be_proven = options.strategy == "rolling" and any(goal.doomed(member) for member in observed.members)
+    if "since" not in run and to_be_proven and not of.reports:
+        warn(
+            "Without metrics nothing proves that a new transactor stands by before an old one goes: only "
+            f"{options.settle_seconds} s in service are waited for. Set aws-cloudwatch-region and "
+            "aws-cloudwatch-dimension-value in the transactor's properties file."
+        )
+    until = clock.now() + float(run.get("wait") or 0)
+    while True:
+        step = next_step(observed, goal)
+        seen = snapshot(observed, goal, step)
+        if not isinstance(step, Wait) or seen != run.get("seen") or clock.now() >= until:
+            break
+        clock.sleep(min(options.poll_seconds, until - clock.now()))
+        observed = cloud.observe()
+        if observed is None:
+            raise DatomicError(cloud.missing)
+    failing = isinstance(step, Stop) or goal.giving_up
+    found = cloud.evidence(observed, goal) if failing and not run.get("reported") else []
+    return {
+        "changed": cloud.carry_out(observed.group, step),
+        "step": as_returned(step),
+        "snapshot": seen,
+        "evidence": found,
+        "run": {
+            "replacing": None if goal.replacing is None else sorted(goal.replacing),
+            "since": goal.since,
+            "acted": goal.acted,
+            "giving_up": goal.giving_up,
+            "reported": bool(failing),
+        },
+    }
+
+
+def _goal(options: Options, run: Mapping[str, Any], observed: Observed) -> Goal:
+    """What the run wants: fixed by its first call, handed back by the later ones."""
+    if "since" not in run:
+        replacing = frozenset(member.instance_id for member in observed.members) if options.when == "always" else None
+        since = observed.activities[0].activity_id if observed.activities else ""
+        acted = giving_up = False
+    else:
+        replacing = None if run.get("replacing") is None else frozenset(run["replacing"])
+        since, acted, giving_up = str(run["since"]), bool(run.get("acted")), bool(run.get("giving_up"))
+    return Goal(
+        strategy="terminate" if options.strategy == "terminate" else "rolling",
+        replacing=replacing,
+        since=since,
+        settle_seconds=options.settle_seconds,
+        acted=acted,
+        giving_up=giving_up,
+    )
+
+
+def _foreseen(observed: Observed, goal: Goal) -> dict[str, Any]:
+    """Check mode: what would go, and the steps that would follow."""
+    step = next_step(observed, goal)
+    if isinstance(step, Stop):
+        raise DatomicError(f"The transactors cannot be replaced now: {step.why}.")
+    steps = outlook(observed, goal)
+    doomed = [member for member in observed.members if goal.doomed(member)]
+    return {
+        "changed": bool(steps),
+        "replaced": [member.instance_id for member in doomed],
+        "steps": steps,
+        "diff": _diff(observed, goal),
+    }
+
+
+def _diff(observed: Observed, goal: Goal) -> list[dict[str, str]]:
+    doomed = [member for member in observed.members if goal.doomed(member)]
+    if not doomed:
+        return []
+    header = f"instances of {observed.group}"
+    before = [
+        f"{member.instance_id} {member.launched_with or 'a deleted launch configuration'}"
+        for member in observed.members
+    ]
+    kept = [f"{member.instance_id} {member.launched_with}" for member in observed.members if member not in doomed]
+    after = kept + ["<generated> what the group launches now"] * max(0, observed.own.desired - len(kept))
+    return [
+        {
+            "before_header": header,
+            "after_header": header,
+            "before": "".join(f"{line}\n" for line in before),
+            "after": "".join(f"{line}\n" for line in after),
+        }
+    ]

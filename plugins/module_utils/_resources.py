@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The resources of ensure-transactor as they were found: what provision/* makes of boto3's answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+UNSAVED_KEY_TAG = "datomic-onprem:unsaved-access-key"
+"""On a user while its access key is being made: an access key that it then has was never written down."""
+
+OWNER_TAG = "datomic-onprem:system"
+"""On a role or user under a generated name: the system that it was made for, as owner() writes it."""
+
+
+def owner(region: str, table: str, key: str) -> str:
+    """The value of OWNER_TAG. key: the property that holds the name."""
+    return f"{region}/{table}/{key}"
+
+
+def masked_key(access_key_id: str) -> str:
+    """An access key's id as it may be shown: enough to tell a user's two keys apart."""
+    return f"****{access_key_id[-4:]}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """number: 12 digits. partition: aws, aws-cn, aws-us-gov."""
+
+    number: str
+    partition: str = "aws"
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """key: (attribute, type S, N or B, HASH or RANGE) of each part. read, write: provisioned units, 0 on demand.
+
+    backups: whether point-in-time recovery is on; None when it was not asked for.
+    """
+
+    status: str
+    key: tuple[tuple[str, str, str], ...]
+    indexes: tuple[str, ...] = ()
+    replicas: tuple[str, ...] = ()
+    on_demand: bool = False
+    read: int = 0
+    write: int = 0
+    deletion_protection: bool = False
+    backups: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Bucket:
+    """exists is None when AWS forbids to look. Settings are None when they were not asked for or are not set.
+
+    public_access: the four switches by name. rules: the lifecycle configuration, as AWS has it.
+    """
+
+    exists: bool | None
+    public_access: Mapping[str, bool] | None = None
+    encryption: str | None = None
+    rules: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Role:
+    """profile: the roles inside the instance profile of the same name, None when there is no such profile.
+
+    ec2: whether its trust policy lets EC2 assume it, None for a role that does not exist.
+    owner: the value of OWNER_TAG; empty without it, and for a role that was found complete.
+    """
+
+    name: str
+    exists: bool = False
+    profile: tuple[str, ...] | None = None
+    ec2: bool | None = None
+    policies: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    owner: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """unsaved, owner: the values of UNSAVED_KEY_TAG and OWNER_TAG, or empty. key_ids: only read when they matter."""
+
+    name: str
+    exists: bool = False
+    unsaved: str = ""
+    key_ids: tuple[str, ...] = ()
+    policies: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    owner: str = ""

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the preflight's rules look at: the two files, and what else is known of the system."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, Level
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import TOOL_MEMORY, default_heap
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import (
+    MIB,
+    TRANSACTOR,
+    parse_integer,
+    parse_memory,
+)
+
+CAPACITY = "https://docs.datomic.com/operation/capacity.html"
+HIGH_AVAILABILITY = "https://docs.datomic.com/operation/ha.html"
+TRANSACTOR_DOCS = "https://docs.datomic.com/operation/transactor.html"
+AWS_DOCS = "https://docs.datomic.com/operation/aws.html"
+STORAGE = "https://docs.datomic.com/operation/storage.html"
+MONITORING = "https://docs.datomic.com/operation/monitoring.html"
+CHANGES = "https://docs.datomic.com/changes/pro.html"
+
+EMPTY = Properties.parse(b"", "")
+"""Stands for a file that was not given: it has no key."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """The files (EMPTY when not given), and facts that are not in them, each optional.
+
+    datomic_version: for a file whose datomic-version is blank. running_version: the release that runs now.
+    instance_memory_mib: what EC2 says of the instance type. table_write_units: the table's provisioned write capacity,
+    None when unknown or on demand. log_bucket_writable: None when nobody tried.
+    """
+
+    transactor: Properties = EMPTY
+    cf: Properties = EMPTY
+    datomic_version: str = ""
+    running_version: str = ""
+    instance_memory_mib: int | None = None
+    table_write_units: int | None = None
+    log_bucket_writable: bool | None = None
+
+    @property
+    def given_version(self) -> str:
+        """The release that is going to run, as written; empty when unknown."""
+        return self.cf.get("datomic-version") or self.datomic_version
+
+    @property
+    def version(self) -> str:
+        """The same when it is a release's number, else empty."""
+        return self.given_version if is_release(self.given_version) else ""
+
+    @property
+    def running(self) -> str:
+        return self.running_version if is_release(self.running_version) else ""
+
+    @property
+    def protocol(self) -> str:
+        return self.transactor.get("protocol")
+
+    @functools.cached_property
+    def memory_mib(self) -> int | None:
+        """The instance's memory; bin/datomic's own table first, as default heaps are computed with it."""
+        return TOOL_MEMORY.get(self.cf.get("aws-instance-type"), self.instance_memory_mib)
+
+    @functools.cached_property
+    def heap(self) -> int | None:
+        """Bytes of -Xmx: java-xmx, or when it is blank what ensure-cf is going to write; None when unknown."""
+        written = self.cf.get("java-xmx")
+        if not written and self.cf is not EMPTY and self.memory_mib is not None:
+            written = default_heap(self.memory_mib)
+        return parse_memory(written)
+
+    def memory(self, key: str) -> int | None:
+        """Bytes of a transactor's memory setting; None when missing or malformed."""
+        return parse_memory(self.transactor.get(key))
+
+    def number(self, key: str) -> int | None:
+        """A transactor's whole number, its default when the key has no value; None when malformed."""
+        return parse_integer(self.transactor.get(key) or TRANSACTOR[key].default)
+
+    def crosses(self, release: str) -> bool:
+        """Whether the update goes from before this release to it or beyond."""
+        if not (self.version and self.running):
+            return False
+        return not releases.at_least(self.running, release) and releases.at_least(self.version, release)
+
+    def between(self, since: str, before: str) -> bool:
+        """Whether the release that is going to run lies in this range, its end not included."""
+        if not self.version:
+            return False
+        return releases.at_least(self.version, since) and not releases.at_least(self.version, before)
+
+
+def is_release(version: str) -> bool:
+    try:
+        releases.number(version)
+    except DatomicError:
+        return False
+    return True
+
+
+def found(file: Properties, key: str, rule: str, level: Level, what: str, **more: Any) -> Finding:
+    """A finding about a key of a file. more: why, source, instead."""
+    return Finding(rule, what, level, file=file.path, line=file.line(key), key=key, **more)
+
+
+def mebibytes(size: int) -> str:
+    """Bytes as the files write them; whole MiB are enough for a reader."""
+    return f"{size // MIB}m"

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules of the preflight: memory, heap and the JVM's options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts import (
+    CAPACITY,
+    EMPTY,
+    TRANSACTOR_DOCS,
+    Facts,
+    found,
+    mebibytes,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import MIB
+
+MAXIMUM, THRESHOLD, CACHE = "memory-index-max", "memory-index-threshold", "object-cache-max"
+COLLECTOR_FLAGS = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=")
+RECOMMENDED = {THRESHOLD: 32 * MIB, MAXIMUM: 512 * MIB}
+
+
+def memory_required(facts: Facts) -> Iterator[Finding]:
+    """The three memory settings have no default."""
+    if facts.transactor is EMPTY:
+        return
+    for key, example in ((THRESHOLD, "32m"), (MAXIMUM, "512m"), (CACHE, "1g")):
+        if not facts.transactor.has_value(key):
+            yield found(
+                facts.transactor,
+                key,
+                "memory-required",
+                "error",
+                f"Missing property: {key}",
+                why="the transactor does not start without it",
+                source=TRANSACTOR_DOCS,
+                instead=f"such as {key}={example}",
+            )
+
+
+def memory_three_quarters(facts: Facts) -> Iterator[Finding]:
+    """object-cache-max and memory-index-max together take at most 75 % of the heap."""
+    maximum, cache, heap = facts.memory(MAXIMUM), facts.memory(CACHE), facts.heap
+    if maximum is None or cache is None or heap is None or (maximum + cache) * 4 <= heap * 3:
+        return
+    together, needed = mebibytes(maximum + cache), -(-(maximum + cache) * 4 // (3 * MIB))
+    yield found(
+        facts.transactor,
+        CACHE,
+        "memory-three-quarters",
+        "error",
+        f"{CACHE} and {MAXIMUM} together are {together}, more than 75 % of a heap of {mebibytes(heap)}",
+        why="the transactor refuses to start",
+        source=CAPACITY,
+        instead=f"together at most {mebibytes(heap * 3 // 4)}, or java-xmx={needed}m",
+    )
+
+
+def memory_index_order(facts: Facts) -> Iterator[Finding]:
+    """memory-index-max is not below memory-index-threshold."""
+    maximum, threshold = facts.memory(MAXIMUM), facts.memory(THRESHOLD)
+    if maximum is not None and threshold is not None and maximum < threshold:
+        yield found(
+            facts.transactor,
+            MAXIMUM,
+            "memory-index-order",
+            "error",
+            f"{mebibytes(maximum)} is less than {THRESHOLD} ({mebibytes(threshold)})",
+            why="indexing would have to end before it may begin",
+            source=CAPACITY,
+            instead=f"at least {mebibytes(threshold)}",
+        )
+
+
+def memory_index_recommended(facts: Facts) -> Iterator[Finding]:
+    """32m and 512m are recommended for the memory index."""
+    for key, recommended in RECOMMENDED.items():
+        size = facts.memory(key)
+        if size is not None and size != recommended:
+            yield found(
+                facts.transactor,
+                key,
+                "memory-index-recommended",
+                "note",
+                f"{mebibytes(size)} instead of the {mebibytes(recommended)} that is recommended",
+                why="measured by Datomic for production",
+                source=CAPACITY,
+                instead=f"{key}={mebibytes(recommended)} unless you measured otherwise",
+            )
+
+
+def heap_fits_instance(facts: Facts) -> Iterator[Finding]:
+    """The heap leaves the instance room for the rest of the JVM and the system."""
+    heap, memory = facts.heap, facts.memory_mib
+    if heap is None or memory is None or heap * 10 <= memory * MIB * 8:
+        return
+    too_much = heap >= memory * MIB
+    yield found(
+        facts.cf,
+        "java-xmx",
+        "heap-fits-instance",
+        "error" if too_much else "warning",
+        f"a heap of {mebibytes(heap)} on {facts.cf.get('aws-instance-type') or 'an instance'} with {memory}m of memory",
+        why="the usual reason of a transactor that never starts" if too_much else "the JVM needs more than its heap",
+        source=CAPACITY,
+        instead=f"java-xmx={memory * 7 // 10}m (70 %), or a larger instance type",
+    )
+
+
+def java_opts_collector(facts: Facts) -> Iterator[Finding]:
+    """java-opts replaces the launcher's own options, the garbage collector's included."""
+    missing = [flag for flag in COLLECTOR_FLAGS if flag not in facts.cf.get("java-opts")]
+    if facts.cf.has_value("java-opts") and missing:
+        yield found(
+            facts.cf,
+            "java-opts",
+            "java-opts-collector",
+            "warning",
+            "without " + " and ".join(flag.rstrip("=") for flag in missing),
+            why="java-opts replaces all options of bin/transactor, its garbage collector's too",
+            source=TRANSACTOR_DOCS,
+            instead="add -XX:+UseG1GC -XX:MaxGCPauseMillis=50",
+        )
+
+
+def java_opts_quotes(facts: Facts) -> Iterator[Finding]:
+    """Options with blanks between them are written in single quotes."""
+    options = facts.cf.get("java-opts")
+    if any(char.isspace() for char in options) and not (options.startswith("'") and options.endswith("'")):
+        yield found(
+            facts.cf,
+            "java-opts",
+            "java-opts-quotes",
+            "note",
+            "several options without single quotes around them",
+            why="bin/datomic's template hands the value to a shell, which splits it at blanks",
+            source=AWS_SAMPLE,
+            instead="java-opts='…'",
+        )
+
+
+AWS_SAMPLE = "config/samples/cf-template.properties in the distribution"
+RULES = (
+    memory_required,
+    memory_three_quarters,
+    memory_index_order,
+    memory_index_recommended,
+    heap_fits_instance,
+    java_opts_collector,
+    java_opts_quotes,
+)

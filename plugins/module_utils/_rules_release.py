@@ -1,0 +1,182 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules of the preflight: the release that is going to run, and the way to it from the one that runs now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts import (
+    AWS_DOCS,
+    CHANGES,
+    STORAGE,
+    Facts,
+    found,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, Level
+
+KEY = "datomic-version"
+FORBIDDEN = ("1.0.7010", "1.0.7393")
+FULL_STOP = ("0.8.3705", "0.9.4470", "0.9.4609")
+TRANSACTOR_FIRST = ("0.9.5385", "0.9.5404")
+MEMORY_GROWTH = ("1.0.7010", "1.0.7075")
+HEALTH_BROKEN = ("1.0.6726", "1.0.6735")
+DDB_LOCAL_BROKEN = ("1.0.7556", "1.0.7622")
+LICENSE_FREE_SINCE = "1.0.6726"
+EU_NORTH_1_SINCE = "1.0.6397"
+
+
+def _about(facts: Facts, rule: str, level: Level, what: str, why: str, instead: str, source: str = CHANGES) -> Finding:
+    return found(facts.cf, KEY, rule, level, what, why=why, source=source, instead=instead)
+
+
+def release_format(facts: Facts) -> Iterator[Finding]:
+    """A release has three or four numbers."""
+    why, instead = "nothing can be checked about it", "three or four numbers, such as 1.0.7277"
+    if facts.given_version and not facts.version:
+        what = f"{facts.given_version} is no release of Datomic"
+        yield _about(facts, "release-format", "error", what, why, instead)
+    if facts.running_version and not facts.running:
+        what = f"running_version: {facts.running_version} is no release of Datomic"
+        yield Finding("release-format", what, why=why, source=CHANGES, instead=instead)
+
+
+def release_forbidden(facts: Facts) -> Iterator[Finding]:
+    """Releases that Datomic tells not to run."""
+    if facts.version in FORBIDDEN:
+        what, why = f"{facts.version} must not be run", "Datomic's notes on its releases say so"
+        yield _about(facts, "release-forbidden", "error", what, why, "a later release")
+
+
+def release_memory_growth(facts: Facts) -> Iterator[Finding]:
+    """From 1.0.7010 and before 1.0.7075 memory grows without bound."""
+    if facts.between(*MEMORY_GROWTH):
+        why = f"fixed in {MEMORY_GROWTH[1]}"
+        yield _about(
+            facts, "release-memory-growth", "warning", f"{facts.version} uses ever more memory", why, "a later release"
+        )
+
+
+def release_health_check(facts: Facts) -> Iterator[Finding]:
+    """The health check is broken from 1.0.6726 and before 1.0.6735."""
+    if facts.between(*HEALTH_BROKEN) and facts.transactor.has_value("ping-port"):
+        what, why = f"the health check of {facts.version} does not work", f"fixed in {HEALTH_BROKEN[1]}"
+        yield _about(facts, "release-health-check", "warning", what, why, "a later release")
+
+
+def release_ddb_local(facts: Facts) -> Iterator[Finding]:
+    """ddb-local is broken from 1.0.7556 and before 1.0.7622."""
+    if facts.between(*DDB_LOCAL_BROKEN) and facts.protocol == "ddb-local":
+        what, why = f"{facts.version} does not work with the protocol ddb-local", f"fixed in {DDB_LOCAL_BROKEN[1]}"
+        yield _about(facts, "release-ddb-local", "error", what, why, f"{DDB_LOCAL_BROKEN[1]} or later")
+
+
+def release_region(facts: Facts) -> Iterator[Finding]:
+    """eu-north-1 needs 1.0.6397 or later."""
+    if not facts.version or releases.at_least(facts.version, EU_NORTH_1_SINCE):
+        return
+    for file, key in ((facts.cf, "aws-region"), (facts.transactor, "aws-dynamodb-region")):
+        if file.get(key) == "eu-north-1":
+            what, instead = f"{facts.version} does not know eu-north-1", f"{EU_NORTH_1_SINCE} or later"
+            why = "its AWS SDK is older than the region"
+            yield found(file, key, "release-region", "error", what, why=why, source=CHANGES, instead=instead)
+
+
+def release_downgrade(facts: Facts) -> Iterator[Finding]:
+    """Never a downgrade against what runs now."""
+    if facts.version and facts.running and not releases.at_least(facts.version, facts.running):
+        what, why = f"{facts.version} is older than {facts.running}, which runs now", "Datomic must never be downgraded"
+        yield _about(facts, "release-downgrade", "error", what, why, f"{facts.running} or later")
+
+
+def release_full_stop(facts: Facts) -> Iterator[Finding]:
+    """Some releases need every transactor and peer stopped."""
+    for release in FULL_STOP:
+        if facts.crosses(release):
+            what = f"from {facts.running} to {facts.version} every transactor and peer has to be stopped"
+            why = f"{release} changed the protocol between them; a rolling replacement would run both sides at once"
+            yield _about(
+                facts, "release-full-stop", "error", what, why, "stop all, then accept this rule with a reason"
+            )
+
+
+def release_transactor_first(facts: Facts) -> Iterator[Finding]:
+    """Some releases need the transactor updated before the peers."""
+    for release in TRANSACTOR_FIRST:
+        if facts.crosses(release):
+            what = f"from {facts.running} to {facts.version} the transactor comes before the peers"
+            yield _about(
+                facts, "release-transactor-first", "warning", what, f"{release} says so", "update the peers afterwards"
+            )
+
+
+def release_aws_sdk(facts: Facts) -> Iterator[Finding]:
+    """From 1.0.7556 on peers on DynamoDB need AWS SDK v2."""
+    since = releases.AWS_SDK_V2_SINCE
+    if facts.protocol in ("ddb", "ddb-local") and facts.crosses(since):
+        what, why = "peers need software.amazon.awssdk/dynamodb on their class path", f"AWS SDK v2 since {since}"
+        yield _about(facts, "release-aws-sdk", "warning", what, why, "add it to the peers before they are updated")
+
+
+def release_java(facts: Facts) -> Iterator[Finding]:
+    """A newer release may need a newer Java."""
+    if facts.version and facts.running:
+        before, after = releases.java_minimum(facts.running), releases.java_minimum(facts.version)
+        if after > before:
+            what = f"{facts.version} needs Java {after} or newer, {facts.running} needed {before}"
+            why = "the transactor does not start on an older one"
+            yield _about(facts, "release-java", "warning", what, why, f"an image with Java {after}")
+
+
+def release_backup(facts: Facts) -> Iterator[Finding]:
+    """A backup is taken before another release."""
+    if facts.version and facts.running and facts.version != facts.running:
+        what = f"another release ({facts.running} runs now): take a backup with bin/datomic backup-db first"
+        why = "there is no way back to the older release but a restore; DynamoDB's own backups are none of Datomic's"
+        yield _about(facts, "release-backup", "note", what, why, "bin/datomic backup-db")
+
+
+def license_key(facts: Facts) -> Iterator[Finding]:
+    """A licence key is needed before 1.0.6726, and unused from there on."""
+    if not facts.version or facts.protocol in ("", "dev"):
+        return
+    key, free = "license-key", releases.at_least(facts.version, LICENSE_FREE_SINCE)
+    what = why = instead = ""
+    level: Level = "error"
+    if facts.transactor.has_value(key) and free:
+        level, what, instead = "warning", f"a licence key, which {facts.version} does not read", f"remove {key}"
+        why = "a secret that nothing needs; keys are valid up to 1.0.6711"
+    elif not facts.transactor.has_value(key) and not free:
+        what, instead = f"{facts.version} needs a licence key", f"set it, or run {LICENSE_FREE_SINCE} or later"
+        why = "the transactor does not start without it"
+    if what:
+        yield found(facts.transactor, key, "license-key", level, what, why=why, source=STORAGE, instead=instead)
+
+
+def release_ensure_cf(facts: Facts) -> Iterator[Finding]:
+    """bin/datomic has no ensure-cf from 1.0.7556 on."""
+    if facts.version and not releases.has_command(facts.version, "ensure-cf") and facts.cf.path:
+        what = f"bin/datomic of {facts.version} has no ensure-cf"
+        why = f"removed in {releases.AWS_SDK_V2_SINCE}; the native engine does its work"
+        yield _about(facts, "release-ensure-cf", "note", what, why, "datomic_engine: native", AWS_DOCS)
+
+
+RULES = (
+    release_format,
+    release_forbidden,
+    release_memory_growth,
+    release_health_check,
+    release_ddb_local,
+    release_region,
+    release_downgrade,
+    release_full_stop,
+    release_transactor_first,
+    release_aws_sdk,
+    release_java,
+    release_backup,
+    release_ensure_cf,
+    license_key,
+)

@@ -1,0 +1,295 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules of the preflight: keys that need each other, the network, metrics, the table and the logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts import (
+    AWS_DOCS,
+    EMPTY,
+    HIGH_AVAILABILITY,
+    MONITORING,
+    STORAGE,
+    TRANSACTOR_DOCS,
+    Facts,
+    found,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF, TRANSACTOR, parse_integer
+
+NEEDED = {
+    "ddb": ("aws-dynamodb-region",),
+    "sql": ("sql-url", "sql-driver-class"),
+    "cass": ("cassandra-host", "cassandra-table"),
+    "cass2": ("cassandra-host", "cassandra-table"),
+    "cass3": ("cassandra-host", "cassandra-table"),
+}
+GENERATED_WHEN_BLANK = {
+    "aws-transactor-role",
+    "aws-peer-role",
+    "aws-s3-log-bucket-id",
+    "java-xmx",
+    "java-opts",
+    "datomic-version",
+    "license-key",
+    *(key for key, setting in TRANSACTOR.items() if setting.deprecated),
+}
+JUDGED_ELSEWHERE = {
+    "protocol",
+    "host",
+    "port",
+    "memory-index-threshold",
+    "memory-index-max",
+    "object-cache-max",
+    "aws-dynamodb-table",
+    *cloudformation.REQUIRED,
+    cloudformation.GROUP_SIZE,
+    *(key for keys in NEEDED.values() for key in keys),
+}
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
+PORTS = ("port", "ping-port", "rest-port", "h2-port")
+UNITS_A_WRITER = 200
+
+
+def required_by_protocol(facts: Facts) -> Iterator[Finding]:
+    """Each storage has keys of its own that the transactor needs."""
+    for key in NEEDED.get(facts.protocol, ()):
+        if not facts.transactor.has_value(key):
+            yield found(
+                facts.transactor,
+                key,
+                "required-by-protocol",
+                "error",
+                f"Missing property: {key}",
+                why=f"the protocol {facts.protocol} needs it",
+                source=STORAGE,
+                instead=f"write {key}=… with a value",
+            )
+
+
+def blank_value(facts: Facts) -> Iterator[Finding]:
+    """A key without a value that nothing fills in."""
+    for file, known in ((facts.transactor, TRANSACTOR), (facts.cf, CF)):
+        for key in file:
+            setting = known.get(key)
+            if file.has_value(key) or not setting or key in GENERATED_WHEN_BLANK or key in JUDGED_ELSEWHERE:
+                continue
+            yield found(
+                file,
+                key,
+                "blank-value",
+                "warning",
+                "no value" + (f": the default {setting.default} applies" if setting.default else ""),
+                why="a blank value counts as none, and nothing is generated for this key",
+                source=TRANSACTOR_DOCS if file is facts.transactor else AWS_DOCS,
+                instead=f"give {key} a value, or remove the line",
+            )
+
+
+def trailing_blank(facts: Facts) -> Iterator[Finding]:
+    """White space behind a value belongs to the value."""
+    for file in (facts.transactor, facts.cf):
+        for key in file:
+            if file.get(key)[-1:].isspace():
+                yield found(
+                    file,
+                    key,
+                    "trailing-blank",
+                    "warning",
+                    "white space at the end of the value",
+                    why="it is a part of the value for every reader",
+                    source=TRANSACTOR_DOCS,
+                    instead="remove it",
+                )
+
+
+def port_clash(facts: Facts) -> Iterator[Finding]:
+    """Two services cannot listen on one port; dev storage also takes the one after port."""
+    taken: dict[int, str] = {}
+    for key in PORTS:
+        number = parse_integer(facts.transactor.get(key))
+        if number is None:
+            continue
+        if number in taken:
+            yield found(
+                facts.transactor,
+                key,
+                "port-clash",
+                "error",
+                f"{number} is the port of {taken[number]} already",
+                why="the second to start cannot listen",
+                source=TRANSACTOR_DOCS,
+                instead="another port",
+            )
+        taken.setdefault(number, key)
+        if key == "port" and facts.protocol == "dev":
+            taken.setdefault(number + 1, "the dev storage (port + 1)")
+
+
+def host_unreachable(facts: Facts) -> Iterator[Finding]:
+    """Peers connect to host; the CloudFormation template replaces it, nothing else does."""
+    host = facts.transactor.get("host")
+    if facts.cf is EMPTY and host in LOCAL_HOSTS and facts.protocol not in ("dev", "ddb-local"):
+        yield found(
+            facts.transactor,
+            "host",
+            "host-unreachable",
+            "warning",
+            f"peers on other machines cannot reach {host}",
+            why="host is written into storage for the peers; the usual reason of peers that cannot connect",
+            source=TRANSACTOR_DOCS,
+            instead="the machine's address as peers see it",
+        )
+
+
+def heartbeat_failover(facts: Facts) -> Iterator[Finding]:
+    """A longer heartbeat makes a longer outage when a standby takes over."""
+    interval = facts.number("heartbeat-interval-msec")
+    if interval is not None and interval > 5000:
+        yield found(
+            facts.transactor,
+            "heartbeat-interval-msec",
+            "heartbeat-failover",
+            "note",
+            f"a peer recovers within {2 * interval / 1000 + 1:g} s when a standby takes over, by default within 11 s",
+            why="a standby waits for two missed heartbeats",
+            source=HIGH_AVAILABILITY,
+            instead="5000 unless long pauses of the garbage collector make standbys take over",
+        )
+
+
+def cloudwatch_incomplete(facts: Facts) -> Iterator[Finding]:
+    """Metrics need a region and a dimension."""
+    region, dimension = "aws-cloudwatch-region", "aws-cloudwatch-dimension-value"
+    for given, lacking in ((region, dimension), (dimension, region)):
+        if facts.transactor.has_value(given) and not facts.transactor.has_value(lacking):
+            yield found(
+                facts.transactor,
+                given,
+                "cloudwatch-incomplete",
+                "warning",
+                f"without {lacking} there are no metrics",
+                why="metrics are also what a replacement waits for before it stops the old transactors",
+                source=MONITORING,
+                instead=f"give {lacking} a value",
+            )
+
+
+def single_transactor(facts: Facts) -> Iterator[Finding]:
+    """One instance has no standby."""
+    if parse_integer(facts.cf.get("aws-autoscaling-group-size")) == 1:
+        yield found(
+            facts.cf,
+            "aws-autoscaling-group-size",
+            "single-transactor",
+            "note",
+            "one instance: no standby takes over when it fails",
+            why="until another instance has started, nothing can be written",
+            source=HIGH_AVAILABILITY,
+            instead="2 for high availability",
+        )
+
+
+def regions_differ(facts: Facts) -> Iterator[Finding]:
+    """Transactor and table belong into one region."""
+    region, table_region = facts.cf.get("aws-region"), facts.transactor.get("aws-dynamodb-region")
+    if facts.protocol == "ddb" and region and table_region and region != table_region:
+        yield found(
+            facts.cf,
+            "aws-region",
+            "regions-differ",
+            "warning",
+            f"the transactor runs in {region}, its table is in {table_region}",
+            why="every write crosses regions, and a typing error looks the same",
+            source=STORAGE,
+            instead="one region for both",
+        )
+
+
+def no_ingress(facts: Facts) -> Iterator[Finding]:
+    """Without an ingress rule no peer can connect."""
+    keys = ("aws-ingress-groups", "aws-ingress-cidrs")
+    if facts.cf is not EMPTY and not any(facts.cf.has_value(key) for key in keys):
+        yield found(
+            facts.cf,
+            keys[0],
+            "no-ingress",
+            "warning",
+            "neither aws-ingress-groups nor aws-ingress-cidrs has a value",
+            why="no peer can connect, unless the security group has rules that were made elsewhere",
+            source=AWS_DOCS,
+            instead="name the peers' security groups",
+        )
+
+
+def write_capacity(facts: Facts) -> Iterator[Finding]:
+    """write-concurrency about one per 200 provisioned write units."""
+    writers, units = facts.number("write-concurrency"), facts.table_write_units
+    if not facts.transactor.has_value("write-concurrency") or writers is None or units is None:
+        return
+    if writers > max(2, units // UNITS_A_WRITER):
+        yield found(
+            facts.transactor,
+            "write-concurrency",
+            "write-capacity",
+            "warning",
+            f"{writers} concurrent writes on a table with {units} write units",
+            why=f"about one per {UNITS_A_WRITER} units; more are throttled",
+            source=CAPACITY_OF_TABLE,
+            instead=f"{max(2, units // UNITS_A_WRITER)}, or {writers * UNITS_A_WRITER} write units, or on demand",
+        )
+
+
+def log_bucket(facts: Facts) -> Iterator[Finding]:
+    """A log bucket that cannot be written stops the transactor's start."""
+    if facts.log_bucket_writable is False and facts.transactor.has_value("aws-s3-log-bucket-id"):
+        yield found(
+            facts.transactor,
+            "aws-s3-log-bucket-id",
+            "log-bucket",
+            "error",
+            f"the bucket {facts.transactor.get('aws-s3-log-bucket-id')} cannot be written",
+            why="the transactor does not start with a log bucket that it cannot write",
+            source=AWS_DOCS,
+            instead="a bucket that the transactor's role may write, or remove the line",
+        )
+
+
+def deprecated_key(facts: Facts) -> Iterator[Finding]:
+    """Keys that Datomic advises against."""
+    for key in facts.transactor:
+        setting = TRANSACTOR.get(key)
+        if setting and setting.deprecated and key.endswith("-user"):
+            yield found(
+                facts.transactor,
+                key,
+                "deprecated-key",
+                "warning",
+                "a user with access keys",
+                why="its secret stands in the file, in the template and on the instance",
+                source=STORAGE,
+                instead=setting.deprecated,
+            )
+
+
+CAPACITY_OF_TABLE = STORAGE + "#provisioning"
+RULES = (
+    required_by_protocol,
+    blank_value,
+    trailing_blank,
+    port_clash,
+    host_unreachable,
+    heartbeat_failover,
+    cloudwatch_incomplete,
+    single_transactor,
+    regions_differ,
+    no_ingress,
+    write_capacity,
+    log_bucket,
+    deprecated_key,
+)

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What transactor_info returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import autoscaling, stack
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.autoscaling import Group
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Instance
+
+
+def info(aws: Aws, stack_name: str, group_name: str) -> dict[str, Any]:
+    """The stack, its group and its instances. Exactly one of the two names is given."""
+    cloudformation = aws.client("cloudformation")
+    found = stack.observe(cloudformation, stack_name) if stack_name else None
+    if found:
+        group_name = found.group
+    group = autoscaling.observe(aws.client("autoscaling"), aws.client("ec2"), group_name) if group_name else None
+    if group and not found and (name := group.tags.get(autoscaling.STACK_TAG)):
+        found = stack.observe(cloudformation, name)
+    version = found.parameters.get(stack.VERSION_PARAMETER, "") if found else ""
+    instances = group.instances if group else ()
+    known = instances and not any(instance.stale for instance in instances)
+    return {
+        "changed": False,
+        "stack": _stack(found, stack_name, version),
+        "group": _group(group),
+        "instances": [_instance(instance) for instance in instances],
+        "running_version": version if known else "",
+    }
+
+
+def _stack(found: Stack | None, name: str, version: str) -> dict[str, Any]:
+    return {
+        "exists": found is not None,
+        "name": found.name if found else name,
+        "id": found.stack_id if found else "",
+        "status": found.status if found else "",
+        "datomic_version": version,
+    }
+
+
+def _group(group: Group | None) -> dict[str, Any]:
+    if group is None:
+        return {"exists": False, "name": ""}
+    return {
+        "exists": True,
+        "name": group.name,
+        "min_size": group.sizes.minimum,
+        "max_size": group.sizes.maximum,
+        "desired_capacity": group.sizes.desired,
+        "launches": list(group.launches),
+        "suspended_processes": list(group.around.suspended),
+        "instance_refresh": group.around.refresh,
+    }
+
+
+def _instance(instance: Instance) -> dict[str, Any]:
+    return {
+        "instance_id": instance.instance_id,
+        "lifecycle_state": instance.state,
+        "health_status": "Healthy" if instance.healthy else "Unhealthy",
+        "launched_with": instance.launched_with,
+        "stale": instance.stale,
+        "launched_at": clock.iso(instance.launched_at) if instance.launched_at else "",
+        "private_ip_address": instance.private_ip,
+        "availability_zone": instance.zone,
+        "protected_from_scale_in": instance.protected,
+    }

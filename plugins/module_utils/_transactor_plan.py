@@ -1,0 +1,292 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ensure-transactor, what is to be done: from wanted and observed to the file's new values and a plan. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _policies, _table_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._bucket_plan import bucket_actions
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._ensure import Decision, refuse
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import (
+    OWNER_TAG,
+    Account,
+    Bucket,
+    Role,
+    Table,
+    User,
+    masked_key,
+    owner,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
+    BUCKET,
+    BUCKET_BASE,
+    LOG_USER,
+    METRICS_REGION,
+    METRICS_USER,
+    TABLE,
+    TRANSACTOR_ROLE,
+    Options,
+    Wanted,
+    WantedRole,
+    WantedUser,
+    keys_of,
+    table_name,
+)
+
+ACCESS_KEYS_PER_USER = 2
+"""AWS's limit: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """What AWS holds of it. roles: by property; users: by prefix; each with the name chosen for it."""
+
+    account: Account | None = None
+    region: str = ""
+    table: Table | None = None
+    bucket: Bucket | None = None
+    roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
+    users: Mapping[str, User] = dataclasses.field(default_factory=dict)
+
+
+def decide(
+    properties: Properties, wanted: Wanted, observed: Observed, options: Options, unique: Callable[[], str]
+) -> Decision:
+    """The plan and the file's values. unique: a random part for a bucket's name, or what stands for it in check mode.
+
+    Raises InputError with all that forbids it; nothing was changed then.
+    """
+    return _Planner(properties, wanted, observed, options, unique).decide()
+
+
+def marker(table: str, prefix: str) -> str:
+    """The value of the tag that a user carries while its access key is not on disk."""
+    return f"{table}/{prefix}"
+
+
+class _Planner:
+    def __init__(
+        self, properties: Properties, wanted: Wanted, observed: Observed, options: Options, unique: Callable[[], str]
+    ) -> None:
+        self.properties = properties
+        self.wanted = wanted
+        self.observed = observed
+        self.options = options
+        self.table = wanted.table
+        self.bucket = BUCKET_BASE + unique() if wanted.bucket == "" else wanted.bucket or ""
+        self.values: dict[str, str] = {}
+        self.late: list[str] = []
+        self.findings: list[Finding] = []
+
+    def found(self, key: str, rule: str, what: str, instead: str = "", level: Any = "error", why: str = "") -> None:
+        self.findings.append(
+            Finding(
+                rule,
+                what,
+                level=level,
+                file=self.properties.path,
+                line=self.properties.line(key),
+                key=key,
+                instead=instead,
+                why=why,
+            )
+        )
+
+    def decide(self) -> Decision:
+        actions = [*self.of_table(), *self.of_bucket(), *self.of_roles(), *self.of_users()]
+        self.judge_leftovers()
+        warnings = refuse(self.findings)
+        changed = {key: value for key, value in self.values.items() if self.properties.get(key) != value}
+        return Decision(changed, Plan(tuple(actions)), tuple(self.late), tuple(warnings))
+
+    def of_table(self) -> Iterator[Action]:
+        if not self.table:
+            return
+        if TABLE not in self.properties:
+            self.values[TABLE] = table_name(self.properties)
+        local = bool(self.wanted.endpoint)
+        for rule, what, instead, level in _table_plan.findings(self.table, self.observed.table, self.options):
+            self.found(TABLE, rule, what, instead, level)
+        yield from _table_plan.actions(self.table, self.observed.table, self.options, local)
+
+    def of_bucket(self) -> Iterator[Action]:
+        if self.wanted.bucket is None or not self.wanted.own_bucket:
+            return
+        self.values[BUCKET] = self.bucket
+        bucket = self.observed.bucket or Bucket(exists=False)
+        if bucket.exists is None:
+            what = f"AWS forbids to look at the bucket {self.bucket}"
+            instead = "another account may own it: choose another name, or allow s3:ListBucket on it"
+            self.found(BUCKET, "bucket-forbidden", what, instead)
+            return
+        yield from bucket_actions(self.bucket, bucket, self.options)
+
+    def of_roles(self) -> Iterator[Action]:
+        merged: dict[str, WantedRole] = {}
+        for role in self.wanted.roles:
+            name = self.observed.roles[role.key].name
+            self.values[role.key] = name
+            earlier = merged.get(name)
+            merged[name] = dataclasses.replace(role, grants=earlier.grants + role.grants) if earlier else role
+        for role in merged.values():
+            yield from self.of_role(role, self.observed.roles[role.key])
+
+    def of_role(self, wanted: WantedRole, role: Role) -> Iterator[Action]:
+        held = role.profile
+        if held and role.name not in held:
+            what = f"the instance profile {role.name} holds the role {held[0]}, not {role.name}"
+            instead = "name another role, or take that role out of the profile: an instance profile holds one role"
+            self.found(wanted.key, "profile-taken", what, instead)
+            return
+        if role.exists and role.ec2 is False:
+            what = f"the trust policy of the role {role.name} does not let EC2 instances assume it"
+            self.found(wanted.key, "role-trust", what, "add ec2.amazonaws.com to its trust policy", "warning")
+        self.tell_of_sharing(wanted.key, f"role {role.name}", role.owner, wanted, role.policies)
+        tags = self.tags()
+        if not role.exists:
+            after = {"trust": _policies.TRUST, "owner": self.owner(wanted.key), **tags}
+            yield Action("iam", "role", role.name, "create", after=after)
+        if not held:
+            profile = {"roles": [role.name]}
+            if held is None:
+                yield Action("iam", "instance_profile", role.name, "create", after={**profile, **tags})
+            else:
+                yield Action("iam", "instance_profile", role.name, "update", before={"roles": []}, after=profile)
+        yield from self.of_policies("role", role.name, wanted, role.policies)
+
+    def owner(self, key: str) -> str:
+        return owner(self.observed.region, self.table, key)
+
+    def tell_of_sharing(
+        self, key: str, what: str, whose: str, wanted: WantedRole | WantedUser, have: Mapping[str, Any]
+    ) -> None:
+        """Warn of what was made for another system and gets its first right of this one.
+
+        Systems may share on purpose. But two runs may also have found the same name free, and the one that was
+        stopped before it made it has it in its file.
+        """
+        if not whose or whose.rpartition("/")[0] == self.owner(key).rpartition("/")[0] or have or not wanted.grants:
+            return
+        what = f"the {what} was made for another system: its tag {OWNER_TAG} is {whose}"
+        self.found(key, "role-of-another-system", what, "blank it unless both are to share it", "warning")
+
+    def of_policies(
+        self, kind: str, name: str, wanted: WantedRole | WantedUser, have: Mapping[str, Any]
+    ) -> Iterator[Action]:
+        for grant in wanted.grants:
+            policy = _policies.name(grant, self.table, self.bucket)
+            document = _policies.document(
+                grant, self.table, self.bucket, self.observed.account, self.observed.region, self.options.policies
+            )
+            before = have.get(policy)
+            if before is None:
+                yield Action("iam", f"{kind}_policy", f"{name}/{policy}", "create", after={"policy": document})
+            elif not _policies.same(before, document):
+                yield Action(
+                    "iam",
+                    f"{kind}_policy",
+                    f"{name}/{policy}",
+                    "update",
+                    before={"policy": before},
+                    after={"policy": document},
+                )
+
+    def of_users(self) -> Iterator[Action]:
+        merged: dict[str, list[WantedUser]] = {}
+        for user in self.wanted.users:
+            name = self.observed.users[user.prefix].name
+            self.values[keys_of(user.prefix)[0]] = name
+            merged.setdefault(name, []).append(user)
+        for group in merged.values():
+            yield from self.of_user(group, self.observed.users[group[0].prefix])
+
+    def of_user(self, group: list[WantedUser], user: User) -> Iterator[Action]:
+        """group: the users of that name; they share one access key."""
+        blank = [wanted for wanted in group if wanted.blank]
+        given = [wanted for wanted in group if not wanted.blank]
+        if given and not user.exists:
+            # AWS's own words, as bin/datomic passes them on
+            what = f"The user with name {user.name} cannot be found."
+            instead = "leave its access key's two properties blank to have the user made"
+            self.found(keys_of(given[0].prefix)[0], "user-missing", what, instead)
+            return
+        ours = user.unsaved == marker(self.table, group[0].prefix)
+        self.tell_of_sharing(keys_of(group[0].prefix)[0], f"user {user.name}", user.owner, group[0], user.policies)
+        if not user.exists:
+            key = keys_of(group[0].prefix)[0]
+            tags = {
+                **self.tags(),
+                "owner": self.owner(key),
+                "unsaved_access_key": marker(self.table, group[0].prefix),
+            }
+            yield Action("iam", "user", user.name, "create", after=tags)
+        if given:
+            yield from self.of_saved_key(given[0], blank, user, ours)
+        else:
+            yield from self.of_new_key(blank, user, ours)
+        for wanted in group:
+            yield from self.of_policies("user", user.name, wanted, user.policies)
+
+    def of_saved_key(self, given: WantedUser, blank: list[WantedUser], user: User, ours: bool) -> Iterator[Action]:
+        """The file holds the user's key: its other places get it too, and what a dead run left is cleared."""
+        _user, key_id, secret = keys_of(given.prefix)
+        for wanted in blank:
+            _user, its_id, its_secret = keys_of(wanted.prefix)
+            self.values |= {its_id: self.properties.get(key_id), its_secret: self.properties.get(secret)}
+        if ours:
+            lost = [known for known in user.key_ids if known != self.properties.get(key_id)]
+            yield from self.of_lost_keys(user, lost)
+            tag = {"unsaved_access_key": user.unsaved}
+            yield Action("iam", "user", user.name, "update", before=tag, after={"unsaved_access_key": ""})
+
+    def of_new_key(self, blank: list[WantedUser], user: User, ours: bool) -> Iterator[Action]:
+        if ours:
+            yield from self.of_lost_keys(user, list(user.key_ids))
+        elif user.key_ids:
+            self.judge_unknown_keys(blank[0], user)
+        places = [key for wanted in blank for key in keys_of(wanted.prefix)[1:]]
+        self.late += places
+        cleared = {"unsaved_access_key": ""} if ours or not user.exists else {}
+        yield Action("iam", "access_key", user.name, "create", after={"saved_in": places, **cleared})
+
+    def of_lost_keys(self, user: User, lost: list[str]) -> Iterator[Action]:
+        if lost:
+            names = [masked_key(key_id) for key_id in lost]
+            yield Action("iam", "access_key", user.name, "delete", before={"lost_access_keys": names})
+
+    def judge_unknown_keys(self, wanted: WantedUser, user: User) -> None:
+        names = ", ".join(masked_key(key_id) for key_id in user.key_ids)
+        what = f"the user {user.name} has access keys that this file does not know: {names}"
+        key = keys_of(wanted.prefix)[1]
+        if len(user.key_ids) >= ACCESS_KEYS_PER_USER:
+            instead = f"AWS allows {ACCESS_KEYS_PER_USER}: delete one, or write one with its secret into the file"
+            self.found(key, "access-key-limit", what, instead)
+        else:
+            self.found(key, "access-key-unknown", what, "another one is made; delete what nobody uses", "warning")
+
+    def judge_leftovers(self) -> None:
+        """Warnings about keys that are there and have no effect, or are on their way out."""
+        for wanted in self.wanted.users:
+            why = "a role gives instances credentials that expire, and none stand in the file"
+            what, instead = "users with access keys are deprecated", "use aws-transactor-role and aws-peer-role"
+            self.found(keys_of(wanted.prefix)[0], "deprecated-user", what, instead, "warning", why)
+        for prefix in (METRICS_USER, LOG_USER):
+            user = keys_of(prefix)[0]
+            if TRANSACTOR_ROLE in self.properties and user in self.properties:
+                what = f"not used beside {TRANSACTOR_ROLE}, which grants logs and metrics itself"
+                self.found(user, "unused-user", what, "remove its three keys", "warning")
+        if any(wanted.prefix == METRICS_USER and not wanted.grants for wanted in self.wanted.users):
+            what = f"the user gets no policy, as {METRICS_REGION} has no value"
+            self.found(keys_of(METRICS_USER)[0], "user-without-policy", what, f"write {METRICS_REGION}", "warning")
+
+    def tags(self) -> dict[str, Any]:
+        return {"tags": dict(self.options.tags)} if self.options.tags else {}

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What validate_properties does: read both files, judge them, tell everything at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties, read
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The module's options: paths, accepted rules, and facts that rules may use."""
+
+    transactor_src: str | None
+    cf_src: str | None
+    accept: Sequence[rules.Acceptance]
+    datomic_version: str
+    running_version: str
+    instance_memory_mib: int | None
+    table_write_units: int | None
+    log_bucket_writable: bool | None
+
+
+def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
+    """The module's result. Raises InputError with every error; warnings are told first either way."""
+    unreadable: list[Finding] = []
+    transactor = _read(options.transactor_src, unreadable)
+    cf = _read(options.cf_src, unreadable)
+    findings, accepted = rules.accepted(
+        rules.preflight(
+            transactor,
+            cf,
+            datomic_version=options.datomic_version,
+            running_version=options.running_version,
+            instance_memory_mib=options.instance_memory_mib,
+            table_write_units=options.table_write_units,
+            log_bucket_writable=options.log_bucket_writable,
+        ),
+        options.accept,
+    )
+    findings = unreadable + findings
+    for finding in findings:
+        if finding.level == "warning":
+            warn(str(finding))
+    errors = [finding for finding in findings if finding.level == "error"]
+    if errors:
+        raise InputError(errors)
+    return {
+        "changed": False,
+        "region": cf.get("aws-region") if cf else "",
+        "datomic_version": (cf.get("datomic-version") if cf else "") or options.datomic_version,
+        "findings": [finding.as_returned() for finding in findings],
+        "accepted": [{**finding.as_returned(), "reason": reason} for finding, reason in accepted],
+    }
+
+
+def _read(path: str | None, unreadable: list[Finding]) -> Properties | None:
+    """The file, or None with its findings, so that the other file is judged all the same."""
+    if not path:
+        return None
+    try:
+        return read(path)
+    except InputError as error:
+        unreadable += error.findings
+        return None

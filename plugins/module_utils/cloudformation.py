@@ -1,0 +1,355 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ensure-cf does, pure: from the CloudFormation file and what was observed to defaults and a security group."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._security_groups import (
+    GroupReference,
+    IngressRule,
+    Observed,
+    SecurityGroup,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, Level
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import TOOL_MEMORY, default_heap
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Change, Plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.mappings import INSTANCE_TYPES
+
+REQUIRED = (
+    "aws-instance-type",
+    "aws-region",
+    "aws-instance-monitoring",
+    "aws-security-group",
+    "datomic-deploy-s3-bucket",
+)
+GROUP_SIZE = "aws-autoscaling-group-size"
+GROUP_DESCRIPTION = "Provisioned by Datomic"
+DEFAULT_PORT = 4334
+ANYWHERE = ("0.0.0.0/0", "::/0")
+
+GROUP_ID = re.compile(r"sg-[0-9a-f]+")
+GROUP_NAME = re.compile(r"(?!sg-)[A-Za-z0-9 ._\-:/()#@\[\]+=&;{}!$*]{1,255}")
+"""EC2's rule for names in a VPC, without the comma, at which the template's list parameter would split it."""
+ACCOUNT = re.compile(r"[0-9]{12}")
+REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What the file asks for.
+
+    region: empty when the file has none. ingress_cidrs: networks as EC2 writes them. unknown_type: the instance type,
+    when EC2 has to be asked about it.
+    account: the only one to work in, empty for any.
+    """
+
+    region: str
+    group: GroupReference
+    ingress_groups: tuple[GroupReference, ...]
+    ingress_cidrs: tuple[str, ...]
+    port: int
+    vpc_id: str = ""
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unknown_type: str = ""
+    account: str = ""
+
+    @property
+    def references(self) -> tuple[GroupReference, ...]:
+        """Every security group that the file names."""
+        return (self.group, *self.ingress_groups)
+
+
+def required(cf: Properties) -> list[Finding]:
+    """The keys that must have a value, and the group's size, which the tool words in its own way."""
+    findings = [
+        Finding(
+            "required-key",
+            f"Missing property: {key}",
+            file=cf.path,
+            line=cf.line(key),
+            key=key,
+            instead=f"write {key}=… with a value",
+        )
+        for key in REQUIRED
+        if not cf.has_value(key)
+    ]
+    if not cf.has_value(GROUP_SIZE):
+        findings.append(
+            Finding(
+                "group-size",
+                f"Invalid value for {GROUP_SIZE}: ",
+                file=cf.path,
+                line=cf.line(GROUP_SIZE),
+                key=GROUP_SIZE,
+                instead="a number of instances in decimal digits, 1 or more; 2 makes a standby pool",
+            )
+        )
+    return findings
+
+
+def wanted(
+    cf: Properties, *, port: int, vpc_id: str = "", account: str = "", tags: Mapping[str, str]
+) -> tuple[Wanted, list[Finding]]:
+    """What the file asks for, with the findings of what it asks for wrongly (left out of Wanted)."""
+    findings: list[Finding] = []
+    region = _region(cf, findings)
+    group = _own_group(cf, findings)
+    groups = tuple(_ingress_groups(cf, findings))
+    cidrs = tuple(dict.fromkeys(_ingress_cidrs(cf, findings)))
+    instance_type = cf.get("aws-instance-type")
+    known = instance_type in TOOL_MEMORY or (instance_type in INSTANCE_TYPES and cf.has_value("java-xmx"))
+    return (
+        Wanted(
+            region=region,
+            group=group,
+            ingress_groups=tuple(dict.fromkeys(groups)),
+            ingress_cidrs=cidrs,
+            port=port,
+            vpc_id=vpc_id,
+            tags=tags,
+            unknown_type="" if known else instance_type,
+            account=account,
+        ),
+        findings,
+    )
+
+
+def _region(cf: Properties, findings: list[Finding]) -> str:
+    region = cf.get("aws-region")
+    if region and not REGION.fullmatch(region):
+        findings.append(finding(cf, "aws-region", "region", f"{region} is not a region", "such as us-east-1"))
+        return ""
+    return region
+
+
+def _own_group(cf: Properties, findings: list[Finding]) -> GroupReference:
+    key = "aws-security-group"
+    text = cf.get(key)
+    if GROUP_ID.fullmatch(text):
+        return GroupReference(text, group_id=text)
+    if text and not GROUP_NAME.fullmatch(text):
+        what = f"{text} is not the name or id of one security group"
+        findings.append(finding(cf, key, "security-group-name", what, "one name of at most 255 characters, or sg-…"))
+    return GroupReference(text, name=text)
+
+
+def _ingress_groups(cf: Properties, findings: list[Finding]) -> Iterator[GroupReference]:
+    key = "aws-ingress-groups"
+    for text in _items(cf.get(key)):
+        head, colon, tail = text.partition(":")
+        account, name = (head, tail) if colon else ("", head)
+        if GROUP_ID.fullmatch(name):
+            group = GroupReference(text, group_id=name, account=account)
+        else:
+            group = GroupReference(text, name=name, account=account)
+        sound = group.group_id or (GROUP_NAME.fullmatch(name) and ":" not in name)
+        if sound and (ACCOUNT.fullmatch(account) or not colon):
+            yield group
+        else:
+            what = f"{text} is not an AWS security group"
+            findings.append(finding(cf, key, "ingress-group", what, "name, account-id:name or sg-…, commas between"))
+
+
+def _ingress_cidrs(cf: Properties, findings: list[Finding]) -> Iterator[str]:
+    key = "aws-ingress-cidrs"
+    for text in _items(cf.get(key)):
+        try:
+            if not re.search(r"/[0-9]+$", text):
+                raise ValueError
+            # EC2 clears the bits behind the prefix as well; comparing with what it says needs the same form.
+            yield str(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            what = f"{text} is not a CIDR"
+            findings.append(finding(cf, key, "ingress-cidr", what, "such as 10.0.0.0/8, 10.1.2.3/32 or 2001:db8::/32"))
+
+
+def _items(value: str) -> Iterator[str]:
+    return (item.strip() for item in value.split(",") if item.strip())
+
+
+def finding(cf: Properties, key: str, rule: str, what: str, instead: str, level: Level = "error") -> Finding:
+    """A finding about this key of the file."""
+    return Finding(rule, what, level, file=cf.path, line=cf.line(key), key=key, instead=instead)
+
+
+def unknown_instance_type(cf: Properties) -> Finding:
+    """EC2 does not know the file's instance type."""
+    key = "aws-instance-type"
+    instead = f"one that EC2 offers in {cf.get('aws-region')}"
+    return finding(cf, key, "unknown-instance-type", f"unknown instance type {cf.get(key)}", instead)
+
+
+def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
+    """A warning for each range that is the whole Internet."""
+    key = "aws-ingress-cidrs"
+    return [
+        Finding(
+            "open-to-anyone",
+            f"{cidr} lets the whole Internet connect to the transactor",
+            "warning",
+            file=cf.path,
+            line=cf.line(key),
+            key=key,
+            why="whoever reaches the port can try to talk to the transactor",
+            instead="name the peers' security groups in aws-ingress-groups, or their own ranges",
+        )
+        for cidr in cidrs
+        if cidr in ANYWHERE
+    ]
+
+
+def missing(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]:
+    """What the file refers to and AWS does not have."""
+    findings = []
+    if wanted.unknown_type and observed.instance_type is None:
+        findings.append(unknown_instance_type(cf))
+    findings += _vpc_findings(cf, wanted, observed)
+    for reference in wanted.ingress_groups:
+        if reference.name and _is_foreign(reference, observed):
+            what = f"{reference.text} is of another account, whose groups EC2 takes by their ids only"
+            instead = f"{reference.account}:sg-…"
+        elif _is_missing(reference, wanted, observed):
+            what = f"there is no security group {reference.text} in {_place(wanted, observed)}"
+            instead = "create it first, or correct it"
+        else:
+            continue
+        findings.append(finding(cf, "aws-ingress-groups", "ingress-group-missing", what, instead))
+    return findings
+
+
+def _vpc_findings(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]:
+    """What is wrong with the group that the file names by id, or with the VPC that its names mean."""
+    key = "aws-security-group"
+    if wanted.group.group_id:
+        group = _resolved(wanted.group, wanted, observed)
+        if group is None:
+            what = f"there is no security group {wanted.group.group_id} in {wanted.region}"
+            return [finding(cf, key, "security-group-missing", what, "correct it, or give a name")]
+        if wanted.vpc_id and wanted.vpc_id != group.vpc_id:
+            what = f"the security group {group.group_id} is in {group.vpc_id}, not in {wanted.vpc_id}"
+            return [finding(cf, key, "security-group-vpc", what, "leave out the option vpc_id, or correct one of them")]
+    elif not observed.vpc_id and any(reference.name for reference in wanted.references):
+        if wanted.vpc_id:
+            what, instead = f"there is no VPC {wanted.vpc_id} in {wanted.region}", "correct the option vpc_id"
+        else:
+            what = f"{wanted.region} has no default VPC, in which names of security groups would be looked up"
+            instead = "give the option vpc_id"
+        return [finding(cf, key, "vpc-missing", what, instead)]
+    return []
+
+
+def _place(wanted: Wanted, observed: Observed) -> str:
+    vpc_id = _vpc_id(wanted, observed)
+    return f"{vpc_id} in {wanted.region}" if vpc_id else wanted.region
+
+
+def _is_foreign(reference: GroupReference, observed: Observed) -> bool:
+    """Whether it is of another account, so that it cannot be looked up."""
+    return reference.account not in ("", observed.account)
+
+
+def _is_missing(reference: GroupReference, wanted: Wanted, observed: Observed) -> bool:
+    """A name without a VPC means nothing that could be missing, and our own group will be there."""
+    if _is_foreign(reference, observed) or _is_own(reference, wanted):
+        return False
+    if reference.name and not _vpc_id(wanted, observed):
+        return False
+    return _resolved(reference, wanted, observed) is None
+
+
+def _is_own(reference: GroupReference, wanted: Wanted) -> bool:
+    return bool(wanted.group.name) and reference.name == wanted.group.name
+
+
+def _vpc_id(wanted: Wanted, observed: Observed) -> str:
+    """The VPC whose names are meant, empty when there is none: that of the group's id, or the one observed."""
+    by_id = {group.group_id: group.vpc_id for group in observed.groups}
+    return by_id.get(wanted.group.group_id, "") if wanted.group.group_id else observed.vpc_id
+
+
+def _resolved(reference: GroupReference, wanted: Wanted, observed: Observed) -> SecurityGroup | None:
+    vpc_id = _vpc_id(wanted, observed)
+    for group in observed.groups:
+        if group.group_id == reference.group_id or (group.name == reference.name and group.vpc_id == vpc_id):
+            return group
+    return None
+
+
+def defaults(cf: Properties, observed: Observed, version: str) -> dict[str, str]:
+    """The values that the file lacks. version: of the distribution, empty when unknown."""
+    values = {}
+    if not cf.has_value("java-xmx"):
+        instance_type = cf.get("aws-instance-type")
+        memory = TOOL_MEMORY.get(instance_type)
+        if memory is None and observed.instance_type:
+            memory = observed.instance_type.memory_mib
+        if memory is not None:
+            values["java-xmx"] = default_heap(memory)
+    if "java-opts" not in cf:
+        values["java-opts"] = ""
+    if not cf.has_value("datomic-version") and version:
+        values["datomic-version"] = version
+    return values
+
+
+def version_finding(cf: Properties, version: str) -> list[Finding]:
+    """datomic-version needs a value here or from a distribution."""
+    key = "datomic-version"
+    if cf.has_value(key) or version:
+        return []
+    instead = "set it, or give datomic_version, or datomic_home with a distribution"
+    return [finding(cf, key, "required-key", f"Missing property: {key}", instead)]
+
+
+def plan(wanted: Wanted, observed: Observed) -> Plan:
+    """Create the group when it is not there, and add the rules that it lacks; none is ever removed."""
+    actions: list[Action] = []
+    group = _resolved(wanted.group, wanted, observed)
+    title = wanted.group.text
+    if group is None:
+        created: dict[str, Any] = {"description": GROUP_DESCRIPTION, "vpc_id": _vpc_id(wanted, observed)}
+        if wanted.tags:
+            created["tags"] = dict(wanted.tags)
+        actions.append(Action("ec2", "security_group", title, "create", after=created))
+    present = group.ingress if group else ()
+    lacking = [rule for rule in _rules(wanted, observed) if not any(rule.is_same(other) for other in present)]
+    if lacking:
+        before = [rule.as_state() for rule in present]
+        after: dict[str, Any] = {"group_id": group.group_id} if group else {}
+        after["rules"] = before + [rule.as_state() for rule in lacking]
+        change: Change = "update" if present else "create"
+        actions.append(
+            Action("ec2", "security_group_ingress", title, change, {"rules": before} if before else {}, after)
+        )
+    return Plan(tuple(actions))
+
+
+def _rules(wanted: Wanted, observed: Observed) -> list[IngressRule]:
+    rules: list[IngressRule] = []
+    for rule in (*_rules_from_groups(wanted, observed), *(_rule(wanted, cidr=cidr) for cidr in wanted.ingress_cidrs)):
+        if not any(rule.is_same(other) for other in rules):
+            rules.append(rule)
+    return rules
+
+
+def _rules_from_groups(wanted: Wanted, observed: Observed) -> Iterator[IngressRule]:
+    for reference in wanted.ingress_groups:
+        group = _resolved(reference, wanted, observed)
+        if group:
+            yield _rule(wanted, group_id=group.group_id, group_name=group.name, account=group.account)
+        else:
+            account = reference.account if _is_foreign(reference, observed) else ""
+            yield _rule(wanted, group_id=reference.group_id, group_name=reference.name, account=account)
+
+
+def _rule(wanted: Wanted, **source: str) -> IngressRule:
+    return IngressRule("tcp", wanted.port, wanted.port, **source)

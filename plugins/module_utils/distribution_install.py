@@ -1,0 +1,207 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A wanted release made present: archive, directory, deploy bucket, link and removals, in this order."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import os
+import re
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
+    _archive,
+    _download,
+    distribution,
+    java,
+    releases,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+
+DOWNLOADS = ".download"
+"""Directory below dest that keeps what has arrived of a broken download."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """The options of the module distribution; an empty string stands for an option that is not given."""
+
+    version: str
+    dest: str
+    source: str = ""
+    checksum: str = ""
+    current: bool = True
+    keep: int | None = None
+    remove: tuple[str, ...] = ()
+    deploy_bucket: str = ""
+    timeout: int = 60
+    validate_certs: bool = True
+
+    @property
+    def url(self) -> str:
+        return (self.source or releases.PUBLIC_URL).replace("{version}", self.version)
+
+    @property
+    def sha256(self) -> str:
+        return self.checksum or releases.CHECKSUMS.get(self.version, "")
+
+    @property
+    def home(self) -> str:
+        return distribution.home_of(self.dest, self.version)
+
+    @property
+    def deploy_key(self) -> str:
+        return f"{self.version}/{distribution.PREFIX}{self.version}.zip" if self.deploy_bucket else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """What there is: the part of the result that the diff shows."""
+
+    installed: tuple[str, ...]
+    current: str
+    deployed: str
+
+    def text(self, bucket: str) -> str:
+        lines = [f"installed: {', '.join(self.installed) or 'none'}", f"current: {self.current or 'none'}"]
+        if bucket:
+            lines.append(f"{bucket}: {self.deployed or 'nothing'}")
+        return "\n".join(lines) + "\n"
+
+
+def ensure(wanted: Wanted, aws: Aws, *, check: bool) -> dict[str, Any]:
+    """Bring the machine and the deploy bucket to what is wanted; the result of the module."""
+    _sound(wanted)
+    before = State(
+        installed=tuple(distribution.installed(wanted.dest)),
+        current=distribution.current(wanted.dest),
+        deployed=_deployed(wanted, aws),
+    )
+    present = wanted.version in before.installed
+    if present:
+        distribution.inspect(wanted.home, wanted.version)
+    in_use = {wanted.version} if wanted.current else {wanted.version, before.current}
+    doomed = distribution.superfluous(
+        list(before.installed), in_use=in_use, keep=wanted.keep, remove=list(wanted.remove)
+    )
+    upload = bool(wanted.deploy_bucket) and before.deployed != wanted.sha256
+    resumed = 0
+    if not check and (not present or upload):
+        resumed = _bring(wanted, aws, present=present, upload=upload)
+    switched = wanted.current and before.current != wanted.version
+    if not check:
+        if switched:
+            distribution.switch(wanted.dest, wanted.version)
+        for version in doomed:
+            distribution.delete(wanted.dest, version)
+    after = State(
+        installed=tuple(sorted({*before.installed, wanted.version} - set(doomed), key=releases.number)),
+        current=wanted.version if wanted.current else before.current,
+        deployed=wanted.sha256 if upload else before.deployed,
+    )
+    return {
+        "changed": before != after,
+        "diff": [
+            {
+                "before_header": wanted.dest,
+                "after_header": wanted.dest,
+                "before": before.text(wanted.deploy_bucket),
+                "after": after.text(wanted.deploy_bucket),
+            }
+        ],
+        "home": os.path.abspath(wanted.home),
+        "version": wanted.version,
+        "java_minimum": releases.java_minimum(wanted.version),
+        "java": java.version(os.environ),
+        "current": after.current,
+        "installed": list(after.installed),
+        "removed": doomed,
+        "resumed": resumed,
+        "sha256": wanted.sha256,
+        "deploy_key": wanted.deploy_key,
+    }
+
+
+def _sound(wanted: Wanted) -> None:
+    for version in (wanted.version, *wanted.remove):
+        releases.number(version)
+    if not wanted.sha256:
+        raise DatomicError(
+            f"The checksum of release {wanted.version} is not known: give the SHA-256 of its archive (checksum). "
+            f"Known are {', '.join(sorted(releases.CHECKSUMS))}."
+        )
+    if not re.fullmatch(r"[0-9a-f]{64}", wanted.sha256):
+        raise DatomicError("checksum has to be a SHA-256: 64 hexadecimal digits.")
+    if wanted.keep is not None and wanted.keep < 0:
+        raise DatomicError("keep has to be 0 or more.")
+
+
+def _bring(wanted: Wanted, aws: Aws, *, present: bool, upload: bool) -> int:
+    """The archive, and out of it the home and the object in the bucket. Returns the bytes that a former run brought."""
+    downloads = os.path.join(wanted.dest, DOWNLOADS)
+    try:
+        os.makedirs(downloads, exist_ok=True)
+    except OSError as error:
+        raise DatomicError(f"{wanted.dest} cannot be made: {error.strerror}.") from error
+    path = _download.local_path(wanted.url)
+    if path:
+        found = _download.digest(path)
+        if found != wanted.sha256:
+            raise DatomicError(f"{path} has the SHA-256 {found}, not {wanted.sha256}. Nothing was unpacked.")
+        archive = _download.Fetched(path, 0)
+    else:
+        archive = _download.fetch(_source(wanted, aws), wanted.url, wanted.sha256, downloads)
+    if not present:
+        _archive.unpack(archive.path, wanted.dest, wanted.version)
+    if upload:
+        _upload(wanted, aws, archive.path)
+    if not path:
+        os.unlink(archive.path)
+    return archive.resumed
+
+
+def _source(wanted: Wanted, aws: Aws) -> _download.Source:
+    if wanted.url.startswith("s3://"):
+        return _download.from_s3(wanted.url, aws)
+    return _download.from_http(wanted.url, validate_certs=wanted.validate_certs, timeout=wanted.timeout)
+
+
+def _deployed(wanted: Wanted, aws: Aws) -> str:
+    """The SHA-256 that lies beside the archive in the deploy bucket; it is written after the archive."""
+    if not wanted.deploy_bucket:
+        return ""
+    client = aws.client("s3")
+    try:
+        with calling("read", f"s3://{wanted.deploy_bucket}/{wanted.deploy_key}.sha256", client):
+            got = client.get_object(Bucket=wanted.deploy_bucket, Key=wanted.deploy_key + ".sha256")
+            words: list[str] = got["Body"].read(200).decode("ascii", "replace").split()
+    except AwsError as error:
+        if error.code == "NoSuchKey":
+            return ""
+        raise
+    return words[0] if words else ""
+
+
+def _upload(wanted: Wanted, aws: Aws, archive: str) -> None:
+    """The archive first, its checksum last: who finds the checksum finds the archive."""
+    client = aws.client("s3")
+    name = os.path.basename(wanted.deploy_key)
+    with calling("upload the release to", f"s3://{wanted.deploy_bucket}/{wanted.deploy_key}", client):
+        with open(archive, "rb") as body:
+            client.put_object(
+                Bucket=wanted.deploy_bucket,
+                Key=wanted.deploy_key,
+                Body=body,
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(wanted.sha256)).decode("ascii"),
+                ContentType="application/zip",
+            )
+        client.put_object(
+            Bucket=wanted.deploy_bucket,
+            Key=wanted.deploy_key + ".sha256",
+            Body=f"{wanted.sha256}  {name}\n".encode("ascii"),
+            ContentType="text/plain",
+        )

@@ -1,0 +1,293 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engine cli: bin/datomic does the work, and everything that it lacks is put around it.
+
+The tool has no check mode, chooses names that nobody knows until its end, and writes its file last. So the plan of the
+native engine answers check mode; names are chosen by us and on disk before the tool starts, which then finds them
+given; the tool works on a private copy, whose content is verified before anything of it goes into the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
+    _ensure,
+    distribution,
+    releases,
+    settings,
+    tool,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Executor, Plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.tool import Outcome, Tool
+
+PORT = 4334
+"""The only port that ensure-cf opens."""
+
+Rest = tuple[Plan, Mapping[tuple[str, str, str], Executor]]
+"""What is left to do, and who does it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of a module that choose and run the engine."""
+
+    engine: str = "auto"
+    datomic_home: str | None = None
+    java_home: str | None = None
+    engine_timeout: int = 600
+
+    @property
+    def is_cli(self) -> bool:
+        return self.engine == "cli"
+
+
+NATIVE = Options()
+SPEC: dict[str, dict[str, Any]] = {
+    "engine": {"type": "str", "choices": ["auto", "native", "cli"], "default": "auto"},
+    "datomic_home": {"type": "path"},
+    "java_home": {"type": "path"},
+    "engine_timeout": {"type": "int", "default": 600},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """A command of a distribution, ready to run. timeout: seconds."""
+
+    tool: Tool
+    command: str
+    timeout: int
+
+
+def chosen(params: Mapping[str, Any]) -> Options:
+    """The engine that a module's parameters ask for."""
+    return Options(**{name: params[name] for name in SPEC})
+
+
+def native(result: dict[str, Any], why: str) -> dict[str, Any]:
+    """The native engine's result, which says that it is."""
+    return {**result, "engine": "native", "engine_reason": why, "prediction": False}
+
+
+def reason(options: Options, command: str) -> str:
+    """Why the native engine works, for the result of a module that did not run the tool."""
+    if options.engine == "native":
+        return "asked for"
+    if options.datomic_home:
+        version = distribution.inspect(options.datomic_home).version
+        if not releases.has_command(version, command):
+            return f"release {version} has no {command}"
+    return "preferred by auto"
+
+
+def prepare(aws: Aws, options: Options, command: str, region: str) -> Engine:
+    """The command of the distribution, or a DatomicError that says why it cannot run.
+
+    region: for a connection that names none.
+    """
+    if not options.datomic_home:
+        raise DatomicError(
+            "engine: cli needs datomic_home, the root of a distribution. Without one, use engine: native."
+        )
+    home = distribution.inspect(options.datomic_home)
+    if not releases.has_command(home.version, command):
+        raise DatomicError(
+            f"Release {home.version} has no {command}: it is gone since {releases.AWS_SDK_V2_SINCE}. "
+            "Use engine: auto or native, which need no distribution for it."
+        )
+    connection = aws.environment()
+    if region and "AWS_REGION" not in connection:
+        connection |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    ready = tool.prepare(home, connection, java_home=options.java_home or "")
+    return Engine(ready, command, options.engine_timeout)
+
+
+def warnings(engine: Engine) -> list[str]:
+    """What the user has to know about this release and connection."""
+    endpoint = engine.tool.environment.get("AWS_ENDPOINT_URL", "")
+    release = engine.tool.distribution.version
+    if endpoint and not releases.at_least(release, releases.AWS_SDK_V2_SINCE):
+        return [
+            f"endpoint_url is passed as AWS_ENDPOINT_URL, which the AWS SDK of release {release} does not read: "
+            "the tool calls AWS itself."
+        ]
+    return []
+
+
+def conclude(
+    engine: Engine,
+    file: _ensure.File,
+    decision: _ensure.Decision,
+    executors: Mapping[tuple[str, str, str], Executor],
+    again: Callable[[Properties], Rest],
+    *,
+    check_mode: bool,
+    warn: Callable[[str], None],
+) -> dict[str, Any]:
+    """Let the tool do what was decided; the module's result. The counterpart of the native engine's conclude.
+
+    again: what the native engine would still do with the file as it is then. A run that was killed leaves roles without
+    their profiles, which the tool does not repair, and it knows nothing of tags: this is done after it.
+    """
+    for text in warnings(engine):
+        warn(text)
+    if check_mode:
+        predicted = _ensure.conclude(file, decision, executors, check_mode=True)
+        return {**predicted, "engine": "cli", "engine_reason": "asked for", "prediction": True}
+    before = file.on_disk
+    src = file.src
+    file.save(decision.values)
+    outcome, late = _run(engine, file, decision.late)
+    if late:
+        file.save(late)
+    if outcome.code:
+        raise _failure(engine, outcome, file)
+    left, finishing = again(file.now)
+    if left.actions:
+        names = ", ".join(f"{action.resource} {action.name}" for action in left.actions)
+        warn(f"bin/datomic {engine.command} left undone what it does not know, and the engine native did it: {names}.")
+        left.apply(finishing)
+    edited = before is None or before.raw != file.now.raw
+    return {
+        "changed": decision.plan.changed or edited,
+        "diff": ([settings.masked_diff(before, file.now)] if edited else []) + decision.plan.diff(),
+        "actions": decision.plan.as_returned(),
+        "generated": {
+            key: value for key, value in settings.masked(file.now).items() if file.now.get(key) != src.get(key)
+        },
+        "properties": settings.masked(file.now),
+        "engine": "cli",
+        "engine_reason": "asked for",
+        "prediction": False,
+    }
+
+
+def _run(engine: Engine, file: _ensure.File, late: tuple[str, ...]) -> tuple[Outcome, dict[str, str]]:
+    """Run the command with a private copy as its input and output; how it ended, and the late values that it made.
+
+    DatomicError when it changed what was not its to change. Keys that it made before it failed are returned as well:
+    the secret of an access key is told only once.
+    """
+    given = file.now
+    with _private(os.path.basename(given.path), given.raw) as path:
+        ready = dataclasses.replace(engine.tool, secrets=(*engine.tool.secrets, *_secrets(given)))
+        try:
+            outcome = ready.run(engine.command, path, path, timeout=engine.timeout)
+        except DatomicError as error:
+            details = {key: value for key, value in error.details.items() if key != "output"}
+            raise DatomicError(_in_words_of(str(error), path, given.path) + _kept(given), **details) from error
+        with open(path, "rb") as copy:
+            raw = copy.read()
+    made = _parsed(raw, given, failed=bool(outcome.code))
+    values = {key: made.get(key) for key in late if made.has_value(key)} if made else {}
+    hidden = [value for value in values.values() if len(value) > 3]
+
+    def shown(text: str) -> str:
+        return _in_words_of(tool.mask(text, hidden), path, given.path)
+
+    if made is not None:
+        wrong = sorted(
+            key for key in {*given.keys(), *made.keys()} if key not in late and given.get(key) != made.get(key)
+        )
+        if wrong and not outcome.code:
+            raise DatomicError(
+                f"bin/datomic {engine.command} changed {', '.join(wrong)}, which was set already. "
+                f"{given.path} does not get these changes." + _kept(given)
+            )
+        values = {} if wrong else values
+    return dataclasses.replace(outcome, stdout=shown(outcome.stdout), stderr=shown(outcome.stderr)), values
+
+
+def _parsed(raw: bytes, given: Properties, *, failed: bool) -> Properties | None:
+    """What the tool wrote; None when it failed and left no sound file."""
+    try:
+        return Properties.parse(raw, given.path)
+    except DatomicError as error:
+        if failed:
+            return None
+        raise DatomicError(f"bin/datomic wrote a file that is not sound: {error}{_kept(given)}") from error
+
+
+def _failure(engine: Engine, outcome: Outcome, file: _ensure.File) -> DatomicError:
+    output = outcome.stderr + outcome.stdout
+    if "backup-db" in output and engine.command not in output:
+        release = engine.tool.distribution.version
+        return DatomicError(
+            f"bin/datomic of release {release} does not know {engine.command}. Use engine: native." + _kept(file.now)
+        )
+    error = engine.tool.failed(outcome, engine.command, file.now.path, file.now.path)
+    return DatomicError(str(error) + _kept(file.now), **error.details)
+
+
+def _kept(file: Properties) -> str:
+    return f"\nWhat was chosen before is in {file.path}, so running it again goes on with the same names."
+
+
+def _secrets(file: Properties) -> list[str]:
+    return [value for key, value in file.as_dict().items() if settings.is_secret(key) and len(value) > 3]
+
+
+def _in_words_of(text: str, path: str, shown: str) -> str:
+    """The text with the user's file in place of the copy."""
+    return text.replace(path, shown)
+
+
+@contextlib.contextmanager
+def _private(name: str, raw: bytes) -> Iterator[str]:
+    """A copy that only this user can read, in a directory of its own; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="datomic-") as directory:
+        path = os.path.join(directory, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
+            copy.write(raw)
+        yield path
+
+
+def template(engine: Engine, transactor: Properties, cf: Properties) -> dict[str, Any]:
+    """The template that create-cf-template makes of the two files, with its property lines in order.
+
+    The tool writes them in another order at each run, which would change the template when nothing changed.
+    """
+    secrets = (*engine.tool.secrets, *_secrets(transactor))
+    ready = dataclasses.replace(engine.tool, secrets=secrets)
+    with _private("transactor.properties", transactor.raw) as first, _private("cf.properties", cf.raw) as second:
+        target = os.path.join(os.path.dirname(second), "template.json")
+        outcome = ready.run(engine.command, first, second, target, timeout=engine.timeout)
+        if outcome.code:
+            raise ready.failed(outcome, engine.command, transactor.path, cf.path, "template.json")
+        try:
+            with open(target, encoding="utf-8") as file:
+                made: dict[str, Any] = json.load(file)
+        except (OSError, ValueError) as error:
+            raise DatomicError(f"bin/datomic {engine.command} ended well and wrote no template: {error}.") from error
+    return ordered(made)
+
+
+def ordered(made: dict[str, Any]) -> dict[str, Any]:
+    """The template with the lines of the user data's here-document sorted, after host and alt-host."""
+    try:
+        launch = made["Resources"]["LaunchConfig"]["Properties"]
+        lines = launch["UserData"]["Fn::Base64"]["Fn::Join"][1]
+        begin = next(number for number, line in enumerate(lines) if str(line).startswith("cat <<EOF")) + 1
+        end = lines.index("EOF", begin)
+    except (KeyError, StopIteration, ValueError, TypeError) as error:
+        raise DatomicError("The template of bin/datomic has no user data of the known form.") from error
+    told = [line for part in lines[begin:end] for line in str(part).split("\n")]
+    first = [line for line in told if line.startswith(("host=`", "alt-host=`"))]
+    rest = sorted(line for line in told if line not in first)
+    changed = [*lines[:begin], *first, "\n".join(rest), *lines[end:]]
+    data = {"Fn::Base64": {"Fn::Join": [launch["UserData"]["Fn::Base64"]["Fn::Join"][0], changed]}}
+    resources = made["Resources"]
+    config = {**resources["LaunchConfig"], "Properties": {**launch, "UserData": data}}
+    return {**made, "Resources": {**resources, "LaunchConfig": config}}

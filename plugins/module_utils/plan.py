@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A plan: the one source of changed, of the diff, of the returned actions and of what is executed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+Change = Literal["create", "update", "delete"]
+
+GENERATED = "<generated>"
+"""Stands for a random part of a name that is not known before the real run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    """One change of one resource.
+
+    service: the AWS service's prefix in IAM ("dynamodb", "iam", "s3", "ec2").
+    resource: its kind there in snake_case ("table", "role", "instance_profile", "role_policy").
+    name: what the user calls it; "role/policy" for a policy inside a role.
+    before, after: its state as the diff shows it, empty where it does not exist. What the call needs stands in after.
+    """
+
+    service: str
+    resource: str
+    name: str
+    change: Change
+    before: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    after: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def as_returned(self) -> dict[str, str]:
+        """The action as a module returns it."""
+        return {"service": self.service, "resource": self.resource, "name": self.name, "change": self.change}
+
+
+Executor = Callable[[Action], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be done, in this order."""
+
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.actions)
+
+    def __add__(self, other: Plan) -> Plan:
+        return Plan(self.actions + other.actions)
+
+    def as_returned(self) -> list[dict[str, str]]:
+        return [action.as_returned() for action in self.actions]
+
+    def diff(self) -> list[dict[str, str]]:
+        """The resources' part of Ansible's diff: one entry for all of them, none when nothing changes."""
+        if not self.actions:
+            return []
+        return [
+            {
+                "before_header": "AWS resources",
+                "after_header": "AWS resources",
+                "before": _shown(self.actions, "before"),
+                "after": _shown(self.actions, "after"),
+            }
+        ]
+
+    def apply(self, executors: Mapping[tuple[str, str, str], Executor]) -> None:
+        """Execute every action, in order. executors: by (service, resource, change)."""
+        for action in self.actions:
+            executors[(action.service, action.resource, action.change)](action)
+
+
+def _shown(actions: Iterable[Action], side: Literal["before", "after"]) -> str:
+    """One JSON document of the side's states by "service resource name", with every key sorted."""
+    states: dict[str, Any] = {}
+    for action in actions:
+        state = getattr(action, side)
+        if state:
+            states.setdefault(f"{action.service} {action.resource} {action.name}", {}).update(state)
+    return json.dumps(states, indent=2, sort_keys=True, default=str) + "\n" if states else ""

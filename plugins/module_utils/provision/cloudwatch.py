@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""CloudWatch: the heartbeats of a system's transactors."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import calling, gather
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import MINUTE, Beats, Metrics
+
+NAMESPACE = "Datomic"
+DIMENSION = "Transactor"
+ACTIVE = "HeartbeatMsec"
+STANDBY = "HeartMonitorMsec"
+HISTORY = 90 * MINUTE
+"""How far back is read: longer than a replacement takes."""
+
+
+def observe(client: Any, dimension_value: str, interval_msec: float, now: float) -> Metrics:
+    """Both heartbeat metrics per minute under that dimension value. now: by AWS's clock."""
+    found = gather(
+        {name: functools.partial(_beats, client, name, dimension_value, now) for name in (ACTIVE, STANDBY)},
+    )
+    return Metrics(interval_msec, active=found[ACTIVE], standby=found[STANDBY])
+
+
+def _beats(client: Any, metric: str, dimension_value: str, now: float) -> tuple[Beats, ...]:
+    with calling(f"read the metric {metric} of the dimension", f"{DIMENSION}={dimension_value}", client):
+        answer = client.get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=metric,
+            Dimensions=[{"Name": DIMENSION, "Value": dimension_value}],
+            StartTime=_moment(now - HISTORY),
+            EndTime=_moment(now + MINUTE),
+            Period=int(MINUTE),
+            Statistics=["SampleCount", "Sum"],
+        )
+    points = [
+        Beats(point["Timestamp"].timestamp(), point["SampleCount"], point["Sum"]) for point in answer["Datapoints"]
+    ]
+    return tuple(sorted(points, key=lambda beats: beats.started_at))
+
+
+def _moment(seconds: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""EC2: security groups and instance types. boto3's shapes end here."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling, gather
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._security_groups import (
+    IngressRule,
+    InstanceType,
+    Observed,
+    SecurityGroup,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
+
+
+def observe(aws: Aws, wanted: Wanted) -> Observed:
+    """The groups that the file names (of every VPC where a name may be meant), and what else the plan depends on."""
+    client = aws.client("ec2", region=wanted.region)
+    names = sorted({reference.name for reference in wanted.references if reference.name})
+    ids = sorted({reference.group_id for reference in wanted.references if reference.group_id})
+    # A name means a group in the VPC of the option, or, when there is none, in the default one or in that of the
+    # transactor's own group: known only together with the answer.
+    by_name = {"group-name": names} | ({"vpc-id": [wanted.vpc_id]} if wanted.vpc_id else {})
+    reads: dict[str, Callable[[], Any]] = {}
+    if names:
+        reads["named"] = functools.partial(_groups, client, by_name)
+    if ids:
+        reads["by_id"] = functools.partial(_groups, client, {"group-id": ids})
+    if names and not wanted.group.group_id:
+        reads["vpc"] = functools.partial(_vpc, client, wanted.vpc_id)
+    if wanted.account or any(reference.account for reference in wanted.references):
+        reads["account"] = functools.partial(_account, aws.client("sts", region=wanted.region))
+    if wanted.unknown_type:
+        reads["instance_type"] = functools.partial(_instance_type, client, wanted.unknown_type)
+    found = gather(reads)
+    return Observed(
+        groups=(*found.get("named", ()), *found.get("by_id", ())),
+        vpc_id=found.get("vpc", ""),
+        account=found.get("account", ""),
+        instance_type=found.get("instance_type"),
+    )
+
+
+def instance_type(aws: Aws, region: str, name: str) -> InstanceType | None:
+    """What EC2 says of the type in the region; None when it has none of that name."""
+    return _instance_type(aws.client("ec2", region=region), name)
+
+
+def executors(aws: Aws, region: str) -> Mapping[tuple[str, str, str], Executor]:
+    """What carries out the actions of cloudformation.plan in the region."""
+    client = aws.client("ec2", region=region)
+    created: dict[str, str] = {}
+
+    def create(action: Action) -> None:
+        created[action.name] = _create(client, action)
+
+    def authorize(action: Action) -> None:
+        group_id = action.after.get("group_id")
+        if not group_id:
+            group_id = created[action.name]
+            with calling("wait for the security group", group_id, client):
+                client.get_waiter("security_group_exists").wait(GroupIds=[group_id])
+        _authorize(client, action, group_id)
+
+    return {
+        ("ec2", "security_group", "create"): create,
+        ("ec2", "security_group_ingress", "create"): authorize,
+        ("ec2", "security_group_ingress", "update"): authorize,
+    }
+
+
+def _groups(client: Any, filters: Mapping[str, Sequence[str]]) -> tuple[SecurityGroup, ...]:
+    with calling("look up the security groups", ", ".join(next(iter(filters.values()))), client):
+        pages = client.get_paginator("describe_security_groups").paginate(
+            Filters=[{"Name": name, "Values": list(values)} for name, values in filters.items()]
+        )
+        return tuple(
+            SecurityGroup(
+                group_id=group["GroupId"],
+                name=group["GroupName"],
+                account=group.get("OwnerId", ""),
+                vpc_id=group.get("VpcId", ""),
+                ingress=tuple(_ingress(group.get("IpPermissions", []))),
+            )
+            for page in pages
+            for group in page["SecurityGroups"]
+        )
+
+
+def _ingress(permissions: Iterable[Mapping[str, Any]]) -> Iterator[IngressRule]:
+    for permission in permissions:
+        rule = functools.partial(
+            IngressRule, permission["IpProtocol"], permission.get("FromPort", -1), permission.get("ToPort", -1)
+        )
+        for pair in permission.get("UserIdGroupPairs", []):
+            yield rule(
+                group_id=pair.get("GroupId", ""), group_name=pair.get("GroupName", ""), account=pair.get("UserId", "")
+            )
+        for ranges, field in (("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("PrefixListIds", "PrefixListId")):
+            for entry in permission.get(ranges, []):
+                yield rule(cidr=entry[field])
+
+
+def _vpc(client: Any, vpc_id: str) -> str:
+    """The id of this VPC, or of the default one; empty when the region has none."""
+    wanted = {"Name": "vpc-id", "Values": [vpc_id]} if vpc_id else {"Name": "is-default", "Values": ["true"]}
+    with calling("look up the VPC", vpc_id or f"that is the default of {client.meta.region_name}", client):
+        vpcs = client.describe_vpcs(Filters=[wanted])["Vpcs"]
+        return str(vpcs[0]["VpcId"]) if vpcs else ""
+
+
+def _account(client: Any) -> str:
+    with calling("find out the account of", "the credentials", client):
+        return str(client.get_caller_identity()["Account"])
+
+
+def _instance_type(client: Any, name: str) -> InstanceType | None:
+    try:
+        with calling("look up the instance type", name, client):
+            types = client.describe_instance_types(InstanceTypes=[name])["InstanceTypes"]
+    except AwsError as error:
+        if error.code in ("InvalidInstanceType", "InvalidParameterValue"):
+            return None
+        raise
+    if not types:
+        return None
+    architectures = types[0].get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+    return InstanceType(name, int(types[0]["MemoryInfo"]["SizeInMiB"]), tuple(architectures))
+
+
+def _create(client: Any, action: Action) -> str:
+    """The id of the new group."""
+    tags = [{"Key": key, "Value": str(value)} for key, value in action.after.get("tags", {}).items()]
+    specification = {"TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}]} if tags else {}
+    vpc_id, description = action.after["vpc_id"], action.after["description"]
+    try:
+        with calling("create the security group", action.name, client):
+            answer = client.create_security_group(
+                GroupName=action.name, Description=description, VpcId=vpc_id, **specification
+            )
+            group_id: str = answer["GroupId"]
+    except AwsError as error:
+        # A retry after a lost answer finds the group that its first try made.
+        if error.code != "InvalidGroup.Duplicate":
+            raise
+        return _groups(client, {"group-name": [action.name], "vpc-id": [vpc_id]})[0].group_id
+    return group_id
+
+
+def _authorize(client: Any, action: Action, group_id: str) -> None:
+    before = action.before.get("rules", [])
+    lacking = [IngressRule(**rule) for rule in action.after["rules"] if rule not in before]
+    lacking = [
+        dataclasses.replace(rule, group_id=group_id) if _is_from(action.name, rule) else rule for rule in lacking
+    ]
+    try:
+        _authorize_rules(client, group_id, lacking)
+    except AwsError as error:
+        # EC2 takes all of them or none: another run, or a retry after a lost answer, has made one or all.
+        if error.code != "InvalidPermission.Duplicate":
+            raise
+        present = [rule for group in _groups(client, {"group-id": [group_id]}) for rule in group.ingress]
+        still = [rule for rule in lacking if not any(rule.is_same(other) for other in present)]
+        if still:
+            _authorize_rules(client, group_id, still)
+
+
+def _is_from(own_name: str, rule: IngressRule) -> bool:
+    """Whether the rule admits members of the group that the plan itself makes, whose id was not known."""
+    return rule.group_name == own_name and not rule.group_id
+
+
+def _authorize_rules(client: Any, group_id: str, rules: Sequence[IngressRule]) -> None:
+    with calling("add ingress rules to the security group", group_id, client):
+        client.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[_permission(rule) for rule in rules])
+
+
+def _permission(rule: IngressRule) -> dict[str, Any]:
+    permission: dict[str, Any] = {
+        "IpProtocol": rule.protocol,
+        "FromPort": rule.from_port,
+        "ToPort": rule.to_port,
+    }
+    if rule.cidr:
+        field, entry = ("Ipv6Ranges", "CidrIpv6") if ":" in rule.cidr else ("IpRanges", "CidrIp")
+        return permission | {field: [{entry: rule.cidr}]}
+    account = {"UserId": rule.account} if rule.account else {}
+    return permission | {"UserIdGroupPairs": [{"GroupId": rule.group_id, **account}]}

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""IAM and STS: account, roles with their instance profiles, and users, as they are.
+
+Everything is looked up by its name, a free name too: no list has to be read through, whatever else the account holds.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling, eventually, gather
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._policies import trusts_ec2
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import (
+    OWNER_TAG,
+    UNSAVED_KEY_TAG,
+    Account,
+    Role,
+    User,
+)
+
+
+def account(client: Any) -> Account:
+    """Whose credentials these are, of a user or a role alike. client: STS."""
+    with calling("ask for the account of", "the credentials", client):
+        identity = client.get_caller_identity()
+    return Account(identity["Account"], identity["Arn"].split(":")[1])
+
+
+def role(client: Any, name: str, policies: Iterable[str]) -> Role:
+    """The role of that name with those of its inline policies that exist: two dependent rounds when it is complete."""
+    policies = tuple(policies)
+    profile = _profile(client, name)
+    complete = profile is not None and name in profile
+    found = None if complete else _role(client, name)
+    if not complete and found is None:
+        return Role(name, profile=None if profile is None else tuple(profile))
+    held = _policies(client, "role", name, policies)
+    # Tags matter where something is missing only: whose role is it, then?
+    if found is None and not set(policies) <= set(held):
+        found = _role(client, name)
+    trust = profile[name] if profile and complete else (found or {}).get("AssumeRolePolicyDocument") or {}
+    return Role(
+        name,
+        exists=True,
+        owner=_tag(found or {}, OWNER_TAG),
+        profile=None if profile is None else tuple(profile),
+        ec2=trusts_ec2(trust),
+        policies=held,
+    )
+
+
+def free_role(client: Any, base: str, taken: Collection[str]) -> Role:
+    """A role that does not exist: base, base-1, base-2, …; its instance profile may be there when it is empty."""
+    for name in _candidates(base, taken):
+        if _role(client, name) is None:
+            profile = _profile(client, name)
+            if not profile:
+                return Role(name, profile=None if profile is None else ())
+    raise AssertionError("the candidates have no end")
+
+
+def user(client: Any, name: str, policies: Iterable[str], *, keys: bool) -> User:
+    """The user of that name with those of its inline policies that exist. keys: read its access keys in any case."""
+    found = _user(client, name)
+    if found is None:
+        return User(name)
+    unsaved = _tag(found, UNSAVED_KEY_TAG)
+    reads: dict[str, Callable[[], Any]] = {"policies": lambda: _policies(client, "user", name, policies)}
+    if keys or unsaved:
+        reads["keys"] = lambda: access_keys(client, name)
+    read = gather(reads)
+    return User(name, True, unsaved, read.get("keys", ()), read["policies"], _tag(found, OWNER_TAG))
+
+
+def free_user(client: Any, base: str, taken: Collection[str]) -> User:
+    """A user that does not exist: base, base-1, base-2, …"""
+    for name in _candidates(base, taken):
+        if _user(client, name) is None:
+            return User(name)
+    raise AssertionError("the candidates have no end")
+
+
+def access_keys(client: Any, name: str) -> tuple[str, ...]:
+    """The ids of the user's access keys: two at most, so one page."""
+    with calling("list the access keys of the user", name, client):
+        return tuple(key["AccessKeyId"] for key in client.list_access_keys(UserName=name)["AccessKeyMetadata"])
+
+
+def marker(client: Any, name: str) -> str:
+    """The value of UNSAVED_KEY_TAG of a user that exists, though IAM may not know it for some seconds yet."""
+    with calling("read the user", name, client):
+        return _tag(eventually(lambda: client.get_user(UserName=name))["User"], UNSAVED_KEY_TAG)
+
+
+def owner(client: Any, kind: str, name: str) -> str:
+    """The value of OWNER_TAG of a role or user that exists, though IAM may not know it for some seconds yet."""
+    read = (lambda: client.get_role(RoleName=name)) if kind == "role" else (lambda: client.get_user(UserName=name))
+    with calling(f"read the {kind}", name, client):
+        return _tag(eventually(read)["Role" if kind == "role" else "User"], OWNER_TAG)
+
+
+def _tag(found: Mapping[str, Any], key: str) -> str:
+    return next((tag["Value"] for tag in found.get("Tags", []) if tag["Key"] == key), "")
+
+
+def _candidates(base: str, taken: Collection[str]) -> Iterator[str]:
+    names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(1)))
+    return (name for name in names if name not in taken)
+
+
+def _role(client: Any, name: str) -> Any:
+    return _get(client, "role", name, lambda: client.get_role(RoleName=name)["Role"])
+
+
+def _user(client: Any, name: str) -> Any:
+    return _get(client, "user", name, lambda: client.get_user(UserName=name)["User"])
+
+
+def _profile(client: Any, name: str) -> dict[str, Any] | None:
+    """The trust policies of the roles inside an instance profile, by name; None when there is no such profile."""
+
+    def call() -> Any:
+        return client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+
+    found = _get(client, "instance profile", name, call)
+    if found is None:
+        return None
+    return {held["RoleName"]: held.get("AssumeRolePolicyDocument") or {} for held in found.get("Roles", [])}
+
+
+def _policies(client: Any, kind: str, name: str, policies: Iterable[str]) -> dict[str, Any]:
+    """The documents of those inline policies that exist."""
+
+    def read(policy: str) -> Callable[[], Any]:
+        request = {"RoleName" if kind == "role" else "UserName": name, "PolicyName": policy}
+        call = client.get_role_policy if kind == "role" else client.get_user_policy
+        return lambda: _get(client, f"policy of the {kind}", f"{name}/{policy}", lambda: call(**request))
+
+    found = gather({policy: read(policy) for policy in dict.fromkeys(policies)})
+    return {policy: answer["PolicyDocument"] for policy, answer in found.items() if answer is not None}
+
+
+def _get(client: Any, what: str, name: str, call: Callable[[], Any]) -> Any:
+    """The call's answer, None when AWS knows no such entity."""
+    try:
+        with calling(f"read the {what}", name, client):
+            return call()
+    except AwsError as error:
+        if error.code == "NoSuchEntity":
+            return None
+        raise

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What AWS says of the things that the modern template names: instance type, image, subnets, groups, the release."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling, gather
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, user_data
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.modern import Architecture, Machine, Options
+
+ARCHITECTURES: tuple[Architecture, ...] = ("arm64", "x86_64")
+TYPE, GROUP, BUCKET = "aws-instance-type", "aws-security-group", "datomic-deploy-s3-bucket"
+
+
+def observe(aws: Aws, cf: Properties, options: Options) -> tuple[Machine | None, list[Finding]]:
+    """What the template needs to know, and what is wrong with what the file and the options name. Reads only."""
+    region = cf.get("aws-region")
+    ec2, s3 = aws.client("ec2", region=region), aws.client("s3", region=region)
+    reads: dict[str, Callable[[], Any]] = {
+        "type": functools.partial(_found, ec2, "describe_instance_types", "InstanceTypes", InstanceTypes=[cf.get(TYPE)])
+    }
+    if options.subnets:
+        reads["subnets"] = functools.partial(
+            _found, ec2, "describe_subnets", "Subnets", SubnetIds=list(options.subnets)
+        )
+    if options.image_id:
+        reads["image"] = functools.partial(_found, ec2, "describe_images", "Images", ImageIds=[options.image_id])
+    reads["groups"] = functools.partial(_groups, ec2, cf.get(GROUP))
+    if not options.subnets:
+        reads["vpc"] = functools.partial(
+            _found, ec2, "describe_vpcs", "Vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}]
+        )
+    if cf.get(BUCKET) not in user_data.PUBLIC_BUCKETS:
+        reads["release"] = functools.partial(_release, s3, cf, options)
+    found = gather(reads)
+    vpc_id, wrong = _vpc(found, options)
+    machine, more = _machine(cf, found, options)
+    groups, still_more = _resolved(cf, found["groups"], vpc_id)
+    findings = [*wrong, *more, *still_more, *found.get("release", [])]
+    if machine is None or findings:
+        return None, findings
+    return Machine(machine.architecture, machine.instance_store, groups), []
+
+
+def _found(client: Any, operation: str, field: str, **wanted: Any) -> list[Mapping[str, Any]] | None:
+    """The answer's list; None when AWS does not know one of what is wanted."""
+    named = ", ".join(str(item) for value in wanted.values() for item in value)
+    try:
+        with calling(f"look up the {field.lower()}", named, client):
+            answer: list[Mapping[str, Any]] = getattr(client, operation)(**wanted)[field]
+            return answer
+    except AwsError as error:
+        if error.code.startswith("Invalid"):
+            return None
+        raise
+
+
+def _groups(client: Any, name: str) -> list[Mapping[str, Any]]:
+    """Of every VPC."""
+    by = "group-id" if cloudformation.GROUP_ID.fullmatch(name) else "group-name"
+    return _found(client, "describe_security_groups", "SecurityGroups", Filters=[{"Name": by, "Values": [name]}]) or []
+
+
+def _release(client: Any, cf: Properties, options: Options) -> list[Finding]:
+    """Whether archive and checksum can be read, with the credentials of this run."""
+    version, bucket = cf.get("datomic-version"), cf.get(BUCKET)
+    archive = f"{version}/datomic-pro-{version}.zip"
+    keys = [archive] if modern.checksum(cf, options) else [archive, f"{archive}.sha256"]
+    findings = []
+    for key in keys:
+        try:
+            with calling("look at", f"s3://{bucket}/{key}", client):
+                client.head_object(Bucket=bucket, Key=key)
+        except AwsError as error:
+            if error.code not in ("403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey"):
+                raise
+            what = f"s3://{bucket}/{key} is not there or cannot be read ({error.code})"
+            instead = "put the release there, or write datomic-pro-downloads for the public download"
+            findings.append(cloudformation.finding(cf, BUCKET, "release-unreadable", what, instead))
+    return findings
+
+
+def _vpc(found: Mapping[str, Any], options: Options) -> tuple[str, list[Finding]]:
+    if not options.subnets:
+        if not found["vpc"]:
+            what = "the region has no default VPC"
+            return "", [Finding("subnets", what, key="modern.subnets", instead="name the subnets of yours")]
+        return str(found["vpc"][0]["VpcId"]), []
+    if found["subnets"] is None:
+        return "", [Finding("subnets", f"one of {', '.join(options.subnets)} does not exist", key="modern.subnets")]
+    vpcs = sorted({str(subnet["VpcId"]) for subnet in found["subnets"]})
+    if len(vpcs) > 1:
+        what = f"the subnets are of different VPCs ({', '.join(vpcs)})"
+        return "", [Finding("subnets", what, key="modern.subnets", instead="a group lives in one VPC")]
+    return vpcs[0], []
+
+
+def _machine(cf: Properties, found: Mapping[str, Any], options: Options) -> tuple[Machine | None, list[Finding]]:
+    if not found["type"]:
+        return None, [cloudformation.unknown_instance_type(cf)]
+    described = found["type"][0]
+    offered = described.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+    usable = [name for name in ARCHITECTURES if name in offered]
+    if not usable:
+        what = f"{cf.get(TYPE)} is of architecture {', '.join(offered)}"
+        return None, [cloudformation.finding(cf, TYPE, "architecture", what, "a type of arm64 or x86_64")]
+    if options.image_id:
+        images = found["image"]
+        if not images:
+            return None, [Finding("image", f"there is no image {options.image_id}", key="modern.image_id")]
+        usable = [name for name in usable if name == images[0].get("Architecture")]
+        if not usable:
+            what = f"the image is for {images[0].get('Architecture')}, {cf.get(TYPE)} is {', '.join(offered)}"
+            return None, [Finding("image", what, key="modern.image_id")]
+    return Machine(usable[0], bool(described.get("InstanceStorageSupported")), ()), []
+
+
+def _resolved(cf: Properties, groups: list[Mapping[str, Any]], vpc_id: str) -> tuple[tuple[str, ...], list[Finding]]:
+    name = cf.get(GROUP)
+    here = [group for group in groups if group.get("VpcId") == vpc_id or not vpc_id]
+    if here:
+        return (str(here[0]["GroupId"]),), []
+    if groups:
+        what = f"the security group {name} is of {groups[0].get('VpcId')}, the instances are in {vpc_id}"
+        return (), [cloudformation.finding(cf, GROUP, "security-group-vpc", what, "a group of that VPC")]
+    # Check mode of a new system: ensure_cf has not made it yet.
+    return (GENERATED,), []

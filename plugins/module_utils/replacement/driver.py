@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The loop of a replacement on the controller: call after call until the group is whole, with a line for each event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import progress
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.progress import Event
+
+Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""One run of the module: what the run knows of itself in, the module's result out."""
+
+LOOK_SECONDS = 30.0
+"""How long one call may wait for something to change."""
+RETREAT_SECONDS = 300.0
+"""How long it may take to remove what was launched."""
+CONTINUES = "Running again continues from where the group stands."
+
+
+class Driver:
+    """One run. It remembers only what is told at the end: everything that decides comes from the cloud."""
+
+    def __init__(self, call: Call, show: Callable[[str], None], timeout: float) -> None:
+        self._call = call
+        self._show = show
+        self._timeout = timeout
+        self._started = clock.now()
+        self._deadline = self._started + timeout
+        self._timeline: list[dict[str, str]] = []
+        self._run: dict[str, Any] = {}
+        self._first: Mapping[str, Any] = {}
+        self._last: Mapping[str, Any] = {}
+        self._replaced: list[str] = []
+        self._launched: list[str] = []
+        self._failure = ""
+        self._step = ""
+        self._evidence: list[str] = []
+        self._changed = False
+
+    def run(self) -> dict[str, Any]:
+        """The task's result, failed or not."""
+        while True:
+            left = max(0.0, self._deadline - clock.now())
+            answer = self._call({**self._run, "wait": min(LOOK_SECONDS, left), "seen": self._last})
+            if answer.get("failed"):
+                return {**answer, **self._told(), "msg": f"{answer.get('msg', '')} {self.standing()}"}
+            self._take(answer)
+            step = answer["step"]
+            if step["kind"] == "done":
+                return self._ended()
+            if step["kind"] == "stop":
+                self._failure = self._failure or step["why"]
+                if not step["retreat"] or self._run["giving_up"]:
+                    return self._ended()
+                self._give_up()
+            elif clock.now() >= self._deadline:
+                if self._run["giving_up"]:
+                    return self._ended()
+                self._failure = f"it is not over after {self._timeout:.0f} s ({self._last['seen'] or step['why']})"
+                self._give_up()
+
+    def standing(self) -> str:
+        """Where things stand, in one sentence."""
+        if not self._last:
+            return CONTINUES
+        instances = ", ".join(
+            f"{identity} ({'old, ' if each['old'] else ''}{each['state']})"
+            for identity, each in self._last["instances"].items()
+        )
+        last = f" Last step: {self._step}." if self._step else ""
+        return f"The group has {instances or 'no instance'}; {self._last['sizes']}.{last} {CONTINUES}"
+
+    def _take(self, answer: Mapping[str, Any]) -> None:
+        """Tell what has happened since the last call."""
+        now = answer["snapshot"]
+        if not self._last:
+            self._first = now
+            if answer["step"]["kind"] not in ("done", "stop"):
+                self._tell(Event(_beginning(now)))
+        else:
+            for event in progress.events(self._last, now):
+                self._tell(event)
+        self._launched += [
+            identity
+            for identity in now["instances"]
+            if identity not in self._first["instances"] and identity not in self._launched
+        ]
+        self._last = now
+        self._run = dict(answer["run"])
+        self._evidence = self._evidence or list(answer.get("evidence", ()))
+        if answer["changed"]:
+            self._changed = True
+            self._run["acted"] = True
+            for event in progress.acted(answer["step"]):
+                self._tell(event)
+                self._step = str(event)
+                old = now["instances"].get(event.instance_id, {}).get("old")
+                if old and event.instance_id not in self._replaced:
+                    self._replaced.append(event.instance_id)
+
+    def _give_up(self) -> None:
+        self._tell(Event(f"giving up: {self._failure}"))
+        self._run["giving_up"] = True
+        self._deadline = clock.now() + RETREAT_SECONDS
+
+    def _tell(self, event: Event) -> None:
+        at = clock.now()
+        self._timeline.append({"at": clock.iso(at), "event": event.text, "instance_id": event.instance_id})
+        self._show(f"{clock.local(at)}  {event}  {clock.duration(at - self._started)}")
+
+    def _told(self) -> dict[str, Any]:
+        return {
+            "changed": self._changed,
+            "replaced": self._replaced,
+            "launched": self._launched,
+            "timeline": self._timeline,
+            "seconds": round(clock.now() - self._started, 3),
+        }
+
+    def _ended(self) -> dict[str, Any]:
+        if not self._failure:
+            return self._told()
+        message = "\n".join([f"The transactors were not replaced: {self._failure}.", *self._evidence, self.standing()])
+        return {**self._told(), "failed": True, "msg": message, "evidence": self._evidence}
+
+
+def _beginning(now: Mapping[str, Any]) -> str:
+    """The first line: what it is about, and that stopping it does no harm."""
+    old = [identity for identity, each in now["instances"].items() if each["old"]]
+    about = f"replacing {', '.join(old)}" if old else "finishing an earlier replacement"
+    return f"{about}; if this is stopped, running it again continues"

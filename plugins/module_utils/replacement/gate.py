@@ -1,0 +1,182 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The gate: do the heartbeats, or without metrics the time, prove that the transactors are up?
+
+CloudWatch's Datomic metrics name no instance, so the gate counts. Every process reports for each minute as many beats
+as its heartbeat interval allows, which sum up to about 60000 ms: the active one as HeartbeatMsec, a standby as
+HeartMonitorMsec. A process publishes once a minute, so a minute may hold none or two of its reports: the gate looks at
+two minutes in a row. Late data only adds to a count, so that a minute that suffices needs no allowance for CloudWatch's
+delay; how old such minutes may be is what allows for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+    MINUTE,
+    Beats,
+    Goal,
+    Instance,
+    Metrics,
+    Observed,
+)
+
+EVIDENCE_AGE = 5 * MINUTE
+"""How long ago the minutes that open the gate may have ended: CloudWatch's delay, and a minute's looking."""
+LEVEL_MINUTES = 5
+"""How many minutes before the first newcomer's launch show who was beating then."""
+CONFLICT_MINUTES = 3
+"""How many minutes in a row have to show too many processes before another system is suspected."""
+ENOUGH = 0.75
+"""So much of a process's beats count as that process: a report may be a few beats short."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether the gate is open, and what was seen, as one line of progress."""
+
+    open: bool
+    seen: str
+
+
+def newcomers(observed: Observed, goal: Goal) -> tuple[Instance, ...]:
+    """Those that the surge launched: the youngest fresh ones, as many as the group is larger than its own size."""
+    fresh = [member for member in observed.members if not goal.doomed(member)]
+    surge = max(0, len(observed.members) - observed.own.desired)
+    return tuple(fresh[len(fresh) - min(surge, len(fresh)) :])
+
+
+def before_stopping(observed: Observed, goal: Goal) -> Verdict:
+    """May the old ones go? The new ones have to stand by beside an active one that beats."""
+    fresh = [member for member in observed.members if not goal.doomed(member)]
+    if missing := waiting(fresh):
+        return Verdict(False, missing)
+    if observed.metrics is None:
+        return _settled(observed, fresh, goal)
+    new = newcomers(observed, goal)
+    others = [member for member in observed.serving if member not in new]
+    beating = _level(observed.metrics, min((member.launched_at for member in new), default=observed.now), len(others))
+    since = max([observed.last_stop, *(member.launched_at for member in new)])
+    return _judge(observed, observed.metrics, since, active=beating > 0, total=beating + len(new))
+
+
+def after_stopping(observed: Observed, goal: Goal) -> Verdict:
+    """Is the group whole? One active, and all others stand by."""
+    members = observed.members
+    if missing := waiting(members):
+        return Verdict(False, missing)
+    if observed.metrics is None:
+        return _settled(observed, members, goal)
+    return _judge(observed, observed.metrics, observed.last_stop, active=True, total=len(members))
+
+
+def conflict(observed: Observed) -> str:
+    """What shows that another system reports under the same dimension value; empty when nothing does."""
+    metrics = observed.metrics
+    if metrics is None:
+        return ""
+    most = len(observed.instances)
+    since = max([observed.last_stop, observed.now - 2 * EVIDENCE_AGE])
+    for minute in _minutes(since, observed.now, CONFLICT_MINUTES):
+        active = _processes(metrics.active, metrics, minute, CONFLICT_MINUTES)
+        total = active + _processes(metrics.standby, metrics, minute, CONFLICT_MINUTES)
+        # One process may be seen once too often in three minutes, another system's is seen at least twice.
+        if active * CONFLICT_MINUTES > 1 * CONFLICT_MINUTES + 2:
+            return f"{active:.0f} active transactors report HeartbeatMsec"
+        if total * CONFLICT_MINUTES > most * CONFLICT_MINUTES + 2:
+            return f"{total:.0f} transactors report heartbeats, but the group has {most}"
+    return ""
+
+
+def waiting(members: Sequence[Instance]) -> str:
+    """Which of them are not in service yet, as a line of progress; empty when all are."""
+    late = [f"{member.instance_id} ({_state(member)})" for member in members if not member.serving]
+    return f"waiting for {', '.join(late)} to be in service" if late else ""
+
+
+def _state(member: Instance) -> str:
+    return member.state if member.healthy else f"{member.state}, unhealthy"
+
+
+def _settled(observed: Observed, members: Sequence[Instance], goal: Goal) -> Verdict:
+    """Without metrics only time tells: every one has been in service for the settling time."""
+    youngest = max((member.in_service_at or member.launched_at for member in members), default=0.0)
+    if observed.now >= youngest + goal.settle_seconds:
+        return Verdict(True, f"{len(members)} in service for {goal.settle_seconds:.0f} s or longer")
+    return Verdict(False, f"{len(members)} in service, settling for {goal.settle_seconds:.0f} s")
+
+
+def _judge(observed: Observed, metrics: Metrics, since: float, *, active: bool, total: int) -> Verdict:
+    """active: one has to be seen beating beside the others; without it only the number of processes counts.
+
+    total: how many processes have to be seen. since: minutes before it may hold beats of others.
+    """
+    windows = [
+        (_processes(metrics.active, metrics, minute, 2), _processes(metrics.standby, metrics, minute, 2))
+        for minute in _minutes(max(since, observed.now - EVIDENCE_AGE - 2 * MINUTE), observed.now, 2)
+    ]
+    slack = 1 - ENOUGH
+    # Where the active one has reported, a standby's report is at most a minute behind: older minutes prove nothing.
+    latest = [pair for pair in windows if pair[0] >= ENOUGH][:2] if active else windows
+    for actives, standbys in latest:
+        enough = standbys >= total - 1 - slack if active else actives + standbys >= total - slack
+        if enough and standbys < len(observed.members):
+            return Verdict(True, _seen(actives, standbys, total, metrics))
+    actives, standbys = max(latest or windows, key=lambda pair: pair[1], default=(0.0, 0.0))
+    return Verdict(False, _seen(actives, standbys, total, metrics))
+
+
+def _seen(actives: float, standbys: float, total: int, metrics: Metrics) -> str:
+    number = math.floor(standbys + 1 - ENOUGH)
+    expected = max(0, total - 1, number)
+    per_minute = f"({standbys * metrics.rate:.0f} per minute)"
+    if actives < ENOUGH and number == 0:
+        return "no heartbeat yet"
+    one = "an active one is beating" if actives >= ENOUGH else "no active one is beating"
+    if expected == 0 and number == 0:
+        return f"{one} ({actives * metrics.rate:.0f} per minute)"
+    standing = f"standby {number} of {expected} is beating {per_minute}"
+    return standing if actives >= ENOUGH else f"{standing}, {one}"
+
+
+def _level(metrics: Metrics, launch: float, others: int) -> int:
+    """How many of the others were beating before the first newcomer was launched: a dead one is not waited for.
+
+    Minutes that are no longer known leave the benefit of the doubt: all of them.
+    """
+    known = [beats.started_at for beats in (*metrics.active, *metrics.standby)]
+    first = math.floor(launch / MINUTE) * MINUTE - LEVEL_MINUTES * MINUTE
+    if known and min(known) > first + LEVEL_MINUTES * MINUTE and launch < min(known) - EVIDENCE_AGE:
+        return others
+    seen = 0.0
+    for index in range(LEVEL_MINUTES - 1):
+        minute = first + index * MINUTE
+        both = _processes(metrics.active, metrics, minute, 2) + _processes(metrics.standby, metrics, minute, 2)
+        seen = max(seen, both)
+    return min(others, math.floor(seen + 0.3))
+
+
+def _minutes(since: float, until: float, length: int) -> Iterator[float]:
+    """The starts of every run of so many whole minutes between the two moments, newest first."""
+    first = math.ceil(since / MINUTE)
+    last = math.floor(until / MINUTE) - length
+    for minute in range(last, first - 1, -1):
+        yield minute * MINUTE
+
+
+def _processes(series: Sequence[Beats], metrics: Metrics, minute: float, length: int) -> float:
+    """How many processes beat on average in so many minutes from the given one.
+
+    Counted at the file's interval, unless the average beat shows that some beat at another one (the old ones do when
+    the interval was changed): then by the sum, which is a minute's for each process at any interval.
+    """
+    inside = [beats for beats in series if minute <= beats.started_at < minute + length * MINUTE]
+    count, total = sum(beats.count for beats in inside), sum(beats.sum_msec for beats in inside)
+    if count and total and abs(total / count - metrics.interval_msec) > 0.2 * metrics.interval_msec:
+        return total / (MINUTE * 1000) / length
+    return count / metrics.rate / length

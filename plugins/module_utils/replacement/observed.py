@@ -1,0 +1,204 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known of a group and its transactors at one moment. Everything comes from the cloud; times are its own.
+
+All times are seconds since the epoch, by AWS's clock.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal
+
+MINUTE = 60.0
+RUNNING = "InService"
+STARTING = ("Pending", "Pending:Wait", "Pending:Proceed")
+STOPPING = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
+ASIDE = ("Standby", "EnteringStandby", "Detaching")
+"""States in which an instance does not count as the group's capacity but still runs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """The sizes of a group."""
+
+    minimum: int
+    maximum: int
+    desired: int
+
+    def __str__(self) -> str:
+        return f"minimum {self.minimum}, desired {self.desired}, maximum {self.maximum}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Instance:
+    """One instance of the group.
+
+    state: Auto Scaling's LifecycleState. launched_with: "launch configuration NAME", "launch template ID version N", or
+    empty when what launched it no longer exists. launched_at: EC2's LaunchTime, 0 when EC2 no longer knows it.
+    in_service_at: when the group had it InService, 0 when its activities no longer tell. protected: from scale-in.
+    """
+
+    instance_id: str
+    state: str = RUNNING
+    healthy: bool = True
+    stale: bool = False
+    launched_at: float = 0.0
+    in_service_at: float = 0.0
+    launched_with: str = ""
+    private_ip: str = ""
+    zone: str = ""
+    protected: bool = False
+
+    @property
+    def serving(self) -> bool:
+        """InService and healthy: its transactor may be up."""
+        return self.state == RUNNING and self.healthy
+
+
+@dataclasses.dataclass(frozen=True)
+class Activity:
+    """A scaling activity. instance_id is empty when it names none (a launch that failed)."""
+
+    activity_id: str
+    kind: Literal["launch", "terminate", "other"]
+    status: str
+    started_at: float
+    ended_at: float = 0.0
+    instance_id: str = ""
+    message: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status in ("Failed", "Cancelled")
+
+
+@dataclasses.dataclass(frozen=True)
+class Beats:
+    """A minute's statistics of one heartbeat metric: how many beats, and their sum in milliseconds."""
+
+    started_at: float
+    count: float
+    sum_msec: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """The heartbeats under the system's dimension value, oldest first.
+
+    interval_msec: what the transactor file says. active: HeartbeatMsec, standby: HeartMonitorMsec.
+    """
+
+    interval_msec: float
+    active: tuple[Beats, ...] = ()
+    standby: tuple[Beats, ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """Beats of one process per minute."""
+        return MINUTE * 1000 / self.interval_msec
+
+
+@dataclasses.dataclass(frozen=True)
+class Circumstances:
+    """What goes on with the group beside a replacement.
+
+    suspended: the group's suspended processes. refresh: the status of an instance refresh under way, else empty.
+    warm: how many instances its warm pool holds. protects_new: the group protects what it launches from scale-in.
+    stack_status: the stack's status, empty without a stack. deleting: the group's status while it is deleted.
+    """
+
+    suspended: tuple[str, ...] = ()
+    refresh: str = ""
+    warm: int = 0
+    protects_new: bool = False
+    stack_status: str = ""
+    deleting: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """A group at one moment.
+
+    now: by AWS's clock. sizes: what the group has; own: what it has outside a replacement, as its stack says;
+    own_known: own comes from the stack or from the note that an earlier run left, not just from the group as it is.
+    room: how many more instances its subnets can take. activities: newest first. metrics: None when the transactor file
+    names no region or no dimension. around: what else goes on with the group.
+    """
+
+    group: str
+    now: float
+    sizes: Sizes
+    own: Sizes
+    own_known: bool = True
+    instances: tuple[Instance, ...] = ()
+    room: int = 1_000_000
+    activities: tuple[Activity, ...] = ()
+    metrics: Metrics | None = None
+    around: Circumstances = Circumstances()
+
+    @property
+    def members(self) -> tuple[Instance, ...]:
+        """Those that count as the group's capacity, oldest first."""
+        present = [instance for instance in self.instances if instance.state in (RUNNING, *STARTING)]
+        return tuple(sorted(present, key=lambda instance: (instance.launched_at or self.now, instance.instance_id)))
+
+    @property
+    def serving(self) -> tuple[Instance, ...]:
+        return tuple(instance for instance in self.members if instance.serving)
+
+    @property
+    def stopping(self) -> tuple[Instance, ...]:
+        return tuple(instance for instance in self.instances if instance.state in STOPPING)
+
+    @property
+    def launching(self) -> bool:
+        """The group is still about to launch, or what it launched is not in service yet."""
+        return self.sizes.desired > len(self.members) or any(member.state != RUNNING for member in self.members)
+
+    @property
+    def last_stop(self) -> float:
+        """When the newest termination was over, as far as is known; 0 without one."""
+        ends = (activity.ended_at or activity.started_at for activity in self._kind("terminate"))
+        return max(ends, default=0.0)
+
+    def failed_launches(self, since: str) -> tuple[Activity, ...]:
+        """Launches that failed after the activity since; newest first. A success or a termination ends the count."""
+        failed = []
+        for activity in self.activities:
+            if activity.activity_id == since or activity.status == "Successful" or activity.kind == "terminate":
+                break
+            if activity.kind == "launch" and activity.failed:
+                failed.append(activity)
+        return tuple(failed)
+
+    def _kind(self, kind: str) -> tuple[Activity, ...]:
+        return tuple(activity for activity in self.activities if activity.kind == kind)
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """What a run wants, the same from its first call to its last.
+
+    replacing: the instances to replace; None: the stale ones. since: the newest activity before the run.
+    settle_seconds: how long an instance has to be in service when there are no metrics.
+    acted: this run has already changed something. giving_up: the time is over; go back to a whole group.
+    """
+
+    strategy: Literal["rolling", "terminate"] = "rolling"
+    replacing: frozenset[str] | None = None
+    since: str = ""
+    settle_seconds: float = 300.0
+    acted: bool = False
+    giving_up: bool = False
+
+    @property
+    def doomed(self) -> Callable[[Instance], bool]:
+        """Whether an instance has to go."""
+        replacing = self.replacing
+        if replacing is None:
+            return lambda instance: instance.stale
+        return lambda instance: instance.instance_id in replacing

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What forbids a replacement for now. Each is found before anything was changed, and says what to do."""
+
+from __future__ import annotations
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import ASIDE, Goal, Observed
+
+NEEDED_PROCESSES = ("Launch", "Terminate")
+
+
+def obstacles(observed: Observed, goal: Goal) -> tuple[str, ...]:
+    """All of them, in words; empty when the group can be worked on."""
+    around, group = observed.around, observed.group
+    found = []
+    if around.deleting:
+        found.append(f"the group {group} is going away ({around.deleting})")
+    if around.stack_status.endswith("_IN_PROGRESS"):
+        found.append(f"the stack is {around.stack_status}: wait until that has ended")
+    if suspended := [process for process in NEEDED_PROCESSES if process in around.suspended]:
+        found.append(
+            f"the group's processes {' and '.join(suspended)} are suspended: "
+            f"aws autoscaling resume-processes --auto-scaling-group-name {group} "
+            f"--scaling-processes {' '.join(suspended)}"
+        )
+    if around.refresh:
+        found.append(
+            f"an instance refresh is {around.refresh}: wait, or "
+            f"aws autoscaling cancel-instance-refresh --auto-scaling-group-name {group}"
+        )
+    if around.warm:
+        found.append(
+            f"the group has a warm pool of {around.warm}, prepared before, which would come instead of new ones: "
+            f"aws autoscaling delete-warm-pool --auto-scaling-group-name {group}"
+        )
+    if aside := [f"{each.instance_id} ({each.state})" for each in observed.instances if each.state in ASIDE]:
+        found.append(f"set aside by somebody: {', '.join(aside)}; return them to service, or terminate them")
+    if not around.protects_new:
+        # Where the group protects everything that it launches, protection says nothing about one instance.
+        kept = [each.instance_id for each in observed.members if each.protected and goal.doomed(each)]
+        if kept:
+            found.append(
+                f"protected from scale-in by somebody: {', '.join(kept)}; aws autoscaling set-instance-protection "
+                f"--no-protected-from-scale-in --auto-scaling-group-name {group} --instance-ids {' '.join(kept)}"
+            )
+    return tuple(found)

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The preflight: every rule about the two files, judged at once. docs/rules.md lists the rules by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
+    _rules_memory,
+    _rules_release,
+    _rules_service,
+    cloudformation,
+    settings,
+    transactor,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts import EMPTY, Facts
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+
+Rule = Callable[[Facts], Iterator[Finding]]
+
+RULES: Mapping[str, Rule] = {
+    rule.__name__.replace("_", "-"): rule
+    for rule in (*_rules_memory.RULES, *_rules_release.RULES, *_rules_service.RULES)
+}
+"""Relations between keys, files and releases, by name. Each can be accepted with a reason."""
+
+ALSO_ACCEPTABLE = ("unknown-key", "open-to-anyone")
+"""Warnings that are found outside RULES."""
+
+
+def preflight(
+    transactor_file: Properties | None,
+    cf: Properties | None,
+    *,
+    datomic_version: str = "",
+    running_version: str = "",
+    instance_memory_mib: int | None = None,
+    table_write_units: int | None = None,
+    log_bucket_writable: bool | None = None,
+) -> list[Finding]:
+    """All findings about the files, in the order of their lines; what is not given is not judged.
+
+    datomic_version: the release for a blank datomic-version. running_version: the one that runs now. The other facts
+    come from AWS: MiB of the instance type, the table's provisioned write units (None: on demand), a try at the bucket.
+    """
+    facts = Facts(
+        transactor=transactor_file or EMPTY,
+        cf=cf or EMPTY,
+        datomic_version=datomic_version,
+        running_version=running_version,
+        instance_memory_mib=instance_memory_mib,
+        table_write_units=table_write_units,
+        log_bucket_writable=log_bucket_writable,
+    )
+    findings: list[Finding] = []
+    if transactor_file:
+        findings += settings.check(transactor_file, "transactor") + transactor.required(transactor_file)
+    if cf:
+        port = settings.parse_integer(facts.transactor.get("port")) or cloudformation.DEFAULT_PORT
+        wanted, unsound = cloudformation.wanted(cf, port=port, tags={})
+        findings += settings.check(cf, "cf") + cloudformation.required(cf) + unsound
+        findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
+    for rule in RULES.values():
+        findings += rule(facts)
+    files = [file.path for file in (transactor_file, cf) if file]
+    return sorted(findings, key=lambda one: (files.index(one.file) if one.file in files else len(files), one.line))
+
+
+@dataclasses.dataclass(frozen=True)
+class Acceptance:
+    """A rule that an inventory accepts, and why."""
+
+    rule: str
+    reason: str
+
+
+def accepted(
+    findings: Iterable[Finding], acceptances: Iterable[Acceptance]
+) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+    """The findings that still count, and those accepted with their reasons.
+
+    Raises InputError for an acceptance of a rule that does not exist or cannot be accepted, or without a reason.
+    """
+    reasons = {one.rule: one.reason for one in acceptances}
+    wrong = [finding for rule, reason in reasons.items() for finding in _unsound(rule, reason)]
+    if wrong:
+        raise InputError(wrong)
+    findings = list(findings)
+    counting = [finding for finding in findings if finding.rule not in reasons]
+    return counting, [(finding, reasons[finding.rule]) for finding in findings if finding.rule in reasons]
+
+
+def _unsound(rule: str, reason: str) -> Iterator[Finding]:
+    acceptable = [*RULES, *ALSO_ACCEPTABLE]
+    if rule not in acceptable:
+        close = difflib.get_close_matches(rule, acceptable, n=1)
+        instead = f"did you mean {close[0]}?" if close else "docs/rules.md lists the rules that can be"
+        yield Finding("accept", f"accept: the rule {rule!a} cannot be accepted", instead=instead)
+    elif not reason.strip():
+        yield Finding("accept", f"accept: the rule {rule} is accepted without a reason", instead="write the reason")

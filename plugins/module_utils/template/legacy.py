@@ -1,0 +1,260 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The template that bin/datomic create-cf-template makes, but byte-stable and safe from the instance's shell.
+
+What stands in it is the tool's: parameters with the properties as defaults, a launch configuration, a group. Three
+things differ: the properties keep the file's order, a value with a character special to the shell or to Java is
+escaped, and an instance type that the tool's mapping does not know is added to it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import mappings
+
+USER_DATA_LIMIT = 16384
+"""Bytes of user data that EC2 takes, before Base64."""
+
+FROM_METADATA = {
+    "host": "host=`curl http://169.254.169.254/latest/meta-data/local-ipv4`",
+    "alt-host": "alt-host=`curl http://169.254.169.254/latest/meta-data/public-ipv4`",
+}
+"""The properties that each instance learns from its metadata, so that the file's values are left out."""
+
+NEEDED = ("java-xmx", "datomic-version")
+"""What the template needs beside the keys that ensure-cf asks for, and ensure-cf may have filled in."""
+
+PLAIN_WORDS = ("datomic-version", "datomic-deploy-s3-bucket")
+"""Exported as they are, and parts of an S3 path: other characters than PLAIN would break both."""
+
+JAVA_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
+JAVA_KEY_ESCAPES = {char: "\\" + char for char in " =:#!"}
+
+PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+
+
+def required(transactor: Properties, cf: Properties) -> list[Finding]:
+    """What has to have a value before the template can be made, beside what ensure-cf requires."""
+    findings = [
+        Finding(
+            "template-value-missing",
+            f"Missing property: {key}",
+            file=cf.path,
+            line=cf.line(key),
+            key=key,
+            instead="run ensure-cf on this file first, which fills in defaults, or set it",
+        )
+        for key in NEEDED
+        if not cf.has_value(key)
+    ]
+    findings += [
+        Finding(
+            "template-plain-word",
+            "has characters that the instance's shell or an S3 path would not take",
+            file=cf.path,
+            line=cf.line(key),
+            key=key,
+            instead="letters, digits, '.', '_', '-' and '/'",
+        )
+        for key in PLAIN_WORDS
+        if cf.has_value(key) and not PLAIN.fullmatch(cf.get(key))
+    ]
+    role = "aws-transactor-role"
+    if role in transactor and not transactor.has_value(role):
+        findings.append(
+            Finding(
+                "template-value-missing",
+                f"Missing property: {role}",
+                file=transactor.path,
+                line=transactor.line(role),
+                key=role,
+                instead="run ensure-transactor on this file first, which generates it, or set it",
+            )
+        )
+    region = cf.get("aws-region")
+    if region and region not in mappings.IMAGES:
+        findings.append(
+            Finding(
+                "template-region-without-image",
+                f"Datomic published no image for {region}",
+                file=cf.path,
+                line=cf.line("aws-region"),
+                key="aws-region",
+                instead="use flavor modern, or one of " + ", ".join(sorted(mappings.IMAGES)),
+            )
+        )
+    return findings
+
+
+def template(transactor: Properties, cf: Properties, architectures: Mapping[str, str]) -> dict[str, Any]:
+    """The template. architectures: of instance types that the tool's mapping does not know, "64h" by type."""
+    return {
+        "Description": "Datomic Transactor Template",
+        "Mappings": _mappings(architectures),
+        "Parameters": _parameters(transactor, cf),
+        "Resources": {"LaunchGroup": _launch_group(), "LaunchConfig": _launch_config(transactor)},
+    }
+
+
+def _mappings(architectures: Mapping[str, str]) -> dict[str, Any]:
+    by_type = dict.fromkeys(mappings.INSTANCE_TYPES, mappings.ARCHITECTURE) | dict(architectures)
+    return {
+        "AWSInstanceType2Arch": {name: {"Arch": by_type[name]} for name in sorted(by_type)},
+        "AWSRegionArch2AMI": {region: {mappings.ARCHITECTURE: mappings.IMAGES[region]} for region in mappings.IMAGES},
+    }
+
+
+def _parameters(transactor: Properties, cf: Properties) -> dict[str, Any]:
+    def text(default: str, description: str = "", **more: str) -> dict[str, str]:
+        return ({"Description": description} if description else {}) | {"Type": "String", **more, "Default": default}
+
+    parameters = {"InstanceType": text(cf.get("aws-instance-type"), "Type of EC2 instance to launch")}
+    if _has_role(transactor):
+        role = transactor.get("aws-transactor-role")
+        parameters["InstanceProfile"] = text(role, "Preexisting IAM role / instance profile")
+    return parameters | {
+        "Xmx": text(cf.get("java-xmx"), "Xmx setting for the JVM", AllowedPattern="\\d+[GgMm]"),
+        "GroupSize": text(cf.get("aws-autoscaling-group-size"), "Size of machine group"),
+        "InstanceMonitoring": text(cf.get("aws-instance-monitoring"), "Detailed monitoring for store instances?"),
+        "JavaOpts": text(shell_word(cf.get("java-opts")), "Options passed to Java launcher"),
+        "SecurityGroups": {
+            "Description": "Preexisting security groups.",
+            "Type": "CommaDelimitedList",
+            "Default": cf.get("aws-security-group"),
+        },
+        "DatomicDeployBucket": text(cf.get("datomic-deploy-s3-bucket")),
+        "DatomicVersion": text(cf.get("datomic-version")),
+    }
+
+
+def _has_role(transactor: Properties) -> bool:
+    return "aws-transactor-role" in transactor
+
+
+def _launch_group() -> dict[str, Any]:
+    return {
+        "Type": "AWS::AutoScaling::AutoScalingGroup",
+        "Properties": {
+            "MinSize": {"Ref": "GroupSize"},
+            "MaxSize": {"Ref": "GroupSize"},
+            "Tags": [{"Key": "Name", "Value": {"Ref": "AWS::StackName"}, "PropagateAtLaunch": "true"}],
+            "AvailabilityZones": {"Fn::GetAZs": ""},
+            "LaunchConfigurationName": {"Ref": "LaunchConfig"},
+        },
+    }
+
+
+def _launch_config(transactor: Properties) -> dict[str, Any]:
+    architecture = {"Fn::FindInMap": ["AWSInstanceType2Arch", {"Ref": "InstanceType"}, "Arch"]}
+    profile = {"IamInstanceProfile": {"Ref": "InstanceProfile"}} if _has_role(transactor) else {}
+    return {
+        "Type": "AWS::AutoScaling::LaunchConfiguration",
+        "Properties": {
+            "ImageId": {"Fn::FindInMap": ["AWSRegionArch2AMI", {"Ref": "AWS::Region"}, architecture]},
+            "UserData": {"Fn::Base64": {"Fn::Join": ["\n", _user_data(transactor)]}},
+            "InstanceType": {"Ref": "InstanceType"},
+            "InstanceMonitoring": {"Ref": "InstanceMonitoring"},
+            "SecurityGroups": {"Ref": "SecurityGroups"},
+            **profile,
+            "BlockDeviceMappings": [{"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"}],
+        },
+    }
+
+
+def _user_data(transactor: Properties) -> list[Any]:
+    def export(name: str, parameter: str) -> dict[str, Any]:
+        return {"Fn::Join": ["=", [f"export {name}", {"Ref": parameter}]]}
+
+    return [
+        "exec > >(tee /var/log/user-data.log|logger -t user-data -s 2>/dev/console) 2>&1",
+        export("XMX", "Xmx"),
+        export("JAVA_OPTS", "JavaOpts"),
+        export("DATOMIC_DEPLOY_BUCKET", "DatomicDeployBucket"),
+        export("DATOMIC_VERSION", "DatomicVersion"),
+        "cd /datomic",
+        "cat <<EOF >aws.properties",
+        *FROM_METADATA.values(),
+        "\n".join(property_lines(transactor.as_dict())),
+        "EOF",
+        "chmod 744 aws.properties",
+        'AWS_ACCESS_KEY_ID="${DATOMIC_READ_DEPLOY_ACCESS_KEY_ID}" '
+        'AWS_SECRET_ACCESS_KEY="${DATOMIC_READ_DEPLOY_AWS_SECRET_KEY}" '
+        'aws s3 cp "s3://${DATOMIC_DEPLOY_BUCKET}/${DATOMIC_VERSION}/startup.sh" startup.sh',
+        "chmod 500 startup.sh",
+        "./startup.sh",
+    ]
+
+
+def property_lines(values: Mapping[str, str]) -> Iterator[str]:
+    """The here-document's lines, from which shell and Java make these values again, but for host and alt-host."""
+    for key, value in values.items():
+        if key not in FROM_METADATA:
+            yield here_document_line(f"{java_key(key)}={java_value(value)}")
+
+
+def user_data(template: Mapping[str, Any]) -> str:
+    """The user data that CloudFormation makes of the template when every parameter keeps its default."""
+    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
+
+    def resolved(part: Any) -> str:
+        if isinstance(part, str):
+            return part
+        if "Ref" in part:
+            return str(defaults[part["Ref"]])
+        separator, parts = part["Fn::Join"]
+        return str(separator).join(resolved(each) for each in parts)
+
+    return resolved(template["Resources"]["LaunchConfig"]["Properties"]["UserData"]["Fn::Base64"])
+
+
+def too_long(template: Mapping[str, Any], transactor: Properties) -> list[Finding]:
+    """An error when EC2 would not take the user data."""
+    size = len(user_data(template).encode())
+    if size <= USER_DATA_LIMIT:
+        return []
+    what = f"the instance's user data would have {size} bytes, and EC2 takes {USER_DATA_LIMIT}"
+    return [Finding("user-data-too-long", what, file=transactor.path, instead="shorten or remove properties")]
+
+
+def java_key(key: str) -> str:
+    """The key as java.util.Properties reads it back."""
+    return "".join(JAVA_KEY_ESCAPES.get(char) or _java_character(char) for char in key)
+
+
+def java_value(value: str) -> str:
+    """The value as java.util.Properties reads it back, in whatever encoding the instance reads the file."""
+    text = "".join(_java_character(char) for char in value)
+    return "\\" + text if text.startswith(" ") else text
+
+
+def _java_character(char: str) -> str:
+    if char in JAVA_ESCAPES:
+        return JAVA_ESCAPES[char]
+    if " " <= char <= "~":
+        return char
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i] << 8 | units[i + 1]:04x}" for i in range(0, len(units), 2))
+
+
+def here_document_line(line: str) -> str:
+    """The line as it has to stand in an unquoted here-document of sh to come out unchanged."""
+    return re.sub(r"[\\$`]", r"\\\g<0>", line)
+
+
+def shell_word(value: str) -> str:
+    """The value as one word of the shell; one that its author has quoted already stays as it is.
+
+    java-opts is customarily written in single quotes, because of its blanks.
+    """
+    if not value or re.fullmatch(r"""'[^']*'|"[^"$`\\]*\"""", value):
+        return value
+    quoted = re.fullmatch(r'"([^"]*)"', value)
+    return shlex.quote(quoted[1] if quoted else value)

@@ -1,0 +1,218 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The template that AWS takes today: a launch template on Amazon Linux 2023, a group that waits for the real start.
+
+The legacy template's parameters stay parameters and its LaunchGroup stays the group, so that a running legacy stack is
+updated in place. CloudFormation never ends an instance: the collection's own replacement does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases import (
+    AWS_SDK_V2_SINCE,
+    CHECKSUMS,
+    at_least,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import context, policy, user_data, watching
+
+Architecture = Literal["arm64", "x86_64"]
+
+IMAGES = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
+"""Systems Manager's public parameter of the newest Amazon Linux 2023, with the architecture behind it."""
+
+START_TIMEOUT = "PT20M"
+"""How long CloudFormation waits for the first instances' signals."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a user may choose: the module create_cf_template documents each under the option modern.
+
+    volume_size: GiB. java_version: feature release of Corretto. sha256: of the archive; empty: the release's known one,
+    or the one beside the archive in the bucket. secrets: keys. secrets_path: empty for /datomic/STACK. kms_key,
+    alarm_topic: ARNs.
+    """
+
+    subnets: tuple[str, ...] = ()
+    image_id: str = ""
+    java_version: int = 17
+    volume_size: int = 20
+    valcache: bool = True
+    session_manager: bool = False
+    extra_jars: tuple[str, ...] = ()
+    sha256: str = ""
+    secrets: tuple[str, ...] = ()
+    secrets_path: str = ""
+    secrets_kms_key: str = ""
+    alarms: bool = True
+    alarm_topic: str = ""
+    alarm_email: str = ""
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What AWS says of what the files and options name."""
+
+    architecture: Architecture
+    instance_store: bool
+    security_groups: tuple[str, ...]
+
+
+def template(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
+    """The template: the same bytes for the same arguments."""
+    watched = watching.resources(transactor, cf, options) if watching.is_wanted(transactor, options) else {}
+    resources = {
+        "LaunchGroup": _group(options, watched),
+        "LaunchTemplate": _launch_template(transactor, cf, options, machine),
+        "TransactorPolicy": policy.resource(options),
+        **watched,
+    }
+    more_than_one = {"Fn::Not": [{"Fn::Equals": [{"Ref": "GroupSize"}, "1"]}]}
+    return {
+        "Description": "Datomic transactors, by datomic_onprem.aws (flavor modern)",
+        "Metadata": {context.KEY: context.ARCHITECTURE},
+        "Parameters": parameters(transactor, cf, options, machine),
+        **({"Conditions": {"HasStandby": more_than_one}} if watched else {}),
+        "Resources": context.explained(resources),
+        "Outputs": _outputs(watched),
+    }
+
+
+def start(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> user_data.Start:
+    """What the instance's user data depends on."""
+    left_out = {"host", "alt-host", *options.secrets}
+    return user_data.Start(
+        properties={key: value for key, value in transactor.as_dict().items() if key not in left_out},
+        secrets=options.secrets,
+        secrets_path=options.secrets_path,
+        java=options.java_version,
+        instance_store=machine.instance_store and options.valcache,
+        add_opens=not at_least(cf.get("datomic-version"), AWS_SDK_V2_SINCE),
+        extra_jars=options.extra_jars,
+    )
+
+
+def checksum(cf: Properties, options: Options) -> str:
+    """The archive's SHA-256 as far as it is known here."""
+    return options.sha256.lower() or CHECKSUMS.get(cf.get("datomic-version"), "")
+
+
+def parameters(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
+    """The legacy template's, with the properties as defaults, and two that it lacks: the image and the checksum."""
+
+    def text(default: str, description: str, **more: Any) -> dict[str, Any]:
+        return {"Description": description, "Type": "String", **more, "Default": default}
+
+    image = (
+        {"Type": "AWS::EC2::Image::Id", "Default": options.image_id}
+        if options.image_id
+        else {
+            "Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+            "Default": IMAGES + machine.architecture,
+        }
+    )
+    return {
+        "InstanceType": text(
+            cf.get("aws-instance-type"), f"Type of EC2 instance, of architecture {machine.architecture}"
+        ),
+        "InstanceProfile": text(transactor.get("aws-transactor-role"), "Role, and instance profile of the same name"),
+        "ImageId": {"Description": "Machine image", **image},
+        "Xmx": text(cf.get("java-xmx"), "Heap of the transactor", AllowedPattern="\\d+[GgMm]"),
+        "JavaOpts": text(cf.get("java-opts"), "Options passed to the Java launcher"),
+        "GroupSize": text(
+            cf.get("aws-autoscaling-group-size"),
+            "Number of transactors, one of them active",
+            AllowedPattern="[1-9][0-9]*",
+        ),
+        "InstanceMonitoring": text(
+            cf.get("aws-instance-monitoring"), "Metrics of EC2 every minute", AllowedValues=["true", "false"]
+        ),
+        "SecurityGroups": {
+            "Description": "Ids of the transactors' security groups",
+            "Type": "List<AWS::EC2::SecurityGroup::Id>",
+            "Default": ",".join(machine.security_groups),
+        },
+        "DatomicDeployBucket": text(cf.get("datomic-deploy-s3-bucket"), "Bucket that has the release"),
+        "DatomicVersion": text(cf.get("datomic-version"), "Release of Datomic"),
+        "DatomicSha256": text(
+            checksum(cf, options),
+            "SHA-256 of the release's archive; empty: the one beside it in the bucket",
+            AllowedPattern="([0-9a-f]{64})?",
+        ),
+    }
+
+
+def _name_tag() -> dict[str, Any]:
+    return {"Key": "Name", "Value": {"Ref": "AWS::StackName"}}
+
+
+def _tags(options: Options) -> list[dict[str, Any]]:
+    return [_name_tag(), *({"Key": key, "Value": options.tags[key]} for key in sorted(options.tags) if key != "Name")]
+
+
+def _group(options: Options, watched: Mapping[str, Any]) -> dict[str, Any]:
+    where = (
+        {"VPCZoneIdentifier": list(options.subnets)} if options.subnets else {"AvailabilityZones": {"Fn::GetAZs": ""}}
+    )
+    events = ["autoscaling:EC2_INSTANCE_LAUNCH_ERROR", "autoscaling:EC2_INSTANCE_TERMINATE_ERROR"]
+    topic = watching.topic(options, watched)
+    notified = {"NotificationConfigurations": [{"TopicARN": topic, "NotificationTypes": events}]} if topic else {}
+    return {
+        "Type": "AWS::AutoScaling::AutoScalingGroup",
+        # The instances need the policy when they start, and until they have ended.
+        "DependsOn": ["TransactorPolicy"],
+        "CreationPolicy": {"ResourceSignal": {"Count": {"Ref": "GroupSize"}, "Timeout": START_TIMEOUT}},
+        "UpdatePolicy": {
+            # A stack update leaves the instances alone: replace_transactors replaces them, with a standby at hand.
+            "AutoScalingReplacingUpdate": {"WillReplace": False},
+            "AutoScalingScheduledAction": {"IgnoreUnmodifiedGroupSizeProperties": True},
+        },
+        "Properties": {
+            "MinSize": {"Ref": "GroupSize"},
+            "MaxSize": {"Ref": "GroupSize"},
+            "Tags": [{**tag, "PropagateAtLaunch": True} for tag in _tags(options)],
+            **where,
+            "HealthCheckType": "EC2",
+            "HealthCheckGracePeriod": 300,
+            "LaunchTemplate": {
+                "LaunchTemplateId": {"Ref": "LaunchTemplate"},
+                "Version": {"Fn::GetAtt": ["LaunchTemplate", "LatestVersionNumber"]},
+            },
+            **notified,
+        },
+    }
+
+
+def _launch_template(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
+    volume = {"VolumeType": "gp3", "VolumeSize": options.volume_size, "Encrypted": True, "DeleteOnTermination": True}
+    script = user_data.user_data(start(transactor, cf, options, machine))
+    return {
+        "Type": "AWS::EC2::LaunchTemplate",
+        "Properties": {
+            "LaunchTemplateData": {
+                "ImageId": {"Ref": "ImageId"},
+                "InstanceType": {"Ref": "InstanceType"},
+                "IamInstanceProfile": {"Name": {"Ref": "InstanceProfile"}},
+                "SecurityGroupIds": {"Ref": "SecurityGroups"},
+                "Monitoring": {"Enabled": {"Ref": "InstanceMonitoring"}},
+                "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+                "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": volume}],
+                "TagSpecifications": [{"ResourceType": "volume", "Tags": _tags(options)}],
+                "UserData": {"Fn::Base64": script},
+            },
+        },
+    }
+
+
+def _outputs(watched: Mapping[str, Any]) -> dict[str, Any]:
+    group = {"Description": "Name of the auto scaling group", "Value": {"Ref": "LaunchGroup"}}
+    topic = {"Description": "Topic of the alarms", "Value": {"Ref": "AlarmTopic"}}
+    return {"LaunchGroupName": group} | ({"AlarmTopicArn": topic} if "AlarmTopic" in watched else {})

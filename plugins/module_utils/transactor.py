@@ -1,0 +1,310 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ensure-transactor, what is wanted: from a transactor's properties to its findings and its resources. Pure.
+
+Messages in double quotes of bin/datomic's own wording are kept word for word, so that they can be looked up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._policies import Flavor, Grant
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+
+PROVISIONED = "PROVISIONED"
+ON_DEMAND = "PAY_PER_REQUEST"
+
+TABLE, REGION, ENDPOINT = "aws-dynamodb-table", "aws-dynamodb-region", "aws-dynamodb-override-endpoint"
+BUCKET, METRICS_REGION = "aws-s3-log-bucket-id", "aws-cloudwatch-region"
+TRANSACTOR_ROLE, PEER_ROLE = "aws-transactor-role", "aws-peer-role"
+TRANSACTOR_USER, PEER_USER = "aws-dynamodb", "aws-dynamodb-peer"
+LOG_USER, METRICS_USER = "aws-s3-log", "aws-cloudwatch"
+USERS = (TRANSACTOR_USER, METRICS_USER, LOG_USER, PEER_USER)
+
+DEFAULT_TABLE = "datomic"
+BUCKET_BASE = "datomic-logs-"
+ROLE_BASES = {TRANSACTOR_ROLE: "datomic-aws-transactor", PEER_ROLE: "datomic-aws-peer"}
+
+DOCS = "https://docs.datomic.com/operation/storage.html"
+AWS_DOCS = "https://docs.datomic.com/operation/aws.html"
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+_TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_IAM_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_POLICY_NAME_LENGTH = 128
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", re.ASCII)
+_ENDPOINT = re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The module's options on resources; None: an existing resource keeps what it has, a new one gets the default."""
+
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    policies: Flavor = "tool"
+    table_billing_mode: str | None = None
+    table_read_capacity: int | None = None
+    table_write_capacity: int | None = None
+    table_point_in_time_recovery: bool | None = None
+    table_deletion_protection: bool | None = None
+    bucket_block_public_access: bool | None = None
+    bucket_encryption: str | None = None
+    bucket_expiration_days: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class WantedRole:
+    """key: its property. name: empty for one that is to be found free, starting at base."""
+
+    key: str
+    name: str
+    base: str
+    grants: tuple[Grant, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class WantedUser:
+    """prefix: of its three properties. name: empty for one to be found free. blank: it has no access key yet."""
+
+    prefix: str
+    name: str
+    blank: bool
+    grants: tuple[Grant, ...]
+
+    @property
+    def base(self) -> str:
+        return f"datomic-{self.prefix}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What the file asks for.
+
+    table: empty when it asks for none. region: the table's, empty for that of the connection.
+    endpoint: DynamoDB Local's URL. bucket: None when it asks for none, empty for one that is to be named.
+    own_bucket: the bucket is created when it is missing.
+    """
+
+    table: str = ""
+    region: str = ""
+    endpoint: str = ""
+    bucket: str | None = None
+    own_bucket: bool = True
+    roles: tuple[WantedRole, ...] = ()
+    users: tuple[WantedUser, ...] = ()
+
+    @property
+    def needs_account(self) -> bool:
+        """Whether a policy names the account."""
+        grants = [grant for role in self.roles for grant in role.grants]
+        grants += [grant for user in self.users for grant in user.grants]
+        return "table" in grants or "peer" in grants
+
+
+def keys_of(prefix: str) -> tuple[str, str, str]:
+    """The three properties of a user: its name, its access key's id, that key's secret."""
+    return f"{prefix}-user", f"{prefix}-access-key-id", f"{prefix}-secret-key"
+
+
+def table_name(properties: Properties) -> str:
+    """The table's name; bin/datomic's default when the key is missing."""
+    return properties.get(TABLE) if TABLE in properties else DEFAULT_TABLE
+
+
+def adopt(src: Properties, dest: Properties) -> dict[str, str]:
+    """The values that an earlier run generated into dest for keys that are still blank in src."""
+    adopted = {
+        key: dest.get(key)
+        for key in (TRANSACTOR_ROLE, PEER_ROLE, BUCKET)
+        if key in src and not src.has_value(key) and dest.has_value(key)
+    }
+    for keys in map(keys_of, USERS):
+        user, *access = keys
+        blank = all(key in src for key in keys) and not any(src.has_value(key) for key in access)
+        if blank and dest.has_value(user) and src.get(user) in ("", dest.get(user)):
+            adopted |= {key: dest.get(key) for key in keys if dest.has_value(key)}
+    return adopted
+
+
+def unsound(options: Options) -> list[Finding]:
+    """What is wrong with the options themselves."""
+    numbers = {
+        "table_read_capacity": options.table_read_capacity,
+        "table_write_capacity": options.table_write_capacity,
+        "bucket_expiration_days": options.bucket_expiration_days,
+    }
+    findings = [
+        Finding("invalid-option", f"Invalid value: {number}", key=name, instead="write a number of at least 1")
+        for name, number in numbers.items()
+        if number is not None and number < 1
+    ]
+    units = options.table_read_capacity is not None or options.table_write_capacity is not None
+    if units and options.table_billing_mode == ON_DEMAND:
+        what, instead = "a table on demand has no units", "leave the capacities out, or the billing mode"
+        findings.append(Finding("invalid-option", what, key="table_billing_mode", instead=instead))
+    return findings
+
+
+def required(properties: Properties) -> list[Finding]:
+    """All that is missing or contradicts itself, whatever AWS holds."""
+    findings = [_missing(properties, key) for key in ("protocol", "host", "port") if not properties.has_value(key)]
+    protocol = properties.get("protocol")
+    if protocol in ("ddb", "ddb-local"):
+        findings += _table_findings(properties)
+    if protocol == "ddb-local" and not properties.has_value(ENDPOINT):
+        findings.append(_missing(properties, ENDPOINT))
+    if protocol == "ddb":
+        findings += _identity_findings(properties)
+    return findings + list(_name_findings(properties))
+
+
+def _found(properties: Properties, key: str, rule: str, what: str, **more: Any) -> Finding:
+    return Finding(rule, what, file=properties.path, line=properties.line(key), key=key, **more)
+
+
+def _missing(properties: Properties, key: str) -> Finding:
+    instead = f"write {key}=… with a value"
+    why = "the transactor does not start without it"
+    return _found(properties, key, "required-key", f"Missing property: {key}", instead=instead, why=why, source=DOCS)
+
+
+def _table_findings(properties: Properties) -> Iterator[Finding]:
+    if TABLE in properties and not properties.has_value(TABLE):
+        yield _missing(properties, TABLE)
+    table = table_name(properties)
+    if table and not _TABLE_NAME.fullmatch(table):
+        instead = "3 to 255 of the letters a-z and A-Z, digits, _, . and -"
+        yield _found(properties, TABLE, "table-name", "no name for a DynamoDB table", instead=instead)
+    elif properties.get("protocol") == "ddb" and len(f"{table}-transactor") > _POLICY_NAME_LENGTH:
+        instead = f"at most {_POLICY_NAME_LENGTH - len('-transactor')} characters"
+        why = "the name of the policy that grants the table is made of the table's"
+        yield _found(properties, TABLE, "table-name", "too long for the policy's name", instead=instead, why=why)
+
+
+def _identity_findings(properties: Properties) -> Iterator[Finding]:
+    """Exactly one of role and user has to be there, for transactor and peer; a user with its three keys."""
+    for role, prefix, stop in ((TRANSACTOR_ROLE, TRANSACTOR_USER, "."), (PEER_ROLE, PEER_USER, "")):
+        user, key_id, secret = keys_of(prefix)
+        if (role in properties) == (user in properties):
+            yield _found(
+                properties,
+                role,
+                "one-identity",
+                f"Cannot use {role} property and {user}, {key_id} and {secret} properties together{stop}",
+                instead=f"write {role}= alone, for a role that is generated"
+                if role not in properties
+                else f"keep {role} and remove the three others",
+                why="exactly one of the two says who may use the table; without a value it is generated",
+                source=DOCS,
+            )
+        elif user in properties:
+            yield from _group_findings(properties, prefix, "are required.")
+    for prefix in (METRICS_USER, LOG_USER):
+        if TRANSACTOR_ROLE not in properties and any(key in properties for key in keys_of(prefix)):
+            yield from _group_findings(properties, prefix, "must be specified as group.")
+
+
+def _group_findings(properties: Properties, prefix: str, wording: str) -> Iterator[Finding]:
+    user, key_id, secret = keys = keys_of(prefix)
+    absent = [key for key in keys if key not in properties]
+    key = next((key for key in keys if key in properties), user)
+    if absent:
+        instead = "add " + " and ".join(f"{key}=" for key in absent)
+        yield _found(properties, key, "user-keys", f"Properties {','.join(keys)} {wording}", instead=instead)
+        return
+    given = properties.has_value(key_id)
+    if given != properties.has_value(secret) or (given and not properties.has_value(user)):
+        yield _found(
+            properties,
+            user if given and properties.has_value(secret) else key_id,
+            "user-keys",
+            f"Properties {key_id},{secret} must be both set, or both unset.",
+            instead="leave both blank to have an access key made, or write both and the user that they belong to",
+        )
+
+
+def _name_findings(properties: Properties) -> Iterator[Finding]:
+    """Names that AWS would refuse."""
+    bucket = properties.get(BUCKET)
+    if bucket and not _BUCKET_NAME.fullmatch(bucket):
+        instead = "3 to 63 of the letters a-z, digits, . and -, a letter or digit at both ends"
+        yield _found(properties, BUCKET, "bucket-name", "no name for an S3 bucket", instead=instead)
+    for key in (TRANSACTOR_ROLE, PEER_ROLE, *(keys_of(prefix)[0] for prefix in USERS)):
+        if properties.has_value(key) and not _IAM_NAME.fullmatch(properties.get(key)):
+            instead = "1 to 64 letters, digits and + = , . @ _ -, not an ARN"
+            yield _found(properties, key, "iam-name", "no name for a role or user of IAM", instead=instead)
+    for key in (REGION, METRICS_REGION):
+        if properties.has_value(key) and not _REGION.fullmatch(properties.get(key)):
+            yield _found(properties, key, "region-name", "no name of a region", instead="such as us-east-1")
+    if properties.has_value(ENDPOINT) and not _ENDPOINT.fullmatch(properties.get(ENDPOINT)):
+        yield _found(properties, ENDPOINT, "endpoint", "no endpoint", instead="write host:port, such as localhost:8000")
+
+
+def wanted(properties: Properties) -> Wanted:
+    """The resources that a file without findings asks for."""
+    protocol = properties.get("protocol")
+    metrics = properties.has_value(METRICS_REGION)
+    if protocol == "ddb-local":
+        endpoint = properties.get(ENDPOINT)
+        url = endpoint if "://" in endpoint else f"http://{endpoint}"
+        return Wanted(table=table_name(properties), region=properties.get(REGION), endpoint=url)
+    if protocol != "ddb":
+        return _wanted_elsewhere(properties, metrics)
+    bucket = properties.get(BUCKET) if BUCKET in properties else None
+    return Wanted(
+        table=table_name(properties),
+        region=properties.get(REGION),
+        bucket=bucket,
+        roles=tuple(_roles(properties, bucket is not None, metrics)),
+        users=tuple(_users(properties, bucket is not None, metrics)),
+    )
+
+
+def _extras(logs: bool, metrics: bool) -> tuple[Grant, ...]:
+    chosen: tuple[tuple[Grant, bool], ...] = (("logs", logs), ("metrics", metrics))
+    return tuple(grant for grant, asked in chosen if asked)
+
+
+def _wanted_elsewhere(properties: Properties, metrics: bool) -> Wanted:
+    """Storage that is not DynamoDB: a role that is named may write logs and metrics; nothing is generated."""
+    name = properties.get(TRANSACTOR_ROLE)
+    grants = _extras(properties.has_value(BUCKET), metrics)
+    if not name or not grants:
+        return Wanted()
+    role = WantedRole(TRANSACTOR_ROLE, name, "", grants)
+    return Wanted(bucket=properties.get(BUCKET) or None, own_bucket=False, roles=(role,))
+
+
+def _roles(properties: Properties, logs: bool, metrics: bool) -> Iterator[WantedRole]:
+    grants: Mapping[str, tuple[Grant, ...]] = {
+        TRANSACTOR_ROLE: ("table", *_extras(logs, metrics)),
+        PEER_ROLE: ("peer",),
+    }
+    for key, granted in grants.items():
+        if key in properties:
+            yield WantedRole(key, properties.get(key), ROLE_BASES[key], granted)
+
+
+def _users(properties: Properties, logs: bool, metrics: bool) -> Iterator[WantedUser]:
+    grants: Mapping[str, tuple[Grant, ...]] = {
+        TRANSACTOR_USER: ("table",),
+        METRICS_USER: _extras(False, metrics),
+        LOG_USER: _extras(logs, False),
+        PEER_USER: ("peer",),
+    }
+    for prefix, granted in grants.items():
+        user, key_id, _secret = keys_of(prefix)
+        # A role of the transactor grants logs and metrics itself.
+        beside_role = prefix in (METRICS_USER, LOG_USER) and TRANSACTOR_ROLE in properties
+        if user in properties and not beside_role:
+            yield WantedUser(prefix, properties.get(user), not properties.has_value(key_id), granted)

@@ -1,0 +1,238 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What C(bin/datomic ensure-cf) does."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ensure_cf
+short_description: Fill in a Datomic CloudFormation properties file and make its security group
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Does what C(bin/datomic ensure-cf) does. Missing values get their defaults, the security group is created if it is
+    not there, and the ingress rules that it lacks are added. Rules are never removed.
+  - Every error of the file, and every security group that it names and AWS does not have, is reported in one message
+    before anything is changed.
+options:
+  src:
+    description: The CloudFormation properties file.
+    type: path
+    required: true
+  dest:
+    description: Where the completed file is written. It is O(src) itself by default.
+    type: path
+  transactor_src:
+    description:
+      - The transactor's properties file. Peers are let in to its C(port).
+      - Without it, the port is 4334.
+    type: path
+  vpc_id:
+    description:
+      - The VPC in which names of security groups are looked up, and the group is created.
+      - Without it, the VPC of a group that C(aws-security-group) names by id, or else the region's default VPC.
+    type: str
+  datomic_version:
+    description:
+      - The release for a blank C(datomic-version). Taken from O(datomic_home) when that is given.
+    type: str
+  datomic_home:
+    description: The root of a distribution of Datomic.
+    type: path
+  java_home:
+    description: A Java for O(engine=cli), when the one of C(PATH) or C(JAVA_HOME) is not to be used.
+    type: path
+  engine_timeout:
+    description: Seconds after which the tool of O(engine=cli) is stopped and the task fails.
+    type: int
+    default: 600
+  engine:
+    description:
+      - Who does the work.
+      - V(native) is this collection, V(cli) the distribution's C(bin/datomic) in O(datomic_home), V(auto) is V(native).
+    type: str
+    choices: [auto, native, cli]
+    default: auto
+  account_id:
+    description: The 12 digits of the account to work in. With credentials of another one nothing is changed.
+    type: str
+  tags:
+    description: Tags for a security group that is created.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datomic_onprem.aws.attributes
+  - datomic_onprem.aws.attributes.action_group
+notes:
+  - The region is the file's C(aws-region), whatever O(region) says.
+seealso:
+  - module: datomic_onprem.aws.ensure_transactor
+  - module: datomic_onprem.aws.create_cf_template
+"""
+
+EXAMPLES = r"""
+- name: Complete the file in place
+  datomic_onprem.aws.ensure_cf:
+    src: aws/orders-cf.properties
+    transactor_src: aws/orders-transactor.properties
+    datomic_version: 1.0.7277
+
+- name: Look into a VPC that is not the default one, and tag what is created
+  datomic_onprem.aws.ensure_cf:
+    src: aws/orders-cf.properties
+    transactor_src: aws/orders-transactor.properties
+    vpc_id: vpc-0123456789abcdef0
+    tags:
+      team: orders
+"""
+
+RETURN = r"""
+engine:
+  description: Which engine worked, V(native) or V(cli).
+  returned: success
+  type: str
+  sample: native
+engine_reason:
+  description: Why it was this engine.
+  returned: success
+  type: str
+  sample: preferred by auto
+prediction:
+  description: Whether the native engine tells what the tool would do, as in check mode with O(engine=cli).
+  returned: success
+  type: bool
+  sample: false
+actions:
+  description: What was done to AWS, or would be done, in this order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    service:
+      description: The service's prefix in IAM.
+      returned: always
+      type: str
+      sample: ec2
+    resource:
+      description: The kind of resource.
+      returned: always
+      type: str
+      sample: security_group
+    name:
+      description: The resource's name, or its id where the file has the id.
+      returned: always
+      type: str
+      sample: datomic
+    change:
+      description: What happens to it, V(create) or V(update).
+      returned: always
+      type: str
+      sample: create
+  sample:
+    - {service: ec2, resource: security_group, name: datomic, change: create}
+    - {service: ec2, resource: security_group_ingress, name: datomic, change: create}
+generated:
+  description: The values that were filled in, by key, but for an empty C(java-opts).
+  returned: success
+  type: dict
+  sample: {java-xmx: 2625m, datomic-version: 1.0.7277}
+properties:
+  description: All properties of the file afterwards. Secrets are masked.
+  returned: success
+  type: dict
+  sample: {aws-instance-type: c4.large, java-xmx: 2625m}
+findings:
+  description: What is wrong with the files or with what they refer to.
+  returned: when something is
+  type: list
+  elements: dict
+  contains:
+    rule:
+      description: The name of the rule that found it.
+      returned: always
+      type: str
+      sample: required-key
+    what:
+      description: What was found.
+      returned: always
+      type: str
+      sample: "Missing property: aws-security-group"
+    level:
+      description: V(error).
+      returned: always
+      type: str
+      sample: error
+    file:
+      description: The file.
+      returned: always
+      type: str
+      sample: aws/orders-cf.properties
+    line:
+      description: The line, 0 for a key that is not there.
+      returned: always
+      type: int
+      sample: 12
+    key:
+      description: The property.
+      returned: always
+      type: str
+      sample: aws-security-group
+    why:
+      description: The reason of the rule.
+      returned: always
+      type: str
+      sample: ""
+    source:
+      description: Where the rule comes from.
+      returned: always
+      type: str
+      sample: ""
+    instead:
+      description: What to write instead.
+      returned: always
+      type: str
+      sample: ""
+error_code:
+  description: The code of an error of AWS, empty when AWS did not answer.
+  returned: when a call of AWS failed
+  type: str
+  sample: UnauthorizedOperation
+"""
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run, warn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._ensure_cf import Options, ensure
+
+
+def main() -> None:
+    spec = {
+        "src": {"type": "path", "required": True},
+        "dest": {"type": "path"},
+        "transactor_src": {"type": "path"},
+        "vpc_id": {"type": "str"},
+        "datomic_version": {"type": "str"},
+        "account_id": {"type": "str"},
+        "tags": {"type": "dict", "default": {}},
+    }
+    module = AnsibleAWSModule(argument_spec={**spec, **engine_cli.SPEC}, supports_check_mode=True)
+    engine = engine_cli.chosen(module.params)
+    options = Options(**{name: module.params[name] for name in spec}, datomic_home=engine.datomic_home)
+    run(module, lambda: ensure(Aws(module), options, check_mode=module.check_mode, warn=warn, engine=engine))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Secrets of a transactor, where only its role reads them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ensure_secrets
+short_description: Write the secrets of a Datomic system into the Parameter Store
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Writes values as C(SecureString) parameters of Systems Manager, one for each property, named O(path) and the
+    property's name.
+  - The instances of the V(modern) template of M(datomic_onprem.aws.create_cf_template) read them when they
+    start, with the transactor's role. Properties file, template and user data hold none of them.
+  - A value that is there already is not written again. Nothing is ever deleted.
+  - Running transactors keep the values with which they started. Replace them after a change.
+options:
+  path:
+    description:
+      - Where the parameters are in the Parameter Store.
+      - The template looks in C(/datomic/) followed by the stack's name, unless it is told otherwise.
+    type: str
+    required: true
+  secrets:
+    description: Values by property, from Ansible Vault or the environment.
+    type: dict
+    required: true
+  kms_key_id:
+    description:
+      - The key that encrypts them, as id, alias or ARN. Without it, the account's C(aws/ssm).
+      - The transactor's role has to be allowed to decrypt with it.
+    type: str
+  tags:
+    description: Tags of parameters that are created.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Values are always masked.
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datomic_onprem.aws.attributes
+  - datomic_onprem.aws.attributes.action_group
+notes:
+  - The region has to be the stack's.
+seealso:
+  - module: datomic_onprem.aws.create_cf_template
+"""
+
+EXAMPLES = r"""
+- name: Write the password of memcached
+  datomic_onprem.aws.ensure_secrets:
+    path: /datomic/orders
+    secrets:
+      memcached-password: "{{ vaulted_memcached_password }}"
+    region: eu-central-1
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    service:
+      description: V(ssm).
+      returned: always
+      type: str
+      sample: ssm
+    resource:
+      description: V(parameter).
+      returned: always
+      type: str
+      sample: parameter
+    name:
+      description: The parameter's name.
+      returned: always
+      type: str
+      sample: /datomic/orders/memcached-password
+    change:
+      description: V(create) or V(update).
+      returned: always
+      type: str
+      sample: create
+parameters:
+  description: The names of the parameters, by property.
+  returned: success
+  type: dict
+  sample: {memcached-password: /datomic/orders/memcached-password}
+"""
+
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import secrets
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ssm
+
+
+def ensure(aws: Aws, wanted: secrets.Wanted, *, check_mode: bool) -> dict[str, Any]:
+    """The module's result."""
+    findings = secrets.check(wanted)
+    if findings:
+        raise InputError(findings)
+    plan = secrets.plan(wanted, ssm.observe(aws, wanted))
+    if not check_mode:
+        plan.apply(ssm.executors(aws, wanted))
+    return {
+        "changed": plan.changed,
+        "diff": plan.diff(),
+        "actions": plan.as_returned(),
+        "parameters": {key: wanted.name(key) for key in sorted(wanted.values)},
+    }
+
+
+def main() -> None:
+    spec = {
+        "path": {"type": "str", "required": True},
+        "secrets": {"type": "dict", "required": True, "no_log": True},
+        "kms_key_id": {"type": "str", "no_log": False},
+        "tags": {"type": "dict", "default": {}},
+    }
+    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
+    given = module.params
+    wanted = secrets.Wanted(
+        path=given["path"],
+        values={key: str(value) for key, value in given["secrets"].items()},
+        kms_key_id=given["kms_key_id"] or "",
+        tags={key: str(value) for key, value in given["tags"].items()},
+    )
+    run(module, lambda: ensure(Aws(module), wanted, check_mode=module.check_mode))
+
+
+if __name__ == "__main__":
+    main()

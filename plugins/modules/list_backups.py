@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The points in time of a backup, with bin/datomic list-backups."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: list_backups
+short_description: List the backups of a Datomic database
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Runs C(bin/datomic list-backups) of a distribution, and adds when each point in time was written.
+  - With O(max_age), fails unless the newest backup is young enough.
+options:
+  max_age:
+    description:
+      - The oldest that the newest backup may be, such as V(24h) or V(7d).
+      - The age is that of the newest point in time's object in the backup. A database without new transactions may
+        keep an old one.
+    type: str
+extends_documentation_fragment:
+  - datomic_onprem.aws.tool
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datomic_onprem.aws.attributes
+  - datomic_onprem.aws.attributes.action_group
+attributes:
+  check_mode:
+    description: Reads only, so it does the same in check mode.
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Which points in time can be restored
+  datomic_onprem.aws.list_backups:
+    datomic_home: /opt/datomic/current
+    backup_uri: s3://orders-backup/main
+  register: orders_backups
+
+- name: Stop unless there is a backup of the last day
+  datomic_onprem.aws.list_backups:
+    datomic_home: /opt/datomic/current
+    backup_uri: s3://orders-backup/main
+    max_age: 24h
+"""
+
+RETURN = r"""
+backups:
+  description: The points in time, newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    t:
+      description: The point in time.
+      returned: always
+      type: int
+      sample: 6002
+    written:
+      description: When it was written, in UTC; empty when that does not show.
+      returned: always
+      type: str
+      sample: "2026-11-23T19:52:11Z"
+    age:
+      description: Seconds since then; null when that does not show.
+      returned: always
+      type: int
+      sample: 3600
+  sample:
+    - {t: 6002, written: "2026-11-23T19:52:11Z", age: 3600}
+newest:
+  description: The newest point in time; null when there is none.
+  returned: success
+  type: int
+  sample: 6002
+age:
+  description: Seconds since the newest was written; null when that does not show.
+  returned: success
+  type: int
+  sample: 3600
+version:
+  description: The distribution's release.
+  returned: success
+  type: str
+  sample: 1.0.7705
+exit_code:
+  description: The tool's exit code.
+  returned: when it failed
+  type: int
+  sample: 1
+messages:
+  description: What the tool said was wrong, secrets masked.
+  returned: when it failed
+  type: list
+  elements: str
+  sample: ["com.amazonaws.services.s3.model.AmazonS3Exception: Access Denied"]
+"""
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._backup_run import Options, show
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._backup_spec import TOOL
+
+
+def main() -> None:
+    spec = {**TOOL, "max_age": {"type": "str"}}
+    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
+    options = Options(**{name: module.params[name] for name in spec})
+    run(module, lambda: show(Aws(module), options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restore of one database with bin/datomic restore-db."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: restore_db
+short_description: Restore a Datomic database from a backup
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Runs C(bin/datomic restore-db) of a distribution.
+  - All transactors and peers have to be stopped. The module looks whether transactors run and refuses then. Peers it
+    cannot see. For C(dev) storage the transactor has to run, so nothing is looked at.
+  - Never while a backup of the same backup URI runs on this machine.
+options:
+  t:
+    description:
+      - The point in time, one of those that M(datomic_onprem.aws.list_backups) returns.
+      - The default is the newest.
+    type: int
+  confirm:
+    description: The name of the database that is replaced, typed by a person.
+    type: str
+  stack_name:
+    description: The stack whose transactors have to be stopped.
+    type: str
+  auto_scaling_group_name:
+    description: The group whose transactors have to be stopped.
+    type: str
+  transactors_stopped:
+    description: Do not look whether transactors run. For systems that are in no auto scaling group.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - datomic_onprem.aws.tool
+  - datomic_onprem.aws.tool.database
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datomic_onprem.aws.attributes
+  - datomic_onprem.aws.attributes.action_group
+attributes:
+  check_mode:
+    description: Checks all that can be checked, and does not restore.
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Restore the newest backup
+  datomic_onprem.aws.restore_db:
+    datomic_home: /opt/datomic/current
+    backup_uri: s3://orders-backup/main
+    database: main
+    transactor_src: aws/orders-transactor.properties
+    stack_name: orders
+    confirm: "{{ datomic_restore_confirm }}"
+    heap: 4g
+"""
+
+RETURN = r"""
+command:
+  description: What was run, or would be in check mode. Secrets are masked.
+  returned: success
+  type: str
+  sample: bin/datomic -Xmx4g -Xms4g restore-db s3://orders-backup/main datomic:ddb://us-east-1/orders/main 6002
+version:
+  description: The distribution's release.
+  returned: success
+  type: str
+  sample: 1.0.7705
+seconds:
+  description: How long the tool ran; 0 in check mode.
+  returned: success
+  type: float
+  sample: 73.4
+output:
+  description: The last lines that the tool printed, secrets masked.
+  returned: success
+  type: list
+  elements: str
+  sample: ["Copied 46 segments, skipped 0 segments.", ":succeeded"]
+t:
+  description: The point in time that was restored.
+  returned: success
+  type: int
+  sample: 6002
+exit_code:
+  description: The tool's exit code.
+  returned: when it failed
+  type: int
+  sample: 1
+messages:
+  description: What the tool said was wrong, secrets masked.
+  returned: when it failed
+  type: list
+  elements: str
+  sample: ["java.lang.IllegalArgumentException: :restore/collision"]
+"""
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._backup_run import Options, restore
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._backup_spec import DATABASE, ONE_DATABASE, TOOL
+
+
+def main() -> None:
+    spec = {
+        **TOOL,
+        **DATABASE,
+        "t": {"type": "int"},
+        "confirm": {"type": "str"},
+        "stack_name": {"type": "str"},
+        "auto_scaling_group_name": {"type": "str"},
+        "transactors_stopped": {"type": "bool", "default": False},
+    }
+    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True, **ONE_DATABASE)
+    options = Options(**{name: module.params[name] for name in spec})
+    run(module, lambda: restore(Aws(module), options, check=module.check_mode))
+
+
+if __name__ == "__main__":
+    main()

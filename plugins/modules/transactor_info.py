@@ -1,0 +1,213 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state of a stack's transactors."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: transactor_info
+short_description: Tell which transactors a system runs
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Tells of a stack, its auto scaling group, and the instances in it, and which of them are stale, because they
+    were launched with something else than what the group would launch now.
+  - A stack or a group that does not exist is no error.
+options:
+  stack_name:
+    description:
+      - The name of the CloudFormation stack. Its group is the resource C(LaunchGroup).
+      - Exactly one of O(stack_name) and O(auto_scaling_group_name) is needed.
+    type: str
+  auto_scaling_group_name:
+    description: The name of the auto scaling group, for groups that no stack of this collection made.
+    type: str
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datomic_onprem.aws.attributes
+  - datomic_onprem.aws.attributes.action_group
+seealso:
+  - module: datomic_onprem.aws.replace_transactors
+"""
+
+EXAMPLES = r"""
+- name: See which transactors run
+  datomic_onprem.aws.transactor_info:
+    stack_name: orders
+  register: transactors
+
+- name: List those that an update would replace
+  ansible.builtin.debug:
+    msg: "{{ transactors.instances | selectattr('stale') | map(attribute='instance_id') }}"
+"""
+
+RETURN = r"""
+stack:
+  description: The stack; the group's, when O(auto_scaling_group_name) is given and the group belongs to one.
+  returned: success
+  type: dict
+  contains:
+    exists:
+      description: Whether there is one.
+      returned: always
+      type: bool
+      sample: true
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: orders
+    id:
+      description: Its ARN; empty without a stack.
+      returned: always
+      type: str
+      sample: arn:aws:cloudformation:us-east-1:123456789012:stack/orders/51af3dc0
+    status:
+      description: Its status; empty without a stack.
+      returned: always
+      type: str
+      sample: UPDATE_COMPLETE
+    datomic_version:
+      description: Its parameter C(DatomicVersion), which new instances run; empty when it has none.
+      returned: always
+      type: str
+      sample: 1.0.7277
+group:
+  description: The auto scaling group.
+  returned: success
+  type: dict
+  contains:
+    exists:
+      description: Whether there is one.
+      returned: always
+      type: bool
+      sample: true
+    name:
+      description: Its name; empty without a group.
+      returned: always
+      type: str
+      sample: orders-LaunchGroup-4D5E6F
+    min_size:
+      description: Its minimum size.
+      returned: when it exists
+      type: int
+      sample: 1
+    max_size:
+      description: Its maximum size.
+      returned: when it exists
+      type: int
+      sample: 1
+    desired_capacity:
+      description: How many instances it is to have.
+      returned: when it exists
+      type: int
+      sample: 1
+    launches:
+      description: What it launches now; more than one when a mixed instances policy names more launch templates.
+      returned: when it exists
+      type: list
+      elements: str
+      sample: [launch configuration orders-LaunchConfig-1A2B3C]
+    suspended_processes:
+      description: Its suspended processes.
+      returned: when it exists
+      type: list
+      elements: str
+      sample: []
+    instance_refresh:
+      description: The status of an instance refresh that is under way; empty without one.
+      returned: when it exists
+      type: str
+      sample: ""
+instances:
+  description: The group's instances, those that are starting or terminating included.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    instance_id:
+      description: Its ID.
+      returned: always
+      type: str
+      sample: i-0123456789abcdef0
+    lifecycle_state:
+      description: Its state in the group.
+      returned: always
+      type: str
+      sample: InService
+    health_status:
+      description: Its health as the group sees it.
+      returned: always
+      type: str
+      sample: Healthy
+    launched_with:
+      description:
+        - The launch configuration or the launch template's version that it was launched with.
+        - Empty when that launch configuration is deleted.
+      returned: always
+      type: str
+      sample: launch configuration orders-LaunchConfig-1A2B3C
+    stale:
+      description: Whether the group would launch something else now.
+      returned: always
+      type: bool
+      sample: false
+    launched_at:
+      description: When it was launched, in UTC; empty when EC2 no longer knows it.
+      returned: always
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    private_ip_address:
+      description: Its private address; empty when it has none.
+      returned: always
+      type: str
+      sample: 10.0.0.7
+    availability_zone:
+      description: The zone that it runs in.
+      returned: always
+      type: str
+      sample: us-east-1a
+    protected_from_scale_in:
+      description: Whether it is protected from scale-in.
+      returned: always
+      type: bool
+      sample: false
+running_version:
+  description:
+    - The release of Datomic that the instances run, as far as the stack tells.
+    - Empty when an instance is stale, since it was launched before the stack got its parameters.
+  returned: success
+  type: str
+  sample: 1.0.7277
+"""
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._transactor_info import info
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={"stack_name": {"type": "str"}, "auto_scaling_group_name": {"type": "str"}},
+        mutually_exclusive=[("stack_name", "auto_scaling_group_name")],
+        required_one_of=[("stack_name", "auto_scaling_group_name")],
+        supports_check_mode=True,
+    )
+    params = module.params
+    run(module, lambda: info(Aws(module), params["stack_name"] or "", params["auto_scaling_group_name"] or ""))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every rule about the properties files, without AWS."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: validate_properties
+short_description: Check Datomic's properties files against every rule that is known
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Reads a transactor's properties file, a CloudFormation properties file, or both, and reports what is wrong.
+    Unknown keys, wrong types and bounds, lines that Datomic's two readers understand differently, memory that does
+    not fit, releases that must not be run, and more. All rules are listed in C(docs/rules.md).
+  - Every error of both files comes in one message. Warnings do not fail the task.
+  - Talks to nobody. What only AWS knows can be given as an option.
+options:
+  transactor_src:
+    description: The transactor's properties file.
+    type: path
+  cf_src:
+    description: The CloudFormation properties file.
+    type: path
+  accept:
+    description:
+      - Rules whose findings do not count, each with the reason.
+      - What makes a file unreadable, a malformed value and a missing required key cannot be accepted.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      rule:
+        description: The rule's name.
+        type: str
+        required: true
+      reason:
+        description: Why it does not apply here.
+        type: str
+        required: true
+  datomic_version:
+    description: The release that is going to run, when the file's C(datomic-version) is blank.
+    type: str
+    default: ""
+  running_version:
+    description: The release that runs now. Without it no rule about the way from one release to another applies.
+    type: str
+    default: ""
+  instance_memory_mib:
+    description: The memory of the instance type in MiB, for types that C(bin/datomic) does not know.
+    type: int
+  table_write_units:
+    description: The write capacity that is provisioned for the table. Leave it out when the table is on demand.
+    type: int
+  log_bucket_writable:
+    description: Whether the log bucket can be written, when somebody tried.
+    type: bool
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details: Nothing is changed.
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - datomic_onprem.aws.attributes
+requirements:
+  - jproperties
+seealso:
+  - module: datomic_onprem.aws.ensure_transactor
+  - module: datomic_onprem.aws.ensure_cf
+"""
+
+EXAMPLES = r"""
+- name: Check both files
+  datomic_onprem.aws.validate_properties:
+    transactor_src: aws/orders-transactor.properties
+    cf_src: aws/orders-cf.properties
+
+- name: Check an update, with one rule accepted
+  datomic_onprem.aws.validate_properties:
+    transactor_src: aws/orders-transactor.properties
+    cf_src: aws/orders-cf.properties
+    running_version: 1.0.6735
+    accept:
+      - rule: single-transactor
+        reason: A test system that may be down.
+"""
+
+RETURN = r"""
+region:
+  description: The CloudFormation file's C(aws-region), where the stack belongs; empty without that file.
+  returned: success
+  type: str
+  sample: us-east-1
+datomic_version:
+  description: The release that is going to run, from the file or O(datomic_version); empty when neither tells.
+  returned: success
+  type: str
+  sample: 1.0.7277
+findings:
+  description: What was found, in the order of files and lines. Errors only when the task failed.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - rule: single-transactor
+      level: note
+      file: aws/orders-cf.properties
+      line: 16
+      key: aws-autoscaling-group-size
+      what: "one instance: no standby takes over when it fails"
+      why: until another instance has started, nothing can be written
+      source: https://docs.datomic.com/operation/ha.html
+      instead: 2 for high availability
+  contains: &finding
+    rule:
+      description: The rule's name, by which it can be accepted.
+      returned: always
+      type: str
+      sample: single-transactor
+    level:
+      description: V(error), V(warning) or V(note).
+      returned: always
+      type: str
+      sample: note
+    file:
+      description: The file, empty for a finding about an option.
+      returned: always
+      type: str
+      sample: aws/orders-cf.properties
+    line:
+      description: The line, 0 for a key that is not there.
+      returned: always
+      type: int
+      sample: 16
+    key:
+      description: The property.
+      returned: always
+      type: str
+      sample: aws-autoscaling-group-size
+    what:
+      description: What was found.
+      returned: always
+      type: str
+      sample: "one instance: no standby takes over when it fails"
+    why:
+      description: The reason of the rule.
+      returned: always
+      type: str
+      sample: until another instance has started, nothing can be written
+    source:
+      description: Where the rule comes from.
+      returned: always
+      type: str
+      sample: https://docs.datomic.com/operation/ha.html
+    instead:
+      description: What to write instead.
+      returned: always
+      type: str
+      sample: 2 for high availability
+accepted:
+  description: Findings of accepted rules, each with a key C(reason) besides those of RV(findings).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    <<: *finding
+    reason:
+      description: Why it was accepted.
+      returned: always
+      type: str
+      sample: A test system that may be down.
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._validate import Options, validate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import Acceptance
+
+
+def main() -> None:
+    spec = {
+        "transactor_src": {"type": "path"},
+        "cf_src": {"type": "path"},
+        "accept": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {"rule": {"type": "str", "required": True}, "reason": {"type": "str", "required": True}},
+        },
+        "datomic_version": {"type": "str", "default": ""},
+        "running_version": {"type": "str", "default": ""},
+        "instance_memory_mib": {"type": "int"},
+        "table_write_units": {"type": "int"},
+        "log_bucket_writable": {"type": "bool"},
+    }
+    module = AnsibleModule(argument_spec=spec, required_one_of=[("transactor_src", "cf_src")], supports_check_mode=True)
+    accept = tuple(Acceptance(**one) for one in module.params["accept"])
+    try:
+        result = validate(Options(**{**{name: module.params[name] for name in spec}, "accept": accept}), module.warn)
+    except DatomicError as error:
+        module.fail_json(msg=str(error), **error.details)
+        raise  # fail_json has ended the process
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

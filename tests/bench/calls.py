@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rows 3 and 4: how many calls ensure_transactor makes, and how many of them wait for each other."""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+import time
+from collections.abc import Sequence
+
+from tests.bench.figures import Row, paired, spread
+from tests.emulator import Emulator
+from tests.golden.harness import CASES, play
+from tests.modules import CREDENTIALS, run_module
+
+CASE = "transactor-again-sample"
+"""Of the recorded cases: a fresh account, then nothing to do."""
+LATENCY = 0.1
+CHAIN_GOAL = 5
+
+
+def counts(aws: Emulator) -> list[Row]:
+    """Row 3, beside what the tool was recorded to do."""
+    case = CASES[CASE]
+    aws.reset()
+    with tempfile.TemporaryDirectory() as directory:
+        played, _account = play(case, aws, pathlib.Path(directory))
+    (fresh, again), (tool_fresh, tool_again) = played, case["runs"]
+    writes = [call for call in again.calls if _writes(call)]
+    tool_writes = [call for call in tool_again["calls"] if _writes(call)]
+    rows = []
+    for letter, what, ours, tool, met, goal in (
+        ("a", "fresh", fresh.calls, tool_fresh["calls"], len(fresh.calls) <= len(tool_fresh["calls"]), "no more calls"),
+        ("b", "nothing to do", again.calls, tool_again["calls"], not writes, "0 writes"),
+    ):
+        figure = f"{len(ours)} beside {len(tool)} calls"
+        if letter == "b":
+            figure += f", {len(writes)} beside {len(tool_writes)} writes"
+        details = {"calls": list(ours), "tool_calls": list(tool)}
+        rows.append(Row(f"3{letter}", f"calls of ensure_transactor, {what}", "bin/datomic", figure, goal, met, details))
+    return rows
+
+
+def _writes(call: str) -> bool:
+    return not call.partition(":")[2].startswith(("Get", "List", "Describe", "Head"))
+
+
+def chain(aws: Emulator, runs: int) -> list[Row]:
+    """Row 4: the longest chain, by the calls' moments and by the time."""
+    aws.reset()
+    with tempfile.TemporaryDirectory() as directory:
+        play(CASES[CASE], aws, pathlib.Path(directory))
+        names = CASES[CASE]["runs"][-1]["args"]
+        params = {
+            **CREDENTIALS,
+            "endpoint_url": aws.url,
+            "src": f"{directory}/{names[1]}",
+        }
+        longest = 0
+
+        def once(latency: float) -> float:
+            nonlocal longest
+            aws.configure(latency=latency * 1000)
+            aws.clear_calls()
+            start = time.perf_counter()
+            result = run_module("ensure_transactor", params)
+            taken = time.perf_counter() - start
+            if result["failed"] or result["changed"]:
+                raise RuntimeError(f"it was to have nothing to do: {result}")
+            if latency:
+                longest = max(longest, _longest([call.time for call in aws.calls()], latency))
+            return taken
+
+        once(0)  # imports and botocore's data
+        pairs = paired(lambda: once(LATENCY), lambda: once(0), runs)
+    aws.configure(latency=0)
+    by_time = [(slow - fast) / LATENCY for slow, fast in zip(pairs.ours, pairs.peer, strict=True)]
+    agrees = sorted(by_time)[len(by_time) // 2] < CHAIN_GOAL + 0.5
+    return [
+        Row(
+            "4",
+            "ensure_transactor, nothing to do, every answer takes 100 ms",
+            "the same, answers at once",
+            f"longest chain {longest} calls; by time {spread(by_time, 'calls')}",
+            f"at most {CHAIN_GOAL} calls one after another",
+            longest <= CHAIN_GOAL and agrees,
+            {"chain": longest, "by_time": by_time, **pairs.as_dict()},
+        )
+    ]
+
+
+def _longest(begins: Sequence[float], latency: float) -> int:
+    """How many of these calls can have waited for each other at most: none begins before another's answer."""
+    chained, free = 0, 0.0
+    for begin in sorted(begins):
+        if begin >= free:
+            chained, free = chained + 1, begin + latency
+    return chained

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The trials that need one system only: the wrong place, twice at once, preflight, secrets, rubbish."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+
+from tests.chaos.system import OURS, ModuleError, System
+from tests.chaos.trials import Tally, Trials
+from tests.modules import CREDENTIALS
+
+SENTINEL = "S3nt1nelValue"
+SECRETS = ("aws-dynamodb-secret-key", "aws-peer-secret-key", "memcached-password", "license-key")
+HOSTILE = ("\0", "\\", "=", ":", "#", "\r", "\n", "\r\n", " ", "\t", "\xa0", "\u2028", "é", "😀", "\\u00", "key", "a=b")
+
+
+def refused(tally: Tally, what: str, system: System, name: str, params: dict[str, object]) -> None:
+    """Count a try that has to be refused in words, without a change."""
+    before = system.aws.snapshot()
+    tally.tried += 1
+    try:
+        system.module(OURS + name, params)
+        tally.lost += 1
+        tally.details.append(f"{what}: not refused")
+    except ModuleError as error:
+        if "Traceback" in str(error):
+            tally.crash(f"{what}: {error}")
+    if system.aws.snapshot() != before:
+        tally.orphaned += 1
+        tally.details.append(f"{what}: something was made")
+
+
+def wrong_place(trials: Trials) -> Tally:
+    """Credentials of another account, a region that differs from the file's."""
+    tally = Tally("wrong place")
+    system = trials.fresh("create")
+    connection = {**CREDENTIALS, "endpoint_url": trials.aws.url}
+    ensure = {**connection, "src": str(system.transactor), "account_id": "999999999999"}
+    refused(tally, "another account", system, "ensure_transactor", ensure)
+    cf = {**connection, "src": str(system.cf), "transactor_src": str(system.transactor), "region": "eu-west-1"}
+    refused(tally, "another region", system, "ensure_cf", cf)
+    return tally
+
+
+def twice(trials: Trials) -> Tally:
+    """Someone takes the name, or changes the file, between a run's look and its change."""
+    tally = Tally("twice at once")
+    system = trials.fresh("create")
+    trials.aws.configure(visibility=2.0)
+    role = "datomic-aws-transactor"
+    trials.aws.backstage("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+    tally.tried += 1
+    system.run()
+    if f"aws-transactor-role={role}\n" in system.transactor.read_text():
+        tally.lost += 1
+        tally.details.append("a role is shared")
+    tally.tried += 1
+    system = trials.fresh("create")
+    params = {**CREDENTIALS, "endpoint_url": trials.aws.url, "src": str(system.transactor)}
+    trials.aws.fault(match="sts:", mode="timeout", seconds=1.0)
+    edit = threading.Timer(0.5, lambda: system.transactor.write_text(system.transactor.read_text() + "# edited\n"))
+    edit.start()
+    try:
+        system.module(OURS + "ensure_transactor", params)
+    except ModuleError as error:
+        if "since it was read" not in str(error):
+            tally.crash(str(error))
+    edit.join()
+    if "# edited" not in system.transactor.read_text():
+        tally.lost += 1
+        tally.details.append("an edit was overwritten")
+    return tally
+
+
+BROKEN = {
+    "memory-index-max=512m": "memory-index-max=1 g",
+    "host=localhost": "host=",
+    "port=4334": "port=many",
+    "object-cache-max=1g": "object-cache-max=100%",
+    "protocol=ddb": "protocol=carrier-pigeon",
+}
+
+
+def preflight(trials: Trials) -> Tally:
+    """Files that no run may start with; every rule has its own tests in tests/unit/test_rules.py."""
+    tally = Tally("preflight")
+    for good, bad in BROKEN.items():
+        system = trials.fresh("create")
+        text = system.transactor.read_text()
+        assert good in text
+        system.transactor.write_text(text.replace(good, bad))
+        files = {"transactor_src": str(system.transactor), "cf_src": str(system.cf)}
+        refused(tally, bad, system, "validate_properties", files)
+    return tally
+
+
+def secrets(trials: Trials) -> Tally:
+    """A secret's value in no output and in no commit, whatever fails."""
+    tally = Tally("secrets")
+    calls = trials.undisturbed("create")[1]
+    for k in range(0, calls + 1, trials.step):
+        system = trials.fresh("create")
+        with system.transactor.open("a") as file:
+            file.write("\n".join(("", *(f"{key}={SENTINEL}" for key in SECRETS), "")))
+        if k:
+            trials.aws.fault(k=k, times=100, mode="error", code="AccessDenied")
+        tally.tried += 1
+        said = ""
+        for step in (system.run, system.register):
+            try:
+                step()
+            except ModuleError as error:
+                said += str(error)
+        if SENTINEL in said + system.said + system.git("log", "--patch"):
+            tally.leaked += 1
+            tally.details.append(f"shown with a failure from call {k} on")
+    return tally
+
+
+def rubbish(trials: Trials) -> Tally:
+    """Generated files: read or refused in words; an edit changes no other byte."""
+    tally = Tally("rubbish")
+    chance = random.Random(20260131)
+    for number in range(10_000 // trials.step):
+        raw = "".join(chance.choice(HOSTILE) for dummy in range(chance.randrange(40))).encode()
+        if number % 7 == 0:
+            raw += bytes(chance.randrange(256) for dummy in range(8))
+        tally.tried += 1
+        try:
+            read = Properties.parse(raw, "rubbish.properties")
+            if not read.edit({"added": "value"}).raw.startswith(raw):
+                tally.lost += 1
+        except DatomicError:
+            pass
+        except Exception as error:
+            tally.crashed += 1
+            tally.details.append(f"{raw!r}: {error!r}")
+    return tally

@@ -1,0 +1,180 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""make demo: a Datomic system is created and updated on an AWS inside the demo. KEEP=1 leaves everything running."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from typing import Any
+
+import boto3
+
+from tests.estate import ROOT, Estate, Run
+
+TRANSACTOR = "aws/wormbase-transactor.properties"
+CF = "aws/wormbase-cf.properties"
+
+
+def say(text: str) -> None:
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+
+
+def expect(condition: bool, what: str) -> None:
+    """The demo is checked too: it ends with an error when it does not show what it says."""
+    if not condition:
+        raise SystemExit(f"The demo did not do what it shows: {what}")
+
+
+class Demo:
+    def __init__(self, directory: pathlib.Path, url: str) -> None:
+        self.estate = Estate(directory / "estate", url)
+        self.runs: list[tuple[str, Run, float]] = []
+        # Instances take their time, and so does letting a new transactor settle: a minute of AWS lasts a second.
+        self.configure(scale=60, pending=20, terminating=30, replacement=60)
+
+    def play(self, playbook: str, *arguments: str) -> Run:
+        command = " ".join(("ansible-playbook -i inventory", playbook, *arguments))
+        print(f"\n$ {command}", flush=True)
+        start = time.monotonic()
+        run = self.estate.play(playbook, *arguments, echo=True)
+        self.runs.append((" ".join((playbook, *arguments)), run, time.monotonic() - start))
+        expect(run.returncode == 0, f"{command} failed")
+        return run
+
+    def configure(self, **settings: float) -> None:
+        """Set how the emulated AWS behaves."""
+        request = urllib.request.Request(f"{self.estate.url}/emulator/configure", json.dumps(settings).encode())
+        urllib.request.urlopen(request).close()
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=self.estate.url,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        )
+
+    def instances(self) -> list[str]:
+        groups = self.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+        return [i["InstanceId"] for g in groups for i in g["Instances"] if i["LifecycleState"] == "InService"]
+
+    def show(self) -> None:
+        """The story, step by step."""
+        say("1. A fresh account, a repository with two properties files whose names and roles are blank")
+        self.play("create.yml")
+        first = self.instances()
+        expect(len(first) == 1, f"one transactor runs after create.yml, not {first}")
+
+        say("2. Again: nothing changes")
+        again = self.play("update.yml")
+        expect(set(again.changed.values()) == {0}, "the second run reports changed=0")
+
+        say("3. An edit: less memory for the index, and a smaller heap")
+        self.estate.edit(TRANSACTOR, memory_index_max="256m")
+        self.estate.edit(CF, java_xmx="2500m")
+        print("\n$ git diff --unified=0", flush=True)
+        print(self.estate.git("diff", "--unified=0"), end="")
+
+        say("4. The plan: what an update would do")
+        plan = self.play("update.yml", "--check", "--diff")
+        expect(not plan.writes(), f"the check makes no mutating call, but it made {plan.writes()}")
+
+        say("5. The update: a new launch configuration in the stack, and the stale instance is replaced")
+        self.play("update.yml")
+        second = self.instances()
+        expect(len(second) == 1 and first != second, f"{first} was replaced, now {second} run")
+
+        self.summary(first, second)
+
+    def summary(self, first: list[str], second: list[str]) -> None:
+        """What exists now, and what each run cost."""
+        say("What exists now")
+        table = self.client("dynamodb").list_tables()["TableNames"]
+        buckets = [bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"]]
+        roles = [role["RoleName"] for role in self.client("iam").list_roles()["Roles"]]
+        groups = [group["GroupName"] for group in self.client("ec2").describe_security_groups()["SecurityGroups"]]
+        stacks = self.client("cloudformation").describe_stacks()["Stacks"]
+        for name, values in (
+            ("table", table),
+            ("log bucket", buckets),
+            ("roles", roles),
+            ("security groups", groups),
+            ("stack", [f"{stack['StackName']} ({stack['StackStatus']})" for stack in stacks]),
+            ("old instance", first),
+            ("new instance", second),
+        ):
+            print(f"  {name:16} {', '.join(values)}")
+
+        say("The commits")
+        print(self.estate.git("log", "--oneline", "--stat", "--reverse"), end="")
+
+        say("Calls to AWS")
+        print(f"  {'run':28} {'read':>5} {'plan':>5} {'write':>5} {'seconds':>8}")
+        for name, run, seconds in self.runs:
+            kinds = run.kinds()
+            print(f"  {name:28} {kinds['read']:5} {kinds['plan']:5} {kinds['write']:5} {seconds:8.1f}")
+
+
+def main() -> int:
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="datomic-demo-"))
+    keep = bool(os.environ.get("KEEP"))
+    ready = directory / "emulator"
+    with (directory / "emulator.log").open("w") as log:
+        emulator = subprocess.Popen(
+            [sys.executable, "-m", "tests.emulator", "--ready-file", str(ready)],
+            cwd=ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=keep,
+        )
+    try:
+        url = wait_for(ready, emulator)
+        print(f"An AWS listens on {url}; the repository is {directory / 'estate'}")
+        Demo(directory, url).show()
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if not keep:
+            emulator.terminate()
+            emulator.wait()
+            shutil.rmtree(directory)
+    if keep:
+        print(HOW_TO_LOOK_AROUND.format(url=url, estate=directory / "estate", pid=emulator.pid, directory=directory))
+    return 0
+
+
+def wait_for(ready: pathlib.Path, emulator: subprocess.Popen[bytes]) -> str:
+    """The emulator's URL, once it listens."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if ready.exists() and (url := ready.read_text().strip()):
+            return url
+        expect(emulator.poll() is None, "the emulator did not start")
+        time.sleep(0.05)
+    raise SystemExit("The emulator did not start within a minute.")
+
+
+HOW_TO_LOOK_AROUND = """
+Everything is left running. To look around:
+  export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGION=us-east-1
+  cd {estate}                     # the repository
+  curl -s {url}/emulator/log      # every call that was made
+and then any AWS client, or the playbooks again. To end it:
+  kill {pid}; rm -r {directory}
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

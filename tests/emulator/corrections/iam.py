@@ -1,0 +1,140 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""IAM as AWS has it: names, policies without a version, pages, and things that take a while to be seen."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.iam.exceptions import NotFoundException, ValidationError
+from moto.iam.models import IAMBackend
+from moto.iam.policy_validation import BaseIAMPolicyValidator
+from moto.iam.responses import IamResponse
+
+from tests.emulator import visibility
+
+PAGE = 100
+
+
+def apply() -> None:
+    _policy_without_version()
+    _names()
+    _pages()
+    _visibility()
+
+
+def _policy_without_version() -> None:
+    """A policy document may leave out Version, which then means 2008-10-17; moto refuses it.
+
+    "IAM JSON policy elements: Version",
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+    """
+    validate = BaseIAMPolicyValidator._validate_version
+
+    def validate_version(self: BaseIAMPolicyValidator) -> None:
+        if "Version" in self._policy_json:
+            validate(self)
+
+    BaseIAMPolicyValidator._validate_version = validate_version
+
+
+_NAMES = {"create_role": ("roleName", 64), "create_user": ("userName", 64), "create_instance_profile": ("name", 128)}
+
+
+def _names() -> None:
+    """Names of roles, users and profiles have a form and a length; moto takes any.
+
+    "IAM and AWS STS quotas: IAM name requirements",
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    """
+
+    def checked(operation: str, parameter: str, longest: int) -> Any:
+        make = getattr(IamResponse, operation)
+        sent = {"create_role": "RoleName", "create_user": "UserName"}.get(operation, "InstanceProfileName")
+
+        def create(self: IamResponse) -> Any:
+            name = self._get_param(sent) or ""
+            if not re.fullmatch(rf"[\w+=,.@-]{{1,{longest}}}", name, re.ASCII):
+                raise ValidationError(
+                    f"1 validation error detected: Value '{name}' at '{parameter}' failed to satisfy constraint: Member"
+                    rf" must satisfy regular expression pattern: [\w+=,.@-]+ and have length at most {longest}"
+                )
+            return make(self)
+
+        return create
+
+    for operation, (parameter, longest) in _NAMES.items():
+        setattr(IamResponse, operation, checked(operation, parameter, longest))
+
+
+def _pages() -> None:
+    """Users and instance profiles come in pages of at most 100, as roles do; moto gives all at once.
+
+    "ListUsers", MaxItems, https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html;
+    "ListInstanceProfiles", https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfiles.html
+    """
+
+    def page(self: IamResponse, key: str, everything: list[Any]) -> ActionResult:
+        start = int(self._get_param("Marker") or 0)
+        stop = start + int(self._get_param("MaxItems") or PAGE)
+        truncated = len(everything) > stop
+        return ActionResult(
+            {key: everything[start:stop], "IsTruncated": truncated, "Marker": str(stop) if truncated else None}
+        )
+
+    def list_users(self: IamResponse) -> ActionResult:
+        users = self.backend.list_users(self._get_param("PathPrefix"), None, None)
+        return page(self, "Users", sorted(users, key=lambda user: user.name))
+
+    def list_instance_profiles(self: IamResponse) -> ActionResult:
+        profiles = sorted(self.backend.get_instance_profiles(), key=lambda profile: profile.name)
+        return page(self, "InstanceProfiles", profiles)
+
+    IamResponse.list_users = list_users
+    IamResponse.list_instance_profiles = list_instance_profiles
+
+
+def _visibility() -> None:
+    """A role, profile or user made just now may not be found yet, neither by reads nor by changes to it.
+
+    "Changes that I make are not always immediately visible",
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html
+    """
+    _hide_new("role", "create_role", "get_role", "Role")
+    _hide_new("instance_profile", "create_instance_profile", "get_instance_profile", "Instance Profile")
+    _hide_new("user", "create_user", "get_user", "User")
+    list_roles, list_users = IAMBackend.list_roles, IAMBackend.list_users
+    profiles = IAMBackend.get_instance_profiles
+
+    def seen(kind: str, found: Any) -> list[Any]:
+        return [one for one in found if not visibility.hidden(kind, one.name)]
+
+    def list_seen_roles(self: IAMBackend, *args: Any, **kwargs: Any) -> Any:
+        roles, marker = list_roles(self, *args, **kwargs)
+        return seen("role", roles), marker
+
+    IAMBackend.list_roles = list_seen_roles
+    IAMBackend.list_users = lambda self, *args, **kwargs: seen("user", list_users(self, *args, **kwargs))
+    IAMBackend.get_instance_profiles = lambda self: seen("instance_profile", profiles(self))
+
+
+def _hide_new(kind: str, create: str, get: str, word: str) -> None:
+    make, find = getattr(IAMBackend, create), getattr(IAMBackend, get)
+
+    def made(self: IAMBackend, *args: Any, **kwargs: Any) -> Any:
+        with visibility.everything():  # whether a name is taken is known at once
+            one = make(self, *args, **kwargs)
+        visibility.made(kind, one.name)
+        return one
+
+    def found(self: IAMBackend, name: str, *args: Any, **kwargs: Any) -> Any:
+        if visibility.hidden(kind, name):
+            raise NotFoundException(f"{word} {name} cannot be found.")
+        return find(self, name, *args, **kwargs)
+
+    setattr(IAMBackend, create, made)
+    setattr(IAMBackend, get, found)

@@ -1,0 +1,148 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which IAM actions a call needs: what a least-privilege policy is tested against.
+
+Source: "Actions, resources, and condition keys for AWS services" in the Service Authorization Reference,
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_OTHER_NAMES = {
+    ("s3", "ListBuckets"): "ListAllMyBuckets",
+    ("s3", "HeadBucket"): "ListBucket",
+    ("s3", "ListObjects"): "ListBucket",
+    ("s3", "ListObjectsV2"): "ListBucket",
+    ("s3", "ListObjectVersions"): "ListBucketVersions",
+    ("s3", "HeadObject"): "GetObject",
+    ("s3", "DeleteObjects"): "DeleteObject",
+    ("s3", "GetBucketEncryption"): "GetEncryptionConfiguration",
+    ("s3", "PutBucketEncryption"): "PutEncryptionConfiguration",
+    ("s3", "DeleteBucketEncryption"): "PutEncryptionConfiguration",
+    ("s3", "GetPublicAccessBlock"): "GetBucketPublicAccessBlock",
+    ("s3", "PutPublicAccessBlock"): "PutBucketPublicAccessBlock",
+    ("s3", "DeletePublicAccessBlock"): "PutBucketPublicAccessBlock",
+    ("s3", "GetBucketLifecycleConfiguration"): "GetLifecycleConfiguration",
+    ("s3", "PutBucketLifecycleConfiguration"): "PutLifecycleConfiguration",
+    ("s3", "DeleteBucketLifecycle"): "PutLifecycleConfiguration",
+    ("s3", "DeleteBucketTagging"): "PutBucketTagging",
+    ("s3", "GetBucketOwnershipControls"): "GetBucketOwnershipControls",
+}
+"""Operations whose permission is not called like them."""
+
+_TAGGING = {
+    ("iam", "CreateRole"): "iam:TagRole",
+    ("iam", "CreateUser"): "iam:TagUser",
+    ("iam", "CreateInstanceProfile"): "iam:TagInstanceProfile",
+    ("iam", "CreatePolicy"): "iam:TagPolicy",
+    ("dynamodb", "CreateTable"): "dynamodb:TagResource",
+}
+"""What a create with Tags needs besides."""
+
+_PASSING = frozenset(
+    (
+        ("iam", "AddRoleToInstanceProfile"),
+        ("autoscaling", "CreateLaunchConfiguration"),
+        ("ec2", "RunInstances"),
+        ("cloudformation", "CreateStack"),
+        ("cloudformation", "UpdateStack"),
+        ("cloudformation", "CreateChangeSet"),
+    )
+)
+_PASSED = ("RoleName", "IamInstanceProfile", "RoleARN")
+
+
+def permissions(service: str, operation: str, params: dict[str, Any]) -> tuple[str, ...]:
+    """The IAM actions, the operation's own first; none for what needs no permission."""
+    if (service, operation) == ("sts", "GetCallerIdentity"):
+        return ()
+    own = f"{service}:{_OTHER_NAMES.get((service, operation), operation)}"
+    needed = [own]
+    if params.get("Tags") and (tagging := _TAGGING.get((service, operation))):
+        needed.append(tagging)
+    if service == "ec2" and params.get("TagSpecifications"):
+        needed.append("ec2:CreateTags")
+    if (service, operation) in _PASSING and any(params.get(name) for name in _PASSED):
+        needed.append("iam:PassRole")
+    if service == "cloudformation" and operation in _STACK_VERBS and not params.get("RoleARN"):
+        needed += sorted(_behind_stack(params.get("TemplateBody") or "{}", _STACK_VERBS[operation]))
+    return tuple(needed)
+
+
+_STACK_VERBS = {"CreateStack": ("create",), "UpdateStack": ("create", "update", "delete")}
+"""An update may replace a resource, which takes its creation and deletion."""
+
+_HANDLERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "AWS::AutoScaling::LaunchConfiguration": {
+        "create": ("autoscaling:CreateLaunchConfiguration", "autoscaling:DescribeLaunchConfigurations"),
+        "delete": ("autoscaling:DeleteLaunchConfiguration",),
+    },
+    "AWS::AutoScaling::AutoScalingGroup": {
+        "create": (
+            "autoscaling:CreateAutoScalingGroup",
+            "autoscaling:CreateOrUpdateTags",
+            "autoscaling:DescribeAutoScalingGroups",
+            "autoscaling:DescribeScalingActivities",
+        ),
+        "update": ("autoscaling:DeleteTags", "autoscaling:UpdateAutoScalingGroup"),
+    },
+    "AWS::EC2::LaunchTemplate": {
+        "create": (
+            "ec2:CreateLaunchTemplate",
+            "ec2:CreateTags",
+            "ec2:DescribeLaunchTemplateVersions",
+            "ec2:DescribeLaunchTemplates",
+            "ec2:RunInstances",
+        ),
+        "update": ("ec2:CreateLaunchTemplateVersion",),
+    },
+    "AWS::CloudWatch::Alarm": {
+        "create": ("cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"),
+        "delete": ("cloudwatch:DeleteAlarms",),
+    },
+    "AWS::CloudWatch::Dashboard": {
+        "create": ("cloudwatch:GetDashboard", "cloudwatch:PutDashboard"),
+        "delete": ("cloudwatch:DeleteDashboards",),
+    },
+    "AWS::IAM::Policy": {
+        "create": ("iam:GetRolePolicy", "iam:PutRolePolicy"),
+        "delete": ("iam:DeleteRolePolicy",),
+    },
+    "AWS::SNS::Topic": {
+        "create": ("sns:CreateTopic", "sns:GetTopicAttributes", "sns:Subscribe", "sns:TagResource"),
+        "update": ("sns:SetTopicAttributes",),
+        "delete": ("sns:DeleteTopic", "sns:Unsubscribe"),
+    },
+}
+"""What CloudFormation does to resources with the rights of the stack's caller, of the types in our templates.
+
+"CloudFormation access control with IAM", https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html,
+and the permissions of the handlers in each resource type's schema,
+https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
+"""
+
+
+def _behind_stack(body: str, verbs: tuple[str, ...]) -> set[str]:
+    """For a template in JSON; a YAML one is not looked into."""
+    try:
+        template = json.loads(body)
+    except ValueError:
+        return set()
+    needed: set[str] = set()
+    for resource in template.get("Resources", {}).values():
+        handlers = _HANDLERS.get(resource.get("Type", ""), {})
+        needed.update(action for verb in verbs for action in handlers.get(verb, ()))
+    text = json.dumps(template)
+    for part, action in (
+        ('"IamInstanceProfile"', "iam:PassRole"),
+        ('"Fn::GetAZs"', "ec2:DescribeAvailabilityZones"),
+        ("AWS::SSM::Parameter", "ssm:GetParameters"),
+    ):
+        if part in text:
+            needed.add(action)
+    return needed

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engines native and cli leave the same account and the same files in every recorded case, or it is documented.
+
+The stand-in's bin/datomic is a process of its own in a few cases, and in the others a call in this one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program
+
+from tests import standin
+from tests.emulator import Emulator
+from tests.emulator.account import prepare, snapshot
+from tests.golden import harness
+from tests.golden.harness import CASES, RELEASE, ROOT, Case
+from tests.modules import CREDENTIALS, run_module
+from tests.standin import provisioning
+
+PROCESSES = ("chain-sample", "cf-cidr-added", "transactor-users-all")
+"""Cases in which bin/datomic really is started: each command, a tool that fails, keys that only the tool knows."""
+
+
+def departures() -> set[str]:
+    """The cases that docs/departures.md lists, as "* `case`: …", under its heading of the engines."""
+    section = (ROOT / "docs" / "departures.md").read_text().partition("## The engine cli")[2].partition("\n## ")[0]
+    return set(re.findall(r"^\* `([a-z0-9-]+)`", section, re.MULTILINE))
+
+
+@dataclasses.dataclass(frozen=True)
+class Left:
+    """What a case leaves: whether its last run failed, the files, the account."""
+
+    failed: bool
+    files: dict[str, str]
+    account: Any
+    messages: tuple[str, ...] = dataclasses.field(compare=False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The options that choose the stand-in's tool."""
+    root = tmp_path_factory.mktemp("distribution")
+    return {
+        "engine": "cli",
+        "datomic_home": str(standin.build(root, RELEASE)),
+        "java_home": str(standin.java(root / "jdk")),
+    }
+
+
+def _play(case: Case, aws: Emulator, directory: pathlib.Path, options: dict[str, str]) -> Left:
+    aws.reset()
+    directory.mkdir()
+    prepare(aws, case["given"])
+    for name, text in case["files"].items():
+        (directory / name).write_bytes(harness._localised(text, aws).encode())
+    messages = []
+    for run in case["runs"]:
+        module, params = harness._request(run, directory)
+        result = run_module(module, {**CREDENTIALS, "endpoint_url": aws.url, **params, **options})
+        messages.append(str(result.get("msg", "")))
+    files = {path.name: path.read_bytes().decode() for path in sorted(directory.iterdir())}
+    placeholders = harness._placeholders(case, list(files.values()))
+    shown = json.loads(harness._shown(json.dumps([files, harness.without_version(snapshot(aws))]), placeholders, aws))
+    return Left(bool(messages[-1]), shown[0], shown[1], tuple(messages))
+
+
+def in_process(
+    arguments: Sequence[str],
+    *,
+    directory: str,
+    environment: Mapping[str, str],
+    output: tuple[int, int],
+    timeout: float,
+    holding: tuple[int, ...] = (),
+) -> int:
+    """What starting bin/datomic would do: its exit code. Its arguments, environment and directory are as given."""
+    program, command, *rest = arguments
+    assert (program, timeout > 0, holding) == ("bin/datomic", True, ())
+    with (
+        pytest.MonkeyPatch.context() as process,
+        open(output[0], "w") as out,
+        open(output[1], "w") as err,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        process.chdir(directory)
+        for name in [name for name in os.environ if name not in environment]:
+            process.delenv(name)
+        for name, value in environment.items():
+            process.setenv(name, value)
+        try:
+            return provisioning.run(command, rest, RELEASE)
+        except Exception:
+            traceback.print_exc()
+            return 1
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(
+    name: str, aws: Emulator, tmp_path: pathlib.Path, home: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name not in PROCESSES:
+        monkeypatch.setattr(_program, "watch", in_process)
+    native = _play(CASES[name], aws, tmp_path / "native", {})
+    cli = _play(CASES[name], aws, tmp_path / "cli", home)
+    if name in departures():
+        assert cli != native
+        assert cli.failed == any(cli.messages), "a departure fails with a message, or leaves something else"
+    else:
+        assert cli == native
+
+
+def test_every_named_case_is_there() -> None:
+    assert departures() | set(PROCESSES) <= set(CASES)

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An EC2 instance in namespaces of its own: user data really runs in it, as root, and cannot touch the machine.
+
+    booted = boot(Instance(user_data="#!/bin/sh ...", objects={"s3://bucket/key": b"..."}))
+
+Inside are a metadata service at 169.254.169.254 (version 2 only), the emulated AWS, the real AWS CLI with the
+credentials of the instance's role, and the distribution of standin.py. Stand-ins are only what needs a whole machine or
+a network: dnf, systemctl, journalctl, the block devices' programs (stubs.py). /etc, /opt, /usr/local and /var are
+overlays that vanish. It needs root and unshare; without them boot() says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Instance:
+    """What is there before the first start.
+
+    objects: by s3://bucket/key. downloads: what the public download serves, by path. secrets: by parameter name.
+    transactor: how the recording bin/transactor goes on: "up", "silent" (a standby), "dies" before it is up.
+    instance_store: a block device of 100 GB. public_address: empty when the instance has none.
+    """
+
+    user_data: str
+    objects: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    downloads: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    secrets: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    transactor: str = "up"
+    instance_store: bool = False
+    public_address: str = "203.0.113.7"
+
+
+@dataclasses.dataclass(frozen=True)
+class Booted:
+    """What was seen.
+
+    status: of the user data. log: its output. journal: that of the unit. transactor: what bin/transactor recorded (see
+    standin.py), empty when it was never started. calls: of AWS, as (operation, parameters, access key). objects: in S3
+    at the end, by s3://bucket/key. ran: the stand-ins' command lines.
+    """
+
+    status: int
+    log: str
+    journal: str
+    transactor: Mapping[str, Any]
+    calls: tuple[tuple[str, Mapping[str, Any], str], ...]
+    objects: Mapping[str, bytes]
+    ran: tuple[str, ...]
+
+    @property
+    def signals(self) -> list[Mapping[str, Any]]:
+        return [params for operation, params, _key in self.calls if operation == "SignalResource"]
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the instance asked its group to replace it."""
+        return any(operation == "SetInstanceHealth" for operation, _params, _key in self.calls)
+
+
+def boot(instance: Instance) -> Booted:
+    """Start it, wait for the end of its user data, and stop the transactor if it still runs."""
+    if os.geteuid() != 0:
+        raise RuntimeError("The user data runs in namespaces, which needs root: run the tests as root.")
+    unshare = shutil.which("unshare")
+    if not unshare:
+        raise RuntimeError("The user data runs in namespaces: install unshare (Debian: util-linux).")
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        given = pathlib.Path(directory, "given.json")
+        seen = pathlib.Path(directory, "seen.json")
+        given.write_text(json.dumps(_text(dataclasses.asdict(instance))))
+        command = [
+            unshare,
+            "--mount",
+            "--net",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            sys.executable,
+            "-m",
+            "tests.instance",
+        ]
+        ran = subprocess.run(
+            [*command, str(given), str(seen)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        )
+        if not seen.exists():
+            raise RuntimeError(f"The namespaces could not be made or used:\n{ran.stdout}{ran.stderr}")
+        found = json.loads(seen.read_text())
+    return Booted(
+        status=found["status"],
+        log=found["log"],
+        journal=found["journal"],
+        transactor=found["transactor"],
+        calls=tuple((operation, params, key) for operation, params, key in found["calls"]),
+        objects={name: base64.b64decode(content) for name, content in found["objects"].items()},
+        ran=tuple(found["ran"]),
+    )
+
+
+def _text(value: Any) -> Any:
+    """JSON has no bytes."""
+    if isinstance(value, Mapping):
+        return {name: _text(item) for name, item in value.items()}
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value

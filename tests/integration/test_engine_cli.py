@@ -1,0 +1,210 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engine cli at its edges: check mode, crashes, hangs, releases without the command, secrets, files that lie."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from tests import standin
+from tests.emulator import Emulator
+from tests.integration.ensuring import ROLES, USERS
+from tests.modules import CREDENTIALS, run_module
+
+CF = """\
+aws-instance-type=c4.large
+aws-region=us-east-1
+aws-instance-monitoring=true
+aws-autoscaling-group-size=1
+aws-security-group=datomic
+datomic-deploy-s3-bucket=deploy
+"""
+
+
+class Site:
+    def __init__(self, root: pathlib.Path, aws: Emulator) -> None:
+        self.root = root
+        self.aws = aws
+        self.home = standin.build(root)
+        self.java = standin.java(root / "jdk")
+
+    def file(self, text: str, name: str = "in.properties") -> pathlib.Path:
+        path = self.root / name
+        path.write_text(text)
+        return path
+
+    def run(self, module: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        common = {
+            **CREDENTIALS,
+            "endpoint_url": self.aws.url,
+            "engine": "cli",
+            "datomic_home": str(self.home),
+            "java_home": str(self.java),
+        }
+        return run_module(module, {**common, **options}, check=check)
+
+    def left(self) -> dict[str, Any]:
+        iam, s3 = self.aws.backstage("iam"), self.aws.backstage("s3")
+        return {
+            "roles": sorted(role["RoleName"] for role in iam.list_roles()["Roles"]),
+            "profiles": sorted(
+                f"{entry['InstanceProfileName']}: {entry['Roles'][0]['RoleName'] if entry['Roles'] else ''}"
+                for entry in iam.list_instance_profiles()["InstanceProfiles"]
+            ),
+            "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
+        }
+
+
+@pytest.fixture
+def site(tmp_path: pathlib.Path, aws: Emulator) -> Site:
+    return Site(tmp_path, aws)
+
+
+def _tool(site: Site, script: str) -> None:
+    (site.home / "bin" / "datomic").write_text("#!/bin/sh\n" + script)
+
+
+def test_check_then_run_then_again(site: Site) -> None:
+    file = site.file(ROLES.replace("\n", "\r\n").removesuffix("\r\n"))
+    predicted = site.run("ensure_transactor", check=True, src=str(file))
+    assert (predicted["engine"], predicted["prediction"]) == ("cli", True)
+    assert all(call.kind == "read" for call in site.aws.calls())
+    done = site.run("ensure_transactor", src=str(file))
+    assert not done["failed"], done
+    assert done["changed"]
+    assert [action["resource"] for action in done["actions"]] == [action["resource"] for action in predicted["actions"]]
+    assert file.read_bytes().count(b"\r\n") == 8
+    assert not file.read_bytes().endswith(b"\n")
+    again = site.run("ensure_transactor", src=str(file))
+    assert (again["changed"], again["actions"], again["diff"]) == (False, [], [])
+    assert site.run("ensure_transactor", src=str(file), engine="native")["changed"] is False
+
+
+@pytest.mark.parametrize("k", [0, 3, 5, 8, 9, 10, 17, 23])
+def test_a_tool_killed_anywhere_leaves_nothing_behind(site: Site, monkeypatch: pytest.MonkeyPatch, k: int) -> None:
+    file = site.file(ROLES)
+    monkeypatch.setenv("STANDIN_DIE", str(k))
+    killed = site.run("ensure_transactor", src=str(file))
+    assert "was killed (SIGKILL)" in killed["msg"]
+    assert "running it again goes on with the same names" in killed["msg"]
+    names = dict(line.split("=") for line in file.read_text().splitlines())
+    monkeypatch.delenv("STANDIN_DIE")
+    again = site.run("ensure_transactor", src=str(file))
+    assert not again["failed"], again
+    assert site.left() == {
+        "roles": ["datomic-aws-peer", "datomic-aws-transactor"],
+        "profiles": ["datomic-aws-peer: datomic-aws-peer", "datomic-aws-transactor: datomic-aws-transactor"],
+        "buckets": [names["aws-s3-log-bucket-id"]],
+    }
+
+
+def test_keys_reach_the_file_and_nothing_else(site: Site) -> None:
+    file = site.file(USERS)
+    result = site.run("ensure_transactor", src=str(file))
+    assert not result["failed"], result
+    written = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    assert len(written["aws-dynamodb-secret-key"]) > 10
+    assert written["aws-dynamodb-secret-key"] not in json.dumps(result)
+    assert written["aws-dynamodb-access-key-id"] not in json.dumps(result)
+
+
+def test_ensure_cf_and_the_template(site: Site) -> None:
+    transactor = site.file(
+        "protocol=ddb\nhost=h\nport=4334\naws-dynamodb-table=t\naws-transactor-role=r\n", "tx.properties"
+    )
+    cf = site.file(CF)
+    done = site.run("ensure_cf", src=str(cf))
+    assert done["generated"] == {"java-xmx": "2625m", "datomic-version": "1.0.7277"}
+    assert site.run("ensure_cf", src=str(cf))["changed"] is False
+    template = {"transactor_src": str(transactor), "cf_src": str(cf), "dest": str(site.root / "cf.json")}
+    first = site.run("create_cf_template", **template)
+    assert not first["failed"], first
+    assert (first["changed"], first["engine"]) == (True, "cli")
+    assert (
+        site.run("create_cf_template", **template)["changed"] is False
+    )  # though the tool's lines come in another order
+    assert "makes no template of flavor modern" in site.run("create_cf_template", **template, flavor="modern")["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"datomic_home": None}, "engine: cli needs datomic_home"),
+        ({"datomic_home": "/absent"}, "is no distribution of Datomic"),
+        ({"java_home": "/absent", "PATH": "/absent"}, "no java runs here"),
+        ({"transactor_src": "tx.properties"}, "it opens port 4334 only, and the transactor's is 5555"),
+        ({"vpc_id": "the default"}, "it makes groups in the default VPC only"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_the_tool_starts(
+    site: Site, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], message: str
+) -> None:
+    monkeypatch.chdir(site.root)
+    if "PATH" in options:
+        monkeypatch.setenv("PATH", options.pop("PATH"))
+        monkeypatch.delenv("JAVA_HOME", raising=False)
+    site.file("protocol=ddb\nhost=h\nport=5555\n", "tx.properties")
+    if "vpc_id" in options:
+        options["vpc_id"] = site.aws.backstage("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+    file = site.file(CF + "datomic-version=1.0.7277\n")
+    _tool(site, "touch ran\n")
+    assert message in site.run("ensure_cf", src=str(file), **options)["msg"]
+    assert file.read_text() == CF + "datomic-version=1.0.7277\n"
+    assert not (site.home / "ran").exists()
+
+
+def test_a_release_without_the_command(site: Site) -> None:
+    site.home = standin.build(site.root, "1.0.7622")
+    file = site.file(CF)
+    assert "Release 1.0.7622 has no ensure-cf" in site.run("ensure_cf", src=str(file))["msg"]
+    auto = site.run("ensure_cf", src=str(file), engine="auto")
+    assert (auto["engine"], auto["engine_reason"]) == ("native", "release 1.0.7622 has no ensure-cf")
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("sleep 60", "did not end within 1 seconds and was stopped"),
+        ("kill -9 $$", "was killed (SIGKILL)"),
+        ("echo 'Available commands:' backup-db restore-db >&2; exit 1", "does not know ensure-transactor"),
+        ("sed -i s/host=localhost/host=elsewhere/ $3", "changed host, which was set already"),
+        ("echo 'key=\\u12' > $3", "wrote a file that is not sound"),
+        (
+            "echo 'java.lang.X: no' >&2; echo '\tat clojure.main' >&2; exit 1",
+            "failed with exit code 1:\njava.lang.X: no\n",
+        ),
+    ],
+)
+def test_a_tool_that_misbehaves(site: Site, script: str, message: str) -> None:
+    _tool(site, script + "\n")
+    file = site.file(ROLES)
+    result = site.run("ensure_transactor", src=str(file), engine_timeout=1 if "sleep" in script else 60)
+    assert message in result["msg"]
+    assert "host=localhost\n" in file.read_text()
+    assert "aws-transactor-role=datomic-aws-transactor\n" in file.read_text()
+    assert "clojure.main" not in json.dumps(result)
+
+
+def test_what_the_tool_leaves_undone_is_done_and_told(site: Site) -> None:
+    _tool(site, "exit 0\n")
+    result = site.run("ensure_transactor", src=str(site.file(ROLES)))
+    assert "left undone" in json.dumps(result["warnings"])
+    assert site.left()["profiles"] == [
+        "datomic-aws-peer: datomic-aws-peer",
+        "datomic-aws-transactor: datomic-aws-transactor",
+    ]
+
+
+def test_a_tool_that_prints_secrets(site: Site) -> None:
+    _tool(site, 'cat "$2" >&2; echo "$AWS_SECRET_ACCESS_KEY" >&2; echo "$@" >&2; exit 1\n')
+    file = site.file(ROLES + "sql-password=hunter2hunter2\n")
+    result = site.run("ensure_transactor", src=str(file), secret_key="0123456789abcdef")
+    assert "hunter2" not in json.dumps(result)
+    assert "0123456789abcdef" not in json.dumps(result)
+    assert str(file) in result["msg"]

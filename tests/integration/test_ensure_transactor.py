@@ -1,0 +1,266 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ensure_transactor against the emulated AWS: create, no change, update, check, diff; roles, profiles and policies."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.integration.ensuring import ROLES, ensure, kinds, warned, writes
+
+ROLE = "datomic-aws-transactor"
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path) -> pathlib.Path:
+    path = tmp_path / "orders.properties"
+    path.write_text(ROLES)
+    return path
+
+
+def test_check_mode_tells_what_the_real_run_does_and_writes_nothing(aws: Emulator, file: pathlib.Path) -> None:
+    planned = ensure(aws, file, check=True, tags={"team": "orders"})
+    assert not writes(aws)
+    assert file.read_text() == ROLES
+    done = ensure(aws, file, tags={"team": "orders"})
+    bucket = done["generated"]["aws-s3-log-bucket-id"]
+    assert re.fullmatch("datomic-logs-[0-9a-f-]{36}", bucket)
+    for part in ("actions", "changed", "generated", "properties", "diff"):
+        shown = json.dumps(done[part]).replace(str(bucket), "datomic-logs-<generated>")
+        assert json.loads(shown) == planned[part], part
+    assert planned["changed"]
+
+
+def test_second_run_changes_nothing_in_nine_reads(aws: Emulator, file: pathlib.Path) -> None:
+    ensure(aws, file)
+    text, calls = file.read_text(), len(aws.calls())
+    result = ensure(aws, file)
+    assert (result["changed"], result["diff"], result["actions"]) == (False, [], [])
+    assert [call.kind for call in aws.calls()[calls:]] == ["read"] * 9
+    assert file.read_text() == text
+
+
+def test_a_file_that_bin_datomic_completed_needs_nothing(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    """Its policies have no Version, single items for lists, and its roles another trust policy than ours may."""
+    file = tmp_path / "orders.properties"
+    file.write_text(
+        "protocol=ddb\nhost=h\nport=4334\naws-dynamodb-table=orders\naws-dynamodb-region=us-east-1\n"
+        "aws-transactor-role=tx\naws-peer-role=tx\n"
+    )
+    ensure(aws, file)
+    iam = aws.client("iam")
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Sid": "Mine",
+            "Resource": ["arn:aws:dynamodb:*:123456789012:table/orders"],
+            "Effect": "Allow",
+            "Action": "DynamoDB:*",
+        },
+    }
+    iam.put_role_policy(RoleName="tx", PolicyName="orders-transactor", PolicyDocument=json.dumps(policy))
+    assert ensure(aws, file)["actions"] == []
+
+
+def test_names_are_on_disk_before_anything_is_created(aws: Emulator, file: pathlib.Path) -> None:
+    aws.fault(match=":write$", k=1, mode="error", code="AccessDeniedException", status=400)
+    result = ensure(aws, file)
+    assert result["failed"]
+    assert "aws-transactor-role=datomic-aws-transactor\naws-peer-role=datomic-aws-peer\n" in file.read_text()
+    assert re.search("aws-s3-log-bucket-id=datomic-logs-[0-9a-f-]{36}\n", file.read_text())
+    assert not aws.client("dynamodb").list_tables()["TableNames"]
+
+
+def test_dest_keeps_the_names_that_an_earlier_run_generated(aws: Emulator, file: pathlib.Path) -> None:
+    dest = file.with_name("done.properties")
+    first = ensure(aws, file, dest=str(dest))
+    assert first["changed"]
+    text = dest.read_text()
+    second = ensure(aws, file, dest=str(dest))
+    assert (second["changed"], second["actions"], dest.read_text()) == (False, [], text)
+    assert second["generated"] == first["generated"]
+    assert file.read_text() == ROLES
+    file.write_text(ROLES + "# new\n")
+    third = ensure(aws, file, dest=str(dest))
+    assert (third["changed"], third["actions"], dest.read_text()) == (True, [], text + "# new\n")
+
+
+def test_a_policy_that_means_something_else_is_written_again(aws: Emulator, file: pathlib.Path) -> None:
+    ensure(aws, file)
+    iam = aws.client("iam")
+    denied = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName=ROLE, PolicyName="orders-transactor", PolicyDocument=json.dumps(denied))
+    result = ensure(aws, file)
+    assert result["actions"] == [
+        {"service": "iam", "resource": "role_policy", "name": f"{ROLE}/orders-transactor", "change": "update"}
+    ]
+    assert "Deny" in result["diff"][0]["before"]
+    document = iam.get_role_policy(RoleName=ROLE, PolicyName="orders-transactor")["PolicyDocument"]
+    assert document["Statement"][0]["Action"] == ["dynamodb:*"]
+
+
+def test_policies_of_least_privilege(aws: Emulator, file: pathlib.Path) -> None:
+    ensure(aws, file)
+    result = ensure(aws, file, policies="least_privilege")
+    assert [action["change"] for action in result["actions"]] == ["update"] * 4
+    iam = aws.client("iam")
+    names = iam.list_role_policies(RoleName=ROLE)["PolicyNames"]
+    granted = [
+        statement
+        for name in names
+        for statement in iam.get_role_policy(RoleName=ROLE, PolicyName=name)["PolicyDocument"]["Statement"]
+    ]
+    assert not [one for one in granted if "*" in "".join(one["Action"])]
+    resources = "".join(str(one["Resource"]) for one in granted)
+    assert "arn:aws:dynamodb:us-east-1:123456789012:table/orders" in resources
+    assert ensure(aws, file, policies="least_privilege")["actions"] == []
+
+
+def test_tags_on_everything_that_is_created(aws: Emulator, file: pathlib.Path) -> None:
+    result = ensure(aws, file, tags={"team": "orders"})
+    expected = [{"Key": "team", "Value": "orders"}]
+    owner = [{"Key": "datomic-onprem:system", "Value": "us-east-1/orders/aws-transactor-role"}]
+    iam = aws.client("iam")
+    assert iam.get_role(RoleName=ROLE)["Role"]["Tags"] == expected + owner
+    assert iam.get_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]["Tags"] == expected
+    assert aws.client("s3").get_bucket_tagging(Bucket=result["generated"]["aws-s3-log-bucket-id"])["TagSet"] == expected
+    dynamodb = aws.client("dynamodb")
+    arn = dynamodb.describe_table(TableName="orders")["Table"]["TableArn"]
+    assert dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"] == expected
+    assert ensure(aws, file, tags={"team": 7})["actions"] == []
+
+
+def test_a_role_without_its_profile_gets_one(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(ROLES.replace("aws-transactor-role=", "aws-transactor-role=tx"))
+    iam = aws.client("iam")
+    iam.create_role(RoleName="tx", AssumeRolePolicyDocument=TRUST)
+    result = ensure(aws, file)
+    assert {"service": "iam", "resource": "instance_profile", "name": "tx", "change": "create"} in result["actions"]
+    assert ("role", "tx") not in [(action["resource"], action["name"]) for action in result["actions"]]
+    profile = iam.get_instance_profile(InstanceProfileName="tx")["InstanceProfile"]
+    assert [role["RoleName"] for role in profile["Roles"]] == ["tx"]
+
+
+def test_a_profile_that_lost_its_role_gets_it_back(aws: Emulator, file: pathlib.Path) -> None:
+    ensure(aws, file)
+    iam = aws.client("iam")
+    iam.remove_role_from_instance_profile(InstanceProfileName=ROLE, RoleName=ROLE)
+    assert kinds(ensure(aws, file)) == ["iam instance_profile update"]
+    assert iam.get_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]["Roles"]
+
+
+def test_a_profile_with_another_role_is_an_error_for_a_named_role(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(ROLES.replace("aws-transactor-role=", "aws-transactor-role=tx"))
+    iam = aws.client("iam")
+    iam.create_role(RoleName="other", AssumeRolePolicyDocument=TRUST)
+    iam.create_instance_profile(InstanceProfileName="tx")
+    iam.add_role_to_instance_profile(InstanceProfileName="tx", RoleName="other")
+    before = len(writes(aws))
+    result = ensure(aws, file)
+    assert result["failed"]
+    assert "the instance profile tx holds the role other, not tx" in result["msg"]
+    assert f"{file}:6: aws-transactor-role" in result["msg"]
+    assert len(writes(aws)) == before
+
+
+def test_a_profile_with_another_role_makes_a_generated_name_taken(aws: Emulator, file: pathlib.Path) -> None:
+    iam = aws.client("iam")
+    iam.create_role(RoleName="other", AssumeRolePolicyDocument=TRUST)
+    iam.create_instance_profile(InstanceProfileName=ROLE)
+    iam.add_role_to_instance_profile(InstanceProfileName=ROLE, RoleName="other")
+    assert ensure(aws, file)["generated"]["aws-transactor-role"] == f"{ROLE}-1"
+
+
+def test_a_name_that_the_file_uses_already_is_not_generated_again(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(ROLES.replace("aws-peer-role=", f"aws-peer-role={ROLE}"))
+    assert ensure(aws, file)["generated"]["aws-transactor-role"] == f"{ROLE}-1"
+
+
+def test_a_role_that_ec2_may_not_assume_is_a_warning(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(ROLES.replace("aws-transactor-role=", "aws-transactor-role=tx"))
+    trust = TRUST.replace("ec2.amazonaws.com", "lambda.amazonaws.com")
+    aws.client("iam").create_role(RoleName="tx", AssumeRolePolicyDocument=trust)
+    result = ensure(aws, file)
+    assert "does not let EC2 instances assume it" in warned(result)
+    assert "deprecations" not in result
+
+
+def test_other_protocols_grant_logs_and_metrics_to_a_named_role(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(
+        "protocol=sql\nhost=h\nport=4334\nsql-url=jdbc:postgresql://db/datomic\n"
+        "aws-transactor-role=tx\naws-s3-log-bucket-id=our-logs\naws-cloudwatch-region=eu-west-1\n"
+    )
+    result = ensure(aws, file)
+    assert [action["name"] for action in result["actions"] if action["resource"] == "role_policy"] == [
+        "tx/our-logs-transactor-logs",
+        "tx/transactor-metrics",
+    ]
+    assert not [call for call in aws.calls() if call.service in ("dynamodb", "s3", "sts")]
+    assert ensure(aws, file)["changed"] is False
+
+
+def test_dynamodb_local(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "local.properties"
+    text = f"protocol=ddb-local\nhost=h\nport=4334\naws-dynamodb-override-endpoint={aws.url.partition('://')[2]}\n"
+    file.write_text(text)
+    result = ensure(aws, file, endpoint_url="http://127.0.0.1:9", tags={"a": "b"}, table_point_in_time_recovery=True)
+    assert result["generated"] == {"aws-dynamodb-table": "datomic"}
+    assert file.read_text() == text + "aws-dynamodb-table=datomic\n"
+    assert [call.operation for call in aws.calls()] == ["DescribeTable", "CreateTable"]
+    assert ensure(aws, file)["changed"] is False
+
+
+def test_the_file_decides_the_region_of_table_and_bucket(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(ROLES.replace("aws-dynamodb-region=us-east-1", "aws-dynamodb-region=eu-west-1"))
+    result = ensure(aws, file)
+    assert aws.client("dynamodb", "eu-west-1").list_tables()["TableNames"] == ["orders"]
+    bucket = result["generated"]["aws-s3-log-bucket-id"]
+    assert aws.client("s3").get_bucket_location(Bucket=bucket)["LocationConstraint"] == "eu-west-1"
+
+
+def test_without_a_region_in_the_file_the_connection_decides(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(ROLES.replace("aws-dynamodb-region=us-east-1\n", ""))
+    assert not ensure(aws, file, region="eu-central-1")["failed"]
+    assert aws.client("dynamodb", "eu-central-1").list_tables()["TableNames"] == ["orders"]
+
+
+def test_another_account_stops_the_run_before_anything(aws: Emulator, file: pathlib.Path) -> None:
+    result = ensure(aws, file, account_id="210987654321")
+    assert "belong to account 123456789012, not to 210987654321" in result["msg"]
+    assert [call.operation for call in aws.calls()] == ["GetCallerIdentity"]
+    assert file.read_text() == ROLES
+    assert not ensure(aws, file, account_id="123456789012")["failed"]
+
+
+def test_all_that_is_wrong_is_told_at_once(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(
+        "protocol=ddb\nport=99999\naws-dynamodb-table=a b\naws-dynamodb-region=mars\naws-peer-role=a/b\n"
+        "aws-s3-log-bucket-id=Logs\nwrite-concurrency=1\n"
+    )
+    message = ensure(aws, file)["msg"]
+    for part in (
+        "8 errors",
+        "Missing property: host",
+        "Invalid value for port: 99999",
+        "Cannot use aws-transactor-role",
+        ":3: aws-dynamodb-table: no name for a DynamoDB table",
+        ":4: aws-dynamodb-region: no name of a region",
+        ":5: aws-peer-role: no name for a role",
+        ":6: aws-s3-log-bucket-id: no name for an S3 bucket",
+        "Invalid value for write-concurrency: 1",
+    ):
+        assert part in message, message
+    assert aws.calls() == []

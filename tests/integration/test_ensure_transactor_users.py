@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ensure_transactor with users and access keys, the deprecated way: no key is lost, none is left, none is shown."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.integration.ensuring import USERS, ensure, kinds, warned, writes
+
+USER, PEER = "datomic-aws-dynamodb", "datomic-aws-dynamodb-peer"
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path) -> pathlib.Path:
+    path = tmp_path / "orders.properties"
+    path.write_text(USERS)
+    return path
+
+
+def keys(aws: Emulator, user: str) -> set[str]:
+    found = aws.client("iam").list_access_keys(UserName=user)["AccessKeyMetadata"]
+    return {key["AccessKeyId"] for key in found}
+
+
+def tags(aws: Emulator, user: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = aws.client("iam").get_user(UserName=user)["User"].get("Tags", [])
+    return found
+
+
+def values(file: pathlib.Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+
+def as_after_one_run(aws: Emulator, file: pathlib.Path) -> None:
+    """Both users with the one key that the file holds, and no mark of an unfinished run."""
+    written = values(file)
+    for user, prefix in ((USER, "aws-dynamodb"), (PEER, "aws-dynamodb-peer")):
+        assert written[f"{prefix}-user"] == user
+        assert keys(aws, user) == {written[f"{prefix}-access-key-id"]}
+        assert len(written[f"{prefix}-secret-key"]) >= 20
+        assert tags(aws, user) == [{"Key": "datomic-onprem:system", "Value": f"us-east-1/orders/{prefix}-user"}]
+    assert {user["UserName"] for user in aws.client("iam").list_users()["Users"]} == {USER, PEER}
+
+
+def test_keys_are_made_written_and_never_shown(aws: Emulator, file: pathlib.Path) -> None:
+    result = ensure(aws, file)
+    as_after_one_run(aws, file)
+    shown = json.dumps(result)
+    for key, value in values(file).items():
+        if key.endswith(("-access-key-id", "-secret-key")):
+            assert value not in shown
+            assert result["generated"][key] == result["properties"][key] == "********"
+    assert "users with access keys are deprecated" in warned(result)
+    assert ensure(aws, file)["changed"] is False
+
+
+def test_check_mode_shows_the_same_as_the_real_run(aws: Emulator, file: pathlib.Path) -> None:
+    planned = ensure(aws, file, check=True)
+    assert not writes(aws)
+    done = ensure(aws, file)
+    for part in ("actions", "changed", "generated", "properties", "diff"):
+        assert planned[part] == done[part], part
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 5, 10])
+def test_a_run_that_fails_at_any_write_is_finished_by_the_next(aws: Emulator, file: pathlib.Path, k: int) -> None:
+    aws.fault(match=":write$", k=k, mode="error", code="AccessDenied")
+    first = ensure(aws, file)
+    aws.clear_faults()
+    assert first["failed"] == (k <= 9), "a run makes nine writes"
+    assert not ensure(aws, file)["failed"]
+    as_after_one_run(aws, file)
+
+
+def test_a_key_whose_answer_was_lost_is_deleted_by_the_next_run(aws: Emulator, file: pathlib.Path) -> None:
+    aws.fault(match="CreateAccessKey", mode="error", code="AccessDenied")
+    ensure(aws, file)
+    lost = aws.client("iam").create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"]
+    result = ensure(aws, file)
+    assert kinds(result)[0] == "iam access_key delete"
+    assert f"****{lost[-4:]}" in json.dumps(result["diff"])
+    assert lost not in json.dumps(result)
+    as_after_one_run(aws, file)
+
+
+def test_a_key_whose_answer_was_lost_is_deleted_by_the_same_run(aws: Emulator, file: pathlib.Path) -> None:
+    aws.fault(match="CreateAccessKey", mode="drop_after")
+    assert not ensure(aws, file)["failed"]
+    as_after_one_run(aws, file)
+
+
+def test_a_run_that_died_after_the_file_was_written_leaves_no_mark(aws: Emulator, file: pathlib.Path) -> None:
+    aws.fault(match="UntagUser", mode="error", code="AccessDenied")
+    assert ensure(aws, file)["failed"]
+    result = ensure(aws, file)
+    assert kinds(result)[0] == "iam user update"
+    as_after_one_run(aws, file)
+
+
+def test_a_user_that_is_not_ours_gets_a_key_beside_its_own(aws: Emulator, file: pathlib.Path) -> None:
+    iam = aws.client("iam")
+    iam.create_user(UserName="bob")
+    old = iam.create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
+    file.write_text(USERS.replace("aws-dynamodb-user=", "aws-dynamodb-user=bob"))
+    result = ensure(aws, file)
+    assert f"the user bob has access keys that this file does not know: ****{old[-4:]}" in warned(result)
+    assert keys(aws, "bob") == {old, values(file)["aws-dynamodb-access-key-id"]}
+
+
+def test_two_keys_are_aws_limit(aws: Emulator, file: pathlib.Path) -> None:
+    iam = aws.client("iam")
+    iam.create_user(UserName="bob")
+    for _key in range(2):
+        iam.create_access_key(UserName="bob")
+    file.write_text(USERS.replace("aws-dynamodb-user=", "aws-dynamodb-user=bob"))
+    before = len(writes(aws))
+    result = ensure(aws, file)
+    assert re.search(r":7: aws-dynamodb-access-key-id: the user bob has access keys .*AWS allows 2", result["msg"])
+    assert len(writes(aws)) == before
+
+
+def test_a_user_of_another_system_is_left_alone(aws: Emulator, file: pathlib.Path) -> None:
+    """Another file's run is between key and file: its user carries the tag with another value."""
+    iam = aws.client("iam")
+    tag = {"Key": "datomic-onprem:unsaved-access-key", "Value": "invoices/aws-dynamodb"}
+    iam.create_user(UserName="bob", Tags=[tag])
+    old = iam.create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
+    file.write_text(USERS.replace("aws-dynamodb-user=", "aws-dynamodb-user=bob"))
+    ensure(aws, file)
+    assert old in keys(aws, "bob")
+    assert tags(aws, "bob") == [tag]
+
+
+def test_a_second_place_of_a_user_gets_the_key_that_the_file_has(aws: Emulator, file: pathlib.Path) -> None:
+    ensure(aws, file)
+    more = "aws-cloudwatch-region=us-east-1\naws-cloudwatch-user={}\naws-cloudwatch-access-key-id=\n"
+    file.write_text(file.read_text() + more.format(USER) + "aws-cloudwatch-secret-key=\n")
+    result = ensure(aws, file)
+    assert kinds(result) == ["iam user_policy create"]
+    assert values(file)["aws-cloudwatch-secret-key"] == values(file)["aws-dynamodb-secret-key"]
+    as_after_one_run(aws, file)
+
+
+def test_a_user_that_another_file_needs_too_keeps_its_policies(aws: Emulator, file: pathlib.Path) -> None:
+    ensure(aws, file)
+    other = file.with_name("invoices.properties")
+    other.write_text(file.read_text().replace("orders", "invoices"))
+    assert kinds(ensure(aws, other))[1:] == ["iam user_policy create", "iam user_policy create"]
+    assert aws.client("iam").list_user_policies(UserName=USER)["PolicyNames"] == [
+        "orders-transactor",
+        "invoices-transactor",
+    ]
+
+
+def test_users_for_logs_and_metrics_are_not_made_beside_a_role(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(
+        "protocol=ddb\nhost=h\nport=4334\naws-dynamodb-region=us-east-1\naws-transactor-role=\naws-peer-role=\n"
+        "aws-cloudwatch-region=us-east-1\naws-cloudwatch-user=\n"
+    )
+    result = ensure(aws, file)
+    assert "not used beside aws-transactor-role" in warned(result)
+    assert aws.client("iam").list_users()["Users"] == []

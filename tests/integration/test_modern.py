@@ -1,0 +1,178 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""create_cf_template, modern: AWS is asked about what the files name, the stack is created, bad input is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import botocore.exceptions
+import pytest
+
+from tests.emulator import Emulator
+from tests.modules import CREDENTIALS, run_module
+from tests.template_combinations import METRICS, TRANSACTOR, cf, transactor
+
+RELEASE = "1.0.7705/datomic-pro-1.0.7705.zip"
+CAPABLE: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
+CF_ROLE = TRANSACTOR["aws-transactor-role"]
+
+
+@pytest.fixture
+def account(aws: Emulator) -> Emulator:
+    """With the group, the profile and the release that the files name."""
+    aws.backstage("ec2").create_security_group(GroupName="datomic", Description="-")
+    iam = aws.backstage("iam")
+    iam.create_role(RoleName=CF_ROLE, AssumeRolePolicyDocument="{}")
+    iam.create_instance_profile(InstanceProfileName=CF_ROLE)
+    iam.add_role_to_instance_profile(InstanceProfileName=CF_ROLE, RoleName=CF_ROLE)
+    aws.backstage("s3").create_bucket(Bucket="deploy-orders")
+    aws.backstage("s3").put_object(Bucket="deploy-orders", Key=RELEASE, Body=b"zip")
+    return aws
+
+
+def make(
+    aws: Emulator,
+    directory: pathlib.Path,
+    tx: Mapping[str, str] | None = None,
+    group: Mapping[str, str] | None = None,
+    *,
+    check: bool = False,
+    **modern: Any,
+) -> dict[str, Any]:
+    files = {"transactor_src": (transactor(**(tx or {})), "tx"), "cf_src": (cf(**(group or {})), "cf")}
+    for properties, name in files.values():
+        (directory / name).write_bytes(properties.raw)
+    params: dict[str, Any] = {option: str(directory / name) for option, (_properties, name) in files.items()}
+    params |= {"dest": str(directory / "orders.json"), "flavor": "modern", "modern": modern, "endpoint_url": aws.url}
+    return run_module("create_cf_template", CREDENTIALS | params, check=check)
+
+
+def test_made_once_and_accepted_as_a_stack(account: Emulator, tmp_path: pathlib.Path) -> None:
+    metrics = {key.replace("-", "_"): value for key, value in METRICS.items()}
+    result = make(account, tmp_path, metrics, tags={"team": "orders"}, secrets=["memcached-password"])
+    assert result["changed"], result
+    assert not result["holds_secrets"]
+    assert {call.kind for call in account.calls()} == {"read"}
+    assert not make(account, tmp_path, metrics, tags={"team": "orders"}, secrets=["memcached-password"])["changed"]
+
+    stacks = account.backstage("cloudformation")
+    stacks.create_stack(
+        StackName="orders", TemplateBody=(tmp_path / "orders.json").read_text(), Capabilities=["CAPABILITY_IAM"]
+    )
+    assert stacks.describe_stacks(StackName="orders")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
+    with pytest.raises(botocore.exceptions.ClientError, match="No updates are to be performed"):
+        stacks.update_stack(StackName="orders", TemplateBody=(tmp_path / "orders.json").read_text(), **CAPABLE)
+    physical = stacks.describe_stack_resource(StackName="orders", LogicalResourceId="LaunchGroup")
+    name = physical["StackResourceDetail"]["PhysicalResourceId"]
+    group = account.backstage("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
+        "AutoScalingGroups"
+    ][0]
+    assert (group["MinSize"], group["MaxSize"], len(group["Instances"])) == (2, 2, 2)
+    template_id = group["LaunchTemplate"]["LaunchTemplateId"]
+    versions = account.backstage("ec2").describe_launch_template_versions(LaunchTemplateId=template_id)
+    data = versions["LaunchTemplateVersions"][0]["LaunchTemplateData"]
+    assert data["InstanceType"] == "m7g.large"
+    assert data["MetadataOptions"]["HttpTokens"] == "required"
+    script = base64.b64decode(data["UserData"]).decode()
+    assert script.startswith("#!/bin/sh\n")
+    assert base64.b64encode(b"4g").decode() in script
+    assert "secret memcached-password" in script
+    document = account.backstage("iam").get_role_policy(RoleName=CF_ROLE, PolicyName="orders-transactor-start")[
+        "PolicyDocument"
+    ]
+    reads = next(statement for statement in document["Statement"] if statement["Sid"] == "ReadSecrets")
+    assert reads["Resource"] == "arn:aws:ssm:us-east-1:123456789012:parameter/datomic/orders/memcached-password"
+
+
+def test_check_mode_of_a_new_system_needs_no_group(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    aws.backstage("s3").create_bucket(Bucket="deploy-orders")
+    aws.backstage("s3").put_object(Bucket="deploy-orders", Key=RELEASE, Body=b"zip")
+    result = make(aws, tmp_path, check=True)
+    assert result["changed"]
+    assert result["template"]["Parameters"]["SecurityGroups"]["Default"] == "<generated>"
+    assert not (tmp_path / "orders.json").exists()
+
+
+def test_the_image_goes_with_the_type(account: Emulator, tmp_path: pathlib.Path) -> None:
+    parameters = make(account, tmp_path, None, {"aws_instance_type": "m5.large"})["template"]["Parameters"]
+    assert parameters["ImageId"]["Default"].endswith("-x86_64")
+    parameters = make(account, tmp_path)["template"]["Parameters"]
+    assert parameters["ImageId"]["Default"].endswith("-arm64")
+
+
+@pytest.mark.parametrize(
+    ("tx", "group", "modern", "rule"),
+    [
+        ({}, {"aws_instance_type": "m99.large"}, {}, "unknown-instance-type"),
+        ({"sql_password": "hidden-one"}, {}, {}, "secret-in-file"),
+        ({}, {"datomic_deploy_s3_bucket": "nobodys"}, {}, "release-unreadable"),
+        ({}, {"datomic_version": "1.0.7277"}, {}, "release-unreadable"),
+        ({}, {}, {"subnets": ["subnet-0123456789abcdef0"]}, "subnets"),
+        ({}, {}, {"image_id": "ami-0123456789abcdef0"}, "image"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_touched(
+    account: Emulator,
+    tmp_path: pathlib.Path,
+    tx: dict[str, str],
+    group: dict[str, str],
+    modern: dict[str, Any],
+    rule: str,
+) -> None:
+    result = make(account, tmp_path, tx, group, **modern)
+    assert result["failed"]
+    assert rule in [finding["rule"] for finding in result["findings"]]
+    assert {call.kind for call in account.calls()} <= {"read"}
+    assert not (tmp_path / "orders.json").exists()
+    assert "hidden-one" not in json.dumps({key: value for key, value in result.items() if key != "invocation"})
+
+
+def test_subnets_of_two_vpcs_and_a_group_of_a_third(account: Emulator, tmp_path: pathlib.Path) -> None:
+    ec2 = account.backstage("ec2")
+    subnets = []
+    for n in (1, 2):
+        vpc = ec2.create_vpc(CidrBlock=f"10.{n}.0.0/16")["Vpc"]["VpcId"]
+        subnets.append(ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{n}.1.0/24")["Subnet"]["SubnetId"])
+    result = make(account, tmp_path, subnets=subnets)
+    assert "different VPCs" in result["msg"]
+    result = make(account, tmp_path, subnets=subnets[:1])
+    assert [finding["rule"] for finding in result["findings"]] == ["security-group-vpc"]
+    ec2.create_security_group(GroupName="datomic", Description="-", VpcId=vpc)
+    result = make(account, tmp_path, subnets=subnets[1:])
+    assert result["template"]["Resources"]["LaunchGroup"]["Properties"]["VPCZoneIdentifier"] == subnets[1:]
+
+
+def test_legacy_becomes_modern_in_place(account: Emulator, tmp_path: pathlib.Path) -> None:
+    stacks = account.backstage("cloudformation")
+    (tmp_path / "tx").write_bytes(transactor().raw)
+    (tmp_path / "cf").write_bytes(cf(aws_instance_type="m3.large").raw)
+    params = {
+        "transactor_src": str(tmp_path / "tx"),
+        "cf_src": str(tmp_path / "cf"),
+        "dest": str(tmp_path / "legacy.json"),
+    }
+    assert run_module("create_cf_template", CREDENTIALS | params)["changed"]
+    stacks.create_stack(StackName="orders", TemplateBody=(tmp_path / "legacy.json").read_text())
+
+    def group() -> tuple[str, dict[str, Any]]:
+        found = account.backstage("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+        assert len(found) == 1
+        return found[0]["AutoScalingGroupName"], found[0]
+
+    name, before = group()
+    make(account, tmp_path)
+    stacks.update_stack(
+        StackName="orders", TemplateBody=(tmp_path / "orders.json").read_text(), Capabilities=["CAPABILITY_IAM"]
+    )
+    assert stacks.describe_stacks(StackName="orders")["Stacks"][0]["StackStatus"] == "UPDATE_COMPLETE"
+    same, after = group()
+    assert same == name
+    assert after["LaunchTemplate"]["Version"] == "1"
+    assert [one["InstanceId"] for one in after["Instances"]] == [one["InstanceId"] for one in before["Instances"]]

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A modern system with a vaulted secret, by the playbooks and against the emulator."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.emulator.account import snapshot
+from tests.estate import Estate
+
+SECRET = "a-password-nobody-sees"
+
+
+@pytest.fixture
+def estate(tmp_path: pathlib.Path, aws: Emulator) -> Estate:
+    aws.configure(scale=120)
+    estate = Estate(tmp_path / "estate", aws.url)
+    hosts = estate.directory / "inventory" / "hosts.yml"
+    release, _line, rest = hosts.read_text().partition("datomic_version: 1.0.7277\n")
+    mine = "datomic_version: 1.0.7705\n      datomic_template_flavor: modern\n"
+    mine += '      datomic_secrets:\n        memcached-password: "{{ vaulted_password }}"\n'
+    hosts.write_text(release + mine + rest)
+    password = tmp_path / "vault-password"
+    password.write_text("of the vault\n")
+    estate.environment["ANSIBLE_VAULT_PASSWORD_FILE"] = str(password)
+    vault = pathlib.Path(sys.executable).with_name("ansible-vault")
+    vaulted = subprocess.run(
+        [vault, "encrypt_string", "--name", "vaulted_password", SECRET],
+        env=estate.environment,
+        cwd=estate.directory,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    variables = estate.directory / "inventory" / "group_vars"
+    variables.mkdir()
+    (variables / "datomic.yml").write_text(vaulted.stdout)
+    estate.git("add", ".")
+    estate.git("commit", "--quiet", "--message", "Modern")
+    return estate
+
+
+def test_a_new_system_and_nothing_to_do_afterwards(estate: Estate, aws: Emulator) -> None:
+    created = estate.play("create.yml", "--diff", "-vvv")
+    assert created.returncode == 0, created.output
+    stored = aws.backstage("ssm").get_parameter(Name="/datomic/wormbase/memcached-password", WithDecryption=True)
+    assert (stored["Parameter"]["Type"], stored["Parameter"]["Value"]) == ("SecureString", SECRET)
+    again = estate.play("update.yml", "--diff", "-vvv")
+    assert again.returncode == 0, again.output
+    assert again.changed == {"wormbase": 0}
+    assert set(again.writes()) <= {"cloudformation:UpdateStack"}
+    files = estate.git("grep", "--no-index", "--name-only", "-e", "properties", "--", ".").split()
+    texts = [created.output, again.output, *((estate.directory / name).read_text() for name in files)]
+    assert not any(SECRET in text for text in texts)
+
+
+def test_a_secret_that_cannot_be_kept_stops_the_run_first(estate: Estate, aws: Emulator) -> None:
+    before = snapshot(aws)
+    run = estate.play("create.yml", "-e", "vaulted_password=")
+    assert run.returncode != 0
+    assert "memcached-password: has no value" in run.output
+    assert run.writes() == []
+    assert snapshot(aws) == before

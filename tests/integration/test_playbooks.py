@@ -1,0 +1,286 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""create.yml and update.yml as users run them, against the emulator, calls counted.
+
+A run costs seconds of CPU: what a single module decides is tested with the module, and one run has several assertions.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.emulator.account import snapshot
+from tests.estate import Estate, Run
+from tests.modules import CREDENTIALS, run_module
+
+TRANSACTOR = "aws/wormbase-transactor.properties"
+CF = "aws/wormbase-cf.properties"
+SENTINEL = "hunter2hunter2"
+STEPS = """
+- hosts: datomic
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: datomic_onprem.aws.datomic
+        tasks_from: "{{ item }}.yml"
+      loop: [stack, replace]
+"""
+
+
+@pytest.fixture
+def estate(tmp_path: pathlib.Path, aws: Emulator) -> Estate:
+    # The example has no metrics, so that a replacement lets new transactors settle for minutes of AWS's clock.
+    aws.configure(scale=120)
+    return Estate(tmp_path / "estate", aws.url)
+
+
+def successful(run: Run) -> Run:
+    assert run.returncode == 0, run.output
+    return run
+
+
+def refused(run: Run, *said: str) -> None:
+    """The run failed with one clear error, before any mutating call."""
+    assert run.returncode != 0, run.output
+    assert "Traceback" not in run.output
+    for text in said:
+        assert text in run.output
+    assert run.writes() == []
+
+
+def value(estate: Estate, path: str, key: str) -> str:
+    lines = (estate.directory / path).read_text().splitlines()
+    (found,) = [line.partition("=")[2] for line in lines if line.startswith(f"{key}=")]
+    return found
+
+
+def in_service(aws: Emulator) -> list[str]:
+    groups = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    return [i["InstanceId"] for group in groups for i in group["Instances"] if i["LifecycleState"] == "InService"]
+
+
+def settle(aws: Emulator, status: str) -> None:
+    """Put the example's stack into a state, as a failed or unfinished operation would have left it."""
+    from moto.cloudformation.models import cloudformation_backends
+
+    (stack,) = cloudformation_backends["123456789012"]["us-east-1"].stacks.values()
+    stack.status = status
+
+
+def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Emulator) -> None:
+    before = snapshot(aws)
+    refused(estate.play("update.yml"), "The stack wormbase does not exist in us-east-1. Nothing was changed.")
+    # As a user gives a boolean on the command line: as text.
+    plan = successful(estate.play("create.yml", "--check", "--diff", "-e", "datomic_commit=false"))
+    assert plan.writes() == []
+    assert snapshot(aws) == before
+    assert estate.git("status", "--porcelain") == "", "no file was touched"
+    for shown in (
+        "+aws-s3-log-bucket-id=datomic-logs-<generated>",
+        "+aws-transactor-role=datomic-aws-transactor",
+        "+java-xmx=2625m",
+        "LaunchGroup",
+    ):
+        assert shown in plan.output
+
+    successful(estate.play("create.yml"))
+    account = snapshot(aws)
+    role = value(estate, TRANSACTOR, "aws-transactor-role")
+    assert role == "datomic-aws-transactor"
+    assert set(account["roles"]) == {role, value(estate, TRANSACTOR, "aws-peer-role")}
+    assert account["buckets"] == [value(estate, TRANSACTOR, "aws-s3-log-bucket-id")]
+    (old,) = in_service(aws)
+    assert estate.git("status", "--porcelain") == "", "the files are registered"
+
+    commits = estate.git("rev-list", "--count", "HEAD")
+    again = successful(estate.play("update.yml"))
+    assert again.changed == {"wormbase": 0}
+    # UpdateStack is how CloudFormation is asked whether the template differs; it answers that nothing is to be done.
+    assert set(again.writes()) <= {"cloudformation:UpdateStack"}
+    assert estate.git("rev-list", "--count", "HEAD") == commits, "no empty commit"
+    (estate.directory / "steps.yml").write_text(STEPS)
+    alone = successful(estate.play("steps.yml"))
+    assert alone.changed == {"wormbase": 0}
+    assert set(alone.writes()) <= {"cloudformation:UpdateStack"}
+
+    estate.edit(TRANSACTOR, memory_index_max="256m")
+    plan = successful(estate.play("update.yml", "--check", "--diff"))
+    assert plan.writes() == []
+    assert old in plan.output, "the plan names the instance that would go"
+    assert in_service(aws) == [old]
+    settle(aws, "UPDATE_ROLLBACK_FAILED")
+    refused(estate.play("update.yml"), "The stack wormbase is UPDATE_ROLLBACK_FAILED.", "continue-update-rollback")
+    settle(aws, "CREATE_COMPLETE")
+
+    done = successful(estate.play("update.yml"))
+    (new,) = in_service(aws)
+    assert new != old
+    assert "memory-index-max=256m" in estate.git("show", "HEAD:" + TRANSACTOR)
+    assert done.changed["wormbase"] > 0
+
+
+def add_hosts(estate: Estate, *names: str) -> None:
+    """More systems beside the example's, each with files and a table of its own."""
+    inventory = estate.directory / "inventory" / "hosts.yml"
+    text = inventory.read_text()
+    example = text[text.index("    wormbase:\n") : text.index("  vars:\n")]
+    for name in names:
+        for kind in ("transactor", "cf"):
+            source = estate.directory / f"aws/wormbase-{kind}.properties"
+            content = source.read_text().replace("aws-dynamodb-table=wormbase", f"aws-dynamodb-table={name}")
+            (estate.directory / f"aws/{name}-{kind}.properties").write_text(content)
+        text = text.replace("  vars:\n", example.replace("wormbase", name) + "  vars:\n")
+    inventory.write_text(text)
+    estate.git("add", ".")
+    estate.git("commit", "--quiet", "--message", "More systems")
+
+
+def test_several_systems_at_once_and_one_alone(estate: Estate, aws: Emulator) -> None:
+    add_hosts(estate, "orders", "billing")
+    mistaken = estate.play("create.yml", "--limit", "orders,billing", "-e", "datomic_stack_name=orders")
+    refused(mistaken, "billing has the stack (orders) or a file of orders as well")
+    successful(estate.play("create.yml"))
+    account = snapshot(aws)
+    assert {name.partition("/")[2] for name in account["tables"]} == {"wormbase", "orders", "billing"}
+    roles = {value(estate, f"aws/{n}-transactor.properties", "aws-transactor-role") for n in ("orders", "billing")}
+    assert len(roles | {value(estate, TRANSACTOR, "aws-transactor-role")}) == 3, "no two systems share a role"
+    assert len(in_service(aws)) == 3
+    assert estate.git("status", "--porcelain") == ""
+
+    estate.edit("aws/orders-transactor.properties", memory_index_max="256m")
+    estate.edit("aws/billing-transactor.properties", memory_index_max="256m")
+    one = successful(estate.play("update.yml", "--limit", "orders"))
+    assert set(one.changed) == {"orders"}
+    assert "billing" in estate.git("status", "--porcelain"), "the other system's edit is left alone"
+
+
+def test_a_failure_half_way_leaves_the_names_committed(estate: Estate, aws: Emulator) -> None:
+    names: dict[str, str] = {}
+    for call in ("iam:PutRolePolicy", "cloudformation:CreateStack"):
+        aws.fault(match=call, times=100, mode="error", code="AccessDenied", status=403)
+        failed = estate.play("create.yml")
+        assert failed.returncode != 0
+        aws.clear_faults()
+        committed = estate.git("show", "HEAD:" + TRANSACTOR).splitlines()
+        for key in ("aws-transactor-role", "aws-peer-role", "aws-s3-log-bucket-id"):
+            name = value(estate, TRANSACTOR, key)
+            assert name
+            assert names.setdefault(key, name) == name, "the same names, not new ones"
+            assert f"{key}={name}" in committed
+    successful(estate.play("create.yml"))
+    account = snapshot(aws)
+    assert set(account["roles"]) == {names["aws-transactor-role"], names["aws-peer-role"]}
+    assert account["buckets"] == [names["aws-s3-log-bucket-id"]]
+
+
+def test_what_cannot_be_registered_stops_the_run_first(estate: Estate, aws: Emulator) -> None:
+    before = snapshot(aws)
+    clean = estate.git("status", "--porcelain")
+    estate.edit(TRANSACTOR, license_key=SENTINEL)
+    refused(estate.play("create.yml"), "license-key: a secret in clear text would get into git")
+    # The properties file is encrypted, but the template, with the same secret in its user data, would not be.
+    (estate.directory / ".git" / "info" / "attributes").write_text("aws/*.properties filter=conceal\n")
+    estate.git("config", "filter.conceal.clean", f"sed s/{SENTINEL}/concealed/")
+    commits = estate.git("rev-list", "--count", "HEAD")
+    run = estate.play("create.yml")
+    refused(run, "aws/wormbase-cf.json: this run would put a secret in clear text into it")
+    assert SENTINEL not in run.output
+    assert snapshot(aws) == before
+    assert estate.git("rev-list", "--count", "HEAD") == commits
+    assert estate.git("status", "--porcelain").split() == ["M", TRANSACTOR], clean
+
+
+def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Emulator) -> None:
+    nobody = estate.play("create.yml", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    refused(nobody, "Could not read the stack wormbase: Unable to locate credentials. Set a profile")
+    elsewhere = estate.play("create.yml", "-e", '{"datomic_aws": {"region": "eu-west-1"}}')
+    refused(elsewhere, "datomic_aws says region eu-west-1, but aws-region in")
+    estate.edit(TRANSACTOR, host="", memory_index_max="1 g")
+    estate.edit(CF, aws_autoscaling_group_size="0")
+    refused(
+        estate.play("create.yml", "--check"),
+        "3 errors:",
+        "wormbase-transactor.properties:4: host: Missing property: host",
+        "memory-index-max: Invalid value for memory-index-max: 1 g",
+        "wormbase-cf.properties:19: aws-autoscaling-group-size: Invalid value for aws-autoscaling-group-size: 0",
+    )
+    assert estate.calls() == [], "bad files are told without AWS"
+
+
+Spoil = Callable[[Estate, Emulator], object]
+
+
+def a_table_of_another_shape(dummy: Estate, aws: Emulator) -> None:
+    aws.client("dynamodb").create_table(
+        TableName="wormbase",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "N"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def append(path: str, content: bytes) -> Spoil:
+    def spoil(estate: Estate, dummy: Emulator) -> None:
+        with (estate.directory / path).open("ab") as file:
+            file.write(content)
+
+    return spoil
+
+
+def contents(estate: Estate) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (estate.directory / "aws").iterdir() if file.is_file()}
+
+
+def a_directory(estate: Estate, dummy: Emulator) -> None:
+    (estate.directory / TRANSACTOR).unlink()
+    (estate.directory / TRANSACTOR).mkdir()
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("module", "spoil", "said"),
+    [
+        pytest.param(
+            "ensure_transactor", lambda e, _: (e.directory / TRANSACTOR).unlink(), "cannot be read", id="missing"
+        ),
+        pytest.param("ensure_transactor", a_directory, "not a regular file (give the path of", id="directory"),
+        pytest.param("ensure_transactor", append(TRANSACTOR, b"\xff\n"), ":142: the byte 0xff is not", id="not-text"),
+        pytest.param("ensure_transactor", append(TRANSACTOR, b"host=b\n"), "stands in line 4 already", id="duplicate"),
+        pytest.param("ensure_transactor", a_table_of_another_shape, "Datomic's has id (S, HASH)", id="table"),
+        pytest.param(
+            "ensure_transactor",
+            append(TRANSACTOR, b"aws-dynamodb-user=u\n"),
+            "Cannot use aws-transactor-role property and aws-dynamodb-user",
+            id="two-identities",
+        ),
+        pytest.param(
+            "ensure_cf", lambda e, _: e.edit(CF, aws_autoscaling_group_size="0"), ":19: aws-autoscaling", id="size"
+        ),
+        pytest.param("ensure_cf", lambda e, _: e.edit(CF, aws_instance_type="m99.huge"), "unknown", id="type"),
+        pytest.param(
+            "ensure_cf", lambda e, _: e.edit(CF, aws_ingress_groups="nosuch"), "no security group nosuch", id="ingress"
+        ),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_nothing_changed(
+    estate: Estate, aws: Emulator, module: str, spoil: Spoil, said: str, check: bool
+) -> None:
+    spoil(estate, aws)
+    account, files = snapshot(aws), contents(estate)
+    path = TRANSACTOR if module == "ensure_transactor" else CF
+    options = {"src": str(estate.directory / path)}
+    if module == "ensure_cf":
+        options |= {"datomic_version": "1.0.7277", "transactor_src": str(estate.directory / TRANSACTOR)}
+    result = run_module(module, {**options, **CREDENTIALS, "endpoint_url": aws.url}, check=check)
+    assert result["failed"]
+    assert said in result["msg"]
+    assert path.rpartition("/")[2] in result["msg"], "the file is named"
+    assert "Traceback" not in str(result)
+    assert snapshot(aws) == account
+    assert contents(estate) == files, "no file was touched"

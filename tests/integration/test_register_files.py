@@ -1,0 +1,421 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""register_files in real repositories: what is committed, what stays as it was, what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.integration.repositories import FILE, Repository, registering, sample
+
+SENTINEL = "hunter2-sentinel"
+MODULE = "datomic_onprem.aws.register_files"
+
+
+@pytest.fixture(autouse=True)
+def _own_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+@pytest.fixture
+def repository(tmp_path: pathlib.Path) -> Repository:
+    return sample(tmp_path / "estate")
+
+
+def test_commits_the_file_and_nothing_else_of_a_dirty_work_tree(repository: Repository) -> None:
+    repository.write("other.txt", "staged\n")
+    repository.git("add", "other.txt")
+    repository.write("other.txt", "staged and dirty\n")
+    repository.write("dirty.txt", "dirty\n")
+    repository.git("mv", "old.txt", "renamed.txt")
+    repository.write("untracked.txt", "untracked\n")
+    repository.write("intended.txt", "intended\n")
+    repository.git("add", "--intent-to-add", "intended.txt")
+    repository.git("rm", "--quiet", "--cached", "unregistered.txt")
+    before = repository.state(without=FILE)
+    repository.write(FILE, "host=b\n")
+    result = registering(repository, FILE)
+    assert not result["failed"]
+    assert result["changed"]
+    assert result["files"] == [FILE]
+    assert result["commit"] == repository.head
+    assert result["branch"] == "main"
+    assert repository.committed() == [FILE]
+    assert repository.show(FILE) == "host=b\n"
+    assert repository.state(without=FILE) == before
+    assert repository.git("status", "--porcelain", "--", FILE) == ""
+    assert repository.git("log", "-1", "--format=%s") == "register"
+
+
+def test_second_run_changes_nothing(repository: Repository) -> None:
+    repository.write(FILE, "host=b\n")
+    registering(repository, FILE)
+    everything = repository.everything()
+    result = registering(repository, FILE)
+    assert (result["changed"], result["commit"], result["files"], result["diff"]) == (False, None, [], [])
+    assert repository.everything() == everything
+
+
+def test_registers_the_work_tree_where_something_else_is_staged(repository: Repository) -> None:
+    repository.write(FILE, "host=staged\n")
+    repository.git("add", FILE)
+    repository.write(FILE, "host=work-tree\n")
+    assert registering(repository, FILE)["changed"]
+    assert repository.show(FILE) == "host=work-tree\n"
+    assert repository.git("status", "--porcelain") == ""
+
+
+def test_what_is_staged_stays_where_there_is_nothing_to_commit(repository: Repository) -> None:
+    repository.write(FILE, "host=staged\n")
+    repository.git("add", FILE)
+    repository.write(FILE, "host=a\n")
+    before = repository.state()
+    assert not registering(repository, FILE)["changed"]
+    assert repository.state() == before
+
+
+def test_new_files_and_a_first_commit(tmp_path: pathlib.Path) -> None:
+    repository = Repository(tmp_path / "fresh")
+    repository.write("aws/new name.properties", "host=b\n")
+    repository.write(":(glob)*", "x=1\n")
+    repository.write("other.txt", "staged\n")
+    repository.git("add", "other.txt")
+    result = registering(repository, "aws/new name.properties", ":(glob)*")
+    assert not result["failed"], result
+    assert result["files"] == [":(glob)*", "aws/new name.properties"]
+    assert repository.git("ls-tree", "-r", "--name-only", "HEAD").split("\n") == [":(glob)*", "aws/new name.properties"]
+    assert repository.git("status", "--porcelain") == "A  other.txt"
+
+
+def test_mode_and_link_are_registered(repository: Repository) -> None:
+    (repository.root / "link.properties").symlink_to(FILE)
+    (repository.root / FILE).chmod(0o755)
+    result = registering(repository, "link.properties")
+    assert result["files"] == [FILE, "link.properties"]
+    assert "(mode 100755)" in result["diff"][0]["after_header"]
+    assert repository.git("ls-tree", "HEAD", "link.properties").startswith("120000")
+
+
+def test_relative_path_starts_in_the_working_directory(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository.root / "aws")
+    repository.write(FILE, "host=b\n")
+    assert registering(None, pathlib.Path(FILE).name)["files"] == [FILE]
+
+
+def test_works_inside_a_hook_of_another_repository(
+    repository: Repository, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "elsewhere" / "index"))
+    repository.write(FILE, "host=b\n")
+    assert registering(repository, FILE)["changed"]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_linked_work_tree(repository: Repository, tmp_path: pathlib.Path) -> None:
+    repository.git("worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
+    main = repository.head
+    (tmp_path / "side" / FILE).write_text("host=side\n")
+    result = registering(None, str(tmp_path / "side" / FILE))
+    assert result["branch"] == "side"
+    assert repository.head == main
+
+
+# Check mode
+
+
+def test_check_mode_tells_the_same_and_changes_nothing(repository: Repository) -> None:
+    repository.write(FILE, "host=b\n")
+    repository.write("aws/new.properties", "port=4334\n")
+    everything = repository.everything()
+    told = registering(repository, FILE, "aws/new.properties", check=True)
+    assert repository.everything() == everything
+    done = registering(repository, FILE, "aws/new.properties")
+    assert told["commit"] is None
+    assert {**told, "commit": ""} == {**done, "commit": ""}
+    assert told["diff"][0]["before_header"] == "aws/new.properties (not in git)"
+    assert told["diff"][1]["before"] == "host=a\n"
+    assert told["diff"][1]["after"] == "host=b\n"
+
+
+def test_line_endings_that_git_converts_are_no_change(repository: Repository) -> None:
+    repository.write(".gitattributes", "*.properties text eol=crlf\n")
+    (repository.root / FILE).write_bytes(b"host=a\r\n")
+    assert not registering(repository, FILE, check=True)["changed"]
+    assert not registering(repository, FILE)["changed"]
+
+
+# Refusals: nothing is changed by any of them
+
+
+def refused(repository: Repository, *paths: str, **options: Any) -> str:
+    everything = repository.everything()
+    for check in (True, False):
+        result = registering(repository, *paths, check=check, **options)
+        assert result["failed"]
+        assert not result.get("changed")
+        assert repository.everything() == everything
+    message: str = result["msg"]
+    return message
+
+
+def test_every_wrong_path_in_one_message(repository: Repository, tmp_path: pathlib.Path) -> None:
+    other = Repository(repository.root / "other")
+    other.write("x", "")
+    (tmp_path / "outside").write_text("")
+    (repository.root / "broken").symlink_to("nowhere")
+    message = refused(repository, FILE, "missing", "gone", "aws", "other/x", "../outside", "broken", ".git/config")
+    assert "missing: does not exist" in message
+    assert "gone: does not exist" in message
+    assert "aws: is a directory" in message
+    assert f"other/x: is in the repository {other.root}" in message
+    assert "outside: is not in a git repository" in message
+    assert "which does not exist" in message
+    assert "is in git's own directory" in message
+
+
+def test_ignored_unless_tracked(repository: Repository) -> None:
+    repository.write(".gitignore", "*.properties\n!aws/kept.properties\n")
+    repository.write("aws/kept.properties", "x=1\n")
+    repository.write("aws/new.properties", "x=1\n")
+    repository.write(FILE, "host=b\n")
+    assert "aws/new.properties: is ignored by git (.gitignore:1: *.properties)" in refused(
+        repository, FILE, "aws/new.properties"
+    )
+    assert registering(repository, FILE, "aws/kept.properties")["files"] == ["aws/kept.properties", FILE]
+
+
+def test_no_identity(repository: Repository) -> None:
+    repository.git("config", "--unset", "user.email")
+    repository.git("config", "user.useConfigOnly", "true")
+    repository.write(FILE, "host=b\n")
+    assert "git does not know who commits" in refused(repository, FILE)
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ("merge", "merge"),
+        ("rebase", "rebase"),
+        ("cherry-pick", "cherry-pick"),
+        ("revert", "revert"),
+        ("bisect", "bisect"),
+    ],
+)
+def test_in_the_middle_of_something(repository: Repository, command: str, word: str) -> None:
+    repository.write("dirty.txt", "main\n")
+    repository.git("commit", "--quiet", "--all", "--message=main")
+    repository.git("branch", "side", "HEAD~1")
+    repository.write("dirty.txt", "again\n")
+    repository.git("commit", "--quiet", "--all", "--message=again")
+    if command == "bisect":
+        repository.git("bisect", "start")
+    elif command == "revert":
+        repository.git("revert", "--no-edit", "HEAD~1", fails=True)
+    else:
+        repository.git("switch", "--quiet", "side")
+        repository.write("dirty.txt", "side\n")
+        repository.git("commit", "--quiet", "--all", "--message=side")
+        repository.git(command, "main", fails=True)
+    repository.write(FILE, "host=b\n")
+    assert f"in the middle of a {word}" in refused(repository, FILE)
+
+
+def test_unmerged_file_after_a_stash(repository: Repository) -> None:
+    repository.write(FILE, "host=stashed\n")
+    repository.git("stash", "--quiet")
+    repository.write(FILE, "host=committed\n")
+    repository.git("commit", "--quiet", "--all", "--message=committed")
+    repository.git("stash", "pop", fails=True)
+    assert f"{FILE}: has conflicts that are not resolved" in refused(repository, FILE)
+
+
+def test_unmerged_other_file_stays_unmerged(repository: Repository) -> None:
+    repository.write("dirty.txt", "stashed\n")
+    repository.git("stash", "--quiet")
+    repository.write("dirty.txt", "committed\n")
+    repository.git("commit", "--quiet", "--all", "--message=committed")
+    repository.git("stash", "pop", fails=True)
+    repository.write(FILE, "host=b\n")
+    before = repository.state(without=FILE)
+    assert registering(repository, FILE)["files"] == [FILE]
+    assert repository.state(without=FILE) == before
+
+
+def test_detached_head(repository: Repository) -> None:
+    repository.git("switch", "--quiet", "--detach")
+    repository.write(FILE, "host=b\n")
+    assert "HEAD is detached" in refused(repository, FILE)
+
+
+def test_files_that_git_was_told_not_to_look_at(repository: Repository) -> None:
+    repository.git("update-index", "--assume-unchanged", FILE)
+    repository.git("update-index", "--skip-worktree", "dirty.txt")
+    repository.write(FILE, "host=b\n")
+    message = refused(repository, FILE, "dirty.txt")
+    assert "assume-unchanged" in message
+    assert "sparse" in message
+
+
+def test_bare_repository_and_another_owner(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = Repository(tmp_path / "bare.git", "--bare")
+    (bare.root / "x").write_text("")
+    assert "bare repository" in registering(bare, "x")["msg"]
+    repository = Repository(tmp_path / "theirs")
+    repository.write(FILE, "")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert "does not trust this repository" in registering(repository, FILE)["msg"]
+
+
+def test_no_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert "git program is not on the PATH" in registering(repository, FILE)["msg"]
+
+
+def test_empty_message(repository: Repository) -> None:
+    repository.write(FILE, "host=b\n")
+    assert "message is empty" in refused(repository, FILE, commit_message=" \n")
+
+
+# Secrets
+
+
+def test_clear_text_secret_is_refused_and_never_shown(repository: Repository) -> None:
+    repository.write(FILE, f"host=b\nsql-password={SENTINEL}\naws-s3-log-secret-key = {SENTINEL}\n")
+    template = {"UserData": ["", f"host=a\nlicense-key={SENTINEL}\nport=1"]}
+    repository.write("aws/cf.json", json.dumps(template, indent=1))
+    message = refused(repository, FILE, "aws/cf.json")
+    assert f"{FILE}:2: sql-password: a secret in clear text" in message
+    assert f"{FILE}:3: aws-s3-log-secret-key" in message
+    assert "aws/cf.json:4: license-key" in message
+    assert SENTINEL not in message
+    assert not repository.holds(SENTINEL)
+    result = registering(repository, FILE, "aws/cf.json", secrets="allow")
+    assert result["changed"]
+    assert SENTINEL not in json.dumps(result)
+    assert "sql-password=********" in result["diff"][0]["after"] + result["diff"][1]["after"]
+
+
+def test_secret_behind_a_filter_is_fine(repository: Repository) -> None:
+    repository.git("config", "filter.crypt.clean", "rot=$(tr a-z n-za-m | base64); echo $rot")
+    repository.git("config", "filter.crypt.smudge", "base64 -d | tr a-z n-za-m")
+    repository.write(".gitattributes", "*.properties filter=crypt\n")
+    repository.write(FILE, f"sql-password={SENTINEL}\n")
+    result = registering(repository, FILE)
+    assert result["changed"]
+    assert SENTINEL not in json.dumps(result)
+    assert "behind the filter crypt" in result["diff"][0]["after"]
+    assert SENTINEL not in repository.show(FILE)
+
+
+def test_filter_that_does_not_run_protects_nothing(repository: Repository) -> None:
+    repository.write(".gitattributes", "*.properties filter=git-crypt\n")
+    repository.write(FILE, f"sql-password={SENTINEL}\n")
+    assert "sql-password: a secret in clear text" in refused(repository, FILE)
+    everything_shown = registering(repository, FILE, check=True, secrets="allow")["diff"][0]["after"]
+    assert everything_shown == "sql-password=********\n"
+    repository.git("config", "filter.git-crypt.clean", "cat")
+    assert "sql-password: a secret in clear text" in refused(repository, FILE)
+
+
+def test_secret_that_is_still_to_be_written_is_refused_beforehand(repository: Repository) -> None:
+    template = str(repository.root / "aws/cf.json")
+    told = registering(repository, FILE, secrets_expected=[template])["msg"]
+    assert told.startswith("aws/cf.json: this run would put a secret in clear text into it")
+    assert not registering(repository, FILE, secrets_expected=[template], secrets="allow")["failed"]
+    repository.write(".gitattributes", "aws/*.json filter=conceal\n")
+    assert registering(repository, FILE, secrets_expected=[template])["failed"], "nobody has set that filter up"
+    repository.git("config", "filter.conceal.clean", "rev")
+    assert not registering(repository, FILE, secrets_expected=[template])["failed"]
+
+
+def test_other_line_endings_hide_no_secret(repository: Repository) -> None:
+    repository.write(".gitattributes", "*.properties text eol=crlf\n")
+    (repository.root / FILE).write_bytes(f"sql-password={SENTINEL}\r\n".encode())
+    assert "sql-password: a secret in clear text" in refused(repository, FILE)
+
+
+# Hooks and signing
+
+
+def test_hooks_see_the_commit_and_may_change_it(repository: Repository, tmp_path: pathlib.Path) -> None:
+    repository.write("other.txt", "staged\n")
+    repository.git("add", "other.txt")
+    seen = tmp_path / "seen"
+    repository.hook("pre-commit", f"git diff --cached --name-only > {seen}; echo 'x=1' >> {FILE}; git add {FILE}")
+    repository.hook("commit-msg", 'echo "Signed-off-by: hook" >> "$1"')
+    repository.write(FILE, "host=b\n")
+    assert registering(repository, FILE)["changed"]
+    assert seen.read_text() == f"{FILE}\n"
+    assert repository.show(FILE) == "host=b\nx=1\n"
+    assert "Signed-off-by: hook" in repository.git("log", "-1", "--format=%B")
+    assert repository.git("status", "--porcelain") == "A  other.txt"
+
+
+def test_a_hook_that_refuses_is_quoted_without_secrets(repository: Repository) -> None:
+    repository.hook("pre-commit", f"echo 'no commits on Fridays'; cat {FILE}; exit 1")
+    repository.write(FILE, f"sql-password={SENTINEL}\n")
+    repository.git("add", FILE)
+    before = repository.state()
+    result = registering(repository, FILE, secrets="allow")
+    assert "no commits on Fridays" in result["msg"]
+    assert SENTINEL not in json.dumps(result)
+    assert repository.state() == before
+
+
+def test_signing_is_the_users(repository: Repository, tmp_path: pathlib.Path) -> None:
+    signer = tmp_path / "signer"
+    signer.write_text("#!/bin/sh\ncat > /dev/null\necho '[GNUPG:] SIG_CREATED ' >&2\necho SIGNED\n")
+    signer.chmod(0o755)
+    repository.git("config", "gpg.program", str(signer))
+    repository.git("config", "commit.gpgSign", "true")
+    repository.write(FILE, "host=b\n")
+    assert registering(repository, FILE)["changed"]
+    assert "gpgsig SIGNED" in repository.git("cat-file", "commit", "HEAD")
+    signer.write_text("#!/bin/sh\nexit 2\n")
+    repository.write(FILE, "host=c\n")
+    assert "failed to sign" in registering(repository, FILE)["msg"]
+
+
+def test_environment_of_a_hook_keeps_the_character_set(
+    repository: Repository, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    repository.hook("pre-commit", f"locale charmap > {tmp_path}/charmap")
+    repository.write(FILE, "host=b\n")
+    assert registering(repository, FILE, commit_message="größer")["changed"]
+    assert (tmp_path / "charmap").read_text() == "UTF-8\n"
+    assert repository.git("log", "-1", "--format=%s") == "größer"
+    assert os.environ["LC_ALL"] == "C.UTF-8"
+
+
+# In a task
+
+
+@pytest.mark.parametrize(("names", "committed"), [(("message",), True), (("message", "commit_message"), False)])
+def test_a_task_may_say_message(repository: Repository, names: tuple[str, ...], committed: bool) -> None:
+    repository.write(FILE, "host=b\n")
+    arguments = {"paths": [str(repository.root / FILE)], **dict.fromkeys(names, "said in a task")}
+    tree = pathlib.Path(__file__).parents[2] / ".tree"
+    home = str(repository.root.parent / "ansible")
+    command = [sys.executable, "-m", "ansible", "adhoc", "localhost"]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    done = subprocess.run(
+        [*command, "-m", MODULE, "-a", json.dumps(arguments)],
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(tree), "ANSIBLE_HOME": home},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode == 0) is committed, done.stdout
+    assert (repository.git("log", "-1", "--format=%s").strip() == "said in a task") is committed
+    assert committed or b"give one of them" in done.stdout + done.stderr

@@ -1,0 +1,273 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""register_files killed at every git command and every change of a file, held up by locks, and run side by side."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _git_index
+
+from tests.integration.repositories import FILE, Repository, registering, sample
+
+OPTIONS: dict[str, Any] = {"push": True, "remote": "origin"}
+
+
+@pytest.fixture(autouse=True)
+def _own_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+@pytest.fixture
+def repository(tmp_path: pathlib.Path) -> Repository:
+    """With a file to register, another one staged, and a remote."""
+    repository = sample(tmp_path / "estate")
+    repository.write("other.txt", "staged\n")
+    repository.git("add", "other.txt")
+    repository.write("dirty.txt", "dirty\n")
+    repository.write(FILE, "host=staged\n")
+    repository.git("add", FILE)
+    repository.write(FILE, "host=b\n")
+    remote = Repository(tmp_path / "remote.git", "--bare")
+    repository.git("remote", "add", "origin", str(remote.root))
+    return repository
+
+
+def end_state(repository: Repository) -> dict[str, Any]:
+    names = {str(path.relative_to(repository.directory)) for path in repository.directory.rglob("*")}
+    return {
+        "index": repository.git("ls-files", "--stage"),
+        "status": repository.git("status", "--porcelain"),
+        "commits": repository.git("log", "--format=%s"),
+        "remote": Repository.at(repository.root.parent / "remote.git").head == repository.head,
+        "files": sorted(name for name in names if not name.startswith("objects/")),
+    }
+
+
+def uninterrupted(repository: Repository) -> dict[str, Any]:
+    """The end state of a run in a copy of the repository."""
+    top = repository.root.parent
+    shutil.copytree(top, top.with_name(top.name + "-copy"), symlinks=True)
+    copy = Repository.at(top.with_name(top.name + "-copy") / "estate")
+    copy.git("remote", "set-url", "origin", str(copy.root.parent / "remote.git"))
+    assert registering(copy, FILE, **OPTIONS)["changed"]
+    return end_state(copy)
+
+
+def in_a_child(work: Callable[[], object]) -> bool:
+    """Run it in another process; whether that was killed."""
+    child = os.fork()
+    if not child:
+        os.setpgid(0, 0)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def fresh(repository: Repository) -> Repository:
+    """The repository as the test got it, in place of what a run made of it."""
+    top = repository.root.parent
+    kept = top.with_name(top.name + "-kept")
+    if not kept.exists():
+        shutil.copytree(top, kept, symlinks=True)
+    shutil.rmtree(top)
+    shutil.copytree(kept, top, symlinks=True)
+    return repository
+
+
+WRAPPER = """#!/bin/sh
+case " $* " in *" add "*|*" commit "*|*" update-index "*|*" push "*) ;; *) exec {git} "$@";; esac
+echo >> {count}
+if [ "$(wc -l < {count})" -ne {number} ]; then exec {git} "$@"; fi
+{before}
+{git} "$@"
+kill -9 0
+"""
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_at_every_git_command_that_changes_something(
+    repository: Repository, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    expected = uninterrupted(repository)
+    tools = tmp_path_factory.mktemp("bin")
+    count, git, path = tools / "count", shutil.which("git"), os.environ["PATH"]
+    number = 0
+    while True:
+        number += 1
+        fresh(repository)
+        count.write_text("")
+        before = "kill -9 0" if moment == "before" else ""
+        (tools / "git").write_text(WRAPPER.format(count=count, number=number, git=git, before=before))
+        (tools / "git").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{path}")
+        killed = in_a_child(lambda: registering(repository, FILE, **OPTIONS))
+        monkeypatch.setenv("PATH", path)
+        if not killed:
+            break
+        result = registering(repository, FILE, **OPTIONS)
+        assert not result["failed"], (number, result["msg"])
+        assert end_state(repository) == expected, number
+    assert number == 7
+
+
+CHANGES = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
+
+
+def test_killed_at_every_change_of_a_file(repository: Repository) -> None:
+    expected = uninterrupted(repository)
+    directory = str(repository.directory)
+    number = 0
+
+    def killed() -> None:
+        done = 0
+
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            nonlocal done
+            if event in CHANGES and directory in str(arguments):
+                done += 1
+                if done == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        registering(repository, FILE, **OPTIONS)
+
+    while True:
+        number += 1
+        fresh(repository)
+        if not in_a_child(killed):
+            break
+        result = registering(repository, FILE, **OPTIONS)
+        assert not result["failed"], (number, result["msg"])
+        assert end_state(repository) == expected, number
+    assert number > 10
+
+
+def test_killed_inside_a_hook(repository: Repository) -> None:
+    once = repository.root.parent / "once"
+    repository.hook("pre-commit", f"test -e {once} || {{ touch {once}; kill -9 0; }}")
+    once.touch()
+    expected = uninterrupted(repository)
+    once.unlink()
+    assert in_a_child(lambda: registering(repository, FILE, **OPTIONS))
+    assert [name for name in os.listdir(repository.directory) if name.startswith("next-index")]
+    assert registering(repository, FILE, **OPTIONS)["changed"]
+    assert end_state(repository) == expected
+
+
+def test_index_held_by_another_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_git_index, "INDEX_SECONDS", 0.2)
+    lock = repository.directory / "index.lock"
+    lock.write_text("")
+    everything = repository.everything()
+    result = registering(repository, FILE)
+    assert f"Another git process holds {lock}" in result["msg"]
+    assert repository.everything() == everything
+    threading.Timer(0.1, lock.unlink).start()
+    monkeypatch.setattr(_git_index, "INDEX_SECONDS", 5)
+    assert registering(repository, FILE)["changed"]
+
+
+def test_index_held_just_after_the_commit_follows_with_the_next_run(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = uninterrupted(repository)
+    monkeypatch.setattr(_git_index, "INDEX_SECONDS", 0.2)
+    lock = repository.directory / "index.lock"
+    repository.hook("post-commit", f"touch {lock}")
+    assert "The commit is made" in registering(repository, FILE, **OPTIONS)["msg"]
+    lock.unlink()
+    (repository.directory / "hooks" / "post-commit").unlink()
+    assert registering(repository, FILE, **OPTIONS)["pushed"]
+    assert end_state(repository) == expected
+
+
+def test_what_someone_stages_meanwhile_stays(repository: Repository) -> None:
+    repository.hook("pre-commit", "echo late > late.txt; env -u GIT_INDEX_FILE git add late.txt")
+    assert registering(repository, FILE)["changed"]
+    assert repository.committed() == [FILE]
+    assert repository.git("status", "--porcelain") == " M dirty.txt\nA  late.txt\nA  other.txt"
+
+
+def test_what_someone_stages_at_the_last_moment_stays(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def staging_first(source: str, target: str) -> None:
+        monkeypatch.setattr(os, "link", link)
+        repository.write("late.txt", "late\n")
+        repository.git("add", "late.txt")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", staging_first)
+    assert registering(repository, FILE)["changed"]
+    assert repository.git("status", "--porcelain") == " M dirty.txt\nA  late.txt\nA  other.txt"
+
+
+def test_the_file_staged_anew_meanwhile_stays_staged(repository: Repository) -> None:
+    repository.hook("post-commit", f"unset GIT_INDEX_FILE; echo host=c > {FILE}; git add {FILE}")
+    assert registering(repository, FILE)["changed"]
+    assert repository.show(FILE) == "host=b\n"
+    assert repository.git("diff", "--cached", "--name-only").split("\n") == [FILE, "other.txt"]
+
+
+def test_a_commit_of_someone_else_meanwhile_is_not_undone(repository: Repository) -> None:
+    script = "test -e theirs.txt && exit; echo x > theirs.txt; unset GIT_INDEX_FILE; git add theirs.txt"
+    repository.hook("pre-commit", f"{script}; git commit -qm theirs -- theirs.txt")
+    assert "expected" in registering(repository, FILE)["msg"]
+    assert registering(repository, FILE)["changed"]
+    assert repository.git("log", "--format=%s") == "register\ntheirs\nfirst"
+    assert repository.show("theirs.txt") == "x\n"
+    assert repository.git("status", "--porcelain") == " M dirty.txt\nA  other.txt"
+
+
+def test_hosts_side_by_side_in_one_repository(repository: Repository) -> None:
+    files = [f"aws/{number}.properties" for number in range(6)]
+    children = []
+    for file in files:
+        repository.write(file, f"# {file}\n")
+    for file in files:
+        child = os.fork()
+        if not child:
+            try:
+                result = registering(repository, file, **OPTIONS)
+                os._exit(1 if result["failed"] else 0)
+            finally:
+                os._exit(2)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 6
+    assert repository.git("log", "--format=%s").split("\n") == ["register"] * 6 + ["first"]
+    assert repository.git("status", "--porcelain") == "MM aws/orders.properties\n M dirty.txt\nA  other.txt"
+    assert Repository.at(repository.root.parent / "remote.git").head == repository.head
+
+
+def test_another_run_that_does_not_end(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_git_index, "RUN_SECONDS", 0.2)
+    with open(repository.directory / "datomic-register.lock", "w", encoding="utf-8") as lock:
+        lock.write("4711\n")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "Process 4711 is registering" in registering(repository, FILE)["msg"]
+
+
+def test_file_system_without_hard_links(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    assert registering(repository, FILE)["changed"]
+    assert repository.git("status", "--porcelain") == " M dirty.txt\nA  other.txt"
+    assert not (repository.directory / "index.lock").exists()

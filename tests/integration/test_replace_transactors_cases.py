@@ -1,0 +1,178 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""replace_transactors when something happens in the middle: takeovers, lost answers, obstacles, little room."""
+
+from __future__ import annotations
+
+import gzip
+import pathlib
+from typing import Any
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.integration import groups
+from tests.integration.test_replace_transactors_rolling import METRICS, PROPERTIES, bound, system
+
+
+def active(aws: Emulator) -> str:
+    (found,) = [one["instance_id"] for one in aws.transactors() if one["role"] == "active"]
+    return str(found)
+
+
+@pytest.mark.parametrize("moment", [2, 5, 9])
+def test_the_active_one_moves_in_the_middle(aws: Emulator, moment: int) -> None:
+    old = system(aws, 2)
+    with groups.emulated_time(aws):
+        driver = groups.driver(aws, [], 3600, **METRICS)
+    call, looks, was = driver._call, 0, ""
+
+    def interfere(run: Any) -> Any:
+        nonlocal looks, was
+        looks += 1
+        if looks == moment:
+            was = active(aws)
+            aws.backstage("ec2").terminate_instances(InstanceIds=[was])
+        return call(run)
+
+    driver._call = interfere
+    with groups.emulated_time(aws):
+        result = driver.run()
+    assert not result.get("failed"), result
+    assert was
+    assert active(aws) != was
+    assert not set(old) & set(groups.ids(aws))
+    assert (len(groups.ids(aws)), groups.sizes(aws)) == (2, (2, 2, 2))
+    assert aws.outage() <= bound()
+
+
+@pytest.mark.parametrize("mode", ["error", "drop_after"])
+def test_a_run_that_ends_at_any_of_its_changes_is_continued_by_the_next(aws: Emulator, mode: str) -> None:
+    """Without the change (error), or with it and without its answer (drop_after)."""
+    old = system(aws, 2)
+    ended = 0
+    for number in range(1, 20):
+        aws.fault(match=":write", k=2 if number > 1 else 1, mode=mode)
+        result = groups.replace(aws, **METRICS)
+        aws.clear_faults()
+        if not result.get("failed"):
+            break
+        ended += 1
+        assert "Running again continues" in result["msg"]
+    assert not result.get("failed"), result
+    assert ended >= 1
+    assert not set(old) & set(groups.ids(aws))
+    assert (len(groups.ids(aws)), groups.sizes(aws)) == (2, (2, 2, 2))
+    assert aws.outage() <= bound()
+
+
+def test_a_stack_that_is_being_updated(aws: Emulator) -> None:
+    groups.create(aws)
+    groups.update(aws)
+    aws.set_stack_status("orders", "UPDATE_IN_PROGRESS")
+    aws.clear_calls()
+    result = groups.replace(aws)
+    assert "the stack is UPDATE_IN_PROGRESS: wait until that has ended" in result["msg"]
+    assert not [call for call in aws.calls() if call.kind == "write"]
+
+
+def test_a_subnet_with_one_free_address_gets_one_more_beside_two_old_ones(aws: Emulator) -> None:
+    ec2, client = aws.backstage("ec2"), aws.backstage("autoscaling")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/28", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    for name in ("first", "second"):
+        client.create_launch_configuration(LaunchConfigurationName=name, ImageId=groups.IMAGE, InstanceType="c4.large")
+    client.create_auto_scaling_group(
+        AutoScalingGroupName="small",
+        LaunchConfigurationName="first",
+        MinSize=2,
+        MaxSize=2,
+        VPCZoneIdentifier=subnet,
+    )
+    while (free := ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailableIpAddressCount"]) > 1:
+        ec2.create_network_interface(SubnetId=subnet)
+    assert free == 1
+    client.update_auto_scaling_group(AutoScalingGroupName="small", LaunchConfigurationName="second")
+    step = groups.driver(aws, [], 0, auto_scaling_group_name="small")._call({})["step"]
+    assert step["why"] == "the group grows to 3, 1 new beside the old"
+    assert groups.group(aws, "small")["DesiredCapacity"] == 3
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_last_log_lines_are_shown(aws: Emulator, tmp_path: pathlib.Path, packed: bool) -> None:
+    system(aws, 1, modes={"second": "unhealthy"})
+    s3 = aws.backstage("s3")
+    s3.create_bucket(Bucket="orders-logs")
+    body = b"an earlier line\n" * 30 + b"Critical failure, cannot continue: storage refused\n"
+    key = "orders/standby/2026-11-23/12.log"
+    s3.put_object(Bucket="orders-logs", Key=key, Body=gzip.compress(body) if packed else body)
+    aws.advance(60)
+    file = tmp_path / "orders-transactor.properties"
+    file.write_text(PROPERTIES.format(interval=5000) + "\naws-s3-log-bucket-id=orders-logs\n")
+    with groups.emulated_time(aws):
+        driver = groups.driver(aws, [], 300, transactor_src=str(file))
+    call, written = driver._call, False
+
+    def log(run: Any) -> Any:
+        nonlocal written
+        if run.get("acted") and not written:
+            written = True
+            s3.put_object(Bucket="orders-logs", Key=key, Body=gzip.compress(body) if packed else body)
+        return call(run)
+
+    driver._call = log
+    with groups.emulated_time(aws):
+        result = driver.run()
+    assert result["failed"]
+    shown = result["evidence"][result["evidence"].index(f"Log s3://orders-logs/{key}:") + 1 :]
+    assert shown[19].strip() == "Critical failure, cannot continue: storage refused"
+    assert len(shown) == 20
+
+
+YAML = """
+Parameters:
+  GroupSize: {Type: Number, Default: 1}
+Resources:
+  LaunchGroup:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    Properties:
+      MinSize: !Ref GroupSize
+      MaxSize: 3
+      LaunchConfigurationName: !Ref LaunchConfig
+      AvailabilityZones: !GetAZs ""
+  LaunchConfig:
+    Type: AWS::AutoScaling::LaunchConfiguration
+    Properties: {ImageId: %s, InstanceType: c4.large, UserData: !Base64 "# %s"}
+"""
+
+
+def test_the_sizes_of_a_stack_made_by_hand_from_yaml_are_its_templates(aws: Emulator) -> None:
+    client = aws.backstage("cloudformation")
+    parameters = [{"ParameterKey": "GroupSize", "ParameterValue": "1"}]
+    client.create_stack(StackName="orders", TemplateBody=YAML % (groups.IMAGE, "first"), Parameters=parameters)
+    client.update_stack(StackName="orders", TemplateBody=YAML % (groups.IMAGE, "second"), Parameters=parameters)
+    name = groups.group_name(aws)
+    aws.backstage("autoscaling").update_auto_scaling_group(AutoScalingGroupName=name, MinSize=0, MaxSize=9)
+    result = groups.replace(aws, settle_seconds=30)
+    assert not result.get("failed"), result
+    assert groups.sizes(aws) == (1, 1, 3)
+    assert result["replaced"]
+
+
+def test_a_note_of_sizes_that_somebody_changed_since_does_not_count(aws: Emulator) -> None:
+    client = aws.backstage("autoscaling")
+    for name in ("first", "second"):
+        client.create_launch_configuration(LaunchConfigurationName=name, ImageId=groups.IMAGE, InstanceType="c4.large")
+    zones = ["us-east-1a"]
+    client.create_auto_scaling_group(
+        AutoScalingGroupName="byhand", LaunchConfigurationName="first", MinSize=1, MaxSize=1, AvailabilityZones=zones
+    )
+    client.update_auto_scaling_group(AutoScalingGroupName="byhand", LaunchConfigurationName="second")
+    groups.driver(aws, [], 0, auto_scaling_group_name="byhand")._call({})  # the surge; then the run is killed
+    client.update_auto_scaling_group(AutoScalingGroupName="byhand", MinSize=2, MaxSize=2)
+    result = groups.replace(aws, auto_scaling_group_name="byhand", settle_seconds=30)
+    assert not result.get("failed"), result
+    group = groups.group(aws, "byhand")
+    assert (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) == (2, 2, 2)

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""replace_transactors as a task of a real ansible-playbook run: lines while it runs, check mode, errors, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+from tests.conftest import ROOT
+from tests.emulator import Emulator
+from tests.integration import groups
+from tests.integration.test_replace_transactors_rolling import METRICS, bound, system
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Replace
+      datomic_onprem.aws.replace_transactors: {options}
+      register: replaced
+    - name: Show
+      ansible.builtin.debug:
+        msg: "replaced {{{{ replaced.replaced | length }}}} launched {{{{ replaced.launched | length }}}}"
+"""
+
+
+def start(aws: Emulator, directory: pathlib.Path, *arguments: str, **options: object) -> subprocess.Popen[str]:
+    play = directory / "play.yml"
+    play.write_text(
+        PLAY.format(options=json.dumps({"stack_name": "orders", "poll_seconds": 0.1, **METRICS, **options}))
+    )
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local"]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}", *arguments, str(play)]
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".tree"),
+        "ANSIBLE_HOME": str(directory / "ansible"),
+        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_ACCESS_KEY_ID": "testing-id",
+        "AWS_SECRET_ACCESS_KEY": "testing-secret",
+        "AWS_REGION": "us-east-1",
+    }
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory
+    )
+
+
+def run(aws: Emulator, directory: pathlib.Path, *arguments: str, **options: object) -> tuple[int, str]:
+    with start(aws, directory, *arguments, **options) as process:
+        printed, _errors = process.communicate(timeout=120)
+    return process.returncode, printed
+
+
+def test_lines_appear_while_it_runs_and_the_second_run_changes_nothing(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    old = system(aws, 1, scale=60)
+    code, printed = run(aws, tmp_path, "--check", "--diff")
+    assert code == 0, printed
+    assert "would launch 1 beside the old" in printed
+    assert f"-{old[0]} a deleted launch configuration" in printed
+    assert groups.ids(aws) == old
+    code, printed = run(aws, tmp_path)
+    assert code == 0, printed
+    assert f"replacing {old[0]}; if this is stopped, running it again continues" in printed
+    assert "standby 1 of 1 is beating (12 per minute)" in printed
+    assert "replaced 1 launched 1" in printed
+    assert aws.outage() <= bound()
+    code, printed = run(aws, tmp_path)
+    assert "changed=0" in printed
+
+
+def test_ctrl_c_leaves_a_group_that_the_next_run_finishes(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    old = system(aws, 1, scale=10)
+    with start(aws, tmp_path) as process:
+        assert process.stdout is not None
+        seen = ""
+        while "1 new beside the old" not in seen:
+            seen += (line := process.stdout.readline())
+            assert line, seen
+        process.send_signal(signal.SIGINT)
+        printed = seen + process.communicate(timeout=60)[0]
+    assert process.returncode != 0
+    assert "running it again continues" in printed
+    assert groups.sizes(aws) == (1, 2, 2)
+    aws.configure(scale=120)
+    result = groups.replace(aws, **METRICS)
+    assert result["replaced"] == old
+    assert groups.sizes(aws) == (1, 1, 1)
+    assert aws.outage() <= bound()
+
+
+def test_a_failure_names_the_way_back(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    file = tmp_path / "orders.properties"
+    for text in ("first", "second"):
+        file.write_text(text)
+        subprocess.run([*git, "add", "orders.properties"], check=True)
+        subprocess.run([*git, "commit", "-qm", text], check=True)
+    first = subprocess.run([*git, "log", "--format=%h"], check=True, capture_output=True, text=True).stdout.split()[1]
+    system(aws, 1, capacity=1, scale=60)
+    code, printed = run(aws, tmp_path, files=[str(file)])
+    assert code != 0
+    assert "the group cannot launch instances" in printed
+    assert f"checkout {first} -- {file}" in printed.replace("\n", " ")

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""replace_transactors with strategy rolling, on simulated transactors, in emulated time."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.integration import groups
+
+METRICS = {"cloudwatch_region": "us-east-1", "cloudwatch_dimension_value": "orders"}
+PROPERTIES = (
+    "aws-dynamodb-table=orders\naws-cloudwatch-region=us-east-1\n"
+    "aws-cloudwatch-dimension-value=orders\nheartbeat-interval-msec={interval}"
+)
+
+
+def system(aws: Emulator, size: int, interval: int = 5000, scale: float = 1, **settings: Any) -> list[str]:
+    """A system that serves for some minutes and then gets another configuration; the instances that run."""
+    properties = PROPERTIES.format(interval=interval)
+    aws.configure(simulator=True, boot=0)
+    groups.create(aws, size, properties=properties)
+    aws.advance(420)
+    running = groups.ids(aws)
+    groups.update(aws, size, properties=properties)
+    aws.configure(scale=scale, boot=45, pending=20, terminating=20, replacement=10, metrics_delay=40, **settings)
+    aws.measure()
+    return running
+
+
+def bound(interval: int = 5000) -> int:
+    """Datomic's own worst case of a takeover, in milliseconds."""
+    return 2 * interval + 1000
+
+
+@pytest.mark.parametrize(("size", "interval"), [(1, 5000), (1, 1000), (2, 5000), (3, 1000)])
+def test_a_standby_takes_over_before_anybody_misses_the_old_ones(aws: Emulator, size: int, interval: int) -> None:
+    old = system(aws, size, interval)
+    lines: list[str] = []
+    result = groups.replace(aws, **METRICS, heartbeat_interval_msec=interval, lines=lines)
+    assert not result.get("failed"), result
+    assert sorted(result["replaced"]) == old
+    assert sorted(result["launched"]) == groups.ids(aws)
+    assert groups.sizes(aws) == (size, size, size)
+    assert len(groups.ids(aws)) == size
+    assert 0 < aws.outage() <= bound(interval), lines
+    standbys = size * 2 - 1
+    assert any(f"standby {standbys} of {standbys} is beating" in line for line in lines), lines
+
+
+def test_one_stale_of_two(aws: Emulator) -> None:
+    old = system(aws, 2)
+    client = aws.backstage("autoscaling")
+    client.terminate_instance_in_auto_scaling_group(InstanceId=old[0], ShouldDecrementDesiredCapacity=False)
+    aws.advance(600)
+    aws.measure()
+    result = groups.replace(aws, **METRICS)
+    assert not result.get("failed"), result
+    assert (result["replaced"], len(result["launched"])) == ([old[1]], 1)
+    assert groups.sizes(aws) == (2, 2, 2)
+    assert aws.outage() <= bound()
+
+
+@pytest.mark.parametrize("mode", ["unhealthy", "crash", "mute"])
+def test_a_new_one_that_does_not_come_up_goes_and_the_old_one_never_stops(aws: Emulator, mode: str) -> None:
+    old = system(aws, 1, modes={"second": mode})
+    result = groups.replace(aws, **METRICS, timeout=480)
+    assert result["failed"]
+    assert "it is not over after 480 s" in result["msg"]
+    assert "HeartMonitorMsec, beats in each of the last 5 minutes" in result["msg"]
+    assert (groups.ids(aws), groups.sizes(aws)) == (old, (1, 1, 1))
+    assert result["replaced"] == []
+    assert aws.outage() == 0
+
+
+def test_a_failed_roll_is_retried_by_the_next_run(aws: Emulator) -> None:
+    old = system(aws, 1, modes={"second": "unhealthy"})
+    assert groups.replace(aws, **METRICS, timeout=360)["failed"]
+    aws.configure(modes={})
+    result = groups.replace(aws, **METRICS)
+    assert not result.get("failed"), result
+    assert result["replaced"] == old
+
+
+def test_evidence_holds_the_console_and_the_log_but_no_secret(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    system(aws, 1, modes={"second": "unhealthy"})
+    s3 = aws.backstage("s3")
+    s3.create_bucket(Bucket="orders-logs")
+    file = tmp_path / "orders-transactor.properties"
+    file.write_text(
+        PROPERTIES.format(interval=5000) + "\naws-s3-log-bucket-id=orders-logs\nsql-password=hunter22\nprotocol=ddb\n"
+    )
+    body = "Critical failure, cannot continue: password hunter22 refused\n"
+    s3.put_object(Bucket="orders-logs", Key="orders/standby/2026-01-31-12/30.log", Body=body)
+    result = groups.replace(aws, transactor_src=str(file), timeout=300)
+    assert result["failed"]
+    assert "Console of i-" in result["msg"]
+    assert "hunter22" not in str(result)
+
+
+def test_no_capacity_at_all(aws: Emulator) -> None:
+    old = system(aws, 1, capacity=1)
+    result = groups.replace(aws, **METRICS)
+    assert result["failed"]
+    assert "We currently do not have sufficient" in result["msg"]
+    assert (groups.ids(aws), groups.sizes(aws)) == (old, (1, 1, 1))
+    assert aws.outage() == 0
+
+
+def test_capacity_for_one_more_replaces_two_one_after_the_other(aws: Emulator) -> None:
+    old = system(aws, 2, capacity=3)
+    result = groups.replace(aws, **METRICS)
+    assert not result.get("failed"), result
+    assert sorted(result["replaced"]) == old
+    assert groups.sizes(aws) == (2, 2, 2)
+    assert aws.outage() <= bound()
+
+
+def test_late_metrics_are_waited_for(aws: Emulator) -> None:
+    system(aws, 1)
+    aws.configure(metrics_delay=150)
+    result = groups.replace(aws, **METRICS)
+    assert not result.get("failed"), result
+    assert aws.outage() <= bound()
+
+
+def test_another_system_with_the_same_dimension_value_stops_it_before_anything_changes(aws: Emulator) -> None:
+    client = aws.backstage("autoscaling")
+    data = {"ImageId": groups.IMAGE, "InstanceType": "c4.large"}
+    other = PROPERTIES.format(interval=5000).replace("table=orders", "table=invoices")
+    user_data = f"cat <<EOF >aws.properties\n{other}\nEOF\n"
+    client.create_launch_configuration(LaunchConfigurationName="other", UserData=user_data, **data)
+    aws.configure(simulator=True)
+    client.create_auto_scaling_group(
+        AutoScalingGroupName="other",
+        LaunchConfigurationName="other",
+        MinSize=1,
+        MaxSize=1,
+        AvailabilityZones=["us-east-1a"],
+    )
+    old = system(aws, 1)
+    aws.clear_calls()
+    result = groups.replace(aws, **METRICS)
+    assert result["failed"]
+    assert "another system reports under the same CloudWatch dimension value: 2 active transactors" in result["msg"]
+    assert not [call for call in aws.calls() if call.kind == "write"]
+    assert groups.ids(aws) == old
+
+
+def test_without_metrics_only_time_proves_and_it_says_so(aws: Emulator) -> None:
+    old = system(aws, 1)
+    lines: list[str] = []
+    result = groups.replace(aws, settle_seconds=120, lines=lines)
+    assert not result.get("failed"), result
+    assert result["replaced"] == old
+    assert any("Set aws-cloudwatch-region" in line for line in lines)
+    assert aws.outage() <= bound()
+
+
+def test_an_old_one_that_dies_in_the_middle(aws: Emulator) -> None:
+    old = system(aws, 2)
+    driver = groups.driver(aws, [], 3600, **METRICS)
+    looks = 0
+    call = driver._call
+
+    def interfere(run: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        if looks == 4:
+            aws.backstage("ec2").terminate_instances(InstanceIds=[old[0]])
+        return call(run)
+
+    driver._call = interfere
+    with groups.emulated_time(aws):
+        result = driver.run()
+    assert not result.get("failed"), result
+    assert not set(old) & set(groups.ids(aws))
+    assert (len(groups.ids(aws)), groups.sizes(aws)) == (2, (2, 2, 2))
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_run_killed_after_every_single_call_is_continued_by_the_next(aws: Emulator, size: int) -> None:
+    old = system(aws, size)
+    for _look in range(500):
+        driver = groups.driver(aws, [], 0, **METRICS)
+        answer = driver._call({})  # the first call of a new run; then it is killed
+        if answer["step"]["kind"] == "done":
+            break
+        assert answer["step"]["kind"] != "stop", answer
+        aws.advance(15)
+    assert answer["step"]["kind"] == "done"
+    assert not set(old) & set(groups.ids(aws))
+    assert (len(groups.ids(aws)), groups.sizes(aws)) == (size, (size, size, size))
+    assert aws.outage() <= bound()

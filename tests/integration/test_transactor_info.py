@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""transactor_info against the emulated AWS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.emulator import Emulator
+from tests.integration import groups
+from tests.modules import CREDENTIALS, run_module
+
+
+def info(aws: Emulator, **params: Any) -> dict[str, Any]:
+    return run_module("transactor_info", {**CREDENTIALS, "endpoint_url": aws.url, **params})
+
+
+def test_a_stack_before_and_after_an_update(aws: Emulator) -> None:
+    name = groups.create(aws, 2)
+    aws.clear_calls()
+    found = info(aws, stack_name="orders")
+    assert (found["failed"], found["changed"]) == (False, False)
+    assert {call.kind for call in aws.calls()} == {"read"}
+    assert found["stack"]["exists"]
+    assert (found["stack"]["status"], found["stack"]["datomic_version"]) == ("CREATE_COMPLETE", "1.0.7277")
+    assert (found["group"]["name"], found["group"]["desired_capacity"]) == (name, 2)
+    assert [each["stale"] for each in found["instances"]] == [False, False]
+    assert all(each["launched_at"] and each["private_ip_address"] for each in found["instances"])
+    assert found["running_version"] == "1.0.7277"
+    groups.update(aws, 2)
+    found = info(aws, stack_name="orders")
+    assert [each["stale"] for each in found["instances"]] == [True, True]
+    assert found["running_version"] == "", "the stack tells of the new ones only"
+
+
+def test_by_the_name_of_the_group(aws: Emulator) -> None:
+    name = groups.create(aws)
+    found = info(aws, auto_scaling_group_name=name)
+    assert found["group"]["exists"]
+    assert len(found["instances"]) == 1
+
+
+def test_what_does_not_exist_is_no_error(aws: Emulator) -> None:
+    found = info(aws, stack_name="nosuch")
+    assert not found["failed"]
+    assert (found["stack"]["exists"], found["group"]["exists"], found["instances"]) == (False, False, [])
+    assert not info(aws, auto_scaling_group_name="nosuch")["group"]["exists"]
+
+
+def test_launch_templates_are_compared_by_version(aws: Emulator) -> None:
+    ec2, client = aws.backstage("ec2"), aws.backstage("autoscaling")
+    data = {"ImageId": groups.IMAGE, "InstanceType": "c4.large"}
+    template = ec2.create_launch_template(LaunchTemplateName="orders", LaunchTemplateData=data)["LaunchTemplate"]
+    launch = {"LaunchTemplateId": template["LaunchTemplateId"], "Version": "$Latest"}
+    client.create_auto_scaling_group(
+        AutoScalingGroupName="modern", LaunchTemplate=launch, MinSize=1, MaxSize=1, AvailabilityZones=["us-east-1a"]
+    )
+    assert [each["stale"] for each in info(aws, auto_scaling_group_name="modern")["instances"]] == [False]
+    ec2.create_launch_template_version(
+        LaunchTemplateId=template["LaunchTemplateId"], LaunchTemplateData={**data, "InstanceType": "c4.xlarge"}
+    )
+    found = info(aws, auto_scaling_group_name="modern")
+    assert [each["stale"] for each in found["instances"]] == [True]
+    assert found["group"]["launches"] == [f"launch template {template['LaunchTemplateId']} version 2"]

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run a module's main() inside the test's process, as ansible-core would: JSON in, JSON out."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.common import warnings
+from ansible.module_utils.testing import patch_module_args
+
+CREDENTIALS = {"access_key": "testing", "secret_key": "testing", "region": "us-east-1"}
+
+
+def run_module(name: str, params: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
+    """The result that the module prints; its key failed is there always. Options whose value is None are left out."""
+    module = importlib.import_module(f"ansible_collections.datomic_onprem.aws.plugins.modules.{name}")
+    args = {key: value for key, value in params.items() if value is not None}
+    args |= {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}
+    # What an earlier module of this process warned of is not this one's.
+    vars(warnings)["_global_warnings"].clear()
+    vars(warnings)["_global_deprecations"].clear()
+    printed = io.StringIO()
+    with patch_module_args(args), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        module.main()
+    result: dict[str, Any] = json.loads(printed.getvalue().strip().splitlines()[-1])
+    return {"failed": False, **result}

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is a distribution, what is not, and what each release needs."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import zipfile
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _archive, distribution, java, releases
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+
+from tests import standin
+
+
+@pytest.mark.parametrize(
+    ("version", "minimum"),
+    [("0.9.6045", 8), ("1.0.6711", 11), ("1.0.7622", 11), ("1.0.7622.1", 11), ("1.0.7705", 17), ("1.1.1", 17)],
+)
+def test_java_a_release_needs(version: str, minimum: int) -> None:
+    assert releases.java_minimum(version) == minimum
+
+
+def test_ensure_cf_is_gone_from_the_releases_on_sdk_2() -> None:
+    assert releases.has_command("1.0.7277", "ensure-cf")
+    assert not releases.has_command("1.0.7556", "ensure-cf")
+    assert releases.has_command("1.0.7705", "ensure-transactor")
+
+
+@pytest.mark.parametrize("version", ["", "latest", "1.0", "1.0.7705-beta", "../1.0.7705"])
+def test_what_is_no_release(version: str) -> None:
+    with pytest.raises(DatomicError, match="is no release of Datomic"):
+        releases.number(version)
+
+
+def test_a_distribution_is_found_through_a_link(tmp_path: pathlib.Path) -> None:
+    root = standin.build(tmp_path)
+    (tmp_path / "current").symlink_to(root.name)
+    assert distribution.inspect(str(tmp_path / "current")) == distribution.Distribution(str(root), "1.0.7277")
+
+
+def _without(root: pathlib.Path, name: str) -> None:
+    (root / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda root: _without(root, "VERSION"), r"half unpacked distribution of Datomic: VERSION is missing"),
+        (lambda root: _without(root, "bin/datomic"), "half unpacked .*bin/datomic is missing"),
+        (lambda root: _without(root, "lib/clojure.jar"), r"half unpacked .*lib/\*\.jar is missing"),
+        (lambda root: (root / "bin/datomic").chmod(0o644), "bin/datomic has no execute bit"),
+        (lambda root: (root / "VERSION").write_text("1.0.7705"), "VERSION says 1.0.7705, .* says 1.0.7277"),
+        (lambda root: (root / "VERSION").write_text("soon"), "VERSION does not hold a release: 'soon'"),
+        (lambda root: (root / "VERSION").write_bytes(b"\xff\xfe"), "VERSION cannot be read"),
+    ],
+)
+def test_a_home_that_is_not_sound(tmp_path: pathlib.Path, spoil: object, message: str) -> None:
+    root = standin.build(tmp_path)
+    assert callable(spoil)
+    spoil(root)
+    with pytest.raises(DatomicError, match=message):
+        distribution.inspect(str(root))
+
+
+def test_a_home_that_is_something_else(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DatomicError, match="holds neither VERSION nor bin/datomic"):
+        distribution.inspect(str(tmp_path))
+    with pytest.raises(DatomicError, match="there is no such directory"):
+        distribution.inspect(str(tmp_path / "absent"))
+
+
+def test_another_release_than_the_one_expected(tmp_path: pathlib.Path) -> None:
+    root = standin.build(tmp_path).rename(tmp_path / "datomic")
+    with pytest.raises(DatomicError, match=r"is release 1\.0\.7277, not 1\.0\.7705"):
+        distribution.inspect(str(root), "1.0.7705")
+
+
+def test_releases_to_remove_are_never_those_in_use() -> None:
+    present = ["1.0.6711", "1.0.7075", "1.0.7277", "1.0.7705"]
+    chosen = {"in_use": {"1.0.7277"}, "keep": 1, "remove": []}
+    assert distribution.superfluous(present, **chosen) == ["1.0.6711", "1.0.7075"]
+    assert distribution.superfluous(present, in_use={"1.0.7277"}, keep=None, remove=[]) == []
+    assert distribution.superfluous(present, in_use={"1.0.7277"}, keep=9, remove=["1.0.7075"]) == ["1.0.7075"]
+    with pytest.raises(DatomicError, match=r"1\.0\.7277 is in use"):
+        distribution.superfluous(present, in_use={"1.0.7277"}, keep=None, remove=["1.0.7277"])
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "message"),
+    [
+        ("../evil", 0o644, "would be written outside"),
+        ("/etc/evil", 0o644, "would be written outside"),
+        ("datomic-pro-1.0.7277/../../evil", 0o644, "would be written outside"),
+        ("datomic-pro-1.0.7277/link", 0o120777, "is a symbolic link"),
+        ("elsewhere/file", 0o644, "it holds elsewhere"),
+    ],
+)
+def test_an_archive_that_reaches_outside(tmp_path: pathlib.Path, name: str, mode: int, message: str) -> None:
+    archive = standin.archive(tmp_path)
+    with zipfile.ZipFile(archive, "a") as zipped:
+        member = zipfile.ZipInfo(name)
+        member.external_attr = mode << 16
+        zipped.writestr(member, "x")
+    (tmp_path / "into").mkdir()
+    with pytest.raises(DatomicError, match=message):
+        _archive.unpack(str(archive), str(tmp_path / "into"), "1.0.7277")
+    assert list((tmp_path / "into").iterdir()) == []
+    assert not (tmp_path / "evil").exists()
+
+
+def test_permission_bits_come_out_of_the_archive(tmp_path: pathlib.Path) -> None:
+    found = _archive.unpack(str(standin.archive(tmp_path)), str(tmp_path), "1.0.7277")
+    assert os.access(found.tool, os.X_OK)
+    assert not os.access(pathlib.Path(found.home) / "VERSION", os.X_OK)
+
+
+def test_the_disk_fills_up_while_unpacking(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = standin.archive(tmp_path)
+    (tmp_path / "into").mkdir()
+
+    def full(_source: object, target: object, _size: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(DatomicError, match=r"is full: No space left on device\. Nothing was unpacked"):
+        _archive.unpack(str(archive), str(tmp_path / "into"), "1.0.7277")
+    assert list((tmp_path / "into").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ('openjdk version "17.0.9" 2023-10-17', 17),
+        ('java version "1.8.0_392"', 8),
+        ('openjdk version "21" 2023-09-19', 21),
+        ("command not understood", 0),
+    ],
+)
+def test_the_java_that_would_run(tmp_path: pathlib.Path, told: str, expected: int) -> None:
+    home = standin.java(tmp_path / "jdk", told)
+    assert java.version(java.with_home({"PATH": "/usr/bin:/bin"}, str(home))) == expected
+
+
+def test_java_that_is_missing_or_too_old(tmp_path: pathlib.Path) -> None:
+    newest = distribution.Distribution(str(tmp_path), "1.0.7705")
+    with pytest.raises(DatomicError, match=r"Datomic 1\.0\.7705 needs Java 17 or newer, and no java runs here"):
+        java.require(newest, {"PATH": str(tmp_path)})
+    old = java.with_home({"PATH": "/usr/bin:/bin"}, str(standin.java(tmp_path / "old", 'openjdk version "11.0.2"')))
+    with pytest.raises(DatomicError, match="java here is 11"):
+        java.require(newest, old)

@@ -1,0 +1,262 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Groups as Amazon EC2 Auto Scaling documents them: each test is one correction of moto (docs/emulator.md)."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.emulator import Emulator
+
+
+def make(aws: Emulator, size: int = 1, maximum: int | None = None, minimum: int | None = None) -> Any:
+    """A group named orders on the launch configuration v1; its client."""
+    client = aws.client("autoscaling")
+    launch(aws, "v1")
+    client.create_auto_scaling_group(
+        AutoScalingGroupName="orders",
+        LaunchConfigurationName="v1",
+        MinSize=size if minimum is None else minimum,
+        MaxSize=maximum or size,
+        DesiredCapacity=size,
+        AvailabilityZones=["us-east-1a"],
+    )
+    return client
+
+
+def launch(aws: Emulator, name: str, **options: Any) -> None:
+    aws.client("autoscaling").create_launch_configuration(
+        LaunchConfigurationName=name, ImageId="ami-12c6146b", InstanceType="m5.large", **options
+    )
+
+
+def group(aws: Emulator) -> dict[str, Any]:
+    found: dict[str, Any] = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]
+    return found
+
+
+def instances(aws: Emulator) -> list[tuple[str, str]]:
+    return [(one["InstanceId"], one["LifecycleState"]) for one in group(aws)["Instances"]]
+
+
+def states(aws: Emulator) -> list[str]:
+    return [state for _instance, state in instances(aws)]
+
+
+def activities(aws: Emulator) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = aws.client("autoscaling").describe_scaling_activities(AutoScalingGroupName="orders")[
+        "Activities"
+    ]
+    return found
+
+
+def test_an_instance_is_pending_at_first(aws: Emulator) -> None:
+    aws.configure(pending=30)
+    make(aws)
+    assert states(aws) == ["Pending"]
+    assert (activities(aws)[0]["StatusCode"], "EndTime" in activities(aws)[0]) == ("InProgress", False)
+    aws.advance(30)
+    assert states(aws) == ["InService"]
+    assert (activities(aws)[0]["StatusCode"], activities(aws)[0]["Progress"]) == ("Successful", 100)
+
+
+def test_a_terminated_instance_is_terminating_then_gone_and_replaced_later(aws: Emulator) -> None:
+    client = make(aws)
+    old = instances(aws)[0][0]
+    aws.configure(terminating=30, replacement=60)
+    client.terminate_instance_in_auto_scaling_group(InstanceId=old, ShouldDecrementDesiredCapacity=False)
+    assert instances(aws) == [(old, "Terminating")]
+    aws.advance(35)
+    assert instances(aws) == []
+    aws.advance(35)
+    assert states(aws) == ["InService"]
+    assert instances(aws)[0][0] != old
+    assert [one["Description"].split(":")[0] for one in activities(aws)] == [
+        "Launching a new EC2 instance",
+        "Terminating EC2 instance",
+        "Launching a new EC2 instance",
+    ]
+
+
+def test_an_instance_that_ends_by_itself_is_noticed_by_a_health_check(aws: Emulator) -> None:
+    make(aws)
+    old = instances(aws)[0][0]
+    aws.configure(health_check=30)
+    aws.client("ec2").terminate_instances(InstanceIds=[old])
+    assert instances(aws) == [(old, "InService")]
+    aws.advance(35)
+    assert instances(aws)[0][0] != old
+
+
+@pytest.mark.parametrize("process", ["HealthCheck", "ReplaceUnhealthy", "Launch"])
+def test_a_suspended_process_does_nothing_until_resumed(aws: Emulator, process: str) -> None:
+    client = make(aws)
+    old = instances(aws)[0][0]
+    client.suspend_processes(AutoScalingGroupName="orders", ScalingProcesses=[process])
+    aws.client("ec2").terminate_instances(InstanceIds=[old])
+    assert instances(aws) == ([] if process == "Launch" else [(old, "InService")])
+    assert [one["ProcessName"] for one in group(aws)["SuspendedProcesses"]] == [process]
+    client.resume_processes(AutoScalingGroupName="orders", ScalingProcesses=[process])
+    assert states(aws) == ["InService"]
+    assert instances(aws)[0][0] != old
+
+
+def test_decrement_shrinks_but_never_below_the_minimum(aws: Emulator) -> None:
+    client = make(aws, size=2, minimum=1)
+    first, second = (one for one, _state in instances(aws))
+    client.terminate_instance_in_auto_scaling_group(InstanceId=first, ShouldDecrementDesiredCapacity=True)
+    assert (group(aws)["DesiredCapacity"], [one for one, _state in instances(aws)]) == (1, [second])
+    with pytest.raises(ClientError, match="desiredSize equals minSize"):
+        client.terminate_instance_in_auto_scaling_group(InstanceId=second, ShouldDecrementDesiredCapacity=True)
+    with pytest.raises(ClientError, match="No managed instance found for instance ID: i-0"):
+        client.terminate_instance_in_auto_scaling_group(InstanceId="i-0", ShouldDecrementDesiredCapacity=False)
+
+
+def test_sizes_are_checked_and_the_desired_one_follows_the_bounds(aws: Emulator) -> None:
+    client, name = make(aws, size=1, maximum=2), {"AutoScalingGroupName": "orders"}
+    with pytest.raises(ClientError, match="New SetDesiredCapacity value 3 is above max value 2"):
+        client.set_desired_capacity(**name, DesiredCapacity=3)
+    with pytest.raises(ClientError, match="is below min value 1"):
+        client.set_desired_capacity(**name, DesiredCapacity=0)
+    with pytest.raises(ClientError, match="Max bound, 0, must be greater than or equal to min bound, 1"):
+        client.update_auto_scaling_group(**name, MaxSize=0)
+    with pytest.raises(ClientError, match="Desired capacity:5 must be between the specified min size:1 and max size:2"):
+        client.update_auto_scaling_group(**name, DesiredCapacity=5)
+    with pytest.raises(ClientError, match="AutoScalingGroup name not found"):
+        client.set_desired_capacity(AutoScalingGroupName="none", DesiredCapacity=1)
+    client.update_auto_scaling_group(**name, MaxSize=4, DesiredCapacity=3)
+    assert len(instances(aws)) == 3
+    client.update_auto_scaling_group(**name, MaxSize=2)
+    assert (group(aws)["DesiredCapacity"], len(instances(aws))) == (2, 2)
+    client.update_auto_scaling_group(**name, MaxSize=5, MinSize=4)
+    assert (group(aws)["DesiredCapacity"], len(instances(aws))) == (4, 4)
+
+
+def test_scale_in_takes_old_launches_first_and_no_protected_instance(aws: Emulator) -> None:
+    client, name = make(aws, size=2, maximum=4, minimum=1), {"AutoScalingGroupName": "orders"}
+    protected, old = (one for one, _state in instances(aws))
+    client.set_instance_protection(**name, InstanceIds=[protected], ProtectedFromScaleIn=True)
+    launch(aws, "v2")
+    client.update_auto_scaling_group(**name, LaunchConfigurationName="v2", DesiredCapacity=3)
+    assert [one["LaunchConfigurationName"] for one in group(aws)["Instances"]] == ["v1", "v1", "v2"]
+    client.set_desired_capacity(**name, DesiredCapacity=2)
+    assert old not in [one for one, _state in instances(aws)]
+    client.set_desired_capacity(**name, DesiredCapacity=1)
+    assert [one for one, _state in instances(aws)] == [protected]
+
+
+def test_a_launch_that_fails_is_told_by_its_activity_and_tried_again(aws: Emulator) -> None:
+    aws.configure(capacity=1, launch_retry=20)
+    client = make(aws, size=1, maximum=2)
+    client.set_desired_capacity(AutoScalingGroupName="orders", DesiredCapacity=2)
+    failed = activities(aws)[0]
+    assert failed["StatusCode"] == "Failed"
+    assert "do not have sufficient m5.large capacity" in failed["StatusMessage"]
+    assert failed["StatusMessage"].endswith("Launching EC2 instance failed.")
+    assert len(instances(aws)) == 1
+    aws.configure(capacity=None)
+    aws.advance(20)
+    assert len(instances(aws)) == 2
+
+
+@pytest.mark.parametrize("what", ["security group", "profile"])
+def test_what_a_launch_needs_has_to_exist(aws: Emulator, what: str) -> None:
+    client = aws.client("autoscaling")
+    if what == "profile":
+        with pytest.raises(ClientError, match="Invalid IamInstanceProfile: nope"):
+            launch(aws, "v2", IamInstanceProfile="nope")
+        return
+    make(aws, size=1, maximum=2)
+    launch(aws, "v2", SecurityGroups=["nope"])
+    client.update_auto_scaling_group(AutoScalingGroupName="orders", LaunchConfigurationName="v2", DesiredCapacity=2)
+    assert "The security group 'nope' does not exist" in activities(aws)[0]["StatusMessage"]
+
+
+def test_newer_accounts_have_no_launch_configurations(aws: Emulator) -> None:
+    aws.configure(launch_configurations=False)
+    with pytest.raises(ClientError, match=r"UnsupportedOperation.*not available in your account"):
+        launch(aws, "v1")
+
+
+def test_user_data_is_limited(aws: Emulator) -> None:
+    launch(aws, "v1", UserData="x" * 16_384)
+    with pytest.raises(ClientError, match="User data is limited to 16384 bytes"):
+        launch(aws, "v2", UserData="x" * 16_385)
+    data = {"ImageId": "ami-12c6146b", "UserData": base64.b64encode(b"x" * 16_385).decode()}
+    with pytest.raises(ClientError, match="User data is limited to 16384 bytes"):
+        aws.client("ec2").create_launch_template(LaunchTemplateName="t", LaunchTemplateData=data)
+
+
+def test_standby_instances_do_not_count(aws: Emulator) -> None:
+    client = make(aws, size=2, minimum=1)
+    first = instances(aws)[0][0]
+    client.enter_standby(AutoScalingGroupName="orders", InstanceIds=[first], ShouldDecrementDesiredCapacity=True)
+    assert sorted(states(aws)) == ["InService", "Standby"]
+    client.exit_standby(AutoScalingGroupName="orders", InstanceIds=[first])
+    assert states(aws) == ["InService", "InService"]
+
+
+def test_an_instance_told_to_be_unhealthy_is_replaced(aws: Emulator) -> None:
+    client = make(aws)
+    old = instances(aws)[0][0]
+    client.set_instance_health(InstanceId=old, HealthStatus="Unhealthy")
+    assert old not in [one for one, _state in instances(aws)]
+    assert len(instances(aws)) == 1
+
+
+def test_instance_refreshes_are_seen_and_only_one_runs(aws: Emulator) -> None:
+    client, name = make(aws), {"AutoScalingGroupName": "orders"}
+    assert client.describe_instance_refreshes(**name)["InstanceRefreshes"] == []
+    client.start_instance_refresh(**name)
+    with pytest.raises(ClientError, match="InstanceRefreshInProgress"):
+        client.start_instance_refresh(**name)
+    assert [one["Status"] for one in client.describe_instance_refreshes(**name)["InstanceRefreshes"]] == ["InProgress"]
+    client.cancel_instance_refresh(**name)
+    assert [one["Status"] for one in client.describe_instance_refreshes(**name)["InstanceRefreshes"]] == ["Cancelled"]
+    with pytest.raises(ClientError, match="ActiveInstanceRefreshNotFound"):
+        client.cancel_instance_refresh(**name)
+
+
+def test_names_are_taken_and_what_is_in_use_stays(aws: Emulator) -> None:
+    client = make(aws)
+    with pytest.raises(ClientError, match="AlreadyExists"):
+        launch(aws, "v1")
+    with pytest.raises(ClientError, match="AlreadyExists"):
+        client.create_auto_scaling_group(
+            AutoScalingGroupName="orders",
+            LaunchConfigurationName="v1",
+            MinSize=0,
+            MaxSize=0,
+            AvailabilityZones=["us-east-1a"],
+        )
+    with pytest.raises(ClientError, match="ResourceInUse"):
+        client.delete_launch_configuration(LaunchConfigurationName="v1")
+    with pytest.raises(ClientError, match="ResourceInUse"):
+        client.delete_auto_scaling_group(AutoScalingGroupName="orders")
+    client.delete_auto_scaling_group(AutoScalingGroupName="orders", ForceDelete=True)
+    client.delete_launch_configuration(LaunchConfigurationName="v1")
+    assert client.describe_scaling_activities()["Activities"] == []
+    kept = client.describe_scaling_activities(IncludeDeletedGroups=True)["Activities"]
+    assert kept[0]["Description"].startswith("Terminating EC2 instance")
+
+
+def test_activities_come_in_pages(aws: Emulator) -> None:
+    client = make(aws, size=5)
+    pages = client.get_paginator("describe_scaling_activities").paginate(PaginationConfig={"PageSize": 2})
+    assert [len(page["Activities"]) for page in pages] == [2, 2, 1]
+
+
+def test_activities_start_when_they_were_due(aws: Emulator) -> None:
+    aws.configure(replacement=100, health_check=20)
+    make(aws)
+    aws.client("ec2").terminate_instances(InstanceIds=[instances(aws)[0][0]])
+    aws.advance(1000)
+    again, ended, first = (one["StartTime"].timestamp() for one in activities(aws))
+    assert again - ended == pytest.approx(100)
+    assert 20 <= ended - first < 25

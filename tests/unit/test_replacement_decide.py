@@ -1,0 +1,186 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which step follows from which observation, one moment at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+    Activity,
+    Beats,
+    Circumstances,
+    Goal,
+    Instance,
+    Metrics,
+    Observed,
+    Sizes,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.steps import (
+    Done,
+    Resize,
+    Step,
+    Stop,
+    Terminate,
+    Wait,
+)
+
+NOW = 1_800_000_000.0
+ROLLING, ACTED = Goal(settle_seconds=100), Goal(settle_seconds=100, acted=True)
+RETREAT = Goal(settle_seconds=100, giving_up=True)
+TERMINATE = Goal(strategy="terminate")
+NO_CAPACITY = "the group cannot launch instances"
+
+
+def old(number: int, **changes: Any) -> Instance:
+    return Instance(f"i-old{number}", **{"stale": True, "launched_at": NOW - 9000 + number, **changes})
+
+
+def new(number: int, age: float = 500.0, **changes: Any) -> Instance:
+    return Instance(f"i-new{number}", **{"launched_at": NOW - age + number, "in_service_at": NOW - age, **changes})
+
+
+def group(own: int, *instances: Instance, **changes: Any) -> Observed:
+    """A group without metrics whose own sizes are that number, at the size of what it has unless told otherwise."""
+    size = max(own, len([each for each in instances if not each.state.startswith("Terminating")]))
+    sizes = Sizes(own, size, size)
+    return Observed("g", NOW, **{"sizes": sizes, "own": Sizes(own, own, own), "instances": instances, **changes})
+
+
+def failed(number: int) -> Activity:
+    return Activity(f"f{number}", "launch", "Failed", NOW - 10 * number, NOW - 10 * number, "", "no capacity")
+
+
+FAILED = (failed(1), failed(2))
+PENDING = {"state": "Pending", "in_service_at": 0.0}
+GOING = {"state": "Terminating"}
+
+
+@pytest.mark.parametrize(
+    ("observed", "goal", "step"),
+    [
+        # Nothing stale.
+        (group(1, new(1)), ROLLING, Done()),
+        (group(1, new(1, age=5)), ROLLING, Done()),
+        (group(1, new(1, age=5)), ACTED, Wait),
+        (group(1, new(1)), ACTED, Done),
+        (group(1, new(1), activities=FAILED), ACTED, Done),
+        (group(1, new(1, healthy=False)), ROLLING, Wait),
+        (group(1, new(1, **PENDING)), ROLLING, Wait),
+        (group(1, new(1), old(1, **GOING)), ROLLING, Wait("waiting for i-old1 to be gone")),
+        (group(1, sizes=Sizes(1, 1, 1)), ROLLING, Wait("the group launches")),
+        # A group that was scaled by hand, or left by a run that was killed.
+        (group(1, new(1), sizes=Sizes(0, 1, 1)), ROLLING, Resize),
+        (group(1, new(1), sizes=Sizes(1, 2, 1)), ROLLING, Resize),
+        (group(1, new(1), new(2)), ROLLING, Terminate(("i-new2",), True, "stopped: more than the group's size")),
+        (group(1, new(1), new(2, age=5)), ROLLING, Wait),
+        (group(1, new(1), sizes=Sizes(1, 2, 2), activities=FAILED), ROLLING, Resize(Sizes(1, 2, 1), "")),
+        (group(2, new(1), sizes=Sizes(2, 2, 2), activities=FAILED), ROLLING, Stop(NO_CAPACITY)),
+        (group(1, new(1), sizes=Sizes(1, 2, 2), activities=FAILED[:1]), ROLLING, Wait("the group launches")),
+        # The surge.
+        (group(1, old(1)), ROLLING, Resize(Sizes(1, 2, 2), "")),
+        (group(2, old(1), old(2)), ROLLING, Resize(Sizes(2, 4, 4), "")),
+        (group(3, old(1), new(1), new(2)), ROLLING, Resize(Sizes(3, 4, 4), "")),
+        (group(2, old(1), old(2), room=1), ROLLING, Resize(Sizes(2, 3, 3), "")),
+        (group(2, old(1), old(2), sizes=Sizes(2, 9, 2)), ROLLING, Resize(Sizes(2, 9, 4), "")),
+        (group(1, old(1), room=0), ROLLING, Stop("the group's subnets have no free address for one more instance")),
+        (group(1, old(1), activities=FAILED), ROLLING, Stop(NO_CAPACITY)),
+        (group(1, old(1), activities=FAILED), dataclasses.replace(ROLLING, since="f1"), Resize(Sizes(1, 2, 2), "")),
+        (group(2, old(1), old(2), old(3, **GOING)), ROLLING, Wait("waiting for i-old3 to be gone")),
+        (group(1, old(1), sizes=Sizes(1, 2, 2)), ROLLING, Wait),
+        (group(1, old(1), sizes=Sizes(1, 2, 2), activities=FAILED), ROLLING, Stop(NO_CAPACITY, retreat=True)),
+        (
+            group(2, old(1), old(2), new(1), sizes=Sizes(2, 4, 4), activities=FAILED),
+            ROLLING,
+            Resize(Sizes(2, 4, 3), ""),
+        ),
+        (group(2, old(1), sizes=Sizes(2, 2, 2)), ROLLING, Wait("the group launches")),
+        # The gate, here the settling time.
+        (group(1, old(1), new(1, **PENDING)), ROLLING, Wait("waiting for i-new1 (Pending) to be in service")),
+        (group(1, old(1), new(1, age=99)), ROLLING, Wait),
+        (group(1, old(1), new(1, healthy=False)), ROLLING, Wait),
+        # The old ones go.
+        (group(1, old(1), new(1)), ROLLING, Terminate(("i-old1",), True, "")),
+        (group(2, old(1), old(2), new(1), new(2)), ROLLING, Terminate(("i-old1", "i-old2"), True, "")),
+        (group(2, old(1), old(2), new(1)), ROLLING, Resize(Sizes(2, 4, 4), "")),
+        (group(2, old(1), old(2), new(1), room=0), ROLLING, Terminate(("i-old1",), True, "")),
+        (group(2, old(1), new(1), new(2)), ROLLING, Terminate(("i-old1",), True, "")),
+        (group(2, old(1), old(2, healthy=False), new(1), room=0), ROLLING, Terminate(("i-old2",), True, "")),
+        (group(1, old(1), new(1), sizes=Sizes(2, 2, 2)), ROLLING, Resize(Sizes(1, 2, 2), "")),
+        (group(1, old(1), new(1), old(2, **GOING)), ROLLING, Terminate(("i-old1",), True, "")),
+        # Back again.
+        (group(1, old(1), new(1)), RETREAT, Terminate(("i-new1",), True, "removed again")),
+        (group(2, old(1), old(2), new(1), new(2)), RETREAT, Terminate(("i-new1", "i-new2"), True, "removed again")),
+        (group(2, old(1), new(1), new(2)), RETREAT, Terminate(("i-new2",), True, "removed again")),
+        (group(1, old(1), sizes=Sizes(1, 2, 2)), RETREAT, Resize(Sizes(1, 2, 1), "no more are launched")),
+        (group(1, old(1), sizes=Sizes(1, 2, 1)), RETREAT, Resize(Sizes(1, 1, 1), "")),
+        (group(1, old(1)), RETREAT, Stop("the time is over")),
+        (group(2, old(1)), RETREAT, Stop("the time is over")),
+        (group(1, old(1)), dataclasses.replace(TERMINATE, giving_up=True), Stop("the time is over")),
+        (group(1, old(1), new(1), sizes=Sizes(1, 2, 1)), RETREAT, Stop("the time is over")),
+        (group(2, old(1), *map(new, (1, 2, 3)), sizes=Sizes(2, 4, 3)), RETREAT, Terminate(("i-new3",), True, "")),
+        (group(2, old(1), sizes=Sizes(2, 3, 3)), RETREAT, Resize(Sizes(2, 3, 2), "")),
+        (group(1, old(1), new(1)), dataclasses.replace(TERMINATE, giving_up=True), Stop("the time is over")),
+        # strategy: terminate.
+        (group(2, old(1), new(1)), TERMINATE, Terminate(("i-old1",), False, "")),
+        (group(2, old(1), old(2)), TERMINATE, Terminate(("i-old1", "i-old2"), False, "")),
+        (group(1, new(1, age=5)), dataclasses.replace(TERMINATE, acted=True), Done()),
+        (group(1, new(1, **PENDING)), TERMINATE, Wait),
+        (group(1, new(1, healthy=False)), TERMINATE, Wait),
+        (group(1, sizes=Sizes(1, 1, 1), activities=FAILED), TERMINATE, Stop(NO_CAPACITY)),
+    ],
+)
+def test_the_next_step(observed: Observed, goal: Goal, step: Step | type[Step]) -> None:
+    found = next_step(observed, goal)
+    if isinstance(step, type):
+        assert isinstance(found, step), found
+    elif isinstance(step, Resize):
+        assert isinstance(found, Resize), found
+        assert found.sizes == step.sizes
+    elif isinstance(step, Terminate):
+        assert isinstance(found, Terminate), found
+        assert (found.instance_ids, found.decrement) == (step.instance_ids, step.decrement)
+        # The words are told where they tell one reason from another.
+        assert step.why in found.why
+    else:
+        assert found == step
+
+
+def test_the_sizes_are_noted_before_they_change_and_the_note_goes_at_the_end() -> None:
+    begun = next_step(group(1, old(1), own_known=False), ROLLING)
+    assert isinstance(begun, Resize)
+    assert (begun.note, begun.forget) == (Sizes(1, 1, 1), False)
+    known = next_step(group(1, old(1)), ROLLING)
+    assert isinstance(known, Resize)
+    assert known.note is None
+    large = Sizes(1, 2, 1)
+    for goal, member in ((ROLLING, new(1)), (RETREAT, old(1))):
+        ended = next_step(group(1, member, sizes=large), goal)
+        assert isinstance(ended, Resize)
+        assert (ended.sizes, ended.note, ended.forget) == (Sizes(1, 1, 1), None, True)
+
+
+@pytest.mark.parametrize("goal", [ROLLING, TERMINATE])
+def test_an_obstacle_stops_what_would_change_and_nothing_else(goal: Goal) -> None:
+    around = Circumstances(refresh="InProgress")
+    stopped = next_step(group(1, old(1), around=around), goal)
+    assert isinstance(stopped, Stop)
+    assert not stopped.retreat
+    assert next_step(group(1, new(1), around=around), goal) == Done()
+    assert isinstance(next_step(group(1, new(1), sizes=Sizes(1, 2, 1), around=around), goal), Stop)
+
+
+def test_another_system_seen_in_the_middle_means_going_back() -> None:
+    minute = NOW - NOW % 60
+    beats = tuple(Beats(minute - 60 * age, 36, 36 * 5000) for age in range(8, 0, -1))
+    metrics = Metrics(5000, active=beats)
+    for retreat, observed in ((False, group(1, old(1))), (True, group(1, old(1), new(1)))):
+        step = next_step(dataclasses.replace(observed, metrics=metrics), ROLLING)
+        assert isinstance(step, Stop)
+        assert "another system" in step.why
+        assert step.retreat is retreat

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The gate on hand-made minutes, what stands in the way of a replacement, and what is foreseen in check mode."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+    Activity,
+    Beats,
+    Circumstances,
+    Goal,
+    Instance,
+    Metrics,
+    Observed,
+    Sizes,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obstacles import obstacles
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.outlook import outlook
+
+NOW = 1_800_000_000.0 - 1_800_000_000 % 60
+OLD = Instance("i-old", stale=True, launched_at=NOW - 9000)
+NEW = Instance("i-new", launched_at=NOW - 240)
+
+
+def series(*counts: float, msec: float = 5000.0) -> tuple[Beats, ...]:
+    """The last minutes, oldest first; the last one has just ended."""
+    first = NOW - 60 * len(counts)
+    return tuple(Beats(first + 60 * n, count, count * msec) for n, count in enumerate(counts) if count)
+
+
+def surged(active: tuple[Beats, ...], standby: tuple[Beats, ...], interval: float = 5000.0) -> Observed:
+    return Observed(
+        group="g",
+        now=NOW + 5,
+        sizes=Sizes(1, 2, 2),
+        own=Sizes(1, 1, 1),
+        instances=(OLD, NEW),
+        metrics=Metrics(interval, active, standby),
+    )
+
+
+STEADY = series(*[12] * 12)
+
+
+@pytest.mark.parametrize(
+    ("active", "standby", "is_open"),
+    [
+        (STEADY, series(12, 12), True),
+        (STEADY, series(12, 12, 0), True),  # the last minute has not come in yet
+        (STEADY, series(9, 12), True),  # the first report holds less than a minute
+        (STEADY, series(24, 0), True),  # two reports of one process fell into one minute
+        (STEADY, (), False),
+        (STEADY, series(12), False),  # one minute proves nothing
+        (series(*[12] * 8, 0, 0, 0, 0), series(12, 12), False),  # the active one has stopped
+        (series(*[12] * 8, 0, 0, 12, 12), series(12, 12), True),  # another has become active, and beats
+        (STEADY, series(12, 12, 12, 0, 0), False),  # before it was launched: somebody else's
+        (STEADY, series(24, 24, 24), False),  # one more than the group has
+    ],
+)
+def test_the_new_one_stands_by(active: tuple[Beats, ...], standby: tuple[Beats, ...], is_open: bool) -> None:
+    assert gate.before_stopping(surged(active, standby), Goal()).open is is_open
+
+
+def test_a_minute_that_is_not_over_proves_nothing() -> None:
+    running = (Beats(NOW, 24, 24 * 5000.0),)
+    assert not gate.before_stopping(surged((*STEADY, *running), running), Goal()).open
+
+
+def test_what_is_seen_is_told() -> None:
+    told = gate.before_stopping(surged(STEADY, series(12, 12)), Goal()).seen
+    assert told == "standby 1 of 1 is beating (12 per minute)"
+    assert gate.before_stopping(surged((), ()), Goal()).seen == "no heartbeat yet"
+    lone = surged(series(*[12] * 8, 0, 0, 0, 0), series(12, 12))
+    assert "no active one is beating" in gate.before_stopping(lone, Goal()).seen
+
+
+def test_an_update_of_the_heartbeat_interval_is_counted_by_the_sums() -> None:
+    two = dataclasses.replace(
+        surged(STEADY, series(72, 72, msec=120000 / 72), interval=1000),
+        sizes=Sizes(2, 3, 3),
+        own=Sizes(2, 2, 2),
+        instances=(OLD, dataclasses.replace(OLD, instance_id="i-old2"), NEW),
+    )
+    before = dataclasses.replace(two.metrics or Metrics(1000), standby=(*series(*[12] * 8, 0, 0, 0, 0),))
+    both = dataclasses.replace(before, standby=(*before.standby, *series(72, 72, msec=120000 / 72)))
+    assert gate.before_stopping(dataclasses.replace(two, metrics=both), Goal()).open
+    missing = dataclasses.replace(before, standby=series(*[12] * 12))
+    closed = gate.before_stopping(dataclasses.replace(two, metrics=missing), Goal())
+    assert (closed.open, closed.seen) == (False, "standby 1 of 2 is beating (60 per minute)")
+
+
+def test_metrics_that_the_update_turns_on_or_a_dead_system_do_not_hold_it_up() -> None:
+    assert gate.before_stopping(surged((), series(12, 12)), Goal()).open, "the old one does not report"
+    assert gate.before_stopping(surged(series(12, 12), ()), Goal()).open, "nobody served: the new one is active"
+    assert not gate.before_stopping(surged((), series(12)), Goal()).open
+
+
+def test_after_the_old_one_has_gone() -> None:
+    gone = Activity("1", "terminate", "Successful", NOW - 130, NOW - 121, "i-old")
+    alone = dataclasses.replace(surged(STEADY, ()), instances=(NEW,), activities=(gone,))
+    assert gate.after_stopping(alone, Goal()) == gate.Verdict(True, "an active one is beating (12 per minute)")
+    late = dataclasses.replace(gone, ended_at=NOW - 119)
+    assert not gate.after_stopping(dataclasses.replace(alone, activities=(late,)), Goal()).open, "may be the old one's"
+
+
+def test_only_minutes_after_the_latest_change_tell_of_another_system() -> None:
+    alone = dataclasses.replace(surged(STEADY, series(12, 12, 12)), instances=(OLD,), sizes=Sizes(1, 1, 1))
+    assert gate.conflict(alone) == "2 transactors report heartbeats, but the group has 1"
+    assert not gate.conflict(dataclasses.replace(alone, instances=(OLD, NEW)))
+    gone = Activity("1", "terminate", "Successful", NOW - 90, NOW - 90, "i-gone")
+    assert not gate.conflict(dataclasses.replace(alone, activities=(gone,)))
+    assert "2 active" in gate.conflict(dataclasses.replace(surged(series(24, 24, 24), ()), instances=(OLD, NEW)))
+
+
+@pytest.mark.parametrize(
+    ("around", "told"),
+    [
+        (Circumstances(suspended=("Terminate", "AZRebalance")), "the group's processes Terminate are suspended"),
+        (Circumstances(refresh="InProgress"), "an instance refresh is InProgress"),
+        (Circumstances(warm=2), "a warm pool of 2"),
+        (Circumstances(stack_status="UPDATE_IN_PROGRESS"), "the stack is UPDATE_IN_PROGRESS"),
+        (Circumstances(deleting="Delete in progress"), "is going away"),
+    ],
+)
+def test_obstacles(around: Circumstances, told: str) -> None:
+    found = obstacles(dataclasses.replace(surged(STEADY, ()), around=around), Goal())
+    assert len(found) == 1
+    assert told in found[0]
+
+
+def test_what_somebody_set_aside_is_an_obstacle() -> None:
+    aside = dataclasses.replace(surged(STEADY, ()), instances=(dataclasses.replace(OLD, state="Standby"), NEW))
+    (found,) = obstacles(aside, Goal())
+    assert "set aside by somebody: i-old (Standby)" in found
+
+
+def test_an_unhealthy_one_holds_both_gates() -> None:
+    sick = dataclasses.replace(NEW, healthy=False)
+    both = dataclasses.replace(surged(STEADY, series(12, 12)), instances=(OLD, sick))
+    for found in (gate.before_stopping(both, Goal()), gate.after_stopping(both, Goal())):
+        assert found == gate.Verdict(False, "waiting for i-new (InService, unhealthy) to be in service")
+
+
+def test_without_metrics_the_settling_time_counts_from_the_youngest() -> None:
+    one = dataclasses.replace(NEW, in_service_at=NOW - 95)
+    timed = dataclasses.replace(surged((), ()), metrics=None, instances=(OLD, one))
+    assert gate.before_stopping(timed, Goal(settle_seconds=100)) == gate.Verdict(
+        True, "1 in service for 100 s or longer"
+    )
+    assert not gate.before_stopping(timed, Goal(settle_seconds=101)).open
+
+
+def test_protection_by_somebody_is_respected_and_that_of_the_group_is_none() -> None:
+    kept = dataclasses.replace(surged(STEADY, ()), instances=(dataclasses.replace(OLD, protected=True), NEW))
+    assert "protected from scale-in by somebody: i-old" in obstacles(kept, Goal())[0]
+    assert not obstacles(dataclasses.replace(kept, around=Circumstances(protects_new=True)), Goal())
+    fresh = dataclasses.replace(kept, instances=(OLD, dataclasses.replace(NEW, protected=True)))
+    assert not obstacles(fresh, Goal())
+
+
+def test_check_mode_foresees_the_batches() -> None:
+    two = dataclasses.replace(
+        surged(STEADY, ()),
+        sizes=Sizes(2, 2, 2),
+        own=Sizes(2, 2, 2),
+        instances=(OLD, dataclasses.replace(OLD, instance_id="i-old2")),
+        room=1,
+    )
+    steps = outlook(two, Goal())
+    assert steps[0] == "launch 2 beside the old, 1 at a time (free addresses)"
+    assert any("terminate i-old, i-old2" in step for step in steps)
+    assert outlook(two, Goal(strategy="terminate"))[0].startswith("terminate i-old, i-old2; no transactor serves")
+    assert outlook(dataclasses.replace(two, instances=(NEW, NEW)), Goal()) == []

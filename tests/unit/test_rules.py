@@ -1,0 +1,359 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The preflight's rules, each against files that break it and files that do not, and the module that runs them."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+
+from tests.modules import run_module
+
+TRANSACTOR = {
+    "protocol": "ddb",
+    "host": "localhost",
+    "port": "4334",
+    "aws-dynamodb-table": "orders",
+    "aws-dynamodb-region": "us-east-1",
+    "aws-transactor-role": "",
+    "aws-peer-role": "",
+    "memory-index-threshold": "32m",
+    "memory-index-max": "512m",
+    "object-cache-max": "1g",
+}
+CF = {
+    "aws-instance-type": "c4.large",
+    "aws-region": "us-east-1",
+    "aws-instance-monitoring": "true",
+    "aws-autoscaling-group-size": "2",
+    "java-xmx": "",
+    "aws-security-group": "datomic",
+    "aws-ingress-groups": "datomic",
+    "datomic-version": "1.0.7277",
+    "datomic-deploy-s3-bucket": "deploy",
+}
+Changes = dict[str, str | None]
+
+
+def text(base: dict[str, str], changes: Changes) -> str:
+    """The file with these values; None removes a key."""
+    merged: Changes = {**base, **changes}
+    return "".join(f"{key}={value}\n" for key, value in merged.items() if value is not None)
+
+
+def judged(transactor: Changes | None = None, cf: Changes | None = None, **facts: Any) -> list[Finding]:
+    files = text(TRANSACTOR, transactor or {}), text(CF, cf or {})
+    return rules.preflight(
+        Properties.parse(files[0].encode(), "t.properties"),
+        Properties.parse(files[1].encode(), "c.properties"),
+        **facts,
+    )
+
+
+def test_a_sound_pair_of_files_has_no_findings() -> None:
+    assert judged() == []
+
+
+RUNNING = {"running_version": "1.0.6735"}
+BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
+    # rule, level, key, changes of the transactor's file, of the other, facts
+    ("memory-required", "error", "object-cache-max", {"object-cache-max": ""}, {}, {}),
+    ("memory-required", "error", "memory-index-max", {"memory-index-max": None}, {}, {}),
+    ("memory-three-quarters", "error", "object-cache-max", {"object-cache-max": "1458m"}, {}, {}),
+    ("memory-three-quarters", "error", "object-cache-max", {}, {"java-xmx": "2047m"}, {}),
+    (
+        "memory-three-quarters",
+        "error",
+        "object-cache-max",
+        {},
+        {"aws-instance-type": "t3.small"},
+        {"instance_memory_mib": 2048},
+    ),
+    ("memory-index-order", "error", "memory-index-max", {"memory-index-threshold": "513m"}, {}, {}),
+    ("memory-index-recommended", "note", "memory-index-max", {"memory-index-max": "256m"}, {}, {}),
+    ("heap-fits-instance", "error", "java-xmx", {}, {"java-xmx": "3750m"}, {}),
+    ("heap-fits-instance", "warning", "java-xmx", {}, {"java-xmx": "3001m"}, {}),
+    ("java-opts-collector", "warning", "java-opts", {}, {"java-opts": "-XX:+UseG1GC"}, {}),
+    ("java-opts-quotes", "note", "java-opts", {}, {"java-opts": "-XX:+UseG1GC -XX:MaxGCPauseMillis=50"}, {}),
+    ("release-format", "error", "datomic-version", {}, {"datomic-version": "latest"}, {}),
+    ("release-format", "error", "", {}, {}, {"running_version": "old"}),
+    ("release-forbidden", "error", "datomic-version", {}, {"datomic-version": "1.0.7393"}, {}),
+    ("release-forbidden", "error", "datomic-version", {}, {"datomic-version": "1.0.7010"}, {}),
+    ("release-memory-growth", "warning", "datomic-version", {}, {"datomic-version": "1.0.7021"}, {}),
+    (
+        "release-health-check",
+        "warning",
+        "datomic-version",
+        {"ping-port": "8080"},
+        {"datomic-version": "1.0.6726"},
+        {},
+    ),
+    (
+        "release-ddb-local",
+        "error",
+        "datomic-version",
+        {"protocol": "ddb-local", "aws-dynamodb-override-endpoint": "h:1"},
+        {"datomic-version": "1.0.7556"},
+        {},
+    ),
+    (
+        "release-region",
+        "error",
+        "aws-region",
+        {"license-key": "k"},
+        {"aws-region": "eu-north-1", "datomic-version": "1.0.6396"},
+        {},
+    ),
+    ("release-downgrade", "error", "datomic-version", {}, {}, {"running_version": "1.0.7278"}),
+    ("release-downgrade", "error", "datomic-version", {}, {}, {"running_version": "1.0.7277.1"}),
+    ("release-full-stop", "error", "datomic-version", {}, {}, {"running_version": "0.9.4608"}),
+    ("release-transactor-first", "warning", "datomic-version", {}, {}, {"running_version": "0.9.5403"}),
+    ("release-aws-sdk", "warning", "datomic-version", {}, {"datomic-version": "1.0.7556"}, RUNNING),
+    ("release-java", "warning", "datomic-version", {}, {"datomic-version": "1.0.7705"}, RUNNING),
+    ("release-backup", "note", "datomic-version", {}, {}, RUNNING),
+    ("release-ensure-cf", "note", "datomic-version", {}, {"datomic-version": "1.0.7556"}, {}),
+    ("license-key", "error", "license-key", {}, {"datomic-version": "1.0.6711"}, {}),
+    ("license-key", "warning", "license-key", {"license-key": "s3cr3t"}, {}, {}),
+    ("required-by-protocol", "error", "aws-dynamodb-region", {"aws-dynamodb-region": None}, {}, {}),
+    ("required-by-protocol", "error", "sql-driver-class", {"protocol": "sql", "sql-url": "jdbc:x"}, {}, {}),
+    ("required-by-protocol", "error", "cassandra-table", {"protocol": "cass3", "cassandra-host": "h"}, {}, {}),
+    ("blank-value", "warning", "write-concurrency", {"write-concurrency": ""}, {}, {}),
+    ("blank-value", "warning", "aws-ingress-cidrs", {}, {"aws-ingress-cidrs": " "}, {}),
+    ("trailing-blank", "warning", "log-dir", {"log-dir": "logs "}, {}, {}),
+    ("port-clash", "error", "ping-port", {"ping-port": "4334"}, {}, {}),
+    ("port-clash", "error", "h2-port", {"protocol": "dev", "h2-port": "4335"}, {}, {}),
+    ("heartbeat-failover", "note", "heartbeat-interval-msec", {"heartbeat-interval-msec": "10000"}, {}, {}),
+    ("cloudwatch-incomplete", "warning", "aws-cloudwatch-region", {"aws-cloudwatch-region": "us-east-1"}, {}, {}),
+    (
+        "cloudwatch-incomplete",
+        "warning",
+        "aws-cloudwatch-dimension-value",
+        {"aws-cloudwatch-dimension-value": "orders"},
+        {},
+        {},
+    ),
+    ("single-transactor", "note", "aws-autoscaling-group-size", {}, {"aws-autoscaling-group-size": "1"}, {}),
+    ("regions-differ", "warning", "aws-region", {}, {"aws-region": "us-west-2"}, {}),
+    ("no-ingress", "warning", "aws-ingress-groups", {}, {"aws-ingress-groups": None}, {}),
+    ("open-to-anyone", "warning", "aws-ingress-cidrs", {}, {"aws-ingress-cidrs": "0.0.0.0/0"}, {}),
+    ("write-capacity", "warning", "write-concurrency", {"write-concurrency": "4"}, {}, {"table_write_units": 799}),
+    (
+        "log-bucket",
+        "error",
+        "aws-s3-log-bucket-id",
+        {"aws-s3-log-bucket-id": "logs"},
+        {},
+        {"log_bucket_writable": False},
+    ),
+    (
+        "deprecated-key",
+        "warning",
+        "aws-dynamodb-user",
+        {
+            "aws-transactor-role": None,
+            "aws-dynamodb-user": "",
+            "aws-dynamodb-access-key-id": "",
+            "aws-dynamodb-secret-key": "",
+        },
+        {},
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "level", "key", "transactor", "cf", "facts"), BROKEN)
+def test_a_broken_rule_is_found(
+    rule: str, level: str, key: str, transactor: Changes, cf: Changes, facts: dict[str, Any]
+) -> None:
+    found = [finding for finding in judged(transactor, cf, **facts) if finding.rule == rule and finding.key == key]
+    assert [finding.level for finding in found] == [level]
+    (finding,) = found
+    in_transactor = key not in settings.CF
+    assert finding.file == ("" if not key else "t.properties" if in_transactor else "c.properties")
+    merged = {**TRANSACTOR, **transactor} if in_transactor else {**CF, **cf}
+    present = [name for name, value in merged.items() if value is not None]
+    assert finding.line == (present.index(key) + 1 if key in present else 0)
+    assert finding.what
+    assert finding.why
+    assert finding.instead
+    assert finding.source or rule == "open-to-anyone"
+    assert "s3cr3t" not in str(finding.as_returned())
+
+
+UNBROKEN: list[tuple[str, Changes, Changes, dict[str, Any]]] = [
+    ("memory-three-quarters", {}, {"java-xmx": "2048m"}, {}),
+    ("memory-three-quarters", {}, {"aws-instance-type": "m5.large"}, {}),
+    ("memory-index-order", {"memory-index-threshold": "512m"}, {}, {}),
+    ("heap-fits-instance", {}, {"java-xmx": "3000m"}, {}),
+    ("heap-fits-instance", {}, {"aws-instance-type": "m5.large", "java-xmx": "6g"}, {"instance_memory_mib": 8192}),
+    ("java-opts-collector", {}, {"java-opts": "'-XX:+UseG1GC -XX:MaxGCPauseMillis=50'"}, {}),
+    ("java-opts-quotes", {}, {"java-opts": "'-XX:+UseG1GC -XX:MaxGCPauseMillis=50'"}, {}),
+    ("release-memory-growth", {}, {"datomic-version": "1.0.7075"}, {}),
+    ("release-health-check", {"ping-port": "8080"}, {"datomic-version": "1.0.6735"}, {}),
+    ("release-region", {}, {"aws-region": "eu-north-1", "datomic-version": "1.0.6397"}, {}),
+    ("release-downgrade", {}, {}, {"running_version": "1.0.7277"}),
+    ("release-backup", {}, {}, {"running_version": "1.0.7277"}),
+    ("release-full-stop", {}, {}, {"running_version": "0.9.4609"}),
+    ("release-aws-sdk", {}, {"datomic-version": "1.0.7622"}, {"running_version": "1.0.7556"}),
+    ("license-key", {"license-key": "k"}, {"datomic-version": "1.0.6711"}, {}),
+    ("blank-value", {"license-key": "", "aws-s3-log-bucket-id": ""}, {"datomic-version": ""}, {}),
+    ("write-capacity", {"write-concurrency": "4"}, {}, {"table_write_units": 800}),
+    ("write-capacity", {"write-concurrency": "4"}, {}, {"table_write_units": None}),
+    ("write-capacity", {"write-concurrency": "2"}, {}, {"table_write_units": 50}),
+    ("log-bucket", {"aws-s3-log-bucket-id": "logs"}, {}, {"log_bucket_writable": True}),
+    ("log-bucket", {"aws-s3-log-bucket-id": ""}, {}, {"log_bucket_writable": False}),
+    ("cloudwatch-incomplete", {"aws-cloudwatch-region": "r", "aws-cloudwatch-dimension-value": "d"}, {}, {}),
+    ("host-unreachable", {}, {}, {}),
+]
+
+
+@pytest.mark.parametrize(("rule", "transactor", "cf", "facts"), UNBROKEN)
+def test_an_unbroken_rule_is_silent(rule: str, transactor: Changes, cf: Changes, facts: dict[str, Any]) -> None:
+    assert rule not in {finding.rule for finding in judged(transactor, cf, **facts)}
+
+
+def test_one_file_alone_is_judged_alone() -> None:
+    transactor = Properties.parse(text(TRANSACTOR, {}).encode(), "t.properties")
+    (finding,) = rules.preflight(transactor, None)
+    assert (finding.rule, finding.level, finding.key) == ("host-unreachable", "warning", "host")
+    assert rules.preflight(None, Properties.parse(text(CF, {}).encode(), "c.properties")) == []
+    assert rules.preflight(None, None) == []
+
+
+def test_the_version_of_the_options_counts_where_the_file_has_none() -> None:
+    def found(version: str) -> set[str]:
+        return {one.rule for one in judged({}, {"datomic-version": version}, datomic_version="1.0.7393")}
+
+    assert "release-forbidden" in found("")
+    assert "release-forbidden" not in found("1.0.7277")
+
+
+def test_every_rule_was_tried() -> None:
+    assert set(rules.RULES) == {case[0] for case in BROKEN} - {"open-to-anyone"} | {"host-unreachable"}
+
+
+def test_findings_come_in_the_order_of_files_and_lines() -> None:
+    found = judged({"port": "0", "typo": "1", "encrypt-channel": "x"}, {"aws-autoscaling-group-size": "0"})
+    assert [(one.file, one.key) for one in found] == [
+        ("t.properties", "port"),
+        ("t.properties", "typo"),
+        ("t.properties", "encrypt-channel"),
+        ("c.properties", "aws-autoscaling-group-size"),
+    ]
+
+
+def test_the_documentation_lists_exactly_the_rules_that_exist() -> None:
+    docs = pathlib.Path(__file__).parents[2] / "docs" / "rules.md"
+    rows = re.findall(r"^\| (`[^|]*`) \|", docs.read_text("utf-8"), re.MULTILINE)
+    listed = [name for row in rows for name in re.findall(r"`([a-z0-9-]+)`", row)]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {*rules.RULES, *rules.ALSO_ACCEPTABLE, *in_the_code()}
+
+
+def in_the_code() -> set[str]:
+    """The names of rules outside RULES, in the files that judge the two properties files."""
+    utils = pathlib.Path(__file__).parents[2] / "plugins" / "module_utils"
+    names: set[str] = set()
+    for file in ("_readings", "properties", "settings", "rules"):
+        code = (utils / f"{file}.py").read_text("utf-8")
+        names |= set(re.findall(r'(?:found|Finding)\(\s*"([a-z0-9-]+)"', code))
+        names |= set(re.findall(r'rule, what(?:, why)? = "([a-z0-9-]+)"', code))
+    for file in ("transactor", "cloudformation"):
+        code = (utils / f"{file}.py").read_text("utf-8").split("def missing(")[0]
+        names |= set(re.findall(r'Finding\(\s*"([a-z0-9-]+)"', code))
+        names |= set(re.findall(r'\b_?found\(properties, \w+, "([a-z0-9-]+)"', code))
+        names |= set(re.findall(r'_found\(\s*properties,\s*[^"]*?"([a-z0-9-]+)"', code))
+        names |= set(re.findall(r'\bfinding\(cf, key, "([a-z0-9-]+)"', code))
+    # of options, and of what only EC2 knows
+    return names - {"invalid-option", "unknown-instance-type"}
+
+
+def test_an_accepted_rule_does_not_count() -> None:
+    found = judged({}, {"aws-autoscaling-group-size": "1", "aws-ingress-cidrs": "0.0.0.0/0"})
+    counting, accepted = rules.accepted(found, [rules.Acceptance("single-transactor", "a test system")])
+    assert [one.rule for one in counting] == ["open-to-anyone"]
+    assert [(one.rule, reason) for one, reason in accepted] == [("single-transactor", "a test system")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason", "told"),
+    [
+        ("single-transactr", "x", "did you mean single-transactor?"),
+        ("invalid-value", "x", "cannot be accepted"),
+        ("duplicate-key", "x", "cannot be accepted"),
+        ("required-key", "x", "cannot be accepted"),
+        ("no-ingress", " ", "without a reason"),
+    ],
+)
+def test_an_acceptance_that_means_nothing_is_refused(rule: str, reason: str, told: str) -> None:
+    with pytest.raises(InputError, match=re.escape(told)):
+        rules.accepted([], [rules.Acceptance(rule, reason)])
+
+
+@pytest.fixture
+def files(tmp_path: pathlib.Path) -> dict[str, str]:
+    transactor, cf = tmp_path / "t.properties", tmp_path / "c.properties"
+    transactor.write_text(text(TRANSACTOR, {}))
+    cf.write_text(text(CF, {"aws-autoscaling-group-size": "1", "aws-ingress-cidrs": "0.0.0.0/0"}))
+    return {"transactor_src": str(transactor), "cf_src": str(cf)}
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_the_module_returns_findings_and_warns(files: dict[str, str], check: bool) -> None:
+    result = run_module("validate_properties", files, check=check)
+    assert (result["failed"], result["changed"], result["accepted"]) == (False, False, [])
+    assert [(one["rule"], one["level"]) for one in result["findings"]] == [
+        ("single-transactor", "note"),
+        ("open-to-anyone", "warning"),
+    ]
+    # ansible-core keeps the warnings of earlier runs in this process
+    assert f"{files['cf_src']}:10: aws-ingress-cidrs: 0.0.0.0/0 lets" in str(result["warnings"])
+    assert "no standby" not in str(result["warnings"])
+
+
+def test_the_module_tells_every_error_of_both_files_at_once(files: dict[str, str]) -> None:
+    pathlib.Path(files["transactor_src"]).write_text("protocol: ddb\nhost = x\n")
+    pathlib.Path(files["cf_src"]).write_text(text(CF, {"aws-autoscaling-group-size": "010", "java-xmx": "9g"}))
+    result = run_module("validate_properties", files)
+    assert result["failed"]
+    assert result["msg"].startswith("4 errors:\n")
+    assert f"{files['transactor_src']}:1: " in result["msg"]
+    assert f"{files['transactor_src']}:2: host: white space" in result["msg"]
+    assert "Invalid value for aws-autoscaling-group-size: 010" in result["msg"]
+    assert "a heap of 9216m on c4.large" in result["msg"]
+    assert {one["level"] for one in result["findings"]} == {"error"}
+
+
+def test_the_module_takes_facts_and_acceptances(files: dict[str, str]) -> None:
+    accept = [
+        {"rule": "single-transactor", "reason": "a test system"},
+        {"rule": "release-downgrade", "reason": "restored from a backup"},
+    ]
+    facts = {"running_version": "1.0.7622", "log_bucket_writable": True, "table_write_units": 50}
+    result = run_module("validate_properties", {**files, **facts, "accept": accept})
+    assert not result["failed"], result.get("msg")
+    assert [(one["rule"], one["reason"]) for one in result["accepted"]] == [
+        ("single-transactor", "a test system"),
+        ("release-downgrade", "restored from a backup"),
+    ]
+    refused = run_module("validate_properties", {**files, "accept": [{"rule": "nonsense", "reason": "x"}]})
+    assert "the rule 'nonsense' cannot be accepted" in refused["msg"]
+
+
+def test_the_module_needs_a_file() -> None:
+    assert "one of the following is required" in run_module("validate_properties", {})["msg"]
+
+
+def test_a_missing_file_does_not_hide_the_other(files: dict[str, str], tmp_path: pathlib.Path) -> None:
+    pathlib.Path(files["cf_src"]).write_text(text(CF, {"aws-security-group": ""}))
+    result = run_module("validate_properties", {**files, "transactor_src": str(tmp_path / "none")})
+    assert "none: cannot be read: No such file or directory" in result["msg"]
+    assert "Missing property: aws-security-group" in result["msg"]

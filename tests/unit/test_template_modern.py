@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The modern template, pure: the same bytes, what it holds, and what is refused offline."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, modern_rules, watching
+from hypothesis import given, settings
+
+from tests.template_combinations import FILES, MACHINE, MACHINES, OPTIONS, cf, rendered, transactor
+
+METRICS: dict[str, Any] = {"aws_cloudwatch_region": "us-east-1", "aws_cloudwatch_dimension_value": "orders"}
+
+
+def made(options: modern.Options | None = None, /, **tx: str) -> dict[str, Any]:
+    return modern.template(transactor(**tx), cf(), options or modern.Options(), MACHINE)
+
+
+@settings(max_examples=25, deadline=None)
+@given(files=FILES, options=OPTIONS, machine=MACHINES)
+def test_deterministic_small_and_without_a_hook_for_the_shell(files: Any, options: Any, machine: Any) -> None:
+    template = modern.template(files[0], files[1], options, machine)
+    assert json.dumps(template) == json.dumps(modern.template(files[0], files[1], options, machine))
+    assert modern_rules.required(files[0], files[1], options) == [] or options.alarm_topic or options.alarm_email
+    assert modern_rules.too_long(template) == []
+    assert len(rendered(template).encode()) < 8000
+
+
+def test_every_parameter_of_the_legacy_template_is_one_here() -> None:
+    names = {"InstanceType", "InstanceProfile", "Xmx", "GroupSize", "InstanceMonitoring", "JavaOpts", "SecurityGroups"}
+    assert names | {"DatomicDeployBucket", "DatomicVersion"} <= set(made()["Parameters"])
+
+
+def test_cloudformation_never_ends_an_instance_and_waits_for_all() -> None:
+    group = made()["Resources"]["LaunchGroup"]
+    assert group["UpdatePolicy"]["AutoScalingReplacingUpdate"] == {"WillReplace": False}
+    assert "AutoScalingRollingUpdate" not in group["UpdatePolicy"]
+    assert group["CreationPolicy"]["ResourceSignal"]["Count"] == {"Ref": "GroupSize"}
+    assert group["DependsOn"] == ["TransactorPolicy"]
+
+
+def test_a_change_of_a_property_changes_the_launch_template_only() -> None:
+    before, after = made(), made(write_concurrency="8")
+    changed = [name for name in before["Resources"] if before["Resources"][name] != after["Resources"][name]]
+    assert changed == ["LaunchTemplate"]
+
+
+def test_the_known_checksum_stands_in_the_template() -> None:
+    assert made()["Parameters"]["DatomicSha256"]["Default"].startswith("a17c2603")
+    assert made(modern.Options(sha256="AB" * 32))["Parameters"]["DatomicSha256"]["Default"] == "ab" * 32
+
+
+def test_alarms_need_metrics_and_are_named_after_the_stack() -> None:
+    assert "AlarmTopic" not in made()["Resources"]
+    resources = made(**METRICS)["Resources"]
+    alarms = {name: declared for name, declared in resources.items() if declared["Type"] == "AWS::CloudWatch::Alarm"}
+    of_datomic = {"AnyAlarm", "NoActive", "NoStandby", "StorageBackoff", "IndexingFailed", "LowMemory"}
+    assert set(alarms) == of_datomic | {"ReadThrottled", "WriteThrottled"}
+    for declared in alarms.values():
+        assert declared["Properties"]["AlarmName"]["Fn::Sub"].startswith("${AWS::StackName}-")
+        assert declared["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    given_topic = made(modern.Options(alarm_topic="arn:aws:sns:us-east-1:123456789012:t"), **METRICS)["Resources"]
+    assert "AlarmTopic" not in given_topic
+    assert given_topic["NoActive"]["Properties"]["AlarmActions"] == ["arn:aws:sns:us-east-1:123456789012:t"]
+
+
+@pytest.mark.parametrize(
+    ("size", "interval", "threshold"),
+    [("2", "5000", 6.0), ("3", "5000", 18.0), ("2", "1000", 30.0), ("1", "5000", 6.0)],
+)
+def test_a_missing_standby_is_told_by_the_number_of_heartbeats(size: str, interval: str, threshold: float) -> None:
+    """A standby reports 60000 / interval times a minute: all of them together less half of one is still all of them."""
+    files = transactor(heartbeat_interval_msec=interval, **METRICS), cf(aws_autoscaling_group_size=size)
+    assert watching.alarms(*files)["NoStandby"].threshold == threshold
+
+
+def test_low_memory_is_a_share_of_the_heap() -> None:
+    assert watching.alarms(transactor(**METRICS), cf(java_xmx="4g"))["LowMemory"].threshold == 204
+
+
+@pytest.mark.parametrize(
+    ("tx", "group", "options", "rule"),
+    [
+        ({"sql_password": "x"}, {}, {}, "secret-in-file"),
+        ({"sql_url": "jdbc:x://u:secret@h/d"}, {}, {}, "secret-in-file"),
+        ({"sql_user": "me"}, {}, {"secrets": ("sql-user",)}, "secret-in-file"),
+        ({"aws_transactor_role": ""}, {}, {}, "template-value-missing"),
+        ({}, {"java_xmx": ""}, {}, "template-value-missing"),
+        ({}, {"datomic_version": "0.9.5561"}, {}, "release-java"),
+        ({}, {"datomic_version": "newest"}, {}, "release-number"),
+        ({}, {"datomic_version": "../1.0.7705"}, {}, "template-plain-word"),
+        ({}, {"java_opts": "'-XX:+UseG1GC -XX:+UseConcMarkSweepGC'"}, {}, "java-option-removed"),
+        ({}, {"java_opts": "-d32"}, {}, "java-option-removed"),
+        (
+            {},
+            {"datomic_version": "1.0.7277", "datomic_deploy_s3_bucket": "datomic-pro-downloads"},
+            {},
+            "checksum-unknown",
+        ),
+        ({}, {}, {"volume_size": 4}, "option-format"),
+        ({}, {}, {"sha256": "abc"}, "option-format"),
+        ({}, {}, {"extra_jars": ("/tmp/a.jar",)}, "option-format"),
+        ({}, {}, {"secrets": ("SQL_PASSWORD",)}, "option-format"),
+        ({}, {}, {"secrets_path": "/aws/x"}, "option-format"),
+        ({}, {}, {"subnets": ("orders-a",)}, "option-format"),
+        ({}, {}, {"alarm_email": "oncall@example.com"}, "watching-metrics"),
+        ({**METRICS, "aws_cloudwatch_region": "eu-west-1"}, {}, {}, "watching-region"),
+    ],
+)
+def test_bad_input_is_told(tx: dict[str, str], group: dict[str, str], options: dict[str, Any], rule: str) -> None:
+    findings = modern_rules.required(transactor(**tx), cf(**group), modern.Options(**options))
+    assert findings[0].rule == rule
+    assert all("secret@" not in str(finding) for finding in findings)
+
+
+def test_user_data_over_the_limit_is_told() -> None:
+    (finding,) = modern_rules.too_long(made(metrics_callback="x" * 9000))
+    assert finding.rule == "user-data-size"

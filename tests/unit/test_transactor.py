@@ -1,0 +1,341 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ensure-transactor without AWS: what a file asks for, and what the plan makes of what is there."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _policies, _transactor_plan, transactor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._ensure import Decision
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Account, Bucket, Role, Table, User
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._transactor_plan import Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options, keys_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ACCOUNT = Account("123456789012")
+HEAD = {"protocol": "ddb", "host": "h", "port": "4334", "aws-dynamodb-region": "us-east-1"}
+
+
+def properties(values: Mapping[str, str]) -> Properties:
+    return Properties.parse("".join(f"{key}={value}\n" for key, value in values.items()).encode(), "x.properties")
+
+
+def messages(values: Mapping[str, str]) -> list[str]:
+    return [str(finding) for finding in transactor.required(properties(values))]
+
+
+@dataclasses.dataclass
+class World:
+    """An account in the shape that the provisioning code observes, changed by executing a plan's actions."""
+
+    table: Table | None = None
+    buckets: set[str] = dataclasses.field(default_factory=set)
+    roles: set[str] = dataclasses.field(default_factory=set)
+    profiles: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    policies: dict[str, Any] = dataclasses.field(default_factory=dict)
+    users: dict[str, str] = dataclasses.field(default_factory=dict)
+    keys: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    made: Any = dataclasses.field(default_factory=itertools.count)
+
+    def role(self, name: str, base: str) -> Role:
+        free = (base if not number else f"{base}-{number}" for number in itertools.count())
+        name = name or next(found for found in free if found not in self.roles and not self.profiles.get(found))
+        return Role(name, name in self.roles, self.profiles.get(name), policies=self.inline(name))
+
+    def user(self, name: str, base: str) -> User:
+        free = (base if not number else f"{base}-{number}" for number in itertools.count())
+        name = name or next(found for found in free if found not in self.users)
+        known = name in self.users
+        return User(name, known, self.users.get(name, ""), tuple(self.keys.get(name, ())), self.inline(name))
+
+    def inline(self, name: str) -> dict[str, Any]:
+        return {
+            path.split("/", 1)[1]: document for path, document in self.policies.items() if path.split("/")[0] == name
+        }
+
+    def observe(self, wanted: transactor.Wanted) -> Observed:
+        return Observed(
+            account=ACCOUNT,
+            region="us-east-1",
+            table=self.table,
+            bucket=Bucket(exists=wanted.bucket in self.buckets),
+            roles={role.key: self.role(role.name, role.base) for role in wanted.roles},
+            users={user.prefix: self.user(user.name, user.base) for user in wanted.users},
+        )
+
+    def execute(self, action: Action, file: Properties) -> Properties:
+        """What AWS does; returns the file, which an access key is written into."""
+        kind = action.resource
+        if kind == "table":
+            self.table = Table("ACTIVE", (("id", "S", "HASH"),), read=100, write=50)
+        elif kind == "bucket":
+            self.buckets.add(action.name)
+        elif kind == "role":
+            assert action.name not in self.roles
+            self.roles.add(action.name)
+        elif kind == "instance_profile":
+            self.profiles[action.name] = tuple(action.after["roles"])
+        elif kind in ("role_policy", "user_policy"):
+            assert action.name.split("/")[0] in (self.roles if kind == "role_policy" else self.users)
+            self.policies[action.name] = action.after["policy"]
+        elif kind == "user":
+            self.users[action.name] = action.after["unsaved_access_key"]
+        elif (kind, action.change) == ("access_key", "delete"):
+            self.keys[action.name] = []
+        elif kind == "access_key":
+            return self.make_key(action, file)
+        return file
+
+    def make_key(self, action: Action, file: Properties) -> Properties:
+        key = f"AKIA{next(self.made):016}"
+        self.keys.setdefault(action.name, []).append(key)
+        assert len(self.keys[action.name]) <= 2
+        places = action.after["saved_in"]
+        file = file.edit({place: key if place.endswith("-id") else f"secret-{key}" for place in places})
+        self.users[action.name] = action.after.get("unsaved_access_key", self.users[action.name])
+        return file
+
+
+def decide(file: Properties, world: World, unique: str = "1234") -> Decision:
+    wanted = transactor.wanted(file)
+    return _transactor_plan.decide(file, wanted, world.observe(wanted), Options(), lambda: unique)
+
+
+def run(file: Properties, world: World, stop: int = 1000, lost: bool = False) -> Properties:
+    """A run that ends, or dies after `stop` actions. lost: with the answer to the last one, so before it was saved."""
+    decision = decide(file, world)
+    file = file.edit(decision.values)
+    for number, action in enumerate(decision.plan.actions[:stop], start=1):
+        marked = world.users.get(action.name)
+        after = world.execute(action, file)
+        if not (lost and number == stop):
+            file = after
+        elif marked is not None:
+            world.users[action.name] = marked
+    return file
+
+
+names = st.sampled_from(["", "tx", "datomic-aws-transactor", "datomic-aws-peer"])
+users = st.sampled_from(["", "bob", "datomic-aws-dynamodb"])
+
+
+@st.composite
+def files(draw: st.DrawFn) -> Properties:
+    """Sound files of protocol ddb: every mixture of roles and users, of named and blank."""
+    values = dict(HEAD)
+    if draw(st.booleans()):
+        values["aws-dynamodb-table"] = draw(st.sampled_from(["orders", "a.b_c-d"]))
+    if draw(st.booleans()):
+        values["aws-cloudwatch-region"] = draw(st.sampled_from(["", "us-east-1"]))
+    if draw(st.booleans()):
+        values["aws-s3-log-bucket-id"] = draw(st.sampled_from(["", "our-logs"]))
+    prefixes = []
+    for role, prefix in (("aws-transactor-role", "aws-dynamodb"), ("aws-peer-role", "aws-dynamodb-peer")):
+        if draw(st.booleans()):
+            values[role] = draw(names)
+        else:
+            prefixes.append(prefix)
+    if "aws-dynamodb" in prefixes:
+        prefixes += [prefix for prefix in ("aws-cloudwatch", "aws-s3-log") if draw(st.booleans())]
+    for prefix in prefixes:
+        values |= dict(zip(keys_of(prefix), (draw(users), "", ""), strict=True))
+    return properties(values)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    roles = draw(st.sets(st.sampled_from(["datomic-aws-transactor", "datomic-aws-peer", "tx"])))
+    held = {name: (name,) for name in roles if draw(st.booleans())}
+    empty: dict[str, tuple[str, ...]] = {name: () for name in ("tx", "datomic-aws-peer") if draw(st.booleans())}
+    return World(roles=roles, profiles=empty | held, users=dict.fromkeys(draw(st.sets(users.filter(bool))), ""))
+
+
+@given(files(), worlds())
+def test_a_sound_file_has_no_findings_and_the_second_run_has_nothing_to_do(file: Properties, world: World) -> None:
+    assert transactor.required(file) == []
+    done = run(file, world)
+    again = decide(done, world)
+    assert (again.values, again.plan.actions, again.late) == ({}, (), ())
+    assert all(done.has_value(key) for key in file if key != "aws-cloudwatch-region")
+
+
+@settings(deadline=None)
+@given(files(), worlds(), st.integers(0, 12))
+def test_a_run_that_dies_anywhere_is_continued(file: Properties, world: World, stop: int) -> None:
+    """The file was written first, so the world after the second run holds what one run makes, and no more."""
+    undisturbed = dataclasses.replace(
+        world, roles=set(world.roles), profiles=dict(world.profiles), buckets=set(), policies={}, keys={},
+        users=dict(world.users), made=itertools.count(),
+    )  # fmt: skip
+    run(file, undisturbed)
+    run(run(file, world, stop), world)
+    for part in ("table", "buckets", "roles", "profiles", "policies", "users"):
+        assert getattr(world, part) == getattr(undisturbed, part), part
+    assert {user: len(keys) for user, keys in world.keys.items()} == {
+        user: len(keys) for user, keys in undisturbed.keys.items()
+    }
+
+
+ROLES = properties(HEAD | {"aws-transactor-role": "", "aws-peer-role": "", "aws-s3-log-bucket-id": ""})
+USERS = properties(HEAD | {key: "" for prefix in transactor.USERS for key in keys_of(prefix)})
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize(("file", "actions"), [(ROLES, 9), (USERS, 11)])
+def test_a_run_that_dies_after_each_action_is_continued(file: Properties, actions: int, lost: bool) -> None:
+    whole = World()
+    run(file, whole)
+    assert len(decide(file, World()).plan.actions) == actions
+    for stop in range(actions + 1):
+        world = World()
+        file_then = run(run(file, world, stop, lost), world)
+        assert decide(file_then, world).plan.actions == ()
+        for part in ("table", "buckets", "roles", "profiles", "policies", "users"):
+            assert getattr(world, part) == getattr(whole, part), (stop, part)
+        assert all(len(keys) == 1 for keys in world.keys.values()), stop
+        for user, prefix in (("datomic-aws-dynamodb", "aws-dynamodb"),):
+            if file is USERS:
+                assert world.keys[user] == [file_then.get(keys_of(prefix)[1])]
+
+
+def test_a_key_that_was_lost_beside_the_saved_one_is_deleted() -> None:
+    """The answer was lost, botocore asked again, and the run died between the file and the clearing up."""
+    world = World()
+    file = run(USERS, world)
+    world.users["datomic-aws-dynamodb"] = "datomic/aws-dynamodb"
+    world.keys["datomic-aws-dynamodb"].append("AKIA0000000000005678")
+    actions = decide(file, world).plan.actions
+    assert [(action.resource, action.change) for action in actions] == [("access_key", "delete"), ("user", "update")]
+    assert actions[0].before == {"lost_access_keys": ["****5678"]}
+
+
+def test_one_role_for_transactor_and_peer_gets_the_policies_of_both() -> None:
+    file = properties(HEAD | {"aws-transactor-role": "tx", "aws-peer-role": "tx"})
+    actions = [(action.resource, action.name) for action in decide(file, World()).plan.actions]
+    assert actions[1:] == [
+        ("role", "tx"),
+        ("instance_profile", "tx"),
+        ("role_policy", "tx/datomic-transactor"),
+        ("role_policy", "tx/datomic-peer"),
+    ]
+
+
+def test_a_bucket_s_name_is_unique() -> None:
+    assert decide(ROLES, World(), "1234").values["aws-s3-log-bucket-id"] == "datomic-logs-1234"
+
+
+@given(files(), worlds())
+def test_check_mode_plans_what_the_real_run_does(file: Properties, world: World) -> None:
+    real, planned = decide(file, world, "1234"), decide(file, world, "<generated>")
+    shown = [(action.resource, action.name.replace("logs-1234", "logs-<generated>")) for action in real.plan.actions]
+    assert shown == [(action.resource, action.name) for action in planned.plan.actions]
+
+
+@given(files(), worlds())
+def test_no_secret_and_no_key_is_in_a_plan(file: Properties, world: World) -> None:
+    for user in list(world.users):
+        world.users[user] = f"{transactor.table_name(file)}/aws-dynamodb"
+        world.keys[user] = ["AKIA0000000000005678"]
+    plan = decide(file, world).plan
+    assert "AKIA" not in str(plan.actions)
+
+
+@pytest.mark.parametrize(
+    ("given_values", "expected"),
+    [
+        ({"protocol": "sql"}, ["Missing property: host", "Missing property: port"]),
+        ({}, ["Missing property: protocol", "Missing property: host", "Missing property: port"]),
+        ({"protocol": "ddb-local", "host": "h", "port": "1"}, ["Missing property: aws-dynamodb-override-endpoint"]),
+    ],
+)
+def test_required_keys(given_values: dict[str, str], expected: list[str]) -> None:
+    found = messages(given_values)
+    assert len(found) == len(expected)
+    for text, part in zip(found, expected, strict=True):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("aws-dynamodb-table", "ab"),
+        ("aws-dynamodb-table", "a b"),
+        ("aws-dynamodb-table", "a" * 118),
+        ("aws-s3-log-bucket-id", "Logs"),
+        ("aws-s3-log-bucket-id", "a..b"),
+        ("aws-s3-log-bucket-id", "10.0.0.1"),
+        ("aws-transactor-role", "arn:aws:iam::123456789012:role/tx"),
+        ("aws-peer-role", "a" * 65),
+        ("aws-dynamodb-region", "us-east"),
+        ("aws-cloudwatch-region", "US-EAST-1"),
+    ],
+)
+def test_names_that_aws_refuses(key: str, value: str) -> None:
+    values = HEAD | {"aws-transactor-role": "", "aws-peer-role": ""} | {key: value}
+    (found,) = messages(values)
+    assert found.startswith(f"x.properties:{list(values).index(key) + 1}: {key}: ")
+
+
+def test_both_identities_and_neither_are_one_finding_each() -> None:
+    assert len(messages(HEAD | {"aws-transactor-role": "", "aws-dynamodb-user": ""})) == 2
+    assert len(messages(HEAD)) == 2
+
+
+def test_an_earlier_run_s_keys_are_adopted_for_the_same_user_only() -> None:
+    prefix = "aws-dynamodb"
+    src = properties(HEAD | dict(zip(keys_of(prefix), ("bob", "", ""), strict=True)))
+    dest = HEAD | dict(zip(keys_of(prefix), ("bob", "AKIA1", "s"), strict=True))
+    assert transactor.adopt(src, properties(dest))["aws-dynamodb-secret-key"] == "s"
+    other = dest | {"aws-dynamodb-user": "eve"}
+    assert transactor.adopt(src, properties(other)) == {}
+
+
+def test_a_table_in_a_state_that_cannot_be_used_is_an_error() -> None:
+    file = properties(HEAD | {"aws-dynamodb-table": "orders", "aws-transactor-role": "", "aws-peer-role": ""})
+    world = World(table=Table("DELETING", (("id", "S", "HASH"),), replicas=("eu-west-1",)))
+    with pytest.raises(InputError) as raised:
+        decide(file, world)
+    assert [finding.rule for finding in raised.value.findings] == ["table-status", "table-global"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"Action": "s3:Get"}, {"Action": ["S3:get"], "Sid": "x"}, True),
+        ({"Action": ["a", "b"]}, {"Action": ["b", "a"]}, True),
+        ({"Action": "a"}, {"NotAction": "a"}, False),
+        ({"Resource": "a"}, {"Resource": ["a", "b"]}, False),
+        ({"Resource": "A"}, {"Resource": "a"}, False),
+        ({"Effect": "Allow"}, {"Effect": "Deny"}, False),
+        ({"Condition": {"Bool": {"k": True}}}, {"Condition": {"bool": {"K": ["true"]}}}, True),
+        ({"Condition": {"Bool": {"k": "true"}}}, {}, False),
+    ],
+)
+def test_when_policies_mean_the_same(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:
+    documents = {"Statement": one}, {"Version": "2012-10-17", "Statement": [other]}
+    assert _policies.same(*documents) is same
+
+
+def test_the_version_of_a_policy_with_variables_is_part_of_its_meaning() -> None:
+    statement = {"Statement": [{"Resource": "arn:aws:s3:::${aws:username}"}]}
+    assert not _policies.same(statement, {"Version": "2012-10-17", **statement})
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_policies_name_the_account_s_partition(partition: str) -> None:
+    account = Account("123456789012", partition)
+    grants: tuple[_policies.Grant, ...] = ("table", "logs", "peer")
+    for grant in grants:
+        document = _policies.document(grant, "orders", "our-logs", account, "us-east-1")
+        assert f"arn:{partition}:" in str(document)

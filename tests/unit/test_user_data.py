@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""User data as text: whatever a value holds, the here-document gives it back and the shell never sees it."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.user_data import Start, render, user_data
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from jproperties import Properties
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
+PARAMETERS = dict.fromkeys(("Xmx", "JavaOpts", "DatomicDeployBucket", "DatomicVersion", "DatomicSha256"), "x")
+
+
+def here_document(script: str) -> str:
+    return script.split("<<'END-OF-PROPERTIES'\n", 1)[1].split("\nEND-OF-PROPERTIES\n", 1)[0] + "\n"
+
+
+@settings(max_examples=100, deadline=None)
+@given(value=TEXT)
+@example("a\nEND-OF-PROPERTIES\nrm -rf /\n")
+@example("@@ref:Xmx@@ '@@base64:Xmx@@' @@value:log_dir@@")
+@example("$(id) `id` ${Xmx} \\ '\"")
+def test_java_reads_back_what_the_file_said(value: str) -> None:
+    script = render(user_data(Start({"protocol": "ddb", "metrics-callback": value})), PARAMETERS)
+    properties = Properties()
+    properties.load(io.BytesIO(here_document(script).encode("ascii")), "latin-1")
+    assert properties["metrics-callback"].data == value
+    assert script.count("\nEND-OF-PROPERTIES\n") == 1
+
+
+@settings(max_examples=10, deadline=None)
+@given(value=TEXT)
+@example("'; touch /tmp/interpreted; '")
+@example("$(touch /tmp/interpreted)\nx")
+def test_a_parameter_reaches_the_shell_unchanged(value: str) -> None:
+    """Trailing line ends are lost, as with every command substitution: none of the parameters has them."""
+    script = render(user_data(Start({})), PARAMETERS | {"JavaOpts": value})
+    head = [line for line in script.split("\n") if line.startswith(("decoded()", "java_opts=$(decoded"))]
+    ran = subprocess.run(
+        ["/bin/sh", "-c", "\n".join([*head, 'printf %s "$java_opts"'])], capture_output=True, check=True
+    )
+    assert ran.stdout == value.rstrip("\n").encode()
+
+
+def test_values_of_ours_are_quoted_in_every_script() -> None:
+    start = Start({"log-dir": "/a b/$(id)", "aws-s3-log-bucket-id": "logs", "aws-dynamodb-table": "o'r"})
+    script = render(user_data(start), PARAMETERS)
+    assert "mkdir -p '/a b/$(id)'" in script
+    assert "--no-follow-symlinks '/a b/$(id)'" in script
+    assert subprocess.run(["/bin/sh", "-n"], input=script.encode(), check=False).returncode == 0

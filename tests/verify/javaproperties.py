@@ -1,0 +1,167 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Part 3: java.util.Properties itself reads generated files, and every file as we edited it."""
+
+from __future__ import annotations
+
+import io
+import os
+import pathlib
+import struct
+import subprocess
+from collections.abc import Iterable, Mapping
+
+import jproperties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.test_properties_generated import HOSTILE, KEYS, VALUES, valid_files
+from tests.verify import jvm
+from tests.verify.tally import Tally
+
+FILES = int(os.environ.get("VERIFY_FILES", "10000"))
+
+Reading = dict[str, str] | None
+"""Keys and values; None: refused."""
+
+JPROPERTIES_DIFFERS: dict[str, tuple[str, Reading, Reading]] = {
+    "a comment that begins with #:": ("#: key=value\nk=v\n", {"k": "v"}, {"k": "v"}),
+    "#: alone": ("#:\nk=v\n", {"k": "v"}, None),
+    "#: without a key": ("#:=x\nk=v\n", {"k": "v"}, None),
+    "a backslash, then an empty line": ("\\\n\nk=v\n", {"k": "v"}, {"": "", "k": "v"}),
+    "a backslash, then a comment": ("\\\n#c\nk=v\n", {"k": "v"}, {"#c": "", "k": "v"}),
+    "a backslash, then an exclamation mark": ("\\\n!c\nk=v\n", {"k": "v"}, {"!c": "", "k": "v"}),
+}
+"""What docs/properties.md says of jproperties: text, what Java reads, what jproperties reads."""
+
+
+def run() -> Tally:
+    tally = Tally(
+        "java.util.Properties",
+        f"Java {jvm.full_java_version()}",
+        f"{FILES:,} generated files (valid, hostile, escapes, continuations, form feeds, lone CRs, UTF-8, Latin-1, "
+        "UTF-16, rubbish): same keys, values and refusals; the same after an edit; jproperties' listed differences",
+    )
+    files = _generated()
+    parsed = [_ours(raw) for raw in files]
+    edited = [(one.edit(changes), changes) for one, (_file, changes) in zip(parsed, files.items(), strict=True) if one]
+    written = [one for one, _changes in edited]
+    texts = [text.encode() for text, _java, _theirs in JPROPERTIES_DIFFERS.values()]
+    unescaped = [b"dir=C:\\temp\n", b"dir=C:\\\\temp\n"]
+    heard = _java([*files, *(one.raw for one in written), *texts, *unescaped])
+    for raw, one, (utf8, latin1) in zip(files, parsed, heard, strict=False):
+        _compare(tally, raw, one, utf8, latin1)
+    heard = heard[len(files) :]
+    for (one, _changes), (utf8, _latin1) in zip(edited, heard, strict=False):
+        tally.same(f"{one.raw!r} as we wrote it", utf8, one.as_dict())
+    heard = heard[len(written) :]
+    for (what, (text, java, theirs)), (utf8, _latin1) in zip(JPROPERTIES_DIFFERS.items(), heard, strict=False):
+        tally.same(f"Java on {what}", utf8, java)
+        tally.same(f"jproperties on {what}", _jproperties(text), theirs)
+    wrong, right = (utf8 for utf8, _latin1 in heard[len(texts) :])
+    meant = {"dir": "C:\\temp"}
+    tally.mistake("a value written without its escape", wrong != meant and right == meant)
+    return tally
+
+
+def _generated() -> dict[bytes, dict[str, str]]:
+    """Files, and changes to them; the same ones at every run."""
+    found: dict[bytes, dict[str, str]] = {}
+    encodings = st.sampled_from(["utf-8", "utf-8", "utf-8", "latin-1", "utf-16", "utf-8-sig"])
+    hostile = st.builds(lambda text, name: text.encode(name, "replace"), HOSTILE, encodings)
+    escapes = st.builds(lambda a, b, c: f"{a}=x{b}y{c}\n".encode(), KEYS, *2 * (st.sampled_from(ESCAPES),))
+    files = valid_files() | valid_files() | hostile | escapes | st.binary(max_size=40)
+    strategy: Mapping[str, st.SearchStrategy[object]] = {
+        "raw": files,
+        "changes": st.dictionaries(KEYS, VALUES, max_size=3),
+    }
+
+    @settings(
+        max_examples=2 * FILES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(**strategy)
+    def collect(raw: bytes, changes: dict[str, str]) -> None:
+        if len(found) < FILES:
+            found.setdefault(raw, changes)
+
+    collect()
+    return found
+
+
+ESCAPES = [
+    "\\u00fc",
+    "\\u00F",
+    "\\uXYZW",
+    "\\u",
+    "\\t",
+    "\\n",
+    "\\f",
+    "\\\\",
+    "\\:",
+    "\\=",
+    "\\q",
+    "\\\n  ",
+    "\\\r\n",
+    "\f",
+    "\r",
+    "\\",
+    "",
+]
+
+
+def _ours(raw: bytes) -> Properties | None:
+    try:
+        return Properties.parse(raw, "f")
+    except InputError:
+        return None
+
+
+def _compare(tally: Tally, raw: bytes, one: Properties | None, utf8: Reading, latin1: Reading) -> None:
+    if one is None:
+        # Ours refuses more: whatever bin/datomic reads otherwise than Java. What Java refuses it refuses as well.
+        tally.same(f"{raw!r}, refused by ours", one, None)
+        return
+    tally.same(f"{raw!r}", one.as_dict(), utf8)
+    if raw.isascii():
+        tally.same(f"{raw!r} as Latin-1", one.as_dict(), latin1)
+
+
+def _java(files: Iterable[bytes]) -> list[tuple[Reading, Reading]]:
+    """What Java reads in each file, taken as UTF-8 and as Latin-1. One JVM for all of them."""
+    sent = b"".join(struct.pack(">i", len(raw)) + raw for raw in files)
+    source = pathlib.Path(__file__).with_name("Props.java")
+    done = subprocess.run(["java", str(source)], input=sent, stdout=subprocess.PIPE, check=True, timeout=300)
+    answer = io.BytesIO(done.stdout)
+    readings: list[tuple[Reading, Reading]] = []
+    while answer.tell() < len(done.stdout):
+        readings.append((_reading(answer), _reading(answer)))
+    return readings
+
+
+def _reading(answer: io.BytesIO) -> Reading:
+    refused, count = struct.unpack(">bi", answer.read(5))
+    pairs = [(_text(answer), _text(answer)) for _pair in range(count)]
+    return None if refused else dict(pairs)
+
+
+def _text(answer: io.BytesIO) -> str:
+    (length,) = struct.unpack(">i", answer.read(4))
+    return answer.read(length).decode("utf-16-be", "surrogatepass")
+
+
+def _jproperties(text: str) -> Reading:
+    parser = jproperties.Properties()
+    try:
+        parser.load(text)
+    except (jproperties.ParseError, jproperties.PropertyError):
+        return None
+    return dict(parser.properties)

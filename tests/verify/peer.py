@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Part 2: Datomic's own peer library opens the tables that ensure_transactor made, and no other."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+
+from tests.verify import jvm, table
+from tests.verify.tally import Tally
+
+RELEASES = ("1.0.7277", "1.0.7622")
+"""The last documented release on the AWS SDK v1, and one on v2."""
+OPENS = ("--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED")
+
+
+def run(release: str, local: str) -> Tally:
+    """One release against the tables on DynamoDB Local at that URL, all in one JVM."""
+    tally = Tally(
+        "Datomic's peer library",
+        release,
+        "get-database-names on every table that ensure_transactor made, on tables with another key, on a missing one",
+        python="any (Java)",
+    )
+    good = table.good_tables()
+    foreign = [f"{prefix}-{kind}" for prefix in table.NAMES.values() for kind in (table.FOREIGN, "number", "sorted")]
+    missing = ["no-such-table"]
+    heard = _ask(release, local, [*good, *foreign, *missing])
+    for name in good:
+        tally.same(f"the peer on {name}", heard[name], "opened nil")
+    for name in (*foreign, *missing):
+        tally.same(f"the peer on {name} ({heard[name]})", heard[name].split()[0], "refused")
+    tally.mistake(f"a table with the key {table.FOREIGN}", heard[f"ddb-{table.FOREIGN}"] != "opened nil")
+    return tally
+
+
+def _ask(release: str, local: str, names: list[str]) -> dict[str, str]:
+    """What the peer says of each table."""
+    host = local.partition("://")[2].replace("127.0.0.1", "localhost")
+    uris = [f"datomic:ddb-local://{host}/{name}/*?aws_access_key_id=testing&aws_secret_key=testing" for name in names]
+    script = pathlib.Path(__file__).with_name("peer.clj")
+    command = ["java", *OPENS, "-cp", jvm.classpath(f"peer-{release}"), "clojure.main", str(script), *uris]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("opened ", "refused "))]
+    if len(lines) != len(names):
+        raise SystemExit(f"The peer {release} did not answer for each table:\n{(done.stdout + done.stderr)[-3000:]}")
+    return dict(zip(names, lines, strict=True))

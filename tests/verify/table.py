@@ -1,0 +1,240 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Parts 1 and 2: the table on Amazon's DynamoDB Local, beside the emulator's, and Datomic's peers that open it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+from unittest import mock
+
+import boto3
+import botocore.exceptions
+from botocore.config import Config
+
+from tests.emulator import Emulator
+from tests.modules import run_module
+from tests.verify.tally import Tally
+
+NAMES = {"ddb": "ddb", "ddb-local": "local"}
+FOREIGN = "pk"
+LONGEST = {"ddb": 100, "local": 255}
+"""Characters: DynamoDB takes 255, IAM 128 for the name of a policy, which has the table's name in it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One run of ensure_transactor. what: for people; check: check mode; changed: None when it has to fail."""
+
+    what: str
+    table: str
+    options: Mapping[str, Any]
+    changed: bool | None
+    check: bool = False
+
+
+def _steps(prefix: str) -> list[Step]:
+    """The life of some tables; each step finds what the ones before it left."""
+    plain, lean, bare = f"{prefix}-plain", f"{prefix}-on-demand", f"{prefix}-raised"
+    units = {"table_read_capacity": 120, "table_write_capacity": 60}
+    options = {
+        "table_billing_mode": "PROVISIONED",
+        "table_deletion_protection": True,
+        "tags": {"team": "databases"},
+        **units,
+    }
+    return [
+        Step("check mode before there is a table", plain, {}, True, check=True),
+        Step("fresh", plain, {}, True),
+        Step("again", plain, {}, False),
+        Step("again, in check mode", plain, {}, False, check=True),
+        Step("more units, in check mode", plain, units, True, check=True),
+        Step("more units", plain, units, True),
+        Step("more units again", plain, units, False),
+        Step("fewer units: a warning, never a change", plain, {"table_read_capacity": 5}, False),
+        Step("a fresh table on demand", lean, {"table_billing_mode": "PAY_PER_REQUEST"}, True),
+        Step("on demand again", lean, {"table_billing_mode": "PAY_PER_REQUEST"}, False),
+        Step("from on demand to provisioned: an error", lean, {"table_billing_mode": "PROVISIONED"}, None),
+        Step("units for a table on demand: nothing", lean, units, False),
+        Step("every option on a fresh table, in check mode", bare, options, True, check=True),
+        Step("every option on a fresh table", bare, options, True),
+        Step("every option again", bare, options, False),
+        Step("from provisioned to on demand", bare, {"table_billing_mode": "PAY_PER_REQUEST"}, True),
+        Step("a table with another key", f"{prefix}-{FOREIGN}", {}, None),
+        Step("a table with another key, in check mode", f"{prefix}-{FOREIGN}", {}, None, check=True),
+        Step("a table with a sort key", f"{prefix}-sorted", {}, None),
+        Step("a table with a number as key", f"{prefix}-number", {}, None),
+        Step("a name of two characters", "ab", {}, None),
+        Step("a name with a blank", "a b", {}, None),
+        Step("a name of 256 characters", "x" * 256, {}, None),
+        Step("a long name", f"{prefix}-".ljust(LONGEST[prefix], "x"), {}, True),
+        Step("no units", f"{prefix}-zero", {"table_read_capacity": 0}, None),
+    ]
+
+
+def good_tables() -> list[str]:
+    """The tables of DynamoDB Local that are Datomic's after the steps."""
+    return sorted({step.table for prefix in NAMES.values() for step in _steps(prefix) if step.changed})
+
+
+def run(local: str, version: str, directory: pathlib.Path) -> Tally:
+    """Every step on DynamoDB Local at that URL, and the same on the emulator."""
+    tally = Tally(
+        "Amazon's DynamoDB Local",
+        version,
+        "ensure_transactor with protocol ddb and ddb-local: fresh, again, check mode, every table option, another key, "
+        "names that are refused; result, diff and table as expected, and the emulator's the same; errors of the API",
+    )
+    tally.exceptions.append(
+        "`table_point_in_time_recovery` is tried on the emulators only: DynamoDB Local does not know the operations "
+        "`DescribeContinuousBackups` and `UpdateContinuousBackups` (UnknownOperationException); "
+        'nor does it tell the tags of a table ("Tagging is not currently supported"), nor its TableId'
+    )
+    tally.exceptions.append(
+        "not compared, as DynamoDB Local takes what AWS's documentation says is refused: CreateTable on demand with "
+        "provisioned units, and DeleteTable of a table with deletion protection"
+    )
+    with Emulator() as aws:
+        for protocol, prefix in NAMES.items():
+            for url in (local, aws.url):
+                _arrange(client(url), prefix)
+            for step in _steps(prefix):
+                real = _play(step, protocol, aws, local, directory)
+                ours = _play(step, protocol, aws, aws.url, directory)
+                what = f"{protocol}: {step.what}"
+                verdict = "failed" if real["failed"] else real["changed"]
+                tally.same(what, verdict, "failed" if step.changed is None else step.changed)
+                tally.same(f"{what}, on the emulator", ours, real)
+        for what, call in _requests().items():
+            tally.same(
+                f"the API, {what}, on the emulator", _answer(client(aws.url), call), _answer(client(local), call)
+            )
+        _faults(tally, client(local))
+    return tally
+
+
+def client(url: str) -> Any:
+    return boto3.client(
+        "dynamodb",
+        region_name="us-east-1",
+        endpoint_url=url,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def _arrange(dynamodb: Any, prefix: str) -> None:
+    """Tables that are not Datomic's."""
+    hashed = {"AttributeName": "id", "KeyType": "HASH"}
+    for name, schema, kinds in (
+        (FOREIGN, [{"AttributeName": FOREIGN, "KeyType": "HASH"}], {FOREIGN: "S"}),
+        ("sorted", [hashed, {"AttributeName": "at", "KeyType": "RANGE"}], {"id": "S", "at": "N"}),
+        ("number", [hashed], {"id": "N"}),
+    ):
+        dynamodb.create_table(
+            TableName=f"{prefix}-{name}",
+            KeySchema=schema,
+            AttributeDefinitions=[{"AttributeName": one, "AttributeType": kind} for one, kind in kinds.items()],
+            ProvisionedThroughput={"ReadCapacityUnits": 100, "WriteCapacityUnits": 50},
+        )
+
+
+def _play(step: Step, protocol: str, aws: Emulator, dynamodb: str, directory: pathlib.Path) -> dict[str, Any]:
+    """The result, and the table afterwards."""
+    file = directory / "transactor.properties"
+    host = dynamodb.partition("://")[2]
+    where = f"aws-dynamodb-override-endpoint={host}" if protocol == "ddb-local" else "aws-dynamodb-region=us-east-1"
+    text = f"protocol={protocol}\nhost=localhost\nport=4334\naws-dynamodb-table={step.table}\n{where}\n"
+    if protocol == "ddb":
+        text += "aws-transactor-role=the-transactor\naws-peer-role=the-peer\n"
+    file.write_text(text)
+    environment = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
+    }
+    with mock.patch.dict(os.environ, environment):
+        params = {"src": str(file), "region": "us-east-1", **step.options}
+        result = run_module("ensure_transactor", params, check=step.check)
+    diff = json.loads(json.dumps(result.get("diff", [])).replace(host, "HOST"))
+    return {
+        "failed": result["failed"],
+        "changed": result.get("changed"),
+        "msg": result.get("msg", "").replace(host, "HOST"),
+        "warnings": len(result.get("warnings", [])),
+        "actions": [one for one in result.get("actions", []) if one["service"] == "dynamodb"],
+        "diff": [one for one in diff if one.get("after_header") != str(file) and "dynamodb" in str(one)],
+        "table": described(client(dynamodb), step.table),
+    }
+
+
+def described(dynamodb: Any, name: str) -> dict[str, Any]:
+    """What makes the table what it is; what depends on time and place is left out."""
+    try:
+        table = dynamodb.describe_table(TableName=name)["Table"]
+    except botocore.exceptions.ClientError as error:
+        return {"error": error.response["Error"]["Code"]}
+    units = table.get("ProvisionedThroughput", {})
+    return {
+        "status": table["TableStatus"],
+        "key": table["KeySchema"],
+        "attributes": sorted(table["AttributeDefinitions"], key=str),
+        "read": units.get("ReadCapacityUnits"),
+        "write": units.get("WriteCapacityUnits"),
+        "billing": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
+        "protected": table.get("DeletionProtectionEnabled", False),
+    }
+
+
+def _requests() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Requests like ours that DynamoDB refuses, or that change nothing."""
+    key = {
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    }
+    units = {"ProvisionedThroughput": {"ReadCapacityUnits": 120, "WriteCapacityUnits": 60}}
+    there = {"TableName": "ddb-plain"}
+    return {
+        "a table that is there": ("create_table", {**there, **key, **units}),
+        "a table that is not there": ("describe_table", {"TableName": "ddb-nothing"}),
+        "another table that is not there": ("update_table", {"TableName": "ddb-nothing", **units}),
+        "the units that it has": ("update_table", {**there, **units}),
+        "no units": ("create_table", {"TableName": "ddb-x", **key, "BillingMode": "PROVISIONED"}),
+        "a name of two characters": ("create_table", {"TableName": "ab", **key, **units}),
+        "a key without its attribute": (
+            "create_table",
+            {"TableName": "ddb-x", "KeySchema": key["KeySchema"], "AttributeDefinitions": [], **units},
+        ),
+    }
+
+
+def _answer(dynamodb: Any, call: tuple[str, dict[str, Any]]) -> str:
+    """The error's code, or that there was none."""
+    operation, arguments = call
+    try:
+        getattr(dynamodb, operation)(**arguments)
+    except botocore.exceptions.ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "taken"
+
+
+def _faults(tally: Tally, dynamodb: Any) -> None:
+    """A table with the key pk, given for Datomic's, does not compare as equal."""
+    right = described(dynamodb, "ddb-plain")
+    wrong = described(dynamodb, f"ddb-{FOREIGN}")
+    tally.mistake(
+        f"a table with the key {FOREIGN}", wrong["key"] != right["key"] and _is_datomics(right) != _is_datomics(wrong)
+    )
+
+
+def _is_datomics(table: Mapping[str, Any]) -> bool:
+    return bool(re.fullmatch(r"\[\{'AttributeName': 'id', 'KeyType': 'HASH'\}\]", str(table["key"])))

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was tried with one part, how much agreed, and whether a deliberate mistake was noticed."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from typing import Any
+
+
+def this_python() -> str:
+    """Such as "3.13 / 2.21.5": Python and ansible-core."""
+    return f"{'.'.join(platform.python_version_tuple()[:2])} / {version('ansible-core')}"
+
+
+@dataclasses.dataclass
+class Tally:
+    """One row of the table. problems: what did not agree; exceptions: what was left out, and by whose limit."""
+
+    part: str
+    version: str
+    tried: str
+    python: str = dataclasses.field(default_factory=this_python)
+    seconds: float = 0.0
+    agreed: int = 0
+    total: int = 0
+    problems: list[str] = dataclasses.field(default_factory=list)
+    exceptions: list[str] = dataclasses.field(default_factory=list)
+    mistakes: dict[str, bool] = dataclasses.field(default_factory=dict)
+
+    def same(self, what: str, actual: Any, expected: Any) -> None:
+        """One comparison."""
+        self.total += 1
+        if actual == expected:
+            self.agreed += 1
+        else:
+            self.problems.append(f"{what}:\n    is        {actual!r}\n    should be {expected!r}")
+
+    def holds(self, what: str, check: Callable[[], Any]) -> None:
+        """One check that raises AssertionError, or whatever else, when it does not hold."""
+        self.total += 1
+        try:
+            check()
+        except Exception as error:
+            self.problems.append(f"{what}: {type(error).__name__}: {error}")
+        else:
+            self.agreed += 1
+
+    def mistake(self, what: str, noticed: bool) -> None:
+        """A mistake that was made on purpose: the comparison has to notice it."""
+        self.mistakes[what] = noticed
+
+    @property
+    def passed(self) -> bool:
+        """Something was tried, all of it agreed, and every deliberate mistake was noticed."""
+        return bool(self.total) and self.agreed == self.total and bool(self.mistakes) and all(self.mistakes.values())
+
+
+COLUMNS = ("part", "version", "Python / ansible-core", "what was tried", "agreed", "deliberate mistake", "seconds")
+
+
+def table(tallies: Iterable[Tally]) -> str:
+    """The rows as a table in Markdown."""
+    rows = [COLUMNS, ("---",) * len(COLUMNS)]
+    for one in tallies:
+        mistakes = "; ".join(f"{what}: {'noticed' if noticed else 'MISSED'}" for what, noticed in one.mistakes.items())
+        agreed = f"{one.agreed:,} of {one.total:,}"
+        rows.append((one.part, one.version, one.python, one.tried, agreed, mistakes, f"{one.seconds:.0f}"))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+
+
+def exceptions(tallies: Iterable[Tally]) -> str:
+    """What was left out, as a list in Markdown; each exception once."""
+    lines = dict.fromkeys(f"- {one.part}: {text}" for one in tallies for text in one.exceptions)
+    return "\n".join(lines) + "\n" if lines else ""
