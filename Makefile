@@ -36,7 +36,7 @@ types:
 
 docs-check:
 	$(BIN)/antsibull-changelog lint
-	ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
+	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
 
 sanity:
 	tests/tools/sanity.sh $(ENVIRONMENT)
