@@ -34,9 +34,11 @@ lint:
 types:
 	MYPYPATH=$(COLLECTIONS) $(BIN)/mypy $(COLLECTIONS)/ansible_collections/datomic_onprem/aws/plugins
 
+# The ceiling keeps git from taking the environment's own collections for ignored files of this checkout: they would not be read.
 docs-check:
 	$(BIN)/antsibull-changelog lint
-	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
+	GIT_CEILING_DIRECTORIES=$(CURDIR) PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) \
+	  $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
 
 sanity:
 	tests/tools/sanity.sh $(ENVIRONMENT)
