@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action.normal import ActionModule as Normal
+from ansible_collections.datomic_onprem.aws.plugins.modules import register_files
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
 
 
-class ActionModule(Normal):
-    """Ansible's own way to run a module, after the option has got the name that the module has for it."""
+class ActionModule(InProcess):
+    """Before the module runs, the option gets the name that the module has for it."""
+
+    module = register_files
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         arguments = self._task.args

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -17,6 +17,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import retrace
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.driver import Driver
+from ansible_collections.datomic_onprem.aws.plugins.modules import replace_transactors
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
 
 MODULE = "datomic_onprem.aws.replace_transactors"
 NOTHING: dict[str, Any] = {"changed": False, "replaced": [], "launched": [], "timeline": [], "seconds": 0.0}
@@ -25,13 +27,14 @@ TIMEOUT = 1800
 display = Display()
 
 
-class ActionModule(ActionBase):
+class ActionModule(InProcess):
     """The loop; each look and each step is a run of the module."""
 
     TRANSFERS_FILES = False
+    module = replace_transactors
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
+        ActionBase.run(self, tmp, task_vars)
         args = dict(self._task.args)
         warnings: list[Any] = []
 
@@ -47,8 +50,9 @@ class ActionModule(ActionBase):
             for step in answer.get("steps", ()):
                 display.display(f"would {step}")
             return {**NOTHING, **answer, "warnings": warnings}
-        driver = Driver(call, display.display, _seconds(args.get("timeout", TIMEOUT)))
-        with _telling_when_stopped(driver):
+        closing = Closing(display.display)
+        driver = Driver(call, closing.show, _seconds(args.get("timeout", TIMEOUT)))
+        with closing.telling(lambda: f"Stopped. {driver.standing()}"):
             result = driver.run()
         if result.get("failed"):
             files = args.get("files") or [args[name] for name in ("transactor_src",) if args.get(name)]
@@ -64,26 +68,52 @@ def _seconds(value: Any) -> float:
         raise AnsibleActionFail(f"timeout is not a number of seconds: {value}") from error
 
 
-@contextlib.contextmanager
-def _telling_when_stopped(driver: Driver) -> Iterator[None]:
-    """While it lasts, Ctrl-C and SIGTERM say where things stand before they do what they did."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+class Closing:
+    """Ctrl-C and SIGTERM say where things stand before they do what they did.
 
-    def stopped(number: int, frame: FrameType | None) -> None:
-        # First of all: should the line not get through, the next signal ends this process as ever.
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        display.display(f"Stopped. {driver.standing()}")
-        handler = before[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
+    A line goes to ansible-playbook through a queue with a lock. A signal that comes while a line is under way waits for
+    its end: another line would wait for the lock that this one holds, and a process that dies with the lock leaves
+    ansible-playbook waiting for good.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._showing = False
+        self._waiting: int | None = None
+        self._before: dict[int, Any] = {}
+        self._last_words: Callable[[], str] = str
+
+    def show(self, line: str) -> None:
+        self._showing = True
+        self._show(line)
+        self._showing = False
+        if self._waiting is not None:
+            self._stop(self._waiting)
+
+    @contextlib.contextmanager
+    def telling(self, last_words: Callable[[], str]) -> Iterator[None]:
+        """last_words: what a signal shows that comes while this lasts."""
+        self._last_words = last_words
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in self._before:
+            signal.signal(number, self._signalled)
+        try:
+            yield
+        finally:
+            self._restore()
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        if self._showing:
+            self._waiting = number
         else:
-            signal.raise_signal(number)
+            self._stop(number)
 
-    for number in before:
-        signal.signal(number, stopped)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def _stop(self, number: int) -> None:
+        # First of all: should the line not get through, the next signal ends this process as ever.
+        self._restore()
+        self._show(self._last_words())
+        signal.raise_signal(number)
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run a module inside ansible-playbook's own worker process, where that is the same as a process of its own.
+
+Ansible packs a module into an archive, starts a Python, compiles every file of the archive and imports boto3 again, for
+each task of each host: four fifths of what a task costs that asks AWS three questions. With connection local and
+ansible-playbook's own interpreter the worker is already that Python, forked from a process that has the imports. In all
+other cases the module is run as ever.
+
+ansible.netcommon does so with its import_modules. A module's own process differs in nothing else: it has the worker's
+user, directory and environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from ansible.module_utils import basic
+from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
+from ansible.plugins.action.normal import ActionModule as Normal
+from ansible.utils.display import Display
+
+# What is read when a process starts has to be there then.
+READ_AT_START = ("PYTHON", "LD_", "DYLD_")
+# How values are written in JSON: plain, without ansible-core's tags.
+PROFILE = "legacy"
+
+display = Display()
+
+
+class InProcess(Normal):
+    """Ansible's own way to run a module, with another process only where one is needed."""
+
+    module: ModuleType
+
+    def _execute_module(
+        self,
+        module_name: str | None = None,
+        module_args: dict[str, Any] | None = None,
+        tmp: str | None = None,
+        task_vars: dict[str, Any] | None = None,
+        **how: Any,
+    ) -> dict[str, Any]:
+        environment: dict[str, str] = {}
+        self._compute_environment_string(environment)
+        if obstacle := self._obstacle(task_vars or {}, environment):
+            display.vvvv(f"{self._task.action} runs in a process of its own: {obstacle}")
+            answer: dict[str, Any] = super()._execute_module(
+                module_name=module_name, module_args=module_args, tmp=tmp, task_vars=task_vars, **how
+            )
+            return answer
+        args = dict(self._task.args if module_args is None else module_args)
+        self._update_module_args(module_name or self._task.action, args, task_vars or {})
+        # The worker is this task's alone and ends with it.
+        os.environ.update(environment)
+        return _result(self.module, args)
+
+    def _obstacle(self, task_vars: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+        """Why the worker is not the place, empty when it is."""
+        if self._connection.transport != "local":
+            return f"the connection is {self._connection.transport}"
+        if self._connection.become is not None:
+            return "become"
+        if self._task.async_val:
+            return "async"
+        interpreter = self._templar.template(task_vars.get("ansible_python_interpreter"))
+        if interpreter != sys.executable:
+            return f"ansible_python_interpreter is {interpreter}, not {sys.executable}"
+        return next((f"environment: {name}" for name in environment if name.startswith(READ_AT_START)), "")
+
+
+def _result(module: ModuleType, args: Mapping[str, Any]) -> dict[str, Any]:
+    """What module.main() answers to these arguments, the internal ones (_ansible_...) among them.
+
+    Handed over and answered in JSON, as by the wrapper that Ansible sends with a module.
+    """
+    encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
+    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": args}, cls=encoder).encode()
+    basic._ANSIBLE_PROFILE = PROFILE
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        module.main()
+    # The answer is the last line.
+    last = printed.getvalue().strip().rpartition("\n")[2]
+    answer: dict[str, Any] = json.loads(last, cls=get_module_decoder(PROFILE, Direction.MODULE_TO_CONTROLLER))
+    return answer

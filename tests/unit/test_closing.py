@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a signal finds a replacement doing when it comes: waiting, or showing a line."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.action.replace_transactors import Closing
+
+
+@pytest.fixture
+def ends() -> Iterator[list[int]]:
+    """The signals that got through to the handler which was there before."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield came
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_shows_the_last_words_and_then_does_what_it_did(ends: list[int], number: signal.Signals) -> None:
+    lines: list[str] = []
+    closing = Closing(lines.append)
+    with closing.telling(lambda: "two instances"):
+        signal.raise_signal(number)
+        assert lines == ["two instances"]
+    assert ends == [number]
+
+
+def test_a_signal_waits_for_the_line_that_is_under_way(ends: list[int]) -> None:
+    lines: list[str] = []
+
+    def show(line: str) -> None:
+        if line == "a standby beats":
+            signal.raise_signal(signal.SIGINT)
+            assert lines == []
+            assert ends == []
+        lines.append(line)
+
+    closing = Closing(show)
+    with closing.telling(lambda: "two instances"):
+        closing.show("a standby beats")
+        assert lines == ["a standby beats", "two instances"]
+    assert ends == [signal.SIGINT]
+
+
+def test_afterwards_a_signal_does_what_it_did(ends: list[int]) -> None:
+    lines: list[str] = []
+    with Closing(lines.append).telling(lambda: "two instances"):
+        pass
+    signal.raise_signal(signal.SIGTERM)
+    assert (ends, lines) == ([signal.SIGTERM], [])
