@@ -32,6 +32,8 @@ REQUIRED = (
     "datomic-deploy-s3-bucket",
 )
 GROUP_SIZE = "aws-autoscaling-group-size"
+DEFAULTED = ("java-xmx", "java-opts", "datomic-version")
+"""The keys that the file gets when it lacks them."""
 GROUP_DESCRIPTION = "Provisioned by Datomic"
 DEFAULT_PORT = 4334
 ANYWHERE = ("0.0.0.0/0", "::/0")

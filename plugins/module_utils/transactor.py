@@ -116,6 +116,10 @@ def keys_of(prefix: str) -> tuple[str, str, str]:
     return f"{prefix}-user", f"{prefix}-access-key-id", f"{prefix}-secret-key"
 
 
+GENERATED_KEYS = (TRANSACTOR_ROLE, PEER_ROLE, BUCKET, *(key for prefix in USERS for key in keys_of(prefix)))
+"""The keys that get a value when they stand in the file without one."""
+
+
 def table_name(properties: Properties) -> str:
     """The table's name; bin/datomic's default when the key is missing."""
     return properties.get(TABLE) if TABLE in properties else DEFAULT_TABLE

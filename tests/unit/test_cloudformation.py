@@ -94,6 +94,7 @@ def test_default_heap_of_other_types_is_70_percent_of_what_ec2_says() -> None:
 )
 def test_defaults(changes: dict[str, str | None], version: str, filled_in: dict[str, str]) -> None:
     assert cfn.defaults(_file(**changes), Observed(), version) == filled_in
+    assert set(filled_in) <= set(cfn.DEFAULTED)
 
 
 def test_a_version_must_come_from_somewhere() -> None:

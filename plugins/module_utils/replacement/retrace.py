@@ -11,6 +11,10 @@ import shlex
 from collections.abc import Sequence
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import DEFAULTED
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import GENERATED_KEYS
 
 SECONDS = 10
 
@@ -18,26 +22,48 @@ SECONDS = 10
 def command(files: Sequence[str]) -> str:
     """A git command for the shell; empty when there is no earlier commit of these files.
 
-    The last commit of the files is the one whose update failed: the run commits them before it changes anything. With
-    changes on top that are not committed, the last commit is what to go back to.
+    It names the newest commit that says something else than the files do now. What a run filled in by itself says
+    nothing else: a run commits an edit before it changes anything, and what it filled in only after a failure.
     """
     paths = [os.path.realpath(path) for path in files]
     if not paths:
         return ""
     directory = os.path.dirname(paths[0])
-    commits = _git(directory, "log", "-2", "--format=%h", "--", *paths).split()
-    dirty = bool(_git(directory, "status", "--porcelain", "--", *paths))
-    wanted = 1 if dirty else 2
-    if len(commits) < wanted:
-        return ""
-    words = ["git", "-C", directory, "checkout", commits[wanted - 1], "--", *paths]
-    return shlex.join(words) + ", then run the update again"
+    now = [_read(path) for path in paths]
+    for commit in os.fsdecode(_git(directory, "log", "--format=%h", "--", *paths)).split():
+        then = [_git(os.path.dirname(path), "show", f"{commit}:./{os.path.basename(path)}") for path in paths]
+        if not all(then):
+            return ""  # one of them was not there yet
+        if not all(_became(before, after) for before, after in zip(then, now, strict=True)):
+            words = ["git", "-C", directory, "checkout", commit, "--", *paths]
+            return shlex.join(words) + ", then run the update again"
+    return ""
 
 
-def _git(directory: str, *arguments: str) -> str:
-    """Its output; empty when git or the repository is not there."""
+def _became(before: bytes, after: bytes) -> bool:
+    """Whether a run made the one of the other: it only fills in what has no value."""
+    try:
+        old, new = Properties.parse(before, "").as_dict(), Properties.parse(after, "").as_dict()
+    except DatomicError:
+        return before == after
+    filled_in = {key for key in GENERATED_KEYS if key in old} | set(DEFAULTED)
+    return all(
+        old.get(key) == new.get(key) or (key in filled_in and key in new and not old.get(key)) for key in {*old, *new}
+    )
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _git(directory: str, *arguments: str) -> bytes:
+    """Its output; empty when git, the repository or what is asked for is not there."""
     try:
         done = _program.run(["git", "-C", directory, *arguments], timeout=SECONDS)
     except OSError:
-        return ""
-    return "" if done.code else done.text
+        return b""
+    return b"" if done.code else done.out
