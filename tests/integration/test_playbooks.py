@@ -9,7 +9,9 @@ A run costs seconds of CPU: what a single module decides is tested with the modu
 
 from __future__ import annotations
 
+import os
 import pathlib
+import re
 from collections.abc import Callable
 
 import pytest
@@ -125,36 +127,41 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     assert done.changed["wormbase"] > 0
 
 
-def add_hosts(estate: Estate, *names: str) -> None:
-    """More systems beside the example's, each with files and a table of its own."""
+def add_hosts(estate: Estate, *names: str, directory: str = "aws") -> None:
+    """More systems beside the example's, each with files and a table of its own. directory: where the files lie."""
+    (estate.directory / directory).mkdir(exist_ok=True)
     inventory = estate.directory / "inventory" / "hosts.yml"
     text = inventory.read_text()
-    example = text[text.index("    wormbase:\n") : text.index("  vars:\n")]
+    (example,) = re.findall(r"(?m)^    wormbase:\n(?: {6}.*\n)*", text)
     for name in names:
         for kind in ("transactor", "cf"):
             source = estate.directory / f"aws/wormbase-{kind}.properties"
             content = source.read_text().replace("aws-dynamodb-table=wormbase", f"aws-dynamodb-table={name}")
-            (estate.directory / f"aws/{name}-{kind}.properties").write_text(content)
-        text = text.replace("  vars:\n", example.replace("wormbase", name) + "  vars:\n")
+            (estate.directory / directory / f"{name}-{kind}.properties").write_text(content)
+        host = example.replace("wormbase", name).replace("aws/", f"{directory}/")
+        text = text.replace("  vars:\n", host + "  vars:\n")
     inventory.write_text(text)
     estate.git("add", ".")
     estate.git("commit", "--quiet", "--message", "More systems")
 
 
 def test_several_systems_at_once_and_one_alone(estate: Estate, aws: Emulator) -> None:
-    add_hosts(estate, "orders", "billing")
+    books = "aws/B\u00fccher & 'L\u00f6hne' $(x)"
+    add_hosts(estate, "orders")
+    add_hosts(estate, "billing", directory=books)
     mistaken = estate.play("create.yml", "--limit", "orders,billing", "-e", "datomic_stack_name=orders")
     refused(mistaken, "billing has the stack (orders) or a file of orders as well")
     successful(estate.play("create.yml"))
     account = snapshot(aws)
     assert {name.partition("/")[2] for name in account["tables"]} == {"wormbase", "orders", "billing"}
-    roles = {value(estate, f"aws/{n}-transactor.properties", "aws-transactor-role") for n in ("orders", "billing")}
+    files = ("aws/orders-transactor.properties", f"{books}/billing-transactor.properties")
+    roles = {value(estate, file, "aws-transactor-role") for file in files}
     assert len(roles | {value(estate, TRANSACTOR, "aws-transactor-role")}) == 3, "no two systems share a role"
     assert len(in_service(aws)) == 3
     assert estate.git("status", "--porcelain") == ""
 
-    estate.edit("aws/orders-transactor.properties", memory_index_max="256m")
-    estate.edit("aws/billing-transactor.properties", memory_index_max="256m")
+    for file in files:
+        estate.edit(file, memory_index_max="256m")
     one = successful(estate.play("update.yml", "--limit", "orders"))
     assert set(one.changed) == {"orders"}
     assert "billing" in estate.git("status", "--porcelain"), "the other system's edit is left alone"
@@ -240,6 +247,22 @@ def contents(estate: Estate) -> dict[str, bytes]:
 def a_directory(estate: Estate, dummy: Emulator) -> None:
     (estate.directory / TRANSACTOR).unlink()
     (estate.directory / TRANSACTOR).mkdir()
+
+
+def test_a_file_that_may_not_be_read(estate: Estate, aws: Emulator) -> None:
+    (estate.directory / TRANSACTOR).chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        # Root may read everything: be somebody else for a while.
+        os.seteuid(65534)
+    try:
+        options = {"src": str(estate.directory / TRANSACTOR), "endpoint_url": aws.url}
+        result = run_module("ensure_transactor", {**options, **CREDENTIALS})
+    finally:
+        os.seteuid(user)
+    assert result["failed"]
+    assert f"{estate.directory / TRANSACTOR}: cannot be read: Permission denied" in result["msg"]
+    assert aws.calls() == []
 
 
 @pytest.mark.parametrize("check", [True, False])
