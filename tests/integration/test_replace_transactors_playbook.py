@@ -12,9 +12,11 @@ import pathlib
 import signal
 import subprocess
 import sys
+from typing import Any
 
 from tests.conftest import ROOT
 from tests.emulator import Emulator
+from tests.estate import Estate
 from tests.integration import groups
 from tests.integration.test_replace_transactors_rolling import METRICS, bound, system
 
@@ -95,17 +97,38 @@ def test_ctrl_c_leaves_a_group_that_the_next_run_finishes(aws: Emulator, tmp_pat
     assert aws.outage() <= bound()
 
 
-def test_a_failure_names_the_way_back(aws: Emulator, tmp_path: pathlib.Path) -> None:
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    subprocess.run([*git, "init", "-q"], check=True)
-    file = tmp_path / "orders.properties"
-    for text in ("first", "second"):
-        file.write_text(text)
-        subprocess.run([*git, "add", "orders.properties"], check=True)
-        subprocess.run([*git, "commit", "-qm", text], check=True)
-    first = subprocess.run([*git, "log", "--format=%h"], check=True, capture_output=True, text=True).stdout.split()[1]
-    system(aws, 1, capacity=1, scale=60)
-    code, printed = run(aws, tmp_path, files=[str(file)])
-    assert code != 0
-    assert "the group cannot launch instances" in printed
-    assert f"checkout {first} -- {file}" in printed.replace("\n", " ")
+def test_a_failed_roll_names_the_way_back_and_the_same_playbook_retries_it(
+    aws: Emulator, tmp_path: pathlib.Path
+) -> None:
+    """The edit asks for a log bucket too, whose name the failed run fills in and commits."""
+    aws.configure(scale=120, capacity=1)
+    aws.backstage("cloudformation").create_stack(StackName="wormbase", TemplateBody=groups.template("first"))
+    estate = Estate(tmp_path / "estate", aws.url)
+    file = estate.directory / "aws/wormbase-transactor.properties"
+    asked = "\naws-s3-log-bucket-id=\n"
+    file.write_text(file.read_text().replace(asked, "\n"))
+    estate.edit("aws/wormbase-transactor.properties", aws_transactor_role="transactors", aws_peer_role="peers")
+    estate.git("commit", "--quiet", "--all", "--message", "What runs")
+    runs = estate.git("rev-parse", "--short", "HEAD").strip()
+    client = aws.backstage("autoscaling")
+
+    def group() -> dict[str, Any]:
+        found: dict[str, Any] = client.describe_auto_scaling_groups()["AutoScalingGroups"][0]
+        return found
+
+    before = [each["InstanceId"] for each in group()["Instances"]]
+    file.write_text(file.read_text() + asked)
+    failed = estate.play("update.yml")
+    assert failed.returncode != 0
+    assert "the group cannot launch instances" in failed.output
+    assert f"checkout {runs} -- {file}" in failed.output
+    assert [each["InstanceId"] for each in group()["Instances"]] == before
+    assert estate.git("status", "--porcelain") == "", "what the failed run filled in is committed"
+    assert "aws-s3-log-bucket-id=datomic-logs-" in estate.git("show", f"HEAD:{file.relative_to(estate.directory)}")
+
+    aws.configure(capacity=None)
+    again = estate.play("update.yml")
+    assert again.returncode == 0, again.output
+    (after,) = group()["Instances"]
+    assert after["InstanceId"] not in before
+    assert {group()[size] for size in ("MinSize", "DesiredCapacity", "MaxSize")} == {1}
