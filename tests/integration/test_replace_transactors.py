@@ -132,9 +132,34 @@ def set_aside(aws: Emulator) -> None:
     )
 
 
+def warm(aws: Emulator) -> None:
+    """Of instances of the launch before the last, of which one is left."""
+    client, group = aws.backstage("autoscaling"), groups.group_name(aws)
+    client.put_warm_pool(AutoScalingGroupName=group, MinSize=1)
+    groups.update(aws, 2, note="third")
+    kept = client.describe_warm_pool(AutoScalingGroupName=group)["Instances"]
+    assert kept[0]["LaunchConfigurationName"] != groups.group(aws)["LaunchConfigurationName"]
+
+
+def empty_warm_pool(aws: Emulator) -> None:
+    client = aws.backstage("autoscaling")
+    client.put_warm_pool(AutoScalingGroupName=groups.group_name(aws))
+    assert groups.group(aws)["WarmPoolSize"] == 0
+
+
+def test_an_empty_warm_pool_would_fill_in_a_rolling_replacement_only(aws: Emulator) -> None:
+    groups.create(aws)
+    groups.update(aws)
+    empty_warm_pool(aws)
+    assert "the group has a warm pool, with 0 instances now" in groups.replace(aws)["msg"]
+    result = groups.replace(aws, strategy="terminate")
+    assert not result.get("failed"), result
+
+
 @pytest.mark.parametrize(
     ("arrange", "told"),
     [
+        (warm, "the group has a warm pool, with 1 instances now"),
         (refresh, "an instance refresh is InProgress"),
         (suspend, "processes Launch are suspended: aws autoscaling resume-processes"),
         (protect, "protected from scale-in by somebody: i-"),

@@ -182,6 +182,7 @@ def test_an_old_one_that_dies_in_the_middle(aws: Emulator) -> None:
     assert not result.get("failed"), result
     assert not set(old) & set(groups.ids(aws))
     assert (len(groups.ids(aws)), groups.sizes(aws)) == (2, (2, 2, 2))
+    assert aws.outage() <= bound()
 
 
 @pytest.mark.parametrize("size", [1, 2])

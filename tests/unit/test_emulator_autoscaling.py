@@ -223,6 +223,25 @@ def test_instance_refreshes_are_seen_and_only_one_runs(aws: Emulator) -> None:
         client.cancel_instance_refresh(**name)
 
 
+def test_a_warm_pool_holds_instances_of_the_launch_that_was_then(aws: Emulator) -> None:
+    client, name = make(aws, size=1, maximum=3), {"AutoScalingGroupName": "orders"}
+    assert "WarmPoolSize" not in group(aws)
+    client.put_warm_pool(**name)
+    launch(aws, "v2")
+    client.update_auto_scaling_group(**name, LaunchConfigurationName="v2", MaxSize=4)
+    assert group(aws)["WarmPoolSize"] == 3
+    kept = client.describe_warm_pool(**name)["Instances"]
+    assert [(one["LaunchConfigurationName"], one["LifecycleState"]) for one in kept] == [
+        (launched, "Warmed:Stopped") for launched in ("v1", "v1", "v2")
+    ]
+    client.update_auto_scaling_group(**name, MaxSize=1)
+    assert group(aws)["WarmPoolSize"] == 0
+    client.put_warm_pool(**name, MinSize=1, MaxGroupPreparedCapacity=1)
+    assert group(aws)["WarmPoolSize"] == 1
+    client.delete_warm_pool(**name)
+    assert "WarmPoolConfiguration" not in group(aws)
+
+
 def test_names_are_taken_and_what_is_in_use_stays(aws: Emulator) -> None:
     client = make(aws)
     with pytest.raises(ClientError, match="AlreadyExists"):

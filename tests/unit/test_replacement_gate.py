@@ -123,7 +123,7 @@ def test_only_minutes_after_the_latest_change_tell_of_another_system() -> None:
     [
         (Circumstances(suspended=("Terminate", "AZRebalance")), "the group's processes Terminate are suspended"),
         (Circumstances(refresh="InProgress"), "an instance refresh is InProgress"),
-        (Circumstances(warm=2), "a warm pool of 2"),
+        (Circumstances(warm=2), "a warm pool, with 2 instances now"),
         (Circumstances(stack_status="UPDATE_IN_PROGRESS"), "the stack is UPDATE_IN_PROGRESS"),
         (Circumstances(deleting="Delete in progress"), "is going away"),
     ],
@@ -134,10 +134,18 @@ def test_obstacles(around: Circumstances, told: str) -> None:
     assert told in found[0]
 
 
-def test_what_somebody_set_aside_is_an_obstacle() -> None:
-    aside = dataclasses.replace(surged(STEADY, ()), instances=(dataclasses.replace(OLD, state="Standby"), NEW))
+@pytest.mark.parametrize("state", ["Standby", "EnteringStandby", "Detaching", "Terminating:Retained", "Quarantined"])
+def test_what_somebody_set_aside_is_an_obstacle(state: str) -> None:
+    aside = dataclasses.replace(surged(STEADY, ()), instances=(dataclasses.replace(OLD, state=state), NEW))
     (found,) = obstacles(aside, Goal())
-    assert "set aside by somebody: i-old (Standby)" in found
+    assert f"set aside by somebody: i-old ({state})" in found
+
+
+@pytest.mark.parametrize("state", ["InService", "Pending:Wait", "Terminating:Proceed", "Terminated", "Detached"])
+def test_what_comes_or_goes_is_none(state: str) -> None:
+    assert not obstacles(
+        dataclasses.replace(surged(STEADY, ()), instances=(dataclasses.replace(OLD, state=state), NEW)), Goal()
+    )
 
 
 def test_an_unhealthy_one_holds_both_gates() -> None:

@@ -89,7 +89,7 @@ def observe(client: Any, ec2: Any, name: str) -> Group | None:
         around=Circumstances(
             suspended=tuple(process["ProcessName"] for process in group.get("SuspendedProcesses", [])),
             refresh=read["refresh"],
-            warm=group.get("WarmPoolSize") or 0,
+            warm=int(group.get("WarmPoolSize") or 0) if "WarmPoolConfiguration" in group else None,
             protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
             deleting=group.get("Status") or "",
         ),

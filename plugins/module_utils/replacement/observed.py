@@ -17,8 +17,8 @@ MINUTE = 60.0
 RUNNING = "InService"
 STARTING = ("Pending", "Pending:Wait", "Pending:Proceed")
 STOPPING = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
-ASIDE = ("Standby", "EnteringStandby", "Detaching")
-"""States in which an instance does not count as the group's capacity but still runs."""
+ORDINARY = (RUNNING, *STARTING, *STOPPING, "Terminated", "Detached")
+"""In any other state an instance does not count as the group's capacity but may still run: set aside, or kept back."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,13 +107,14 @@ class Circumstances:
     """What goes on with the group beside a replacement.
 
     suspended: the group's suspended processes. refresh: the status of an instance refresh under way, else empty.
-    warm: how many instances its warm pool holds. protects_new: the group protects what it launches from scale-in.
-    stack_status: the stack's status, empty without a stack. deleting: the group's status while it is deleted.
+    warm: how many instances its warm pool holds, None without one. protects_new: the group protects what it
+    launches from scale-in. stack_status: the stack's status, empty without a stack. deleting: the group's status while
+    it is deleted.
     """
 
     suspended: tuple[str, ...] = ()
     refresh: str = ""
-    warm: int = 0
+    warm: int | None = None
     protects_new: bool = False
     stack_status: str = ""
     deleting: str = ""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import ASIDE, Goal, Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import ORDINARY, Goal, Observed
 
 NEEDED_PROCESSES = ("Launch", "Terminate")
 
@@ -30,12 +30,14 @@ def obstacles(observed: Observed, goal: Goal) -> tuple[str, ...]:
             f"an instance refresh is {around.refresh}: wait, or "
             f"aws autoscaling cancel-instance-refresh --auto-scaling-group-name {group}"
         )
-    if around.warm:
+    if around.warm or (around.warm is not None and goal.strategy == "rolling"):
+        # As large as the maximum is above the desired size, which it is for a while in a rolling replacement.
         found.append(
-            f"the group has a warm pool of {around.warm}, prepared before, which would come instead of new ones: "
+            f"the group has a warm pool, with {around.warm} instances now: what was prepared before would come instead "
+            "of new ones, and its transactors would start beside them: "
             f"aws autoscaling delete-warm-pool --auto-scaling-group-name {group}"
         )
-    if aside := [f"{each.instance_id} ({each.state})" for each in observed.instances if each.state in ASIDE]:
+    if aside := [f"{each.instance_id} ({each.state})" for each in observed.instances if each.state not in ORDINARY]:
         found.append(f"set aside by somebody: {', '.join(aside)}; return them to service, or terminate them")
     if not around.protects_new:
         # Where the group protects everything that it launches, protection says nothing about one instance.

@@ -6,7 +6,12 @@
 
 from __future__ import annotations
 
-from tests.emulator.corrections import autoscaling_capacity, autoscaling_instances, autoscaling_requests
+from tests.emulator.corrections import (
+    autoscaling_capacity,
+    autoscaling_instances,
+    autoscaling_requests,
+    autoscaling_warm,
+)
 from tests.emulator.corrections.autoscaling_capacity import next_due, run_due
 
 __all__ = ["apply", "next_due", "run_due"]
@@ -16,3 +21,4 @@ def apply() -> None:
     autoscaling_instances.apply()
     autoscaling_capacity.apply()
     autoscaling_requests.apply()
+    autoscaling_warm.apply()
