@@ -15,6 +15,7 @@ from unittest import mock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._replace_transactors import Options, once
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import driver as driver_of_runs
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.driver import Driver
 
 from tests.emulator import Emulator
@@ -113,8 +114,12 @@ def emulated_time(aws: Emulator) -> Iterator[None]:
 
 
 def replace(aws: Emulator, *, lines: list[str] | None = None, timeout: float = 3600, **given: Any) -> dict[str, Any]:
-    """A whole run, as the action plugin drives it. lines: gets the lines of progress; timeout: emulated seconds."""
-    with emulated_time(aws):
+    """A whole run, as the action plugin drives it. lines: gets the lines of progress; timeout: emulated seconds.
+
+    What a look costs is real time, so there are few: a call of the module ends when something has changed, as ever, or
+    after five minutes, not after half a minute.
+    """
+    with emulated_time(aws), mock.patch.object(driver_of_runs, "LOOK_SECONDS", 300.0):
         return driver(aws, [] if lines is None else lines, timeout, **given).run()
 
 
@@ -122,7 +127,7 @@ def driver(aws: Emulator, lines: list[str], timeout: float, **given: Any) -> Dri
     """What a run is made of. given: options of the module."""
     if "auto_scaling_group_name" not in given:
         given.setdefault("stack_name", "orders")
-    options, clients = Options(**{"poll_seconds": 20, **given}), Clients(aws)
+    options, clients = Options(**{"poll_seconds": 30, **given}), Clients(aws)
 
     def call(run: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -135,7 +140,7 @@ def driver(aws: Emulator, lines: list[str], timeout: float, **given: Any) -> Dri
 
 def replace_by_module(aws: Emulator, **options: Any) -> dict[str, Any]:
     """The same through the module's front door, argument by argument."""
-    params = {**CREDENTIALS, "endpoint_url": aws.url, "poll_seconds": 20, "stack_name": "orders", **options}
+    params = {**CREDENTIALS, "endpoint_url": aws.url, "poll_seconds": 30, "stack_name": "orders", **options}
 
     def call(run: Mapping[str, Any]) -> dict[str, Any]:
         return run_module("replace_transactors", {**params, "run": json.loads(json.dumps(run))})
