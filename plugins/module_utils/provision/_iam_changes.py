@@ -63,7 +63,7 @@ def executors(
     return {
         ("iam", "role", "create"): changes.create_role,
         ("iam", "instance_profile", "create"): changes.renamed(changes.create_profile),
-        ("iam", "instance_profile", "update"): changes.renamed(changes.fill_profile),
+        ("iam", "instance_profile", "update"): changes.renamed(changes.fill_or_create_profile),
         ("iam", "role_policy", "create"): changes.renamed(changes.put_role_policy),
         ("iam", "role_policy", "update"): changes.renamed(changes.put_role_policy),
         ("iam", "user", "create"): changes.create_user,
@@ -103,6 +103,13 @@ class _Changes:
             if error.code != "EntityAlreadyExists":
                 raise
         self.fill_profile(action)
+
+    def fill_or_create_profile(self, action: Action) -> None:
+        # The profile that was seen has the name which somebody else took; the name chosen instead has none.
+        if action.name in self.instead.values():
+            self.create_profile(action)
+        else:
+            self.fill_profile(action)
 
     def fill_profile(self, action: Action) -> None:
         role = action.after["roles"][0]
