@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock, properties, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._observed_group import observed_group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
@@ -20,11 +21,10 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision impor
     evidence,
     stack,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.autoscaling import Group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Goal, Observed, Sizes
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Goal, Observed
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.outlook import outlook
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.progress import as_returned, snapshot
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.steps import (
@@ -133,25 +133,12 @@ class Cloud:
             return None
         if self._stack is None and group.tags.get(autoscaling.STACK_TAG):
             self._stack = self._find_stack(group.tags[autoscaling.STACK_TAG])
-        own, known = _own_sizes(group, self._stack)
         metrics = None
         if self._cloudwatch is not None:
             metrics = cloudwatch.observe(
                 self._cloudwatch, self._system.dimension, self._system.interval_msec, group.now
             )
-        status = self._stack.status if self._stack else ""
-        return Observed(
-            group=group.name,
-            now=group.now,
-            sizes=group.sizes,
-            own=own,
-            own_known=known,
-            instances=group.instances,
-            room=group.room,
-            activities=group.activities,
-            metrics=metrics,
-            around=dataclasses.replace(group.around, stack_status=status),
-        )
+        return observed_group(group, self._stack, metrics)
 
     @property
     def missing(self) -> str:
@@ -194,19 +181,6 @@ def _no_group(name: str, found: Stack | None) -> str:
     if found is None:
         return f"There is no stack {name}."
     return f"The stack {name} ({found.status}) has no resource {stack.LAUNCH_GROUP} of type {stack.GROUP_TYPE}."
-
-
-def _own_sizes(group: Group, of: Stack | None) -> tuple[Sizes, bool]:
-    """The group's sizes outside a replacement, and whether anything but the group itself says so."""
-    told = of.sizes if of else {}
-    noted = group.noted
-    if noted and (noted.minimum != group.sizes.minimum or noted.maximum > group.sizes.maximum):
-        noted = None  # somebody has given the group other sizes since: a replacement leaves the minimum as it is
-    rest = noted or group.sizes
-    minimum = told.get("MinSize", rest.minimum)
-    maximum = told.get("MaxSize", rest.maximum)
-    desired = min(maximum, max(minimum, told.get("DesiredCapacity", rest.desired)))
-    return Sizes(minimum, maximum, desired), len(told) == 3 or noted is not None
 
 
 def _heartbeats(observed: Observed) -> list[str]:

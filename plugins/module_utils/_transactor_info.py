@@ -10,9 +10,11 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._observed_group import observed_group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import autoscaling, stack
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.autoscaling import Group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import whole
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Instance
 
 
@@ -31,7 +33,7 @@ def info(aws: Aws, stack_name: str, group_name: str) -> dict[str, Any]:
     return {
         "changed": False,
         "stack": _stack(found, stack_name, version),
-        "group": _group(group),
+        "group": _group(group, found),
         "instances": [_instance(instance) for instance in instances],
         "running_version": version if known else "",
     }
@@ -47,7 +49,7 @@ def _stack(found: Stack | None, name: str, version: str) -> dict[str, Any]:
     }
 
 
-def _group(group: Group | None) -> dict[str, Any]:
+def _group(group: Group | None, of: Stack | None) -> dict[str, Any]:
     if group is None:
         return {"exists": False, "name": ""}
     return {
@@ -56,6 +58,7 @@ def _group(group: Group | None) -> dict[str, Any]:
         "min_size": group.sizes.minimum,
         "max_size": group.sizes.maximum,
         "desired_capacity": group.sizes.desired,
+        "whole": whole(observed_group(group, of)),
         "launches": list(group.launches),
         "suspended_processes": list(group.around.suspended),
         "instance_refresh": group.around.refresh,

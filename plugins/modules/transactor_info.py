@@ -115,6 +115,11 @@ group:
       returned: when it exists
       type: int
       sample: 1
+    whole:
+      description: Whether it has the sizes that its stack says, and all of its instances are in service and healthy.
+      returned: when it exists
+      type: bool
+      sample: true
     launches:
       description: What it launches now; more than one when a mixed instances policy names more launch templates.
       returned: when it exists

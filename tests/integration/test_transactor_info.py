@@ -35,6 +35,23 @@ def test_a_stack_before_and_after_an_update(aws: Emulator) -> None:
     assert found["running_version"] == "", "the stack tells of the new ones only"
 
 
+def test_a_group_is_whole_at_its_stack_s_sizes_with_everything_in_service(aws: Emulator) -> None:
+    name = groups.create(aws, 2)
+
+    def is_whole() -> bool:
+        return bool(info(aws, stack_name="orders")["group"]["whole"])
+
+    assert is_whole()
+    client = aws.client("autoscaling")
+    client.update_auto_scaling_group(AutoScalingGroupName=name, MaxSize=3)
+    assert not is_whole(), "a replacement was left half done"
+    client.update_auto_scaling_group(AutoScalingGroupName=name, MaxSize=2)
+    assert is_whole()
+    aws.configure(pending=600)
+    client.set_instance_health(InstanceId=groups.ids(aws)[0], HealthStatus="Unhealthy")
+    assert not is_whole()
+
+
 def test_by_the_name_of_the_group(aws: Emulator) -> None:
     name = groups.create(aws)
     found = info(aws, auto_scaling_group_name=name)

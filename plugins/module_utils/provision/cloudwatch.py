@@ -26,7 +26,7 @@ def observe(client: Any, dimension_value: str, interval_msec: float, now: float)
     found = gather(
         {name: functools.partial(_beats, client, name, dimension_value, now) for name in (ACTIVE, STANDBY)},
     )
-    return Metrics(interval_msec, active=found[ACTIVE], standby=found[STANDBY])
+    return Metrics(interval_msec, active=found[ACTIVE], standby=found[STANDBY], since=now - HISTORY)
 
 
 def _beats(client: Any, metric: str, dimension_value: str, now: float) -> tuple[Beats, ...]:

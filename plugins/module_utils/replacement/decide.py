@@ -39,7 +39,7 @@ def next_step(observed: Observed, goal: Goal) -> Step:
     if goal.giving_up:
         return _retreat(observed, goal) if goal.strategy == "rolling" else Stop("the time is over")
     doomed = tuple(member for member in observed.members if goal.doomed(member))
-    if not doomed and not goal.acted and _whole(observed):
+    if not doomed and not goal.acted and whole(observed):
         return Done()
     if found := obstacles(observed, goal):
         return Stop("; ".join(found))
@@ -156,7 +156,7 @@ def _going(observed: Observed) -> str:
     return f"waiting for {', '.join(_ids(observed.stopping))} to be gone"
 
 
-def _whole(observed: Observed) -> bool:
+def whole(observed: Observed) -> bool:
     """At its own sizes, everything in service."""
     return (
         observed.sizes == observed.own

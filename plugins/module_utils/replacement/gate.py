@@ -149,9 +149,8 @@ def _level(metrics: Metrics, launch: float, others: int) -> int:
 
     Minutes that are no longer known leave the benefit of the doubt: all of them.
     """
-    known = [beats.started_at for beats in (*metrics.active, *metrics.standby)]
     first = math.floor(launch / MINUTE) * MINUTE - LEVEL_MINUTES * MINUTE
-    if known and min(known) > first + LEVEL_MINUTES * MINUTE and launch < min(known) - EVIDENCE_AGE:
+    if first < metrics.since:
         return others
     seen = 0.0
     for index in range(LEVEL_MINUTES - 1):

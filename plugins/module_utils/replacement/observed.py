@@ -89,12 +89,14 @@ class Beats:
 class Metrics:
     """The heartbeats under the system's dimension value, oldest first.
 
-    interval_msec: what the transactor file says. active: HeartbeatMsec, standby: HeartMonitorMsec.
+    interval_msec: what the transactor file says. active: HeartbeatMsec, standby: HeartMonitorMsec. since: of minutes
+    before that nothing is known.
     """
 
     interval_msec: float
     active: tuple[Beats, ...] = ()
     standby: tuple[Beats, ...] = ()
+    since: float = 0.0
 
     @property
     def rate(self) -> float:
