@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import gzip
 import pathlib
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.emulator import Emulator
-from tests.integration import groups
+from tests.integration import apart, groups
 from tests.integration.test_replace_transactors_rolling import METRICS, PROPERTIES, bound, system
 
 
@@ -66,6 +70,27 @@ def test_a_run_that_ends_at_any_of_its_changes_is_continued_by_the_next(aws: Emu
     assert not set(old) & set(groups.ids(aws))
     assert (len(groups.ids(aws)), groups.sizes(aws)) == (2, (2, 2, 2))
     assert aws.outage() <= bound()
+
+
+def test_kill_9_after_every_change_and_another_run(aws: Emulator) -> None:
+    """What a run that is killed before a change leaves is what one leaves that is killed after the change before."""
+    old = system(aws, 2)
+    killed = 0
+    while True:
+        command = [sys.executable, str(pathlib.Path(apart.__file__)), aws.url]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, env={"PYTHONPATH": str(ROOT / ".tree")}) as process:
+            aws.clear_faults()
+            aws.fault(match=":write", mode="kill_after", pid=process.pid)
+            process.communicate(timeout=60)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL
+        killed += 1
+        assert aws.outage() <= bound()
+    assert killed == 4, "the surge, two terminations, the sizes"
+    assert not set(old) & set(groups.ids(aws))
+    assert (len(groups.ids(aws)), groups.sizes(aws)) == (2, (2, 2, 2))
+    assert 0 < aws.outage() <= bound()
 
 
 def test_a_stack_that_is_being_updated(aws: Emulator) -> None:

@@ -101,6 +101,71 @@ def test_metrics_that_the_update_turns_on_or_a_dead_system_do_not_hold_it_up() -
     assert not gate.before_stopping(surged((), series(12)), Goal()).open
 
 
+LAUNCH = NOW - 1200
+LATE = dataclasses.replace(NEW, launched_at=LAUNCH + 7)
+"""A new one that has been there for twenty minutes, in a surge that began in the minute LAUNCH."""
+
+
+def minutes(*starts: float) -> tuple[Beats, ...]:
+    return tuple(Beats(start, 12, 60_000.0) for start in starts)
+
+
+def with_late(active: tuple[Beats, ...], since: float = 0.0) -> Observed:
+    """The new one has beaten for two minutes."""
+    metrics = Metrics(5000.0, active, series(12, 12), since)
+    return dataclasses.replace(surged((), ()), instances=(OLD, LATE), metrics=metrics)
+
+
+@pytest.mark.parametrize(("before", "is_open"), [(300, False), (360, True), (120, False), (60, True)])
+def test_who_beat_in_the_five_minutes_before_the_surge_is_waited_for(before: float, is_open: bool) -> None:
+    """In two minutes in a row of them."""
+    first = LAUNCH - before
+    assert gate.before_stopping(with_late(minutes(first, first + 60)), Goal()).open is is_open
+
+
+def test_a_report_a_few_beats_short_is_that_of_a_whole_process() -> None:
+    short = (Beats(LAUNCH - 300, 10, 50_000.0), Beats(LAUNCH - 240, 10, 50_000.0))
+    assert not gate.before_stopping(with_late(short), Goal()).open
+
+
+@pytest.mark.parametrize(("beats", "is_open"), [(9, True), (8, False)])
+def test_three_quarters_of_the_beats_are_a_process(beats: int, is_open: bool) -> None:
+    assert gate.before_stopping(surged(STEADY, series(beats, beats)), Goal()).open is is_open
+    assert gate.before_stopping(surged(series(*[12] * 8, *[beats] * 4), series(12, 12)), Goal()).open is is_open
+
+
+@pytest.mark.parametrize(("msec", "processes"), [(6000, 1.0), (6001, 1.2002)])
+def test_beats_a_fifth_longer_are_those_of_another_interval(msec: float, processes: float) -> None:
+    metrics = Metrics(5000.0, series(12, 12, msec=msec))
+    assert gate._processes(metrics.active, metrics, NOW - 120, 2) == pytest.approx(processes)
+
+
+def test_minutes_that_are_no_longer_known_leave_the_benefit_of_the_doubt() -> None:
+    """So that a run continued hours later does not stop what serves."""
+    assert gate.before_stopping(with_late((), since=LAUNCH - 300), Goal()).open
+    assert not gate.before_stopping(with_late((), since=LAUNCH - 299), Goal()).open
+
+
+def test_a_slow_boot_of_the_first_that_reports_leaves_no_doubt() -> None:
+    """The update turned the metrics on: nothing older is known because there was nothing."""
+    assert gate.before_stopping(with_late((), since=NOW - 5400), Goal()).open
+
+
+@pytest.mark.parametrize(("seconds", "is_open"), [(0, True), (1, False)])
+def test_minutes_that_ended_up_to_five_minutes_ago_open_the_gate(seconds: float, is_open: bool) -> None:
+    steady = minutes(*(NOW - 60 * n for n in range(30, 5, -1)))
+    metrics = Metrics(5000.0, steady, minutes(NOW - 420, NOW - 360))
+    late = dataclasses.replace(surged((), ()), now=NOW + seconds, instances=(OLD, LATE), metrics=metrics)
+    assert gate.before_stopping(late, Goal()).open is is_open
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0, "2 transactors report heartbeats, but the group has 1"), (1, "")])
+def test_another_system_that_has_gone_is_forgotten_after_ten_minutes(seconds: float, told: str) -> None:
+    metrics = Metrics(5000.0, STEADY, minutes(NOW - 600, NOW - 540, NOW - 480))
+    alone = dataclasses.replace(surged((), ()), now=NOW + seconds, instances=(OLD,), metrics=metrics)
+    assert gate.conflict(alone) == told
+
+
 def test_after_the_old_one_has_gone() -> None:
     gone = Activity("1", "terminate", "Successful", NOW - 130, NOW - 121, "i-old")
     alone = dataclasses.replace(surged(STEADY, ()), instances=(NEW,), activities=(gone,))
@@ -115,6 +180,8 @@ def test_only_minutes_after_the_latest_change_tell_of_another_system() -> None:
     assert not gate.conflict(dataclasses.replace(alone, instances=(OLD, NEW)))
     gone = Activity("1", "terminate", "Successful", NOW - 90, NOW - 90, "i-gone")
     assert not gate.conflict(dataclasses.replace(alone, activities=(gone,)))
+    uneven = dataclasses.replace(surged(series(12, 18, 24), ()), instances=(OLD, NEW))
+    assert not gate.conflict(uneven), "two reports of one process in one minute"
     assert "2 active" in gate.conflict(dataclasses.replace(surged(series(24, 24, 24), ()), instances=(OLD, NEW)))
 
 
