@@ -182,6 +182,7 @@ def _text(template: Any) -> str:
 def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options) -> Made:
     findings = [*settings.check(transactor, "transactor"), *settings.check(cf, "cf"), *cloudformation.required(cf)]
     findings += legacy.required(transactor, cf)
+    findings += _unread_secrets(options)
     architectures, found = _architectures(aws, cf)
     _ensure.refuse([*findings, *found])
     template = legacy.template(transactor, cf, architectures)
@@ -194,6 +195,21 @@ def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options) 
             "describe the stack or the instance. The flavor modern leaves them out."
         )
     return Made(template, tuple(warnings), holds_secrets)
+
+
+def _unread_secrets(options: Options) -> list[Finding]:
+    """A transactor that starts without its password is worse than a template that is not made."""
+    names = options.modern.get("secrets")
+    if not names:
+        return []
+    return [
+        Finding(
+            "secrets-need-modern",
+            f"{', '.join(sorted(names))}: the legacy template has transactors read no secrets from the Parameter Store",
+            key="modern.secrets",
+            instead="take the flavor modern (datomic_template_flavor), or leave the secrets out (datomic_secrets)",
+        )
+    ]
 
 
 def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Finding]]:

@@ -121,7 +121,9 @@ options:
         type: str
         default: ''
       secrets:
-        description: Properties whose values M(datomic_onprem.aws.ensure_secrets) has written.
+        description:
+          - Properties whose values M(datomic_onprem.aws.ensure_secrets) has written.
+          - They are refused with O(flavor=legacy), whose transactors would not read them.
         type: list
         elements: str
         default: []

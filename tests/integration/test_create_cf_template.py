@@ -198,6 +198,15 @@ def test_all_errors_are_in_one_message(files: pathlib.Path) -> None:
     assert not (files / "cf.json").exists()
 
 
+def test_secrets_that_this_template_would_not_read_are_refused(files: pathlib.Path) -> None:
+    result = _run(files, {"modern": {"secrets": ["sql-password", "memcached-password"], "tags": {"team": "a"}}})
+    assert result["failed"]
+    assert "memcached-password, sql-password" in result["msg"]
+    assert "flavor modern" in result["msg"]
+    assert [finding["rule"] for finding in result["findings"]] == ["secrets-need-modern"]
+    assert not (files / "cf.json").exists()
+
+
 def test_user_data_that_ec2_would_refuse(files: pathlib.Path) -> None:
     (files / "tx.properties").write_text(TRANSACTOR + "pid-file=" + "x" * 16384 + "\n")
     result = _run(files)
