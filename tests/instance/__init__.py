@@ -9,17 +9,19 @@
 Inside are a metadata service at 169.254.169.254 (version 2 only), the emulated AWS, the real AWS CLI with the
 credentials of the instance's role, and the distribution of standin.py. Stand-ins are only what needs a whole machine or
 a network: dnf, systemctl, journalctl, the block devices' programs (stubs.py). /etc, /opt, /usr/local and /var are
-overlays that vanish. It needs root and unshare; without them boot() says so.
+overlays that vanish. It needs root; without it boot() says so.
 """
 
 from __future__ import annotations
 
+import atexit
 import base64
 import dataclasses
+import functools
 import json
 import os
 import pathlib
-import shutil
+import select
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,8 @@ from collections.abc import Mapping
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SECONDS = 120
+"""How long an instance may take."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,29 +82,12 @@ def boot(instance: Instance) -> Booted:
     """Start it, wait for the end of its user data, and stop the transactor if it still runs."""
     if os.geteuid() != 0:
         raise RuntimeError("The user data runs in namespaces, which needs root: run the tests as root.")
-    unshare = shutil.which("unshare")
-    if not unshare:
-        raise RuntimeError("The user data runs in namespaces: install unshare (Debian: util-linux).")
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
-        given = pathlib.Path(directory, "given.json")
-        seen = pathlib.Path(directory, "seen.json")
+        given, seen, told = (pathlib.Path(directory, name) for name in ("given.json", "seen.json", "told"))
         given.write_text(json.dumps(_text(dataclasses.asdict(instance))))
-        command = [
-            unshare,
-            "--mount",
-            "--net",
-            "--pid",
-            "--fork",
-            "--mount-proc",
-            sys.executable,
-            "-m",
-            "tests.instance",
-        ]
-        ran = subprocess.run(
-            [*command, str(given), str(seen)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-        )
+        _ask(f"{given}\t{seen}\t{told}\n")
         if not seen.exists():
-            raise RuntimeError(f"The namespaces could not be made or used:\n{ran.stdout}{ran.stderr}")
+            raise RuntimeError(f"The namespaces could not be made or used:\n{told.read_text()}")
         found = json.loads(seen.read_text())
     return Booted(
         status=found["status"],
@@ -111,6 +98,30 @@ def boot(instance: Instance) -> Booted:
         objects={name: base64.b64decode(content) for name, content in found["objects"].items()},
         ran=tuple(found["ran"]),
     )
+
+
+@functools.cache
+def _booter() -> subprocess.Popen[bytes]:
+    """Instances are forked off one process, since what they need takes seconds to import."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.instance"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    atexit.register(process.communicate)
+    return process
+
+
+def _ask(line: str) -> None:
+    """Let it boot one, and wait for the end."""
+    process = _booter()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line.encode())
+    process.stdin.flush()
+    if not select.select([process.stdout], [], [], SECONDS)[0]:
+        process.kill()
+        _booter.cache_clear()
+        raise RuntimeError("The instance does not end.")
+    process.stdout.readline()
 
 
 def _text(value: Any) -> Any:

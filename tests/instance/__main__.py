@@ -2,35 +2,79 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The inside of the namespaces: prepares the instance, runs its user data, writes what was seen."""
+"""Boots one instance after the other: each line of standard input names files for what is given, seen and told.
+
+Each is a fork of this process, in namespaces of its own: it prepares the instance, runs its user data, and writes down
+what was seen. What it has to say besides, such as an error, is told.
+"""
 
 from __future__ import annotations
 
 import base64
+import ctypes
+import importlib
 import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
+import traceback
 from typing import Any
 
-from tests import tools
+import boto3
+
 from tests.emulator import Emulator
-from tests.instance import network, stubs
+from tests.instance import cli, network, stubs
 
 STAGE = pathlib.Path("/run/instance")
 LOG = pathlib.Path("/var/log/cloud-init-output.log")
 REGION = "eu-central-1"
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, PR_SET_PDEATHSIG = 0x20000, 0x20000000, 0x40000000, 1
+
 
 def main() -> None:
-    given = json.loads(pathlib.Path(sys.argv[1]).read_text())
-    seen = pathlib.Path(sys.argv[2])
+    for service in ("s3", "ssm"):
+        boto3.client(service, REGION, aws_access_key_id="-", aws_secret_access_key="-")  # reads the service's model
+    for service in ("autoscaling", "cloudformation", "s3", "ssm", "sts"):
+        importlib.import_module(f"moto.{service}.responses")
+    for line in sys.stdin:
+        given, seen, told = map(pathlib.Path, line.rstrip("\n").split("\t"))
+        if (child := os.fork()) == 0:
+            apart(given, seen, told)
+        os.waitpid(child, 0)
+        print(flush=True)
+
+
+def apart(given: pathlib.Path, seen: pathlib.Path, told: pathlib.Path) -> None:
+    """In a fork: the namespaces, and in them a fork that is their first process, with which everything else ends."""
+    code = 1
+    try:
+        with told.open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if LIBC.unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "unshare")
+        if first := os.fork():
+            os.waitpid(first, 0)
+        else:
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            instance(json.loads(given.read_text()), seen)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    os._exit(code)
+
+
+def instance(given: dict[str, Any], seen: pathlib.Path) -> None:
     mounts()
     network.up()
     stubs.install(STAGE / "bin", given)
-    (STAGE / "bin" / "aws").symlink_to(tools.program("aws"))
+    cli.install(STAGE)
     with (
         Emulator() as aws,
         network.metadata(given["public_address"]),
@@ -49,13 +93,14 @@ def main() -> None:
             "objects": stored(aws),
             "ran": (STAGE / "ran").read_text().splitlines() if (STAGE / "ran").exists() else [],
         }
-    seen.write_text(json.dumps(found, default=str))
-    os._exit(0)  # the servers' threads would be waited for
+        seen.write_text(json.dumps(found, default=str))
+        os._exit(0)  # the servers' threads would be waited for
 
 
 def mounts() -> None:
     """Nothing that is written from here on reaches the machine."""
     call("mount", "--make-rprivate", "/")
+    call("mount", "-t", "proc", "proc", "/proc")
     call("mount", "-t", "tmpfs", "tmpfs", "/run")
     STAGE.mkdir()
     for directory in ("/etc", "/opt", "/usr/local", "/var"):
