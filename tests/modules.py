@@ -12,7 +12,9 @@ import io
 import json
 from collections.abc import Mapping
 from typing import Any
+from unittest import mock
 
+from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
@@ -28,7 +30,12 @@ def run_module(name: str, params: Mapping[str, Any], *, check: bool = False) -> 
     vars(warnings)["_global_warnings"].clear()
     vars(warnings)["_global_deprecations"].clear()
     printed = io.StringIO()
-    with patch_module_args(args), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    with contextlib.ExitStack() as stack:
+        # A test that imports an action plugin makes this process a controller, where a module's warnings go elsewhere.
+        stack.enter_context(mock.patch.object(_internal, "is_controller", False))
+        stack.enter_context(patch_module_args(args))
+        stack.enter_context(contextlib.redirect_stdout(printed))
+        stack.enter_context(contextlib.suppress(SystemExit))
         module.main()
     result: dict[str, Any] = json.loads(printed.getvalue().strip().splitlines()[-1])
     return {"failed": False, **result}
