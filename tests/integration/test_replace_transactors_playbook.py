@@ -36,7 +36,7 @@ PLAY = """
 def start(aws: Emulator, directory: pathlib.Path, *arguments: str, **options: object) -> subprocess.Popen[str]:
     play = directory / "play.yml"
     play.write_text(
-        PLAY.format(options=json.dumps({"stack_name": "orders", "poll_seconds": 0.1, **METRICS, **options}))
+        PLAY.format(options=json.dumps({"stack_name": "orders", "poll_seconds": 0.25, **METRICS, **options}))
     )
     command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local"]
     command += ["-e", f"ansible_python_interpreter={sys.executable}", *arguments, str(play)]
@@ -61,7 +61,7 @@ def run(aws: Emulator, directory: pathlib.Path, *arguments: str, **options: obje
 
 
 def test_lines_appear_while_it_runs_and_the_second_run_changes_nothing(aws: Emulator, tmp_path: pathlib.Path) -> None:
-    old = system(aws, 1, scale=60)
+    old = system(aws, 1, scale=120)
     code, printed = run(aws, tmp_path, "--check", "--diff")
     assert code == 0, printed
     assert "would launch 1 beside the old" in printed
