@@ -26,6 +26,8 @@ def run_module(name: str, params: Mapping[str, Any], *, check: bool = False) -> 
     module = importlib.import_module(f"ansible_collections.datomic_onprem.aws.plugins.modules.{name}")
     args = {key: value for key, value in params.items() if value is not None}
     args |= {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}
+    # The options are in the result too, as ansible-core 2.19 has them there always.
+    args["_ansible_inject_invocation"] = True
     # What an earlier module of this process warned of is not this one's.
     vars(warnings)["_global_warnings"].clear()
     vars(warnings)["_global_deprecations"].clear()

@@ -18,7 +18,8 @@ TOOL: dict[str, dict[str, Any]] = {
     "log": {"type": "path"},
 }
 DATABASE: dict[str, dict[str, Any]] = {
-    "database_uri": {"type": "str"},
+    # It may hold credentials.
+    "database_uri": {"type": "str", "no_log": True},
     "database": {"type": "str"},
     "transactor_src": {"type": "path"},
 }
