@@ -50,7 +50,11 @@ UNKNOWN_CREDENTIALS = frozenset(
 )
 CREDENTIAL_OPTIONS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 RENEWED_BY_PROGRAM = frozenset(("iam-role", "container-role"))
-IAM_PREFIXES = {"CloudWatch": "cloudwatch", "Auto Scaling": "autoscaling"}
+IAM_PREFIXES = {
+    "CloudWatch": "cloudwatch",
+    "Auto Scaling": "autoscaling",
+    "Application Auto Scaling": "application-autoscaling",
+}
 """Service ids whose prefix in IAM is not their lower-case name."""
 
 

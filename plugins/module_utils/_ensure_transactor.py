@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     _ensure,
     _policies,
+    _scaling_plan,
     _transactor_plan,
     engine_cli,
     settings,
@@ -24,7 +25,13 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._transactor_pla
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Executor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import _iam_changes, dynamodb, iam, s3
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
+    _iam_changes,
+    dynamodb,
+    iam,
+    s3,
+    scaling,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
     TRANSACTOR_ROLE,
     Options,
@@ -133,6 +140,9 @@ class _Estate:
             database = self.table_client()
             backups = self.options.table_point_in_time_recovery is not None and not self.wanted.endpoint
             reads["table"] = lambda: dynamodb.observe(database, self.wanted.table, backups=backups)
+        if self.scales:
+            scaler = self.client(_scaling_plan.SERVICE)
+            reads["scaling"] = lambda: scaling.observe(scaler, self.wanted.table)
         if self.wanted.bucket and self.wanted.own_bucket:
             storage = self.client("s3")
             reads["bucket"] = lambda: self.bucket(storage, self.wanted.bucket or "")
@@ -142,10 +152,16 @@ class _Estate:
             account=self.account or found.get("account"),
             region=self.region,
             table=found.get("table"),
+            scaling=found.get("scaling", {}),
             bucket=found.get("bucket"),
             roles={role.key: found[role.key] for role in self.wanted.roles},
             users={user.prefix: found[user.prefix] for user in self.wanted.users},
         )
+
+    @property
+    def scales(self) -> bool:
+        """Whether auto scaling is asked for; DynamoDB Local has none."""
+        return bool(self.wanted.table and not self.wanted.endpoint and _scaling_plan.wanted(self.options))
 
     def bucket(self, client: Any, name: str) -> Any:
         options = self.options
@@ -197,6 +213,8 @@ class _Estate:
         chosen: dict[tuple[str, str, str], Executor] = {}
         if self.wanted.table:
             chosen |= dynamodb.executors(self.table_client())
+        if self.scales:
+            chosen |= scaling.executors(self.client(_scaling_plan.SERVICE))
         if self.wanted.bucket is not None and self.wanted.own_bucket:
             chosen |= s3.executors(self.client("s3"), self.region)
         if self.wanted.roles or self.wanted.users:

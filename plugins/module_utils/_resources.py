@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 UNSAVED_KEY_TAG = "datomic-onprem:unsaved-access-key"
 """On a user while its access key is being made: an access key that it then has was never written down."""
@@ -51,6 +51,19 @@ class Table:
     write: int = 0
     deletion_protection: bool = False
     backups: bool | None = None
+
+
+Kind: TypeAlias = Literal["read", "write"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaling:
+    """The units of a table between which it scales. policy: empty without one. utilization: in percent."""
+
+    minimum: int
+    maximum: int
+    policy: str = ""
+    utilization: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

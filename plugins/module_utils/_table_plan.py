@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Table
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _scaling_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Kind, Scaling, Table
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import ON_DEMAND, PROVISIONED, Options
 
@@ -51,18 +52,28 @@ def findings(name: str, table: Table | None, options: Options) -> Iterator[Judge
             ("read", options.table_read_capacity, table.read),
             ("write", options.table_write_capacity, table.write),
         )
-        if wanted is not None and not table.on_demand and wanted < have
+        if wanted is not None and not table.on_demand and wanted < have and kind not in _scaling_plan.wanted(options)
     ]
     if lower:
         what = f"the table {name} keeps what it has: {', '.join(lower)}"
         yield "table-shrunk", what, "an existing table is never shrunk", "warning"
 
 
-def actions(name: str, table: Table | None, options: Options, local: bool) -> Iterator[Action]:
+def actions(
+    name: str, table: Table | None, scaling: Mapping[Kind, Scaling], options: Options, local: bool
+) -> Iterator[Action]:
     """Create it, or raise and switch what the options say.
 
-    local: DynamoDB Local, which has neither tags nor backups nor deletion protection.
+    scaling: how it scales by now. local: DynamoDB Local, which has neither tags nor backups nor deletion protection,
+    and does not scale.
     """
+    yield from _of_table(name, table, options, local)
+    units = _units(table, options)
+    if units and not local:
+        yield from _scaling_plan.actions(name, scaling, units, options)
+
+
+def _of_table(name: str, table: Table | None, options: Options, local: bool) -> Iterator[Action]:
     if table is None:
         yield Action("dynamodb", "table", name, "create", after=_new(options, local))
         if options.table_point_in_time_recovery and not local:
@@ -87,11 +98,20 @@ def actions(name: str, table: Table | None, options: Options, local: bool) -> It
         yield _backups(name, bool(table.backups), backups)
 
 
+def _units(table: Table | None, options: Options) -> dict[str, int]:
+    """What it has afterwards; empty on demand."""
+    if options.table_billing_mode == ON_DEMAND or (table and table.on_demand):
+        return {}
+    return {
+        "read": max(table.read if table else 0, options.table_read_capacity or (0 if table else READ_UNITS)),
+        "write": max(table.write if table else 0, options.table_write_capacity or (0 if table else WRITE_UNITS)),
+    }
+
+
 def _new(options: Options, local: bool) -> dict[str, Any]:
     after: dict[str, Any] = {"key": "id (S, HASH)", "billing_mode": options.table_billing_mode or PROVISIONED}
     if after["billing_mode"] == PROVISIONED:
-        after["read"] = options.table_read_capacity or READ_UNITS
-        after["write"] = options.table_write_capacity or WRITE_UNITS
+        after |= _units(None, options)
     if options.table_deletion_protection and not local:
         after["deletion_protection"] = True
     if options.tags and not local:
@@ -105,11 +125,7 @@ def _capacity(table: Table, options: Options) -> tuple[dict[str, Any], dict[str,
     before = {"billing_mode": PROVISIONED, "read": table.read, "write": table.write}
     if options.table_billing_mode == ON_DEMAND:
         return before, {"billing_mode": ON_DEMAND}
-    after = {
-        "billing_mode": PROVISIONED,
-        "read": max(table.read, options.table_read_capacity or 0),
-        "write": max(table.write, options.table_write_capacity or 0),
-    }
+    after = {"billing_mode": PROVISIONED, **_units(table, options)}
     return (before, after) if after != before else None
 
 

@@ -17,7 +17,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources impo
     OWNER_TAG,
     Account,
     Bucket,
+    Kind,
     Role,
+    Scaling,
     Table,
     User,
     masked_key,
@@ -48,11 +50,15 @@ ACCESS_KEYS_PER_USER = 2
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """What AWS holds of it. roles: by property; users: by prefix; each with the name chosen for it."""
+    """What AWS holds of it. roles: by property; users: by prefix; each with the name chosen for it.
+
+    scaling: only looked at when it is asked for.
+    """
 
     account: Account | None = None
     region: str = ""
     table: Table | None = None
+    scaling: Mapping[Kind, Scaling] = dataclasses.field(default_factory=dict)
     bucket: Bucket | None = None
     roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
     users: Mapping[str, User] = dataclasses.field(default_factory=dict)
@@ -116,7 +122,8 @@ class _Planner:
         local = bool(self.wanted.endpoint)
         for rule, what, instead, level in _table_plan.findings(self.table, self.observed.table, self.options):
             self.found(TABLE, rule, what, instead, level)
-        yield from _table_plan.actions(self.table, self.observed.table, self.options, local)
+        observed = self.observed
+        yield from _table_plan.actions(self.table, observed.table, observed.scaling, self.options, local)
 
     def of_bucket(self) -> Iterator[Action]:
         if self.wanted.bucket is None or not self.wanted.own_bucket:

@@ -19,6 +19,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import F
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 
 PROVISIONED = "PROVISIONED"
+UTILIZATIONS = range(20, 91)
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html"""
 ON_DEMAND = "PAY_PER_REQUEST"
 
 TABLE, REGION, ENDPOINT = "aws-dynamodb-table", "aws-dynamodb-region", "aws-dynamodb-override-endpoint"
@@ -55,6 +57,9 @@ class Options:
     table_billing_mode: str | None = None
     table_read_capacity: int | None = None
     table_write_capacity: int | None = None
+    table_max_read_capacity: int | None = None
+    table_max_write_capacity: int | None = None
+    table_target_utilization: int | None = None
     table_point_in_time_recovery: bool | None = None
     table_deletion_protection: bool | None = None
     bucket_block_public_access: bool | None = None
@@ -145,6 +150,8 @@ def unsound(options: Options) -> list[Finding]:
     numbers = {
         "table_read_capacity": options.table_read_capacity,
         "table_write_capacity": options.table_write_capacity,
+        "table_max_read_capacity": options.table_max_read_capacity,
+        "table_max_write_capacity": options.table_max_write_capacity,
         "bucket_expiration_days": options.bucket_expiration_days,
     }
     findings = [
@@ -152,7 +159,19 @@ def unsound(options: Options) -> list[Finding]:
         for name, number in numbers.items()
         if number is not None and number < 1
     ]
-    units = options.table_read_capacity is not None or options.table_write_capacity is not None
+    pairs = {
+        "table_max_read_capacity": (options.table_max_read_capacity, options.table_read_capacity),
+        "table_max_write_capacity": (options.table_max_write_capacity, options.table_write_capacity),
+    }
+    for name, (most, least) in pairs.items():
+        if most is not None and least is not None and most < least:
+            what = f"Invalid value: {most} is less than the {least} units to start from"
+            findings.append(Finding("invalid-option", what, key=name, instead=f"write {least} or more"))
+    utilization = options.table_target_utilization
+    if utilization is not None and utilization not in UTILIZATIONS:
+        what, instead = f"Invalid value: {utilization}", "write a percentage from 20 to 90"
+        findings.append(Finding("invalid-option", what, key="table_target_utilization", instead=instead))
+    units = any(number is not None for pair in pairs.values() for number in pair)
     if units and options.table_billing_mode == ON_DEMAND:
         what, instead = "a table on demand has no units", "leave the capacities out, or the billing mode"
         findings.append(Finding("invalid-option", what, key="table_billing_mode", instead=instead))

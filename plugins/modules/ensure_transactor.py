@@ -87,6 +87,21 @@ options:
       - Write units. A new table has 50 by default.
       - An existing table is only ever raised to it. Tables on demand have none.
     type: int
+  table_max_read_capacity:
+    description:
+      - Read units up to which Application Auto Scaling raises a provisioned table when it is used more, and from which
+        it lowers it again, down to O(table_read_capacity) or what the table has when auto scaling is set up.
+      - Bounds that exist are only ever raised. Tables on demand and DynamoDB Local have none. Without this option auto
+        scaling is left as it is.
+    type: int
+  table_max_write_capacity:
+    description: The same for write units and O(table_write_capacity).
+    type: int
+  table_target_utilization:
+    description:
+      - Percent of the units in use that auto scaling aims at, from 20 to 90.
+      - A new scaling policy has 70 by default, an existing one stays as it is.
+    type: int
   table_point_in_time_recovery:
     description:
       - Whether DynamoDB keeps a history from which the table can be restored. Without this option it is left as it is.
@@ -287,6 +302,9 @@ RESOURCES = {
     "table_billing_mode": {"type": "str", "choices": ["PROVISIONED", "PAY_PER_REQUEST"]},
     "table_read_capacity": {"type": "int"},
     "table_write_capacity": {"type": "int"},
+    "table_max_read_capacity": {"type": "int"},
+    "table_max_write_capacity": {"type": "int"},
+    "table_target_utilization": {"type": "int"},
     "table_point_in_time_recovery": {"type": "bool"},
     "table_deletion_protection": {"type": "bool"},
     "bucket_block_public_access": {"type": "bool"},

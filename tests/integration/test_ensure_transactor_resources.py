@@ -123,6 +123,91 @@ def test_protection_history_and_billing_of_a_table(aws: Emulator, file: pathlib.
     assert kinds(off) == ["dynamodb table update", "dynamodb continuous_backups update"]
 
 
+def scaling(aws: Emulator) -> dict[str, tuple[int, int, float]]:
+    """Minimum, maximum and target utilization by kind."""
+    client = aws.client("application-autoscaling")
+    targets = client.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]
+    policies = client.describe_scaling_policies(ServiceNamespace="dynamodb", ResourceId="table/orders")
+    tracked = {
+        policy["ScalableDimension"]: policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
+        for policy in policies["ScalingPolicies"]
+    }
+    return {
+        target["ScalableDimension"]: (
+            target["MinCapacity"],
+            target["MaxCapacity"],
+            tracked[target["ScalableDimension"]],
+        )
+        for target in targets
+    }
+
+
+READ, WRITE = "dynamodb:table:ReadCapacityUnits", "dynamodb:table:WriteCapacityUnits"
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_auto_scaling_between_what_is_there_and_the_maximum(aws: Emulator, file: pathlib.Path, fresh: bool) -> None:
+    if not fresh:
+        make_table(aws)
+    options = {"table_max_read_capacity": 400, "table_max_write_capacity": 90, "table_write_capacity": 60}
+    result = ensure(aws, file, **options, tags={"team": "orders"})
+    assert not result["failed"], result
+    both = ["application-autoscaling scalable_target create", "application-autoscaling scaling_policy create"] * 2
+    assert [kind for kind in kinds(result) if kind.startswith("application")] == both
+    assert scaling(aws) == {READ: (100 if fresh else 7, 400, 70.0), WRITE: (60, 90, 70.0)}
+    assert ensure(aws, file, **options)["changed"] is False
+    assert ensure(aws, file)["changed"] is False
+    # Scaled out meanwhile: the table keeps that, and nobody is told that it was not shrunk.
+    client = aws.backstage("dynamodb")
+    units = {"ReadCapacityUnits": 300, "WriteCapacityUnits": 80}
+    client.update_table(TableName="orders", ProvisionedThroughput=units)
+    again = ensure(aws, file, **options)
+    assert (again["changed"], "wanted" in warned(again)) == (False, False)
+
+
+def test_bounds_are_only_ever_raised_and_a_policy_stays(aws: Emulator, file: pathlib.Path) -> None:
+    make_table(aws)
+    ensure(aws, file, table_max_read_capacity=400)
+    assert ensure(aws, file, table_max_read_capacity=200)["changed"] is False
+    raised = ensure(aws, file, table_max_read_capacity=500, table_read_capacity=20, table_target_utilization=50)
+    assert kinds(raised)[-2:] == [
+        "application-autoscaling scalable_target update",
+        "application-autoscaling scaling_policy update",
+    ]
+    assert scaling(aws) == {READ: (20, 500, 50.0)}
+    assert ensure(aws, file, table_max_read_capacity=500)["changed"] is False
+
+
+def test_check_mode_tells_of_auto_scaling_and_sets_none_up(aws: Emulator, file: pathlib.Path) -> None:
+    options = {"table_max_read_capacity": 400}
+    planned = ensure(aws, file, check=True, **options)
+    assert not writes(aws)
+    done = ensure(aws, file, **options)
+    assert (planned["actions"], planned["diff"][-2:]) == (done["actions"], done["diff"][-2:])
+
+
+def test_a_table_on_demand_does_not_scale(aws: Emulator, file: pathlib.Path) -> None:
+    make_table(aws)
+    ensure(aws, file, table_billing_mode="PAY_PER_REQUEST")
+    assert ensure(aws, file, table_max_read_capacity=400)["changed"] is False
+
+
+def test_auto_scaling_that_cannot_be_is_refused_at_once(aws: Emulator, file: pathlib.Path) -> None:
+    result = ensure(aws, file, table_max_read_capacity=10, table_read_capacity=11, table_target_utilization=91)
+    assert "table_max_read_capacity: Invalid value: 10 is less than the 11 units to start from" in result["msg"]
+    assert "table_target_utilization: Invalid value: 91" in result["msg"]
+    result = ensure(aws, file, table_billing_mode="PAY_PER_REQUEST", table_max_write_capacity=10)
+    assert "a table on demand has no units" in result["msg"]
+    assert aws.calls() == []
+
+
+def test_a_permission_for_auto_scaling_that_lacks_is_named(aws: Emulator, file: pathlib.Path) -> None:
+    aws.fault("RegisterScalableTarget", code="AccessDeniedException", status=400, times=99)
+    result = ensure(aws, file, table_max_read_capacity=400)
+    assert "Could not set up the auto scaling of the table orders/read" in result["msg"]
+    assert "Allow application-autoscaling:RegisterScalableTarget on it" in result["msg"]
+
+
 def test_settings_of_the_bucket(aws: Emulator, file: pathlib.Path) -> None:
     options = {"bucket_block_public_access": True, "bucket_encryption": "aws:kms", "bucket_expiration_days": 90}
     assert kinds(ensure(aws, file, **options))[1:5] == [
