@@ -18,10 +18,12 @@ from typing import Any
 
 import botocore.exceptions
 import botocore.session
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern
 from botocore import xform_name
 from botocore.config import Config
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from tests import template_combinations as combinations
 from tests.estate import ROOT
 from tests.verify.tally import Tally
 
@@ -65,13 +67,22 @@ def known() -> dict[str, set[str]]:
     return found
 
 
-def resources() -> Iterator[tuple[str, str, list[str]]]:
-    """Template, resource type and property names of every recorded template."""
+def templates() -> Iterator[Any]:
+    """Every recorded legacy template, and modern ones that have every kind of resource."""
     for path in sorted((ROOT / "tests" / "golden" / "cases").glob("template-*.json")):
         for run in json.loads(path.read_text())["runs"]:
-            template: Any = run.get("template") or {}
-            for resource in template.get("Resources", {}).values():
-                yield path.stem, resource["Type"], sorted(resource.get("Properties", {}))
+            yield run.get("template") or {}
+    transactor, cf = combinations.transactor(**combinations.METRICS), combinations.cf()
+    full = {"alarms": True, "alarm_email": "oncall@example.com", "session_manager": True, "secrets": ("sql-password",)}
+    for options in (modern.Options(), modern.Options(**full, extra_jars=("s3://jars/a.jar",), volume_size=20)):
+        yield modern.template(transactor, cf, options, combinations.MACHINE)
+
+
+def resources() -> Iterator[tuple[str, list[str]]]:
+    """Type and property names of every resource of the templates."""
+    for template in templates():
+        for resource in template.get("Resources", {}).values():
+            yield resource["Type"], sorted(resource.get("Properties", {}))
 
 
 def literal_types() -> list[str]:
@@ -100,7 +111,7 @@ def checks() -> dict[str, Callable[[], bool]]:
     found["botocore takes the retry mode standard"] = lambda: takes("standard")
     for kind in literal_types():
         found[f"the registry has {kind}"] = lambda kind=kind: has_type(kind)
-    for _template, kind, names in resources():
+    for kind, names in resources():
         for name in names:
             found[f"{kind} has {name}"] = lambda kind=kind, name=name: has_property(kind, name)
     return found
