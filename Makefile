@@ -56,6 +56,7 @@ test-oldest:
 
 # Against parts that others wrote; needs Java 17 or newer and Maven. VERIFY=--write puts the table into docs/verified.md.
 verify:
+	@"$$(tests/tools/python.sh)" -m tests.verify.jvm
 	@tests/tools/environment.sh .venv-verify tests/requirements/verify.txt
 	@tests/tools/environment.sh .venv-ministack tests/requirements/ministack.txt
 	@if tests/tools/python.sh oldest > /dev/null; then \

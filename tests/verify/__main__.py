@@ -51,10 +51,8 @@ Python; everything else runs on the oldest and the newest Python and ansible-cor
 
 def main() -> int:
     arguments = _arguments()
-    missing = jvm.missing() if {"table", "peer", "properties"} & set(arguments.only) else []
-    if missing:
-        print(f"make verify needs what is not here: {'; '.join(missing)}.", file=sys.stderr)
-        print("It installs nothing by itself. On Debian: apt-get install default-jdk-headless maven", file=sys.stderr)
+    if {"table", "peer", "properties"} & set(arguments.only) and (refusal := jvm.refusal()):
+        print(refusal, file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _stop)
     try:

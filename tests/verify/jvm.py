@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Java and Maven: looked for, never installed. Jars are fetched by Maven into .cache/verify."""
+"""Java and Maven: looked for, never installed. Jars are fetched by Maven into .cache/verify.
+
+As a program it only looks, with any Python: before make verify spends minutes on environments.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 from tests.verify.servers import CACHE
 
@@ -30,6 +34,16 @@ def missing() -> list[str]:
     if shutil.which("mvn") is None:
         found.append("mvn (Apache Maven)")
     return found
+
+
+def refusal() -> str:
+    """What make verify says when something is missing, empty when nothing is."""
+    if not (found := missing()):
+        return ""
+    return (
+        f"make verify needs what is not here: {'; '.join(found)}.\n"
+        "It installs nothing by itself. On Debian: apt-get install default-jdk-headless maven"
+    )
 
 
 def java_version() -> int:
@@ -64,3 +78,7 @@ def classpath(project: str) -> str:
             raise SystemExit(f"Maven could not fetch the jars of {project}:\n{(done.stdout + done.stderr)[-3000:]}")
         shutil.copyfile(pom, stamp)
     return str(library / "*")
+
+
+if __name__ == "__main__":
+    sys.exit(refusal() or 0)
