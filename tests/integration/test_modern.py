@@ -116,6 +116,10 @@ def test_the_image_goes_with_the_type(account: Emulator, tmp_path: pathlib.Path)
         ({}, {"datomic_version": "1.0.7277"}, {}, "release-unreadable"),
         ({}, {}, {"subnets": ["subnet-0123456789abcdef0"]}, "subnets"),
         ({}, {}, {"image_id": "ami-0123456789abcdef0"}, "image"),
+        ({}, {}, {"image_id": "ami-12c6146b"}, "image"),  # it is for x86_64, the file's type is not
+        ({}, {"java_opts": "-d32"}, {}, "java-option-removed"),
+        ({"metrics_callback": "x" * 9000}, {}, {}, "user-data-size"),
+        ({}, {"datomic_version": "0.9.5561"}, {}, "release-java"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_touched(
