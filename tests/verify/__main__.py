@@ -80,8 +80,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.verify", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="these parts alone")
-    parser.add_argument("--oldest", help="the Python of the environment with the oldest versions")
-    parser.add_argument("--ministack", default=sys.executable, help="the Python of the environment that has ministack")
+    parser.add_argument("--oldest", type=os.path.abspath, help="the Python of the environment with the oldest versions")
+    ministack = "the Python of the environment that has ministack"
+    parser.add_argument("--ministack", type=os.path.abspath, default=sys.executable, help=ministack)
     parser.add_argument("--json", type=pathlib.Path, help="write the rows into this file instead of printing them")
     return parser.parse_args()
 
