@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""See that nobody else works on the systems of this run, neither another host of it nor another run."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, me
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """All on the controller: what it locks is the controller's run."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _validation, args = self.validate_argument_spec(
+            {
+                "systems": {
+                    "type": "list",
+                    "elements": "dict",
+                    "required": True,
+                    "options": {name: {"type": "str", "required": True, "no_log": False} for name in PARTS},
+                },
+                "timeout": {"type": "float", "default": 600.0},
+            }
+        )
+        if shared := shared_by(args["systems"]):
+            raise AnsibleActionFail(
+                "Two systems have the same stack or file, so that each would undo what the other does: "
+                f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory. Nothing was changed."
+            )
+        if not self._task.check_mode:
+            # Workers are children of the process that lasts as long as the run.
+            locks = Locks(
+                pathlib.Path(constants.config.get_config_value("ANSIBLE_HOME")) / HOME, me(os.getppid()), show
+            )
+            try:
+                locks.take(((each["key"], each["what"]) for each in args["systems"]), args["timeout"])
+            except DatomicError as error:
+                raise AnsibleActionFail(str(error)) from error
+        return {"changed": False}
+
+
+PARTS = ("host", "key", "what")
+HOME = "datomic_onprem.aws/locks"
+
+
+def show(line: str) -> None:
+    display.display(line)
+
+
+def shared_by(systems: Iterable[Mapping[str, str]]) -> list[str]:
+    """What several hosts have, each with the hosts."""
+    hosts: dict[str, dict[str, None]] = {}
+    names: dict[str, str] = {}
+    for each in systems:
+        hosts.setdefault(each["key"], {})[each["host"]] = None
+        names.setdefault(each["key"], each["what"])
+    return [f"{' and '.join(having)} have {names[key]}" for key, having in hosts.items() if len(having) > 1]

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two runs of one system on one machine: the second waits, or stops when it has waited long enough."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, Owner, me
+
+from tests.emulator import Emulator
+from tests.estate import Estate
+
+WANTED = [("/srv/orders.properties", "orders.properties"), ("stack", "the stack orders")]
+
+
+@pytest.fixture
+def another() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that lasts as long as it may."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+        yield process
+        process.kill()
+
+
+def locks(directory: pathlib.Path, owner: Owner, said: list[str] | None = None) -> Locks:
+    return Locks(directory, owner, (said if said is not None else []).append)
+
+
+def test_another_run_is_waited_for_and_named(tmp_path: pathlib.Path, another: subprocess.Popen[bytes]) -> None:
+    locks(tmp_path, me(another.pid)).take(WANTED, 0)
+    ours = locks(tmp_path, me(os.getpid()))
+    with pytest.raises(
+        DatomicError, match=rf"Another run works on .*: process {another.pid} of this machine, since 20"
+    ):
+        ours.take(WANTED, 0)
+    another.kill()
+    another.wait()
+    ours.take(WANTED, 0)
+    ours.take(WANTED, 0)
+
+
+def test_it_goes_on_as_soon_as_the_other_run_is_killed(
+    tmp_path: pathlib.Path, another: subprocess.Popen[bytes]
+) -> None:
+    said: list[str] = []
+    locks(tmp_path, me(another.pid)).take(WANTED, 0)
+    threading.Timer(1, another.kill).start()
+    start = time.monotonic()
+    locks(tmp_path, me(os.getpid()), said).take(WANTED, 60)
+    assert 0.9 < time.monotonic() - start < 10
+    assert [line.partition(": process ")[0] for line in said] == [
+        "waiting for another run that works on orders.properties"
+    ]
+
+
+def test_a_number_that_is_used_again_is_another_process(tmp_path: pathlib.Path) -> None:
+    here = me(os.getpid())
+    locks(tmp_path, Owner(here.pid, f"{here.began}0", here.since)).take(WANTED, 0)
+    locks(tmp_path, here).take(WANTED, 0)
+
+
+def test_a_damaged_lock_holds_nobody_up(tmp_path: pathlib.Path, another: subprocess.Popen[bytes]) -> None:
+    locks(tmp_path, me(another.pid)).take(WANTED, 0)
+    for file in tmp_path.glob("*.json"):
+        file.write_text("{")
+    locks(tmp_path, me(os.getpid())).take(WANTED, 0)
+
+
+def test_update_waits_for_the_run_that_has_the_system(
+    tmp_path: pathlib.Path, aws: Emulator, another: subprocess.Popen[bytes]
+) -> None:
+    estate = Estate(tmp_path / "estate", aws.url)
+    home = pathlib.Path(estate.environment["HOME"]) / ".ansible" / HOME
+    file = str((estate.directory / "aws/wormbase-transactor.properties").resolve())
+    locks(home, me(another.pid)).take([(file, file)], 0)
+    run = estate.play("create.yml", "-e", "datomic_lock_timeout=1")
+    assert run.returncode != 0
+    assert f"waiting for another run that works on {file}: process {another.pid} of this machine" in run.output
+    assert "It did not end within 1 s." in run.output
+    assert run.calls == []
+    plan = estate.play("create.yml", "--check")
+    assert plan.returncode == 0, plan.output
+    another.kill()
+    another.wait()
+    run = estate.play("create.yml")
+    assert run.returncode == 0, run.output
+    assert "waiting for another run" not in run.output
