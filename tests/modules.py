@@ -16,6 +16,7 @@ from unittest import mock
 
 from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings
+from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
 
 CREDENTIALS = {"access_key": "testing", "secret_key": "testing", "region": "us-east-1"}
@@ -26,8 +27,9 @@ def run_module(name: str, params: Mapping[str, Any], *, check: bool = False) -> 
     module = importlib.import_module(f"ansible_collections.datomic_onprem.aws.plugins.modules.{name}")
     args = {key: value for key, value in params.items() if value is not None}
     args |= {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}
-    # The options are in the result too, as ansible-core 2.19 has them there always.
-    args["_ansible_inject_invocation"] = True
+    if "inject_invocation" in PASS_VARS:
+        # The options are in the result too, as ansible-core 2.19 has them there always.
+        args["_ansible_inject_invocation"] = True
     # What an earlier module of this process warned of is not this one's.
     vars(warnings)["_global_warnings"].clear()
     vars(warnings)["_global_deprecations"].clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 try:
     import boto3.session
@@ -29,11 +29,13 @@ __all__ = [
     "AnsibleAWSModule",
     "Aws",
     "AwsError",
+    "Clients",
     "attempts",
     "calling",
     "error_code",
     "eventually",
     "gather",
+    "refuse_other_account",
     "run",
     "warn",
 ]
@@ -67,6 +69,12 @@ class AwsError(DatomicError):
     def __init__(self, message: str, code: str = "", **details: Any) -> None:
         super().__init__(message, error_code=code, **details)
         self.code = code
+
+
+class Clients(Protocol):
+    """What gives clients: Aws, or what a test has for it."""
+
+    def client(self, service: str, region: str | None = None, endpoint: str | None = None) -> Any: ...
 
 
 class Aws:
@@ -174,6 +182,24 @@ def attempts(answer: Any) -> int:
     """How often botocore sent the request before this answer (a response, or the error that it raised) came."""
     response = getattr(answer, "response", answer) or {}
     return 1 + int(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
+def refuse_other_account(aws: Clients, wanted: str | None, found: str = "") -> None:
+    """DatomicError unless the credentials are those of the wanted account, if one is.
+
+    found: the account's number, where it is known already.
+    """
+    if not wanted:
+        return
+    if not found:
+        sts = aws.client("sts")
+        with calling("find out the account of", "the credentials", sts):
+            found = sts.get_caller_identity()["Account"]
+    if found != wanted:
+        raise DatomicError(
+            f"The credentials belong to account {found}, not to {wanted}: nothing was changed. "
+            "Use the profile of that account."
+        )
 
 
 def eventually(call: Callable[[], Any]) -> Any:

@@ -18,7 +18,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     properties,
     settings,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._security_groups import Observed
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
@@ -138,9 +138,5 @@ def _observed(aws: Aws, wanted: Wanted, findings: Iterable[Finding]) -> Observed
         if wrong:
             raise InputError(wrong) from error
         raise
-    if wanted.account and wanted.account != observed.account:
-        raise DatomicError(
-            f"The credentials belong to account {observed.account}, not to {wanted.account}: nothing was changed. "
-            "Use the profile of that account."
-        )
+    refuse_other_account(aws, wanted.account, observed.account)
     return observed

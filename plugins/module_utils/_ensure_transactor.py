@@ -19,7 +19,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     settings,
     transactor,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, gather
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, gather, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._transactor_plan import Observed
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
@@ -124,11 +124,7 @@ class _Estate:
     def refuse_other_account(self, account_id: str) -> None:
         """Raises DatomicError when the credentials are not of that account; nothing else was asked before."""
         self.account = iam.account(self.client("sts"))
-        if self.account.number != account_id:
-            raise DatomicError(
-                f"The credentials belong to account {self.account.number}, not to {account_id}: nothing was changed. "
-                "Use the profile of that account."
-            )
+        refuse_other_account(self.aws, account_id, self.account.number)
 
     def observe(self, properties: Properties) -> Observed:
         """Everything, side by side."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock, properties, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Clients, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._observed_group import observed_group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
@@ -47,6 +48,7 @@ class Options:
 
     stack_name: str = ""
     auto_scaling_group_name: str = ""
+    account_id: str = ""
     strategy: str = "rolling"
     when: str = "stale"
     transactor_src: str = ""
@@ -98,12 +100,6 @@ def _secrets(file: Properties | None) -> tuple[str, ...]:
     if file is None:
         return ()
     return tuple(file.get(key) for key in file if file.get(key) and settings.mask(key, file.get(key)) != file.get(key))
-
-
-class Clients(Protocol):
-    """What gives clients: _aws.Aws."""
-
-    def client(self, service: str, region: str | None = None, endpoint: str | None = None) -> Any: ...
 
 
 class Cloud:
@@ -210,6 +206,8 @@ def once(
     """
     if options.when == "never":
         return {"changed": False, "replaced": [], "steps": []}
+    if "since" not in run:
+        refuse_other_account(aws, options.account_id)
     of = system(options)
     cloud = Cloud(aws, options, of)
     observed = cloud.observe()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._observed_group import observed_group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import autoscaling, stack
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.autoscaling import Group
@@ -18,8 +18,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.dec
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Instance
 
 
-def info(aws: Aws, stack_name: str, group_name: str) -> dict[str, Any]:
+def info(aws: Aws, stack_name: str, group_name: str, *, account_id: str | None = None) -> dict[str, Any]:
     """The stack, its group and its instances. Exactly one of the two names is given."""
+    refuse_other_account(aws, account_id)
     cloudformation = aws.client("cloudformation")
     found = stack.observe(cloudformation, stack_name) if stack_name else None
     if found:

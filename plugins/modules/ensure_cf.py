@@ -57,9 +57,6 @@ options:
     type: str
     choices: [auto, native, cli]
     default: auto
-  account_id:
-    description: The 12 digits of the account to work in. With credentials of another one nothing is changed.
-    type: str
   tags:
     description: Tags for a security group that is created.
     type: dict
@@ -75,6 +72,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - datomic_onprem.aws.account
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:

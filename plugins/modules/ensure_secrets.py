@@ -52,6 +52,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - datomic_onprem.aws.account
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:
@@ -106,16 +107,22 @@ parameters:
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import secrets
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
+    AnsibleAWSModule,
+    Aws,
+    refuse_other_account,
+    run,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ssm
 
 
-def ensure(aws: Aws, wanted: secrets.Wanted, *, check_mode: bool) -> dict[str, Any]:
+def ensure(aws: Aws, wanted: secrets.Wanted, *, account_id: str | None, check_mode: bool) -> dict[str, Any]:
     """The module's result."""
     findings = secrets.check(wanted)
     if findings:
         raise InputError(findings)
+    refuse_other_account(aws, account_id)
     plan = secrets.plan(wanted, ssm.observe(aws, wanted))
     if not check_mode:
         plan.apply(ssm.executors(aws, wanted))
@@ -132,6 +139,7 @@ def main() -> None:
         "path": {"type": "str", "required": True},
         "secrets": {"type": "dict", "required": True, "no_log": True},
         "kms_key_id": {"type": "str", "no_log": False},
+        "account_id": {"type": "str"},
         "tags": {"type": "dict", "default": {}},
     }
     module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
@@ -142,7 +150,7 @@ def main() -> None:
         kms_key_id=given["kms_key_id"] or "",
         tags={key: str(value) for key, value in given["tags"].items()},
     )
-    run(module, lambda: ensure(Aws(module), wanted, check_mode=module.check_mode))
+    run(module, lambda: ensure(Aws(module), wanted, account_id=given["account_id"], check_mode=module.check_mode))
 
 
 if __name__ == "__main__":

@@ -52,9 +52,6 @@ options:
     description: Seconds after which the tool of O(engine=cli) is stopped and the task fails.
     type: int
     default: 600
-  account_id:
-    description: The 12 digits of the account to work in. Credentials of another one stop the module before anything.
-    type: str
   tags:
     description:
       - Tags for everything that is created.
@@ -137,6 +134,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - datomic_onprem.aws.account
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:

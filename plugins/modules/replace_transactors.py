@@ -101,6 +101,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - datomic_onprem.aws.account
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:
@@ -187,6 +188,7 @@ def main() -> None:
     spec = {
         "stack_name": {"type": "str"},
         "auto_scaling_group_name": {"type": "str"},
+        "account_id": {"type": "str"},
         "strategy": {"type": "str", "choices": ["rolling", "terminate"], "default": "rolling"},
         "when": {"type": "str", "choices": ["stale", "always", "never"], "default": "stale"},
         "timeout": {"type": "int", "default": 1800},

@@ -37,6 +37,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - datomic_onprem.aws.account
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 seealso:
@@ -205,13 +206,14 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._transactor_inf
 
 def main() -> None:
     module = AnsibleAWSModule(
-        argument_spec={"stack_name": {"type": "str"}, "auto_scaling_group_name": {"type": "str"}},
+        argument_spec={name: {"type": "str"} for name in ("stack_name", "auto_scaling_group_name", "account_id")},
         mutually_exclusive=[("stack_name", "auto_scaling_group_name")],
         required_one_of=[("stack_name", "auto_scaling_group_name")],
         supports_check_mode=True,
     )
     params = module.params
-    run(module, lambda: info(Aws(module), params["stack_name"] or "", params["auto_scaling_group_name"] or ""))
+    names = params["stack_name"] or "", params["auto_scaling_group_name"] or ""
+    run(module, lambda: info(Aws(module), *names, account_id=params["account_id"]))
 
 
 if __name__ == "__main__":
