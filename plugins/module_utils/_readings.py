@@ -226,9 +226,12 @@ class _Reader:
             why = "java.util.Properties reads an escape there, bin/datomic a backslash"
         elif written[0] in BLANKS:
             rule, what = "blank-before-key", "white space before the key"
-        elif ":" in written or any(char.isspace() for char in written.rstrip(BLANKS)):
+        elif any(char in written.rstrip(BLANKS) for char in ":" + BLANKS):
             rule, what = "separator", "a colon or a blank before the first ="
             why = "java.util.Properties splits there, bin/datomic at the first ="
+        elif any(char.isspace() for char in written.rstrip(BLANKS)):
+            rule, what = "white-space-in-key", "white space in the key that is neither a blank nor a tab"
+            why = "both readings take it for a letter of the key, which nobody sees in an editor"
         elif written[-1] in BLANKS:
             # bin/datomic's own words where it then misses the value, as it does for "host = x"
             rule, what = "blank-around-separator", f"white space before the = (Missing property: {key})"

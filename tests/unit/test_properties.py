@@ -62,7 +62,7 @@ def test_text_that_means_the_same_to_both_readers_is_accepted(text: str, values:
         ),
         ("a:b=c", [("separator", 1)]),
         ("a b=c", [("separator", 1)]),
-        ("a\u2003b=c", [("separator", 1)]),
+        ("a\u2003b=c", [("white-space-in-key", 1)]),
         ("ke\\\ny=1", [("separator", 1)]),
         ("\x0b\n", [("separator", 1)]),
         (" a=1", [("blank-before-key", 1)]),

@@ -131,6 +131,7 @@ BY_CHOICE = frozenset(
         "continued-comment",
         "empty-key",
         "lone-carriage-return",
+        "white-space-in-key",
     )
 )
 """Rules about what Java and bin/datomic may read alike: docs/properties.md says why it is refused all the same."""
@@ -163,10 +164,10 @@ def _tool(raw: bytes) -> Reading:
     found: dict[str, str] = {}
     for line in re.split("\r\n|\n|\r", re.sub(r"\\(\r\n|\n|\r)", "", text)):
         key, equals, value = line.partition("=")
-        if not equals or line.startswith("#"):
+        if not line.strip(" \t\f") or line.startswith("#"):
             continue
-        if "\0" in line or key in found:
-            return None  # no text, or a reader of the file sees two values
+        if not equals or "\0" in line or key in found:
+            return None  # a key for Java only, no text, or two values
         found[key] = "" if value[:1].isspace() else value
     return found
 
