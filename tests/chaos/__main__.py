@@ -15,13 +15,15 @@ import sys
 from collections.abc import Callable
 
 from tests import conftest as _importable
-from tests.chaos import single
+from tests.chaos import playbooks, single
 from tests.chaos.trials import Tally, Trials
 from tests.emulator import Emulator
 
 assert _importable  # it makes the collection importable from a plain checkout
 
 ROWS: dict[str, Callable[[Trials], Tally]] = {
+    "killed update.yml": lambda trials: playbooks.killed(trials, "update"),
+    "killed create.yml": lambda trials: playbooks.killed(trials, "create"),
     "killed create": lambda trials: trials.killed(["create"]),
     "killed update": lambda trials: trials.killed(["update"]),
     "starved create": lambda trials: trials.starved(["create"]),
@@ -30,7 +32,9 @@ ROWS: dict[str, Callable[[Trials], Tally]] = {
     "twice at once": single.twice,
     "preflight": single.preflight,
     "secrets": single.secrets,
+    "secrets in playbooks": playbooks.secrets,
     "rubbish": single.rubbish,
+    "absurd options": single.options,
 }
 COLUMNS = ("tried", "lost", "orphaned", "leaked", "crashed")
 

@@ -6,18 +6,51 @@
 
 from __future__ import annotations
 
+import importlib
 import random
+import re
 import threading
 
+import jproperties
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 
 from tests.chaos.system import OURS, ModuleError, System
 from tests.chaos.trials import Tally, Trials
+from tests.estate import ROOT
 from tests.modules import CREDENTIALS
 
+ARGUMENT_SPECS = ROOT / "roles" / "datomic" / "meta" / "argument_specs.yml"
+MODULES = (
+    "create_cf_template",
+    "ensure_cf",
+    "ensure_secrets",
+    "ensure_transactor",
+    "register_files",
+    "replace_transactors",
+    "transactor_info",
+    "validate_properties",
+)
+
 SENTINEL = "S3nt1nelValue"
-SECRETS = ("aws-dynamodb-secret-key", "aws-peer-secret-key", "memcached-password", "license-key")
+SECRETS = {
+    **dict.fromkeys(
+        (
+            "cassandra-password",
+            "license-key",
+            "memcached-password",
+            "my-own-password",
+            "sql-password",
+            "storage-admin-password",
+            "storage-datomic-password",
+        ),
+        SENTINEL,
+    ),
+    "sql-url": f"jdbc:postgresql://db/datomic?user=u&password={SENTINEL}",
+}
+"""Every kind of secret that a file may hold beside the keys of AWS users."""
 HOSTILE = ("\0", "\\", "=", ":", "#", "\r", "\n", "\r\n", " ", "\t", "\xa0", "\u2028", "é", "😀", "\\u00", "key", "a=b")
 
 
@@ -107,8 +140,7 @@ def secrets(trials: Trials) -> Tally:
     calls = trials.undisturbed("create")[1]
     for k in range(0, calls + 1, trials.step):
         system = trials.fresh("create")
-        with system.transactor.open("a") as file:
-            file.write("\n".join(("", *(f"{key}={SENTINEL}" for key in SECRETS), "")))
+        system.put(SECRETS)
         if k:
             trials.aws.fault(k=k, times=100, mode="error", code="AccessDenied")
         tally.tried += 1
@@ -124,8 +156,60 @@ def secrets(trials: Trials) -> Tally:
     return tally
 
 
+ABSURD = (
+    *(None, "", " ", "x", "-1", 0, -1, 2**70, 1.5, True, [], ["x"], {}, {"a": {}}),
+    *("\0", "é😀", "a" * 5000, "$(id)", "{{ x }}"),
+)
+
+
+def options(trials: Trials) -> Tally:
+    """Absurd values for every option of every module, and for every variable of the role: refused in words."""
+    tally = Tally("rubbish")
+    chance = random.Random(20261124)
+    system = trials.fresh("create")
+    sound = {"src": str(system.transactor), "transactor_src": str(system.transactor), "cf_src": str(system.cf)}
+    for name in MODULES:
+        known = yaml.safe_load(importlib.import_module(OURS + name).DOCUMENTATION)["options"]
+        for _number in range(400 // trials.step):
+            given = {key: sound[key] for key in known if key in sound}
+            # ansible-core 2.21 itself ends in a TypeError for a number in place of a dict with suboptions.
+            asked = [key for key in known if "suboptions" not in known[key] and chance.random() < 0.3]
+            given |= {key: chance.choice(ABSURD) for key in asked}
+            tally.tried += 1
+            try:
+                # Check mode: a sound combination would make something.
+                system.module(OURS + name, {**CREDENTIALS, "endpoint_url": trials.aws.url, **given}, check=True)
+            except ModuleError as error:
+                if "Traceback" in str(error):
+                    tally.crashed += 1
+                    tally.details.append(f"{name} {given}: {error}")
+            except Exception as error:
+                tally.crashed += 1
+                tally.details.append(f"{name} {given}: {error!r}")
+    for point, spec in yaml.safe_load(ARGUMENT_SPECS.read_text())["argument_specs"].items():
+        validator = ArgumentSpecValidator(spec.get("options", {}))
+        for _number in range(400 // trials.step):
+            known = spec.get("options", {})
+            asked = [key for key in known if "options" not in known[key] and chance.random() < 0.5]
+            given = {key: chance.choice(ABSURD) for key in asked}
+            tally.tried += 1
+            try:
+                validator.validate(given)
+            except Exception as error:
+                tally.crashed += 1
+                tally.details.append(f"{point} {given}: {error!r}")
+    return tally
+
+
+def _jproperties(raw: bytes) -> dict[str, str]:
+    """What jproperties reads, for which "#:" begins no comment (docs/properties.md)."""
+    parser = jproperties.Properties()
+    parser.load(re.sub(r"(?m)^#:", "#", raw.decode()))
+    return dict(parser.properties)
+
+
 def rubbish(trials: Trials) -> Tally:
-    """Generated files: read or refused in words; an edit changes no other byte."""
+    """Generated files: read or refused in words, as jproperties reads them; an edit changes no other byte."""
     tally = Tally("rubbish")
     chance = random.Random(20260131)
     for number in range(10_000 // trials.step):
@@ -135,8 +219,9 @@ def rubbish(trials: Trials) -> Tally:
         tally.tried += 1
         try:
             read = Properties.parse(raw, "rubbish.properties")
-            if not read.edit({"added": "value"}).raw.startswith(raw):
+            if not read.edit({"added": "value"}).raw.startswith(raw) or read.as_dict() != _jproperties(raw):
                 tally.lost += 1
+                tally.details.append(f"{raw!r}")
         except DatomicError:
             pass
         except Exception as error:

@@ -27,6 +27,8 @@ from tests.modules import CREDENTIALS
 
 OURS = "ansible_collections.datomic_onprem.aws.plugins.modules."
 STACK_MODULE = "ansible_collections.amazon.aws.plugins.modules.cloudformation"
+READ_TIMEOUT = 2
+"""Seconds, in place of botocore's 60."""
 UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The random part of a bucket's name: the same name in every file is what counts, not which."""
 
@@ -58,10 +60,10 @@ class System:
             ["git", *arguments], cwd=self.directory, env=environment, check=True, capture_output=True, text=True
         ).stdout
 
-    def module(self, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    def module(self, name: str, params: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
         """The result of a module; ModuleError with its message."""
         printed = io.StringIO()
-        args = {**params, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}
+        args = {**params, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}
         try:
             with patch_module_args(args), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
                 importlib.import_module(name).main()
@@ -74,7 +76,8 @@ class System:
 
     def run(self) -> None:
         """Register, provision, template, stack, register: also after a failure, as the playbooks do."""
-        connection = {**CREDENTIALS, "endpoint_url": self.aws.url}
+        short = {"read_timeout": READ_TIMEOUT, "connect_timeout": READ_TIMEOUT}
+        connection = {**CREDENTIALS, "endpoint_url": self.aws.url, "aws_config": short}
         files = {"cf_src": str(self.cf), "transactor_src": str(self.transactor)}
         self.module(OURS + "validate_properties", {**files, "datomic_version": "1.0.7277"})
         self.register()
@@ -96,6 +99,15 @@ class System:
         """The change that an update brings."""
         text = self.transactor.read_text()
         self.transactor.write_text(text.replace("memory-index-max=512m", "memory-index-max=256m"))
+
+    def put(self, values: Mapping[str, str]) -> None:
+        """Set keys of the transactor's file, those that are not there at its end."""
+        text = self.transactor.read_text()
+        for key, value in values.items():
+            line = f"{key}={value}"
+            text, found = re.subn(rf"(?m)^{re.escape(key)}=.*$", lambda _match, line=line: line, text)
+            text += "" if found else f"{line}\n"
+        self.transactor.write_text(text)
 
     def state(self) -> dict[str, Any]:
         """The end state, random parts aside: account, group, files, what is committed, what is left over."""

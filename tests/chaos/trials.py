@@ -12,7 +12,7 @@ import pathlib
 import tempfile
 from collections.abc import Iterable
 
-from tests.chaos.system import ModuleError, System, die_at, in_a_child
+from tests.chaos.system import READ_TIMEOUT, ModuleError, System, die_at, in_a_child
 from tests.emulator import Emulator
 
 THROTTLED = {
@@ -20,7 +20,8 @@ THROTTLED = {
     "ec2": ("RequestLimitExceeded", 503),
     "dynamodb": ("ThrottlingException", 400),
 }
-STARVATION = ("throttled", "500", "503", "drop", "drop_after")
+STARVATION = ("throttled", "500", "503", "drop", "drop_after", "timeout")
+LATE = 2 * READ_TIMEOUT
 
 
 @dataclasses.dataclass
@@ -143,4 +144,4 @@ class Trials:
             code = "InternalError" if how == "500" else "ServiceUnavailable"
             self.aws.fault(k=k, mode="error", code=code, status=int(how))
         else:
-            self.aws.fault(k=k, mode=how)
+            self.aws.fault(k=k, mode=how, seconds=LATE)
