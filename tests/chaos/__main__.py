@@ -12,6 +12,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 from tests import conftest as _importable
@@ -69,11 +70,13 @@ def main() -> int:
             print(json.dumps(dataclasses.asdict(ROWS[options.row](Trials(aws, options.step)))))
         return 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        start = time.monotonic()
         tallies = list(pool.map(lambda name: alone(name, options.step), ROWS))
     for tally in tallies:
         for detail in tally.details:
             print(f"{tally.name}: {detail}")
     print(table(tallies))
+    print(f"{(time.monotonic() - start) / 60:.0f} minutes")
     return 1 if any(tally.bad for tally in tallies) else 0
 
 

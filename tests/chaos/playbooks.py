@@ -22,8 +22,8 @@ from tests.estate import environment
 
 SCALE = 120
 """Seconds of AWS's time in one of ours: without metrics a new transactor has to settle for minutes."""
-READS = 6
-"""Of calls that change nothing every sixth is tried: between two changes the account is the same at each."""
+READS = 12
+"""Of calls that change nothing every twelfth is tried: between two changes the account is the same at each."""
 PATIENCE = 300
 
 
