@@ -19,14 +19,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    _ensure,
-    distribution,
-    releases,
-    settings,
-    tool,
-)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, releases, settings, tool
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Executor, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
@@ -128,8 +123,8 @@ def warnings(engine: Engine) -> list[str]:
 
 def conclude(
     engine: Engine,
-    file: _ensure.File,
-    decision: _ensure.Decision,
+    file: ensuring.File,
+    decision: ensuring.Decision,
     executors: Mapping[tuple[str, str, str], Executor],
     again: Callable[[Properties], Rest],
     *,
@@ -144,7 +139,7 @@ def conclude(
     for text in warnings(engine):
         warn(text)
     if check_mode:
-        predicted = _ensure.conclude(file, decision, executors, check_mode=True)
+        predicted = ensuring.conclude(file, decision, executors, check_mode=True)
         return {**predicted, "engine": "cli", "engine_reason": "asked for", "prediction": True}
     before = file.on_disk
     src = file.src
@@ -174,7 +169,7 @@ def conclude(
     }
 
 
-def _run(engine: Engine, file: _ensure.File, late: tuple[str, ...]) -> tuple[Outcome, dict[str, str]]:
+def _run(engine: Engine, file: ensuring.File, late: tuple[str, ...]) -> tuple[Outcome, dict[str, str]]:
     """Run the command with a private copy as its input and output; how it ended, and the late values that it made.
 
     DatomicError when it changed what was not its to change. Keys that it made before it failed are returned as well:
@@ -220,7 +215,7 @@ def _parsed(raw: bytes, given: Properties, *, failed: bool) -> Properties | None
         raise DatomicError(f"bin/datomic wrote a file that is not sound: {error}{_kept(given)}") from error
 
 
-def _failure(engine: Engine, outcome: Outcome, file: _ensure.File) -> DatomicError:
+def _failure(engine: Engine, outcome: Outcome, file: ensuring.File) -> DatomicError:
     output = outcome.stderr + outcome.stdout
     if "backup-db" in output and engine.command not in output:
         release = engine.tool.distribution.version

@@ -129,8 +129,8 @@ messages:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._backup_run import Options, take
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._backup_spec import DATABASE, ONE_DATABASE, TOOL
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import Options, take
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.spec import DATABASE, ONE_DATABASE, TOOL
 
 
 def main() -> None:

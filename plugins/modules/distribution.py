@@ -156,7 +156,7 @@ deploy_key:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution_install import Wanted, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution.install import Wanted, ensure
 
 
 def main() -> None:

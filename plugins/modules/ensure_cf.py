@@ -213,7 +213,7 @@ error_code:
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run, warn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._ensure_cf import Options, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import Options, ensure
 
 
 def main() -> None:

@@ -107,8 +107,8 @@ messages:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._backup_run import Options, show
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._backup_spec import TOOL
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import Options, show
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.spec import TOOL
 
 
 def main() -> None:

@@ -201,7 +201,7 @@ running_version:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._transactor_info import info
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.transactor_info import info
 
 
 def main() -> None:

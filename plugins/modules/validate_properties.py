@@ -180,7 +180,7 @@ accepted:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._validate import Options, validate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import Options, validate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import Acceptance
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import boto3
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._replace_transactors import Options, once
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, once
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.driver import Driver
 
 OPTIONS = Options(

@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._replace_transactors import Options, once
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, once
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import driver as driver_of_runs
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.driver import Driver

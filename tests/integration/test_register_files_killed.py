@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _git_index
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository import index
 
 from tests.integration.repositories import FILE, Repository, registering, sample
 
@@ -170,7 +170,7 @@ def test_killed_inside_a_hook(repository: Repository) -> None:
 
 
 def test_index_held_by_another_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_git_index, "INDEX_SECONDS", 0.2)
+    monkeypatch.setattr(index, "INDEX_SECONDS", 0.2)
     lock = repository.directory / "index.lock"
     lock.write_text("")
     everything = repository.everything()
@@ -178,7 +178,7 @@ def test_index_held_by_another_git(repository: Repository, monkeypatch: pytest.M
     assert f"Another git process holds {lock}" in result["msg"]
     assert repository.everything() == everything
     threading.Timer(0.1, lock.unlink).start()
-    monkeypatch.setattr(_git_index, "INDEX_SECONDS", 5)
+    monkeypatch.setattr(index, "INDEX_SECONDS", 5)
     assert registering(repository, FILE)["changed"]
 
 
@@ -186,7 +186,7 @@ def test_index_held_just_after_the_commit_follows_with_the_next_run(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = uninterrupted(repository)
-    monkeypatch.setattr(_git_index, "INDEX_SECONDS", 0.2)
+    monkeypatch.setattr(index, "INDEX_SECONDS", 0.2)
     lock = repository.directory / "index.lock"
     repository.hook("post-commit", f"touch {lock}")
     assert "The commit is made" in registering(repository, FILE, **OPTIONS)["msg"]
@@ -255,7 +255,7 @@ def test_hosts_side_by_side_in_one_repository(repository: Repository) -> None:
 
 
 def test_another_run_that_does_not_end(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_git_index, "RUN_SECONDS", 0.2)
+    monkeypatch.setattr(index, "RUN_SECONDS", 0.2)
     with open(repository.directory / "datomic-register.lock", "w", encoding="utf-8") as lock:
         lock.write("4711\n")
         lock.flush()

@@ -11,14 +11,14 @@ import pathlib
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation as cfn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._security_groups import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.security_groups import (
     GroupReference,
     IngressRule,
     InstanceType,
     Observed,
     SecurityGroup,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from hypothesis import given
 from hypothesis import strategies as st

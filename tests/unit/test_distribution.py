@@ -11,7 +11,8 @@ import pathlib
 import zipfile
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _archive, distribution, java, releases
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, java, releases
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import archive as archives
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 from tests import standin
@@ -108,13 +109,13 @@ def test_an_archive_that_reaches_outside(tmp_path: pathlib.Path, name: str, mode
         zipped.writestr(member, "x")
     (tmp_path / "into").mkdir()
     with pytest.raises(DatomicError, match=message):
-        _archive.unpack(str(archive), str(tmp_path / "into"), "1.0.7277")
+        archives.unpack(str(archive), str(tmp_path / "into"), "1.0.7277")
     assert list((tmp_path / "into").iterdir()) == []
     assert not (tmp_path / "evil").exists()
 
 
 def test_permission_bits_come_out_of_the_archive(tmp_path: pathlib.Path) -> None:
-    found = _archive.unpack(str(standin.archive(tmp_path)), str(tmp_path), "1.0.7277")
+    found = archives.unpack(str(standin.archive(tmp_path)), str(tmp_path), "1.0.7277")
     assert os.access(found.tool, os.X_OK)
     assert not os.access(pathlib.Path(found.home) / "VERSION", os.X_OK)
 
@@ -128,7 +129,7 @@ def test_the_disk_fills_up_while_unpacking(tmp_path: pathlib.Path, monkeypatch: 
 
     monkeypatch.setattr("shutil.copyfileobj", full)
     with pytest.raises(DatomicError, match=r"is full: No space left on device\. Nothing was unpacked"):
-        _archive.unpack(str(archive), str(tmp_path / "into"), "1.0.7277")
+        archives.unpack(str(archive), str(tmp_path / "into"), "1.0.7277")
     assert list((tmp_path / "into").iterdir()) == []
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._clear_text import masked, secrets
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.clear_text import masked, secrets
 from hypothesis import given
 from hypothesis import strategies as st
 

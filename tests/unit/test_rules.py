@@ -262,12 +262,12 @@ def in_the_code() -> set[str]:
     """The names of rules outside RULES, in the files that judge the two properties files."""
     utils = pathlib.Path(__file__).parents[2] / "plugins" / "module_utils"
     names: set[str] = set()
-    for file in ("_readings", "properties", "settings", "rules"):
-        code = (utils / f"{file}.py").read_text("utf-8")
+    for file in ("_readings.py", "properties.py", "settings.py", "rules/__init__.py"):
+        code = (utils / file).read_text("utf-8")
         names |= set(re.findall(r'(?:found|Finding)\(\s*"([a-z0-9-]+)"', code))
         names |= set(re.findall(r'rule, what(?:, why)? = "([a-z0-9-]+)"', code))
     for file in ("transactor", "cloudformation"):
-        code = (utils / f"{file}.py").read_text("utf-8").split("def missing(")[0]
+        code = (utils / file / "__init__.py").read_text("utf-8").split("def missing(")[0]
         names |= set(re.findall(r'Finding\(\s*"([a-z0-9-]+)"', code))
         names |= set(re.findall(r'\b_?found\(properties, \w+, "([a-z0-9-]+)"', code))
         names |= set(re.findall(r'_found\(\s*properties,\s*[^"]*?"([a-z0-9-]+)"', code))

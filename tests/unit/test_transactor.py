@@ -12,14 +12,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _policies, _transactor_plan, transactor
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._ensure import Decision
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Account, Bucket, Role, Table, User
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._transactor_plan import Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import transactor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure import Decision
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options, keys_of
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options, keys_of, policies
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import plan as transactor_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.plan import Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
+    Account,
+    Bucket,
+    Role,
+    Table,
+    User,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,7 +116,7 @@ class World:
 
 def decide(file: Properties, world: World, unique: str = "1234") -> Decision:
     wanted = transactor.wanted(file)
-    return _transactor_plan.decide(file, wanted, world.observe(wanted), Options(), lambda: unique)
+    return transactor_plan.decide(file, wanted, world.observe(wanted), Options(), lambda: unique)
 
 
 def run(file: Properties, world: World, stop: int = 1000, lost: bool = False) -> Properties:
@@ -324,18 +331,18 @@ def test_a_table_in_a_state_that_cannot_be_used_is_an_error() -> None:
 )
 def test_when_policies_mean_the_same(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:
     documents = {"Statement": one}, {"Version": "2012-10-17", "Statement": [other]}
-    assert _policies.same(*documents) is same
+    assert policies.same(*documents) is same
 
 
 def test_the_version_of_a_policy_with_variables_is_part_of_its_meaning() -> None:
     statement = {"Statement": [{"Resource": "arn:aws:s3:::${aws:username}"}]}
-    assert not _policies.same(statement, {"Version": "2012-10-17", **statement})
+    assert not policies.same(statement, {"Version": "2012-10-17", **statement})
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
 def test_policies_name_the_account_s_partition(partition: str) -> None:
     account = Account("123456789012", partition)
-    grants: tuple[_policies.Grant, ...] = ("table", "logs", "peer")
+    grants: tuple[policies.Grant, ...] = ("table", "logs", "peer")
     for grant in grants:
-        document = _policies.document(grant, "orders", "our-logs", account, "us-east-1")
+        document = policies.document(grant, "orders", "our-logs", account, "us-east-1")
         assert f"arn:{partition}:" in str(document)

@@ -23,11 +23,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
     eventually,
     warn,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import (
-    OWNER_TAG,
-    UNSAVED_KEY_TAG,
-    masked_key,
-)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.iam import (
@@ -36,6 +31,11 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.iam i
     free_user,
     marker,
     owner,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
+    OWNER_TAG,
+    UNSAVED_KEY_TAG,
+    masked_key,
 )
 
 WAIT = {"Delay": 1, "MaxAttempts": 60}

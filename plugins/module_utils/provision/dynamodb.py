@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Table
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._table_plan import KEY
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Table
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.table import KEY
 
 ON_DEMAND = "PAY_PER_REQUEST"
 WAIT = {"Delay": 1, "MaxAttempts": 300}

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling, gather
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._security_groups import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.security_groups import (
     IngressRule,
     InstanceType,
     Observed,
     SecurityGroup,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
 
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling, eventually, gather
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._policies import trusts_ec2
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.policies import trusts_ec2
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
     OWNER_TAG,
     UNSAVED_KEY_TAG,
     Account,

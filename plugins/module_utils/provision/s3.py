@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling, gather
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Bucket
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Bucket
 
 FIRST_REGION = "us-east-1"
 """The region in which CreateBucket takes no location."""

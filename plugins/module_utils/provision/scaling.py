@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import calling
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Kind, Scaling
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._scaling_plan import SERVICE
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Kind, Scaling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.scaling import SERVICE
 
 NAMESPACE = "dynamodb"
 TRACKING = "TargetTrackingScaling"

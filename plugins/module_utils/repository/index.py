@@ -21,8 +21,8 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._git import Git, literal
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Git, literal
 
 RUN_SECONDS = 300.0
 """How long to wait for another registering run: several hosts share a repository, and hooks and pushes take time."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Account
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Account
 
 Grant = Literal["table", "logs", "metrics", "peer"]
 Flavor = Literal["tool", "least_privilege"]

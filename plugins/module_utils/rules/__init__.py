@@ -10,23 +10,16 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    _rules_memory,
-    _rules_release,
-    _rules_service,
-    cloudformation,
-    settings,
-    transactor,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts import EMPTY, Facts
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation, settings, transactor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import memory, release, service
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import EMPTY, Facts
 
 Rule = Callable[[Facts], Iterator[Finding]]
 
 RULES: Mapping[str, Rule] = {
-    rule.__name__.replace("_", "-"): rule
-    for rule in (*_rules_memory.RULES, *_rules_release.RULES, *_rules_service.RULES)
+    rule.__name__.replace("_", "-"): rule for rule in (*memory.RULES, *release.RULES, *service.RULES)
 }
 """Relations between keys, files and releases, by name. Each can be accepted with a reason."""
 

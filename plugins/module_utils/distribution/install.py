@@ -12,14 +12,10 @@ import os
 import re
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    _archive,
-    _download,
-    distribution,
-    java,
-    releases,
-)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, java, releases
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import archive as archives
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import download
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 DOWNLOADS = ".download"
@@ -147,16 +143,16 @@ def _bring(wanted: Wanted, aws: Aws, *, present: bool, upload: bool) -> int:
         os.makedirs(downloads, exist_ok=True)
     except OSError as error:
         raise DatomicError(f"{wanted.dest} cannot be made: {error.strerror}.") from error
-    path = _download.local_path(wanted.url)
+    path = download.local_path(wanted.url)
     if path:
-        found = _download.digest(path)
+        found = download.digest(path)
         if found != wanted.sha256:
             raise DatomicError(f"{path} has the SHA-256 {found}, not {wanted.sha256}. Nothing was unpacked.")
-        archive = _download.Fetched(path, 0)
+        archive = download.Fetched(path, 0)
     else:
-        archive = _download.fetch(_source(wanted, aws), wanted.url, wanted.sha256, downloads)
+        archive = download.fetch(_source(wanted, aws), wanted.url, wanted.sha256, downloads)
     if not present:
-        _archive.unpack(archive.path, wanted.dest, wanted.version)
+        archives.unpack(archive.path, wanted.dest, wanted.version)
     if upload:
         _upload(wanted, aws, archive.path)
     if not path:
@@ -164,10 +160,10 @@ def _bring(wanted: Wanted, aws: Aws, *, present: bool, upload: bool) -> int:
     return archive.resumed
 
 
-def _source(wanted: Wanted, aws: Aws) -> _download.Source:
+def _source(wanted: Wanted, aws: Aws) -> download.Source:
     if wanted.url.startswith("s3://"):
-        return _download.from_s3(wanted.url, aws)
-    return _download.from_http(wanted.url, validate_certs=wanted.validate_certs, timeout=wanted.timeout)
+        return download.from_s3(wanted.url, aws)
+    return download.from_http(wanted.url, validate_certs=wanted.validate_certs, timeout=wanted.timeout)
 
 
 def _deployed(wanted: Wanted, aws: Aws) -> str:

@@ -10,21 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _policies, _table_plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._bucket_plan import bucket_actions
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._ensure import Decision, refuse
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import (
-    OWNER_TAG,
-    Account,
-    Bucket,
-    Kind,
-    Role,
-    Scaling,
-    Table,
-    User,
-    masked_key,
-    owner,
-)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure import Decision, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
@@ -41,7 +27,22 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
     WantedRole,
     WantedUser,
     keys_of,
+    policies,
     table_name,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.bucket import bucket_actions
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
+    OWNER_TAG,
+    Account,
+    Bucket,
+    Kind,
+    Role,
+    Scaling,
+    Table,
+    User,
+    masked_key,
+    owner,
 )
 
 ACCESS_KEYS_PER_USER = 2
@@ -120,10 +121,10 @@ class _Planner:
         if TABLE not in self.properties:
             self.values[TABLE] = table_name(self.properties)
         local = bool(self.wanted.endpoint)
-        for rule, what, instead, level in _table_plan.findings(self.table, self.observed.table, self.options):
+        for rule, what, instead, level in table_plan.findings(self.table, self.observed.table, self.options):
             self.found(TABLE, rule, what, instead, level)
         observed = self.observed
-        yield from _table_plan.actions(self.table, observed.table, observed.scaling, self.options, local)
+        yield from table_plan.actions(self.table, observed.table, observed.scaling, self.options, local)
 
     def of_bucket(self) -> Iterator[Action]:
         if self.wanted.bucket is None or not self.wanted.own_bucket:
@@ -160,7 +161,7 @@ class _Planner:
         self.tell_of_sharing(wanted.key, f"role {role.name}", role.owner, wanted, role.policies)
         tags = self.tags()
         if not role.exists:
-            after = {"trust": _policies.TRUST, "owner": self.owner(wanted.key), **tags}
+            after = {"trust": policies.TRUST, "owner": self.owner(wanted.key), **tags}
             yield Action("iam", "role", role.name, "create", after=after)
         if not held:
             profile = {"roles": [role.name]}
@@ -190,14 +191,14 @@ class _Planner:
         self, kind: str, name: str, wanted: WantedRole | WantedUser, have: Mapping[str, Any]
     ) -> Iterator[Action]:
         for grant in wanted.grants:
-            policy = _policies.name(grant, self.table, self.bucket)
-            document = _policies.document(
+            policy = policies.name(grant, self.table, self.bucket)
+            document = policies.document(
                 grant, self.table, self.bucket, self.observed.account, self.observed.region, self.options.policies
             )
             before = have.get(policy)
             if before is None:
                 yield Action("iam", f"{kind}_policy", f"{name}/{policy}", "create", after={"policy": document})
-            elif not _policies.same(before, document):
+            elif not policies.same(before, document):
                 yield Action(
                     "iam",
                     f"{kind}_policy",

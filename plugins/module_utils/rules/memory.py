@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
     CAPACITY,
     EMPTY,
     TRANSACTOR_DOCS,
@@ -16,7 +17,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts im
     found,
     mebibytes,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import MIB
 
 MAXIMUM, THRESHOLD, CACHE = "memory-index-max", "memory-index-threshold", "object-cache-max"

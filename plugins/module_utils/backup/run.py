@@ -12,17 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    _backup_storage,
-    _lock,
-    _transactors_up,
-    backup,
-    distribution,
-    properties,
-    tool,
-)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _lock, backup, distribution, properties, tool
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup import DatabaseUri
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup import DatabaseUri, storage, transactors_up
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.tool import Tool
 
@@ -64,7 +56,7 @@ class Job:
         self.backup = backup.backup_uri(options.backup_uri)
         self.database = _database(options)
         region = options.backup_region or aws.region
-        found = _backup_storage.region_of(aws, self.backup, region, writing=writing)
+        found = storage.region_of(aws, self.backup, region, writing=writing)
         self.region = region or found or None
         self.tool = self._tool()
 
@@ -87,7 +79,7 @@ class Job:
 
     def refuse_breaking_rules(self, warn: Warn) -> None:
         """DatomicError for lifecycle rules of the bucket that would break the backup, or a warning when accepted."""
-        rules = _backup_storage.rules(self.aws, self.backup, self.region)
+        rules = storage.rules(self.aws, self.backup, self.region)
         if rules.unseen:
             warn(rules.unseen)
         if not rules.breaking:
@@ -102,7 +94,7 @@ class Job:
         warn(f"{text}.")
 
     def times(self) -> dict[int, float]:
-        return _backup_storage.written(self.aws, self.backup, self.region)
+        return storage.written(self.aws, self.backup, self.region)
 
     def listed(self) -> list[dict[str, Any]]:
         """The points in time that the tool lists, newest first, with the time at which each was written."""
@@ -194,7 +186,7 @@ def restore(aws: Aws, options: Options, *, check: bool) -> dict[str, Any]:
                 "A restore needs all transactors stopped: give stack_name or auto_scaling_group_name, so that it can "
                 "be seen that none runs, or transactors_stopped when they run elsewhere and you stopped them."
             )
-        _transactors_up.refuse(aws, options.stack_name or "", options.auto_scaling_group_name or "")
+        transactors_up.refuse(aws, options.stack_name or "", options.auto_scaling_group_name or "")
     with job.locked("restore-db") as descriptor:
         points = [item["t"] for item in job.listed()]
         if not points:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
     AWS_DOCS,
     EMPTY,
     HIGH_AVAILABILITY,
@@ -19,7 +20,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts im
     Facts,
     found,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF, TRANSACTOR, parse_integer
 
 NEEDED = {

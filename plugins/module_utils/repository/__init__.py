@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._clear_text import HIDDEN, masked, secrets
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._git import Git, literal
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._git_index import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.clear_text import HIDDEN, masked, secrets
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Git, literal
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.index import (
     Entries,
     Pending,
     Workspace,
@@ -22,9 +23,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._git_index impo
     head_entries,
     index_entries,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._git_place import Place, findings, locate
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._git_push import push, target, to_be_pushed
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.place import Place, findings, locate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.push import push, target, to_be_pushed
 
 SHOWN_BYTES = 1 << 20
 """Larger files are named in a diff, not shown."""

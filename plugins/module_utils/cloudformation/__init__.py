@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._security_groups import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.security_groups import (
     GroupReference,
     IngressRule,
     Observed,

@@ -16,14 +16,14 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     _atomic,
-    _ensure,
-    _modern_template,
     cloudformation,
     engine_cli,
     properties,
     settings,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import modern_template
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2
@@ -184,9 +184,9 @@ def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options) 
     findings += legacy.required(transactor, cf)
     findings += _unread_secrets(options)
     architectures, found = _architectures(aws, cf)
-    _ensure.refuse([*findings, *found])
+    ensuring.refuse([*findings, *found])
     template = legacy.template(transactor, cf, architectures)
-    _ensure.refuse(legacy.too_long(template, transactor))
+    ensuring.refuse(legacy.too_long(template, transactor))
     warnings = [str(finding) for finding in found]
     holds_secrets = any(settings.has_secret(key, value) for key, value in transactor.as_dict().items())
     if holds_secrets:
@@ -235,7 +235,7 @@ def _modern(aws: Aws, transactor: Properties, cf: Properties, options: Options) 
     chosen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in options.modern.items()
     }
-    return Made(*_modern_template.make(aws, transactor, cf, modern.Options(**chosen)))
+    return Made(*modern_template.make(aws, transactor, cf, modern.Options(**chosen)))
 
 
 MAKERS: Mapping[str, Maker] = {"legacy": _legacy, "modern": _modern}

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Kind, Scaling
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Kind, Scaling
 
 SERVICE = "application-autoscaling"
 UTILIZATION = 70

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._observed_group import observed_group
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.observed_group import observed_group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import autoscaling, stack
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.autoscaling import Group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack

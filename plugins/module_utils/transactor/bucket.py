@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Bucket
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Bucket
 
 SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 RULE = "datomic-logs-expiration"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._git import Git, masked_urls
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Git, masked_urls
 
 MOVED = ("fetch first", "non-fast-forward", "stale info")
 UNAUTHENTICATED = (

@@ -10,18 +10,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    _ensure,
-    _policies,
-    _scaling_plan,
-    _transactor_plan,
-    engine_cli,
-    settings,
-    transactor,
-)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, settings, transactor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, gather, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._transactor_plan import Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Executor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
@@ -39,7 +30,12 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
     WantedRole,
     WantedUser,
     keys_of,
+    policies,
 )
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import plan as transactor_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import scaling as scaling_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.plan import Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Account
 
 COMMAND = "ensure-transactor"
 LOCAL_REGION = "us-east-1"
@@ -58,31 +54,31 @@ def ensure(
     engine: engine_cli.Options = engine_cli.NATIVE,
 ) -> dict[str, Any]:
     """The module's result."""
-    file = _ensure.read(src, dest, transactor.adopt)
+    file = ensuring.read(src, dest, transactor.adopt)
     wanted = transactor.wanted(file.now)
     findings = [*transactor.unsound(options), *settings.check(file.src, "transactor"), *transactor.required(file.src)]
     findings += _region_findings(file.src, wanted, aws)
-    warnings = _ensure.refuse(findings)
+    warnings = ensuring.refuse(findings)
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region) if engine.is_cli else None
     estate = _Estate(aws, wanted, options)
     if account_id:
         estate.refuse_other_account(account_id)
     observed = estate.observe(file.now)
     unique = (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
-    decision = _transactor_plan.decide(file.now, wanted, observed, options, unique)
+    decision = transactor_plan.decide(file.now, wanted, observed, options, unique)
     for text in (*warnings, *decision.warnings):
         warn(text)
     executors = estate.executors(file, observed)
     if cli is None:
         return engine_cli.native(
-            _ensure.conclude(file, decision, executors, check_mode=check_mode), engine_cli.reason(engine, COMMAND)
+            ensuring.conclude(file, decision, executors, check_mode=check_mode), engine_cli.reason(engine, COMMAND)
         )
     _known_to_the_tool(file.src)
 
     def again(properties: Properties) -> engine_cli.Rest:
         rest = _Estate(aws, transactor.wanted(properties), options)
         state = rest.observe(properties)
-        plan = _transactor_plan.decide(properties, rest.wanted, state, options, unique).plan
+        plan = transactor_plan.decide(properties, rest.wanted, state, options, unique).plan
         return plan, rest.executors(file, state)
 
     return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
@@ -137,7 +133,7 @@ class _Estate:
             backups = self.options.table_point_in_time_recovery is not None and not self.wanted.endpoint
             reads["table"] = lambda: dynamodb.observe(database, self.wanted.table, backups=backups)
         if self.scales:
-            scaler = self.client(_scaling_plan.SERVICE)
+            scaler = self.client(scaling_plan.SERVICE)
             reads["scaling"] = lambda: scaling.observe(scaler, self.wanted.table)
         if self.wanted.bucket and self.wanted.own_bucket:
             storage = self.client("s3")
@@ -157,7 +153,7 @@ class _Estate:
     @property
     def scales(self) -> bool:
         """Whether auto scaling is asked for; DynamoDB Local has none."""
-        return bool(self.wanted.table and not self.wanted.endpoint and _scaling_plan.wanted(self.options))
+        return bool(self.wanted.table and not self.wanted.endpoint and scaling_plan.wanted(self.options))
 
     def bucket(self, client: Any, name: str) -> Any:
         options = self.options
@@ -198,19 +194,19 @@ class _Estate:
         None of a bucket without a name: it cannot be there.
         """
         return [
-            _policies.name(grant, self.wanted.table, self.wanted.bucket or "")
+            policies.name(grant, self.wanted.table, self.wanted.bucket or "")
             for identity in identities
             if identity.name == name
             for grant in identity.grants
             if grant != "logs" or self.wanted.bucket
         ]
 
-    def executors(self, file: _ensure.File, observed: Observed) -> dict[tuple[str, str, str], Executor]:
+    def executors(self, file: ensuring.File, observed: Observed) -> dict[tuple[str, str, str], Executor]:
         chosen: dict[tuple[str, str, str], Executor] = {}
         if self.wanted.table:
             chosen |= dynamodb.executors(self.table_client())
         if self.scales:
-            chosen |= scaling.executors(self.client(_scaling_plan.SERVICE))
+            chosen |= scaling.executors(self.client(scaling_plan.SERVICE))
         if self.wanted.bucket is not None and self.wanted.own_bucket:
             chosen |= s3.executors(self.client("s3"), self.region)
         if self.wanted.roles or self.wanted.users:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock, properties, settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Clients, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._observed_group import observed_group
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.observed_group import observed_group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (

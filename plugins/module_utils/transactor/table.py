@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _scaling_plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._resources import Kind, Scaling, Table
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import ON_DEMAND, PROVISIONED, Options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import scaling as scaling_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Kind, Scaling, Table
 
 KEY = (("id", "S", "HASH"),)
 """Datomic's tables have one attribute, which is the key."""
@@ -52,7 +52,7 @@ def findings(name: str, table: Table | None, options: Options) -> Iterator[Judge
             ("read", options.table_read_capacity, table.read),
             ("write", options.table_write_capacity, table.write),
         )
-        if wanted is not None and not table.on_demand and wanted < have and kind not in _scaling_plan.wanted(options)
+        if wanted is not None and not table.on_demand and wanted < have and kind not in scaling_plan.wanted(options)
     ]
     if lower:
         what = f"the table {name} keeps what it has: {', '.join(lower)}"
@@ -70,7 +70,7 @@ def actions(
     yield from _of_table(name, table, options, local)
     units = _units(table, options)
     if units and not local:
-        yield from _scaling_plan.actions(name, scaling, units, options)
+        yield from scaling_plan.actions(name, scaling, units, options)
 
 
 def _of_table(name: str, table: Table | None, options: Options, local: bool) -> Iterator[Action]:

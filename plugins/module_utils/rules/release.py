@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._rules_facts import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, Level
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
     AWS_DOCS,
     CHANGES,
     STORAGE,
     Facts,
     found,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, Level
 
 KEY = "datomic-version"
 FORBIDDEN = ("1.0.7010", "1.0.7393")

@@ -10,8 +10,8 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._git import Answer, Git, literal
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Answer, Git, literal
 
 STATES = (
     ("MERGE_HEAD", "merge", "finish it with git commit, or git merge --abort"),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _ensure, cloudformation, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation, settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import launch
@@ -21,11 +22,11 @@ def make(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The template and the warnings. InputError with everything that is wrong: first offline, then what AWS says."""
     findings = [*settings.check(transactor, "transactor"), *settings.check(cf, "cf"), *cloudformation.required(cf)]
-    warnings = _ensure.refuse([*findings, *modern_rules.required(transactor, cf, options)])
+    warnings = ensuring.refuse([*findings, *modern_rules.required(transactor, cf, options)])
     machine, wrong = launch.observe(aws, cf, options)
-    _ensure.refuse(wrong)
+    ensuring.refuse(wrong)
     if machine is None:
         raise DatomicError("AWS told nothing of the instance type and the image, and no reason.")
     template = modern.template(transactor, cf, options, machine)
-    _ensure.refuse(modern_rules.too_long(template))
+    ensuring.refuse(modern_rules.too_long(template))
     return template, tuple(warnings)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    _ensure,
     cloudformation,
     distribution,
     engine_cli,
@@ -19,8 +18,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     settings,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._security_groups import Observed
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.security_groups import Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2
@@ -51,7 +51,7 @@ def ensure(
     engine: engine_cli.Options = engine_cli.NATIVE,
 ) -> dict[str, Any]:
     """The module's result."""
-    file = _ensure.read(options.src, options.dest, _nothing)
+    file = ensuring.read(options.src, options.dest, _nothing)
     cf = file.src
     version = _version(options)
     port, findings = _port(options)
@@ -63,15 +63,15 @@ def ensure(
     findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
     observed = _observed(aws, wanted, findings)
     findings += cloudformation.missing(cf, wanted, observed)
-    for text in _ensure.refuse(findings):
+    for text in ensuring.refuse(findings):
         warn(text)
-    decision = _ensure.Decision(
+    decision = ensuring.Decision(
         values=cloudformation.defaults(cf, observed, version), plan=cloudformation.plan(wanted, observed)
     )
     executors = ec2.executors(aws, wanted.region)
     if not engine.is_cli:
         return engine_cli.native(
-            _ensure.conclude(file, decision, executors, check_mode=check_mode), engine_cli.reason(engine, COMMAND)
+            ensuring.conclude(file, decision, executors, check_mode=check_mode), engine_cli.reason(engine, COMMAND)
         )
     _known_to_the_tool(cf, wanted)
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
