@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import botocore.config
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _aws, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 
-from tests.chaos import single
+from tests.chaos import playbooks, single
 from tests.chaos import trials as trials_of_chaos
 from tests.chaos.system import OURS, ModuleError, System
 from tests.chaos.trials import Tally, Trials
@@ -23,6 +25,24 @@ from tests.modules import CREDENTIALS
 def test_a_sample_of_killed_runs(aws: Emulator) -> None:
     tally = Trials(aws, step=40).killed(["create"])
     assert tally.tried >= 3
+    assert not tally.bad, tally.details
+
+
+def test_a_killed_playbook(aws: Emulator) -> None:
+    tally = playbooks.killed(Trials(aws, step=17), "create")
+    assert tally.tried >= 2
+    assert not tally.bad, tally.details
+
+
+def test_no_secret_in_a_failing_run_at_full_verbosity(aws: Emulator) -> None:
+    tally = playbooks.secrets(Trials(aws, step=9))
+    assert tally.tried == 1
+    assert not tally.bad, tally.details
+
+
+def test_absurd_options_are_refused_in_words(aws: Emulator) -> None:
+    tally = single.options(Trials(aws, step=40))
+    assert tally.tried > 150
     assert not tally.bad, tally.details
 
 
@@ -69,6 +89,32 @@ def test_a_removed_retry_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPatch
     trials.starve("503", 1)
     with pytest.raises(ModuleError, match="ServiceUnavailable"):
         system.run()
+
+
+def test_a_file_that_is_written_last_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = Trials(aws)
+    wanted, _calls = trials.undisturbed("create")
+    created = 1 + [call.operation for call in aws.calls()].index("CreateRole")
+    save, conclude = ensuring.File.save, ensuring.conclude
+
+    def later(file: ensuring.File, changes: Mapping[str, str]) -> None:
+        file.now = file.now.edit(changes)
+
+    def at_last(file: ensuring.File, *args: Any, **how: Any) -> dict[str, Any]:
+        result = conclude(file, *args, **how)
+        save(file, {})
+        return result
+
+    monkeypatch.setattr(ensuring.File, "save", later)
+    monkeypatch.setattr(ensuring, "conclude", at_last)
+    tally = Tally("mutation")
+    assert trials.killed_once(tally, "create", wanted, "file written last", created, "kill_after")
+    assert (tally.orphaned, tally.crashed) == (1, 0), tally.details
+
+
+def test_a_secret_in_a_diff_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "mask", lambda _key, value: value)
+    assert single.secrets(Trials(aws, step=1000)).leaked == 1
 
 
 def ensure_only(system: System) -> None:
