@@ -261,3 +261,21 @@ def test_dest_gets_the_file_and_src_stays(aws: Emulator, src: pathlib.Path, tmp_
 def test_a_file_without_version_needs_one(aws: Emulator, src: pathlib.Path, peers: str) -> None:
     result = _run(aws, src, datomic_version=None)
     assert f"{src}:10: datomic-version: Missing property: datomic-version" in result["msg"]
+
+
+def test_a_heap_that_does_not_fit_a_type_that_only_ec2_knows(aws: Emulator, src: pathlib.Path, peers: str) -> None:
+    src.write_text(CF.replace("m3.large", "m5.large").replace("java-xmx=", "java-xmx=8g"))
+    assert "a heap of 8192m on m5.large with 8192m of memory" in _run(aws, src)["msg"]
+    assert not _writes(aws, since=1)
+    reason = {"rule": "heap-fits-instance", "reason": "Tried, it starts."}
+    assert _run(aws, src, check=True, accept=[reason])["failed"] is False
+
+
+def test_caches_that_do_not_fit_the_heap_that_is_filled_in(
+    aws: Emulator, src: pathlib.Path, tmp_path: pathlib.Path, peers: str
+) -> None:
+    src.write_text(CF.replace("m3.large", "m5.large"))
+    transactor = tmp_path / "transactor.properties"
+    transactor.write_text("port=4334\nmemory-index-max=512m\nobject-cache-max=4g\n")
+    told = _run(aws, src, transactor_src=str(transactor))["msg"]
+    assert "together are 4608m, more than 75 % of a heap of 5734m" in told

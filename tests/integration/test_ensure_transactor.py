@@ -203,13 +203,29 @@ def test_other_protocols_grant_logs_and_metrics_to_a_named_role(aws: Emulator, f
         "protocol=sql\nhost=h\nport=4334\nsql-url=jdbc:postgresql://db/datomic\n"
         "aws-transactor-role=tx\naws-s3-log-bucket-id=our-logs\naws-cloudwatch-region=eu-west-1\n"
     )
+    assert "the bucket our-logs is not there, or cannot be written" in ensure(aws, file)["msg"]
+    assert not writes(aws)
+    aws.client("s3").create_bucket(Bucket="our-logs")
     result = ensure(aws, file)
     assert [action["name"] for action in result["actions"] if action["resource"] == "role_policy"] == [
         "tx/our-logs-transactor-logs",
         "tx/transactor-metrics",
     ]
-    assert not [call for call in aws.calls() if call.service in ("dynamodb", "s3", "sts")]
+    assert not [call for call in aws.calls() if call.service in ("dynamodb", "sts")]
     assert ensure(aws, file)["changed"] is False
+
+
+def test_more_writers_than_the_table_has_units_for(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(ROLES + "write-concurrency=8\n")
+    told = "8 concurrent writes on a table with 50 write units"
+    assert told in warned(ensure(aws, file, check=True))
+    assert told not in warned(ensure(aws, file, check=True, table_write_capacity=1600))
+    assert told not in warned(ensure(aws, file, check=True, table_billing_mode="PAY_PER_REQUEST"))
+    assert told not in warned(ensure(aws, file, check=True, table_max_write_capacity=1600))
+    reason = {"rule": "write-capacity", "reason": "Bursts are rare."}
+    assert told not in warned(ensure(aws, file, accept=[reason]))
+    aws.clear_calls()
+    assert told in warned(ensure(aws, file))
 
 
 def test_dynamodb_local(aws: Emulator, tmp_path: pathlib.Path) -> None:
