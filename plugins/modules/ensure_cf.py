@@ -72,6 +72,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - datomic_onprem.aws.accept
   - datomic_onprem.aws.account
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
@@ -211,7 +212,7 @@ error_code:
   sample: UnauthorizedOperation
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run, warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import Options, ensure
 
@@ -226,10 +227,14 @@ def main() -> None:
         "account_id": {"type": "str"},
         "tags": {"type": "dict", "default": {}},
     }
-    module = AnsibleAWSModule(argument_spec={**spec, **engine_cli.SPEC}, supports_check_mode=True)
+    module = AnsibleAWSModule(argument_spec={**spec, **rules.SPEC, **engine_cli.SPEC}, supports_check_mode=True)
     engine = engine_cli.chosen(module.params)
     options = Options(**{name: module.params[name] for name in spec}, datomic_home=engine.datomic_home)
-    run(module, lambda: ensure(Aws(module), options, check_mode=module.check_mode, warn=warn, engine=engine))
+    accept = rules.acceptances(module.params)
+    run(
+        module,
+        lambda: ensure(Aws(module), options, check_mode=module.check_mode, warn=warn, engine=engine, accept=accept),
+    )
 
 
 if __name__ == "__main__":

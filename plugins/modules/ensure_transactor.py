@@ -134,6 +134,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - datomic_onprem.aws.accept
   - datomic_onprem.aws.account
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
@@ -289,7 +290,7 @@ error_code:
   sample: AccessDenied
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run, warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import ensure
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options
@@ -317,6 +318,7 @@ def main() -> None:
         "dest": {"type": "path"},
         "account_id": {"type": "str"},
         **RESOURCES,
+        **rules.SPEC,
     }
     module = AnsibleAWSModule(argument_spec={**spec, **engine_cli.SPEC}, supports_check_mode=True)
     params = module.params
@@ -334,6 +336,7 @@ def main() -> None:
             check_mode=module.check_mode,
             warn=warn,
             engine=engine_cli.chosen(params),
+            accept=rules.acceptances(params),
         ),
     )
 

@@ -26,22 +26,6 @@ options:
   cf_src:
     description: The CloudFormation properties file.
     type: path
-  accept:
-    description:
-      - Rules whose findings do not count, each with the reason.
-      - What makes a file unreadable, a malformed value and a missing required key cannot be accepted.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      rule:
-        description: The rule's name.
-        type: str
-        required: true
-      reason:
-        description: Why it does not apply here.
-        type: str
-        required: true
   datomic_version:
     description: The release that is going to run, when the file's C(datomic-version) is blank.
     type: str
@@ -68,6 +52,7 @@ attributes:
   idempotent:
     support: full
 extends_documentation_fragment:
+  - datomic_onprem.aws.accept
   - datomic_onprem.aws.attributes
 requirements:
   - jproperties
@@ -182,19 +167,14 @@ accepted:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import Options, validate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import Acceptance
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SPEC, acceptances
 
 
 def main() -> None:
     spec = {
         "transactor_src": {"type": "path"},
         "cf_src": {"type": "path"},
-        "accept": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {"rule": {"type": "str", "required": True}, "reason": {"type": "str", "required": True}},
-        },
+        **SPEC,
         "datomic_version": {"type": "str", "default": ""},
         "running_version": {"type": "str", "default": ""},
         "instance_memory_mib": {"type": "int"},
@@ -202,7 +182,7 @@ def main() -> None:
         "log_bucket_writable": {"type": "bool"},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[("transactor_src", "cf_src")], supports_check_mode=True)
-    accept = tuple(Acceptance(**one) for one in module.params["accept"])
+    accept = acceptances(module.params)
     try:
         result = validate(Options(**{**{name: module.params[name] for name in spec}, "accept": accept}), module.warn)
     except DatomicError as error:

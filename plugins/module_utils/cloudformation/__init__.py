@@ -22,7 +22,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import F
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import TOOL_MEMORY, default_heap
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.mappings import INSTANCE_TYPES
 
 REQUIRED = (
     "aws-instance-type",
@@ -108,7 +107,6 @@ def wanted(
     groups = tuple(_ingress_groups(cf, findings))
     cidrs = tuple(dict.fromkeys(_ingress_cidrs(cf, findings)))
     instance_type = cf.get("aws-instance-type")
-    known = instance_type in TOOL_MEMORY or (instance_type in INSTANCE_TYPES and cf.has_value("java-xmx"))
     return (
         Wanted(
             region=region,
@@ -118,7 +116,7 @@ def wanted(
             port=port,
             vpc_id=vpc_id,
             tags=tags,
-            unknown_type="" if known else instance_type,
+            unknown_type="" if instance_type in TOOL_MEMORY else instance_type,
             account=account,
         ),
         findings,

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
@@ -15,6 +15,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     distribution,
     engine_cli,
     properties,
+    rules,
     settings,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, refuse_other_account
@@ -24,6 +25,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import EMPTY, Facts
 
 COMMAND = "ensure-cf"
 
@@ -49,6 +51,7 @@ def ensure(
     check_mode: bool,
     warn: Callable[[str], None],
     engine: engine_cli.Options = engine_cli.NATIVE,
+    accept: Sequence[rules.Acceptance] = (),
 ) -> dict[str, Any]:
     """The module's result."""
     file = ensuring.read(options.src, options.dest, _nothing)
@@ -63,7 +66,8 @@ def ensure(
     findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
     observed = _observed(aws, wanted, findings)
     findings += cloudformation.missing(cf, wanted, observed)
-    for text in ensuring.refuse(findings):
+    findings += _memory_findings(cf, options, observed)
+    for text in ensuring.refuse(rules.accepted(findings, accept)[0]):
         warn(text)
     decision = ensuring.Decision(
         values=cloudformation.defaults(cf, observed, version), plan=cloudformation.plan(wanted, observed)
@@ -80,6 +84,15 @@ def ensure(
         return cloudformation.plan(wanted, ec2.observe(aws, wanted)), executors
 
     return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
+
+
+def _memory_findings(cf: Properties, options: Options, observed: Observed) -> list[Finding]:
+    """Whether heap and caches fit a type whose memory only EC2 knows."""
+    if observed.instance_type is None:
+        return []
+    transactor = properties.read(options.transactor_src) if options.transactor_src else EMPTY
+    facts = Facts(transactor=transactor, cf=cf, instance_memory_mib=observed.instance_type.memory_mib)
+    return rules.judge(("memory-three-quarters", "heap-fits-instance"), facts)
 
 
 def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, settings, transactor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, rules, settings, transactor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, gather, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
@@ -23,6 +23,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision impor
     s3,
     scaling,
 )
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import Facts
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
     TRANSACTOR_ROLE,
     Options,
@@ -34,6 +35,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import plan as transactor_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import scaling as scaling_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.plan import Observed
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Account
 
@@ -52,18 +54,21 @@ def ensure(
     check_mode: bool,
     warn: Callable[[str], None],
     engine: engine_cli.Options = engine_cli.NATIVE,
+    accept: Sequence[rules.Acceptance] = (),
 ) -> dict[str, Any]:
     """The module's result."""
     file = ensuring.read(src, dest, transactor.adopt)
     wanted = transactor.wanted(file.now)
     findings = [*transactor.unsound(options), *settings.check(file.src, "transactor"), *transactor.required(file.src)]
     findings += _region_findings(file.src, wanted, aws)
-    warnings = ensuring.refuse(findings)
+    warnings = ensuring.refuse(rules.accepted(findings, accept)[0])
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region) if engine.is_cli else None
     estate = _Estate(aws, wanted, options)
     if account_id:
         estate.refuse_other_account(account_id)
     observed = estate.observe(file.now)
+    found = rules.judge(("write-capacity", "log-bucket"), _facts(file.now, wanted, observed, options))
+    warnings += ensuring.refuse(rules.accepted(found, accept)[0])
     unique = (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
     decision = transactor_plan.decide(file.now, wanted, observed, options, unique)
     for text in (*warnings, *decision.warnings):
@@ -82,6 +87,18 @@ def ensure(
         return plan, rest.executors(file, state)
 
     return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
+
+
+def _facts(properties: Properties, wanted: Wanted, observed: Observed, options: Options) -> Facts:
+    """What AWS says of table and bucket, as they are going to be."""
+    charged = wanted.table and not wanted.endpoint
+    absent = not wanted.own_bucket and observed.bucket is not None and observed.bucket.exists is False
+    return Facts(
+        transactor=properties,
+        table_write_units=table_plan.write_units(observed.table, options) if charged else None,
+        # A bucket that nobody makes has to be there.
+        log_bucket_writable=False if absent else None,
+    )
 
 
 def _known_to_the_tool(properties: Properties) -> None:
@@ -135,7 +152,7 @@ class _Estate:
         if self.scales:
             scaler = self.client(scaling_plan.SERVICE)
             reads["scaling"] = lambda: scaling.observe(scaler, self.wanted.table)
-        if self.wanted.bucket and self.wanted.own_bucket:
+        if self.wanted.bucket:
             storage = self.client("s3")
             reads["bucket"] = lambda: self.bucket(storage, self.wanted.bucket or "")
         reads |= self.identities(properties)
@@ -156,13 +173,14 @@ class _Estate:
         return bool(self.wanted.table and not self.wanted.endpoint and scaling_plan.wanted(self.options))
 
     def bucket(self, client: Any, name: str) -> Any:
-        options = self.options
+        """Its settings only where they are ours to change."""
+        options, own = self.options, self.wanted.own_bucket
         return s3.observe(
             client,
             name,
-            public_access=options.bucket_block_public_access is not None,
-            encryption=options.bucket_encryption is not None,
-            rules=options.bucket_expiration_days is not None,
+            public_access=own and options.bucket_block_public_access is not None,
+            encryption=own and options.bucket_encryption is not None,
+            rules=own and options.bucket_expiration_days is not None,
         )
 
     def identities(self, properties: Properties) -> Mapping[str, Callable[[], Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation, settings, transactor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
@@ -65,12 +66,33 @@ def preflight(
     return sorted(findings, key=lambda one: (files.index(one.file) if one.file in files else len(files), one.line))
 
 
+def judge(names: Iterable[str], facts: Facts) -> list[Finding]:
+    """What these rules find: for facts that only AWS knows, after the files were judged without them."""
+    return [finding for name in names for finding in RULES[name](facts)]
+
+
+SPEC: Mapping[str, Any] = {
+    "accept": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"rule": {"type": "str", "required": True}, "reason": {"type": "str", "required": True}},
+    }
+}
+"""The option of the modules that judge."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Acceptance:
     """A rule that an inventory accepts, and why."""
 
     rule: str
     reason: str
+
+
+def acceptances(params: Mapping[str, Any]) -> tuple[Acceptance, ...]:
+    """The option of SPEC."""
+    return tuple(Acceptance(**one) for one in params["accept"])
 
 
 def accepted(

@@ -253,7 +253,7 @@ def log_bucket(facts: Facts) -> Iterator[Finding]:
             "aws-s3-log-bucket-id",
             "log-bucket",
             "error",
-            f"the bucket {facts.transactor.get('aws-s3-log-bucket-id')} cannot be written",
+            f"the bucket {facts.transactor.get('aws-s3-log-bucket-id')} is not there, or cannot be written",
             why="the transactor does not start with a log bucket that it cannot write",
             source=AWS_DOCS,
             instead="a bucket that the transactor's role may write, or remove the line",

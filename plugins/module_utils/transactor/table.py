@@ -98,6 +98,12 @@ def _of_table(name: str, table: Table | None, options: Options, local: bool) -> 
         yield _backups(name, bool(table.backups), backups)
 
 
+def write_units(table: Table | None, options: Options) -> int | None:
+    """The write units that it has afterwards, as many as auto scaling may give; None on demand."""
+    units = _units(table, options)
+    return max(units["write"], options.table_max_write_capacity or 0) if units else None
+
+
 def _units(table: Table | None, options: Options) -> dict[str, int]:
     """What it has afterwards; empty on demand."""
     if options.table_billing_mode == ON_DEMAND or (table and table.on_demand):
