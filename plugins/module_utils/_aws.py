@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, Protocol
 
@@ -44,8 +45,19 @@ __all__ = [
 PARALLEL_READS = 16
 
 DENIED = frozenset(
-    ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "Client.UnauthorizedOperation")
+    (
+        "403",  # of a HEAD request, whose answer has no body
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthFailure",
+        "AuthorizationError",
+        "Client.UnauthorizedOperation",
+        "Forbidden",
+        "UnauthorizedOperation",
+    )
 )
+NAMED_BY_AWS = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html; a call may need further actions."""
 EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"))
 UNKNOWN_CREDENTIALS = frozenset(
     ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch")
@@ -58,6 +70,20 @@ IAM_PREFIXES = {
     "Application Auto Scaling": "application-autoscaling",
 }
 """Service ids whose prefix in IAM is not their lower-case name."""
+IAM_ACTIONS = {
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:ListObjects": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+}
+"""Calls whose action has another name: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html"""
 
 
 class AwsError(DatomicError):
@@ -162,10 +188,7 @@ def _reason(error: BaseException) -> str:
 
 def _advice(error: BaseException, code: str, client: Any) -> str:
     if code in DENIED:
-        action = getattr(error, "operation_name", "")
-        if client is not None:
-            service_id = client.meta.service_model.service_id.hyphenize()
-            action = f"{IAM_PREFIXES.get(str(client.meta.service_model.service_id), service_id)}:{action}"
+        action = _action(error, client)
         return f"Allow {action} on it to the credentials in use (see the operator's policy in the documentation)."
     if code in EXPIRED or isinstance(error, botocore.exceptions.TokenRetrievalError):
         return "The credentials have expired: renew them and run again; the run continues where it stopped."
@@ -176,6 +199,17 @@ def _advice(error: BaseException, code: str, client: Any) -> str:
     if isinstance(error, botocore.exceptions.EndpointConnectionError):
         return "Check region and endpoint_url, and that the network lets this host reach it."
     return ""
+
+
+def _action(error: BaseException, client: Any) -> str:
+    """The IAM action that was missing: as AWS names it, else the call's own."""
+    if named := NAMED_BY_AWS.search(_reason(error)):
+        return named[1]
+    action: str = getattr(error, "operation_name", "")
+    if client is not None:
+        service_id = client.meta.service_model.service_id
+        action = f"{IAM_PREFIXES.get(str(service_id), service_id.hyphenize())}:{action}"
+    return IAM_ACTIONS.get(action, action)
 
 
 def attempts(answer: Any) -> int:
