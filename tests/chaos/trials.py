@@ -20,7 +20,7 @@ THROTTLED = {
     "ec2": ("RequestLimitExceeded", 503),
     "dynamodb": ("ThrottlingException", 400),
 }
-STARVATION = ("throttled", "500", "503", "drop", "drop_after", "timeout")
+STARVATION = ("throttled", "5xx", "drop", "drop_after", "timeout")
 LATE = 2 * READ_TIMEOUT
 
 
@@ -67,6 +67,7 @@ class Trials:
         self.aws = aws
         self.step = step
         self.services: tuple[str, ...] = ()
+        self.kinds: tuple[str, ...] = ()
 
     def fresh(self, playbook: str) -> System:
         """A system just before create, or before an update that changes something."""
@@ -82,8 +83,10 @@ class Trials:
         """The end state, and how many calls it took."""
         system = self.fresh(playbook)
         system.run()
-        self.services = tuple(call.service for call in self.aws.calls())
-        return system.state(), len(self.services)
+        calls = self.aws.calls()
+        self.services = tuple(call.service for call in calls)
+        self.kinds = tuple(call.kind for call in calls)
+        return system.state(), len(calls)
 
     def killed(self, playbooks: Iterable[str] = ("create", "update")) -> Tally:
         """Killed before and after every call, and at every change of a file and every git command."""
@@ -91,7 +94,8 @@ class Trials:
         for playbook in playbooks:
             wanted, calls = self.undisturbed(playbook)
             for k in range(1, calls + 1, self.step):
-                for mode in ("kill", "kill_after"):
+                # Right after a call that changes nothing comes the next call or change of a file, at which it is killed too.
+                for mode in ("kill", "kill_after") if self.kinds[k - 1] != "read" else ("kill",):
                     self.killed_once(tally, playbook, wanted, f"{mode} at call {k}", k, mode)
             for k in itertools.count(1, self.step):
                 if not self.killed_once(tally, playbook, wanted, f"killed at change {k}", k, ""):
@@ -140,8 +144,9 @@ class Trials:
         if how == "throttled":
             code, status = THROTTLED.get(self.services[k - 1], ("Throttling", 400))
             self.aws.fault(k=k, mode="error", code=code, status=status)
-        elif how in ("500", "503"):
-            code = "InternalError" if how == "500" else "ServiceUnavailable"
-            self.aws.fault(k=k, mode="error", code=code, status=int(how))
+        elif how == "5xx":
+            # botocore sends both again by the same rule.
+            code, status = (("InternalError", 500), ("ServiceUnavailable", 503))[k % 2]
+            self.aws.fault(k=k, mode="error", code=code, status=status)
         else:
             self.aws.fault(k=k, mode=how, seconds=LATE)

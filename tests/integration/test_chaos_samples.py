@@ -79,14 +79,14 @@ def without_retries(aws: _aws.Aws, service: str, region: str | None = None, endp
 
 
 def test_a_removed_retry_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials_of_chaos, "STARVATION", ("503",))
+    monkeypatch.setattr(trials_of_chaos, "STARVATION", ("5xx",))
     assert not Trials(aws, step=1000).starved(["create"]).bad
     monkeypatch.setattr(System, "run", ensure_only)
     monkeypatch.setattr(_aws.Aws, "client", without_retries)
     aws.reset()
     trials = Trials(aws)
     system = trials.fresh("create")
-    trials.starve("503", 1)
+    trials.starve("5xx", 1)
     with pytest.raises(ModuleError, match="ServiceUnavailable"):
         system.run()
 

@@ -126,6 +126,10 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     assert plan.writes() == []
     assert old in plan.output, "the plan names the instance that would go"
     assert in_service(aws) == [old]
+    settle(aws, "UPDATE_IN_PROGRESS")
+    busy = estate.play("update.yml")
+    refused(busy, "The stack wormbase is UPDATE_IN_PROGRESS. Another operation on it has not ended.")
+    assert {call["kind"] for call in busy.calls} == {"read"}, "another machine's run is left alone"
     settle(aws, "UPDATE_ROLLBACK_FAILED")
     refused(estate.play("update.yml"), "The stack wormbase is UPDATE_ROLLBACK_FAILED.", "continue-update-rollback")
     settle(aws, "CREATE_COMPLETE")
