@@ -94,7 +94,7 @@ class Trials:
         for playbook in playbooks:
             wanted, calls = self.undisturbed(playbook)
             for k in range(1, calls + 1, self.step):
-                # Right after a call that changes nothing comes the next call or change of a file: it is killed there too.
+                # After a call that changes nothing comes the next call or change of a file, at which it is killed too.
                 for mode in ("kill", "kill_after") if self.kinds[k - 1] != "read" else ("kill",):
                     self.killed_once(tally, playbook, wanted, f"{mode} at call {k}", k, mode)
             for k in itertools.count(1, self.step):
