@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME
@@ -96,3 +97,16 @@ def test_update_waits_for_the_run_that_has_the_system(
     run = estate.play("create.yml")
     assert run.returncode == 0, run.output
     assert "waiting for another run" not in run.output
+
+
+def test_two_runs_at_once_go_one_after_the_other(tmp_path: pathlib.Path, aws: Emulator) -> None:
+    aws.configure(scale=120)
+    estate = Estate(tmp_path / "estate", aws.url)
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _number: estate.play("create.yml"), range(2)))
+    assert [run.returncode for run in runs] == [0, 0], [run.output for run in runs]
+    waited = ["waiting for another run that works on" in run.output for run in runs]
+    assert sorted(waited) == [False, True]
+    assert [run.changed["wormbase"] for run in runs if "waiting for another run" in run.output] == [0]
+    account = aws.snapshot()
+    assert (len(account["roles"]), len(account["buckets"])) == (2, 1), "nothing is doubled"
