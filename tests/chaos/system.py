@@ -87,9 +87,18 @@ class System:
             self.module(OURS + "ensure_cf", {**connection, **options})
             self.module(OURS + "create_cf_template", {**connection, **files, "dest": str(self.template)})
             stack = {"stack_name": "wormbase", "state": "present", "template_body": self.template.read_text()}
-            self.module(STACK_MODULE, {**connection, **stack})
+            self.stack({**connection, **stack})
         finally:
             self.register()
+
+    def stack(self, params: Mapping[str, Any]) -> None:
+        """As the role does: once more when the answer to an earlier request was lost."""
+        try:
+            self.module(STACK_MODULE, params)
+        except ModuleError as error:
+            if "AlreadyExistsException" not in str(error):
+                raise
+            self.module(STACK_MODULE, params)
 
     def register(self) -> None:
         paths = [str(path) for path in (self.transactor, self.cf, self.template) if path.exists()]

@@ -15,12 +15,7 @@ from collections.abc import Iterable
 from tests.chaos.system import READ_TIMEOUT, ModuleError, System, die_at, in_a_child
 from tests.emulator import Emulator
 
-THROTTLED = {
-    "s3": ("SlowDown", 503),
-    "ec2": ("RequestLimitExceeded", 503),
-    "dynamodb": ("ThrottlingException", 400),
-}
-STARVATION = ("throttled", "5xx", "drop", "drop_after", "timeout")
+STARVATION = ("throttle", "5xx", "drop", "drop_after", "timeout")
 LATE = 2 * READ_TIMEOUT
 
 
@@ -66,7 +61,6 @@ class Trials:
     def __init__(self, aws: Emulator, step: int = 1) -> None:
         self.aws = aws
         self.step = step
-        self.services: tuple[str, ...] = ()
         self.kinds: tuple[str, ...] = ()
 
     def fresh(self, playbook: str) -> System:
@@ -83,10 +77,8 @@ class Trials:
         """The end state, and how many calls it took."""
         system = self.fresh(playbook)
         system.run()
-        calls = self.aws.calls()
-        self.services = tuple(call.service for call in calls)
-        self.kinds = tuple(call.kind for call in calls)
-        return system.state(), len(calls)
+        self.kinds = tuple(call.kind for call in self.aws.calls())
+        return system.state(), len(self.kinds)
 
     def killed(self, playbooks: Iterable[str] = ("create", "update")) -> Tally:
         """Killed before and after every call, and at every change of a file and every git command."""
@@ -141,10 +133,7 @@ class Trials:
         return tally
 
     def starve(self, how: str, k: int) -> None:
-        if how == "throttled":
-            code, status = THROTTLED.get(self.services[k - 1], ("Throttling", 400))
-            self.aws.fault(k=k, mode="error", code=code, status=status)
-        elif how == "5xx":
+        if how == "5xx":
             # botocore sends both again by the same rule.
             code, status = (("InternalError", 500), ("ServiceUnavailable", 503))[k % 2]
             self.aws.fault(k=k, mode="error", code=code, status=status)

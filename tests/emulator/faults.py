@@ -16,14 +16,28 @@ from typing import Literal
 
 from tests.emulator.calls import Call
 
-Mode = Literal["error", "drop", "drop_after", "timeout", "kill", "kill_after"]
+Mode = Literal["error", "throttle", "drop", "drop_after", "timeout", "kill", "kill_after"]
+
+
+THROTTLED = {
+    "s3": ("SlowDown", 503),
+    "ec2": ("RequestLimitExceeded", 503),
+    "dynamodb": ("ThrottlingException", 400),
+}
+"""By service; the others say Throttling with 400.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html,
+https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html,
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+"""
 
 
 @dataclasses.dataclass
 class Fault:
     """Meets `times` calls from the k-th on whose "service:Operation:kind" the regular expression finds.
 
-    mode error: answered with code and status, nothing is done; drop: the connection is reset before anything is done;
+    mode error: answered with code and status, nothing is done; throttle: the same with the service's own code;
+    drop: the connection is reset before anything is done;
     drop_after: done, then the connection is reset; timeout: done, and answered `seconds` real seconds late;
     kill, kill_after: the process tree of pid gets SIGKILL before, or after, it is done.
     """
@@ -38,6 +52,10 @@ class Fault:
     pid: int = 0
     seconds: float = 1.0
     seen: int = dataclasses.field(default=0, repr=False)
+
+    def error(self, service: str) -> tuple[str, int]:
+        """Code and status for a call of that service."""
+        return THROTTLED.get(service, ("Throttling", 400)) if self.mode == "throttle" else (self.code, self.status)
 
     def meets(self, call: Call) -> bool:
         """Count the call when it matches; true when it is one of those to fail."""

@@ -200,9 +200,10 @@ class Emulator:
             call.fault = fault.mode
         if fault is None:
             answer = self._answer(environ)
-        elif fault.mode == "error":
-            headers, body = request.error(fault.code, fault.message)
-            answer = (f"{fault.status} Injected", list(headers.items()), body)
+        elif fault.mode in ("error", "throttle"):
+            code, status = fault.error(call.service)
+            headers, body = request.error(code, fault.message)
+            answer = (f"{status} Injected", list(headers.items()), body)
         else:
             answer = self._suffer(environ, fault)
         call.status = int(answer[0].split()[0])

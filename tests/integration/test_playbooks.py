@@ -194,7 +194,10 @@ def test_a_failure_half_way_leaves_the_names_committed(estate: Estate, aws: Emul
             assert name
             assert names.setdefault(key, name) == name, "the same names, not new ones"
             assert f"{key}={name}" in committed
-    successful(estate.play("create.yml"))
+    # CloudFormation takes the request, and its answer is lost: amazon.aws sends it again, and the stack is there.
+    aws.fault(match="cloudformation:CreateStack", mode="drop_after")
+    assert "AlreadyExistsException" not in successful(estate.play("create.yml")).output.rpartition("RETRYING")[2]
+    assert len(in_service(aws)) == 1
     account = snapshot(aws)
     assert set(account["roles"]) == {names["aws-transactor-role"], names["aws-peer-role"]}
     assert account["buckets"] == [names["aws-s3-log-bucket-id"]]

@@ -71,8 +71,9 @@ def test_a_home_that_is_not_sound(tmp_path: pathlib.Path, spoil: object, message
 def test_a_home_that_is_something_else(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DatomicError, match="holds neither VERSION nor bin/datomic"):
         distribution.inspect(str(tmp_path))
-    with pytest.raises(DatomicError, match="there is no such directory"):
-        distribution.inspect(str(tmp_path / "absent"))
+    for absent in ("absent", "a" * 5000):
+        with pytest.raises(DatomicError, match="there is no such directory"):
+            distribution.inspect(str(tmp_path / absent))
 
 
 def test_another_release_than_the_one_expected(tmp_path: pathlib.Path) -> None:

@@ -46,7 +46,7 @@ def inspect(home: str, version: str = "") -> Distribution:
     DatomicError when it is none, is half unpacked, cannot be executed, or names two releases.
     """
     root = pathlib.Path(os.path.realpath(os.path.expanduser(home)))
-    if not root.is_dir():
+    if not os.path.isdir(root):  # False too for a name that no file can have
         raise DatomicError(f"{home} is no distribution of Datomic: there is no such directory.")
     if not (root / "VERSION").is_file() and not (root / "bin" / "datomic").is_file():
         raise DatomicError(
