@@ -97,7 +97,8 @@ class Estate:
         process = subprocess.Popen(
             ["ansible-playbook", "-i", "inventory", playbook, *arguments],
             cwd=self.directory,
-            env=self.environment | extra,
+            # Ansible flushes what it prints at its end, but for a terminal.
+            env=self.environment | {"PYTHONUNBUFFERED": "1"} | extra,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -48,6 +48,8 @@ def start(aws: Emulator, directory: pathlib.Path, *arguments: str, **options: ob
         "AWS_ACCESS_KEY_ID": "testing-id",
         "AWS_SECRET_ACCESS_KEY": "testing-secret",
         "AWS_REGION": "us-east-1",
+        # Ansible flushes what it prints at its end, but for a terminal.
+        "PYTHONUNBUFFERED": "1",
     }
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory
@@ -87,7 +89,7 @@ def test_ctrl_c_leaves_a_group_that_the_next_run_finishes(aws: Emulator, tmp_pat
             assert line, seen
         process.send_signal(signal.SIGINT)
         printed = seen + process.communicate(timeout=60)[0]
-    assert process.returncode != 0
+    assert process.returncode != 0, printed
     assert "running it again continues" in printed
     assert groups.sizes(aws) == (1, 2, 2)
     aws.configure(scale=120)
