@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import pathlib
 import sys
@@ -13,6 +14,7 @@ import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import botocore.session
 import pytest
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ if not _importable("ansible_collections.datomic_onprem.aws"):
 
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+# Each run of a module makes a session of its own, which would read AWS's models again, for some tenths of a second.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import email.utils
+import functools
 import json
 import logging
 import socket
@@ -55,6 +56,8 @@ class Emulator:
     def __init__(self, port: int = 0) -> None:
         self._port = port
         self._moto = DomainDispatcherApplication(create_backend_app)
+        # moto looks through its own directory for it, twice a request.
+        self._moto.get_backend_for_host = functools.cache(self._moto.get_backend_for_host)
         self._lock = threading.RLock()
         self._log = CallLog()
         self._faults = Faults()

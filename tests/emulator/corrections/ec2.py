@@ -13,6 +13,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidParameterValue, InvalidSecurityGroupNotFoundError
+from moto.ec2.models import amis
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupBackend
 from moto.ec2.responses.general import General
@@ -30,6 +31,19 @@ def apply() -> None:
     _visibility()
     _console_output()
     _user_data()
+    _images()
+
+
+def _images() -> None:
+    """Amazon's images without the 1,200 for ECS: nobody here asks for them, and every fresh account would load them."""
+    load = amis.load_resource
+
+    def load_resource(resource: str) -> Any:
+        if resource.startswith("ec2/resources/ecs/"):
+            raise FileNotFoundError(resource)  # moto's own word for a region without any
+        return load(resource)
+
+    amis.load_resource = load_resource
 
 
 def _group_names() -> None:
