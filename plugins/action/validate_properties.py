@@ -2,13 +2,25 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run validate_properties in ansible-playbook's own worker where it can be."""
+"""Run validate_properties in ansible-playbook's own worker where it can be, and show what was found as one table."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible.utils.display import Display
 from ansible_collections.datomic_onprem.aws.plugins.modules import validate_properties
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.findings import table
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
+
+display = Display()
 
 
 class ActionModule(InProcess):
     module = validate_properties
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if shown := table(result.get("findings", [])):
+            display.display(shown)
+        return result

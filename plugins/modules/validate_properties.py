@@ -89,7 +89,7 @@ datomic_version:
   type: str
   sample: 1.0.7277
 findings:
-  description: What was found, in the order of files and lines. Errors only when the task failed.
+  description: What was found, in the order of files and lines. Shown as a table too.
   returned: always
   type: list
   elements: dict

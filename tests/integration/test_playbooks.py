@@ -240,6 +240,13 @@ def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Em
         "memory-index-max: Invalid value for memory-index-max: 1 g",
         "wormbase-cf.properties:19: aws-autoscaling-group-size: Invalid value for aws-autoscaling-group-size: 0",
     )
+    validated = estate.play("datomic_onprem.aws.validate")
+    rows = [line.split() for line in validated.output.splitlines() if line.startswith(("error ", "warning ", "note "))]
+    assert [row[:3] for row in rows if row[0] == "error"] == [
+        ["error", "aws/wormbase-transactor.properties:4", "host"],
+        ["error", "aws/wormbase-transactor.properties:56", "memory-index-max"],
+        ["error", "aws/wormbase-cf.properties:19", "aws-autoscaling-group-size"],
+    ], validated.output
     assert len(estate.calls()) == asked, "bad files are told without AWS"
 
 

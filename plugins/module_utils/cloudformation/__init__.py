@@ -200,6 +200,7 @@ def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
             line=cf.line(key),
             key=key,
             why="whoever reaches the port can try to talk to the transactor",
+            source="https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html",
             instead="name the peers' security groups in aws-ingress-groups, or their own ranges",
         )
         for cidr in cidrs

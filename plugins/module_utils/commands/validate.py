@@ -50,14 +50,17 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
     for finding in findings:
         if finding.level == "warning":
             warn(str(finding))
+    returned = [finding.as_returned() for finding in findings]
     errors = [finding for finding in findings if finding.level == "error"]
     if errors:
-        raise InputError(errors)
+        stop = InputError(errors)
+        stop.details["findings"] = returned  # what is no error is told beside
+        raise stop
     return {
         "changed": False,
         "region": cf.get("aws-region") if cf else "",
         "datomic_version": (cf.get("datomic-version") if cf else "") or options.datomic_version,
-        "findings": [finding.as_returned() for finding in findings],
+        "findings": returned,
         "accepted": [{**finding.as_returned(), "reason": reason} for finding, reason in accepted],
     }
 

@@ -1,0 +1,39 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All findings about a system's files as one table for the terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+HEAD = ("LEVEL", "WHERE", "KEY", "WHAT")
+
+
+def table(findings: Sequence[Mapping[str, Any]]) -> str:
+    """The findings that validate_properties returns, a row each with its rule and reason below; empty without any."""
+    if not findings:
+        return ""
+    rows = [HEAD, *((one["level"], _place(one), one["key"], one["what"]) for one in findings)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD) - 1)]
+    lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows]
+    for line, finding in enumerate(findings, 1):
+        lines[line] += "".join(f"\n    {told}" for told in _reasons(finding))
+    return "\n".join(lines)
+
+
+def _place(finding: Mapping[str, Any]) -> str:
+    """File and line, from the working directory if that is shorter."""
+    if not finding["file"]:
+        return ""
+    file = min(finding["file"], os.path.relpath(finding["file"]), key=len)
+    return f"{file}:{finding['line']}" if finding["line"] else str(file)
+
+
+def _reasons(finding: Mapping[str, Any]) -> list[str]:
+    why = f"{finding['why']} ({finding['source']})" if finding["why"] and finding["source"] else finding["why"]
+    about = ((finding["rule"], why), ("instead", finding["instead"]))
+    return [f"{name}: {text}" for name, text in about if text]

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of findings."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.findings import table
+
+
+def test_a_row_for_each_finding_with_its_reasons_below(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = str(tmp_path / "aws" / "orders-cf.properties")
+    findings = [
+        Finding(
+            "blank", "no value", file=file, line=7, key="java-xmx", why="it is needed", source="docs", instead="2g"
+        ),
+        Finding("accept", "accept: no such rule", "warning"),
+        Finding("absent", "is missing", "note", file="other", key="host", why="of course"),
+    ]
+    assert table([finding.as_returned() for finding in findings]).splitlines() == [
+        "LEVEL    WHERE                       KEY       WHAT",
+        "error    aws/orders-cf.properties:7  java-xmx  no value",
+        "    blank: it is needed (docs)",
+        "    instead: 2g",
+        "warning                                        accept: no such rule",
+        "note     other                       host      is missing",
+        "    absent: of course",
+    ]
+
+
+def test_nothing_found_is_no_table() -> None:
+    assert table([]) == ""
