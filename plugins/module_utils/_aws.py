@@ -10,7 +10,7 @@ import concurrent.futures
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 try:
     import boto3.session
@@ -37,7 +37,6 @@ __all__ = [
     "eventually",
     "gather",
     "refuse_other_account",
-    "run",
     "warn",
 ]
 # warn instead of AnsibleAWSModule.warn, which passes its warnings on in a way that ansible-core deprecates.
@@ -252,14 +251,3 @@ def gather(reads: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(PARALLEL_READS, len(reads))) as pool:
         futures = {name: pool.submit(read) for name, read in reads.items()}
     return {name: future.result() for name, future in futures.items()}
-
-
-def run(module: AnsibleAWSModule, work: Callable[[], Mapping[str, Any]]) -> NoReturn:
-    """The shell of every main(): the result of work ends the module, an error of ours fails it without a traceback."""
-    try:
-        result = work()
-    except DatomicError as error:
-        module.fail_json(msg=str(error), **error.details)
-        raise  # fail_json has ended the process
-    module.exit_json(**result)
-    raise SystemExit  # so has exit_json

@@ -155,8 +155,9 @@ deploy_key:
   sample: 1.0.7705/datomic-pro-1.0.7705.zip
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution.install import Wanted, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 
 def main() -> None:

@@ -213,8 +213,9 @@ error_code:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run, warn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import Options, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 
 def main() -> None:

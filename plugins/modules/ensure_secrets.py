@@ -111,10 +111,10 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
     AnsibleAWSModule,
     Aws,
     refuse_other_account,
-    run,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ssm
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 
 def ensure(aws: Aws, wanted: secrets.Wanted, *, account_id: str | None, check_mode: bool) -> dict[str, Any]:

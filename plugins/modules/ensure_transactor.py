@@ -291,8 +291,9 @@ error_code:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run, warn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options
 
 RESOURCES = {

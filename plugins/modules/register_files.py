@@ -214,8 +214,8 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository import Request, register
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 
 def main() -> None:
@@ -241,11 +241,7 @@ def main() -> None:
         allow_secrets=options["secrets"] == "allow",
         secrets_expected=options["secrets_expected"],
     )
-    try:
-        result = register(request, check=module.check_mode)
-    except DatomicError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    run(module, lambda: register(request, check=module.check_mode))
 
 
 if __name__ == "__main__":

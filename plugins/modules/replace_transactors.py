@@ -180,8 +180,9 @@ evidence:
 """
 
 from ansible.module_utils.common.warnings import warn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, once
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 
 def main() -> None:

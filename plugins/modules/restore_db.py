@@ -107,9 +107,10 @@ messages:
   sample: ["java.lang.IllegalArgumentException: :restore/collision"]
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import Options, restore
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.spec import DATABASE, ONE_DATABASE, TOOL
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 
 def main() -> None:

@@ -200,8 +200,9 @@ running_version:
   sample: 1.0.7277
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.transactor_info import info
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 
 def main() -> None:

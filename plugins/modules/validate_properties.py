@@ -166,8 +166,8 @@ accepted:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import Options, validate
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SPEC, acceptances
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 
 def main() -> None:
@@ -182,13 +182,8 @@ def main() -> None:
         "log_bucket_writable": {"type": "bool"},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[("transactor_src", "cf_src")], supports_check_mode=True)
-    accept = acceptances(module.params)
-    try:
-        result = validate(Options(**{**{name: module.params[name] for name in spec}, "accept": accept}), module.warn)
-    except DatomicError as error:
-        module.fail_json(msg=str(error), **error.details)
-        raise  # fail_json has ended the process
-    module.exit_json(**result)
+    given = {**{name: module.params[name] for name in spec}, "accept": acceptances(module.params)}
+    run(module, lambda: validate(Options(**given), module.warn))
 
 
 if __name__ == "__main__":

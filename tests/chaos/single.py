@@ -24,14 +24,19 @@ from tests.modules import CREDENTIALS
 
 ARGUMENT_SPECS = ROOT / "roles" / "datomic" / "meta" / "argument_specs.yml"
 MODULES = (
+    "backup_db",
     "create_cf_template",
+    "distribution",
     "ensure_cf",
     "ensure_secrets",
     "ensure_transactor",
+    "list_backups",
     "register_files",
     "replace_transactors",
+    "restore_db",
     "transactor_info",
     "validate_properties",
+    "verify_backup",
 )
 
 SENTINEL = "S3nt1nelValue"
