@@ -41,8 +41,28 @@ _TAGGING = {
     ("iam", "CreateInstanceProfile"): "iam:TagInstanceProfile",
     ("iam", "CreatePolicy"): "iam:TagPolicy",
     ("dynamodb", "CreateTable"): "dynamodb:TagResource",
+    ("ssm", "PutParameter"): "ssm:AddTagsToResource",
+    ("application-autoscaling", "RegisterScalableTarget"): "application-autoscaling:TagResource",
 }
 """What a create with Tags needs besides."""
+
+_BESIDES = {
+    ("application-autoscaling", "RegisterScalableTarget"): (
+        "dynamodb:DescribeTable",
+        "dynamodb:UpdateTable",
+        "iam:CreateServiceLinkedRole",
+    ),
+    ("application-autoscaling", "PutScalingPolicy"): (
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:PutMetricAlarm",
+        "cloudwatch:DeleteAlarms",
+    ),
+}
+"""What a service does with the caller's rights, for tables.
+
+"Identity-based policy examples for Application Auto Scaling",
+https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+"""
 
 _PASSING = frozenset(
     (
@@ -65,6 +85,7 @@ def permissions(service: str, operation: str, params: dict[str, Any]) -> tuple[s
     needed = [own]
     if params.get("Tags") and (tagging := _TAGGING.get((service, operation))):
         needed.append(tagging)
+    needed += _BESIDES.get((service, operation), ())
     if service == "ec2" and params.get("TagSpecifications"):
         needed.append("ec2:CreateTags")
     if (service, operation) in _PASSING and any(params.get(name) for name in _PASSED):
