@@ -203,6 +203,16 @@ def test_a_failure_half_way_leaves_the_names_committed(estate: Estate, aws: Emul
     assert account["buckets"] == [names["aws-s3-log-bucket-id"]]
 
 
+def test_a_stack_that_fails_says_why(estate: Estate, aws: Emulator) -> None:
+    aws.configure(capacity=0)
+    run = estate.play("create.yml")
+    assert run.returncode != 0
+    told = "Could not bring the stack wormbase to its template: Problem with CREATE. Rollback complete"
+    assert told in run.output, run.output
+    assert "AWS::AutoScaling::AutoScalingGroup LaunchGroup CREATE_FAILED: " in run.output.partition(told)[2]
+    assert estate.git("status", "--porcelain") == "", "the names are committed all the same"
+
+
 def test_what_cannot_be_registered_stops_the_run_first(estate: Estate, aws: Emulator) -> None:
     before = snapshot(aws)
     clean = estate.git("status", "--porcelain")

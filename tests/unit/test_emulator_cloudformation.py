@@ -192,6 +192,7 @@ def test_a_failing_creation_is_rolled_back_with_its_reason(aws: Emulator) -> Non
     events = aws.client("cloudformation").describe_stack_events(StackName="orders")["StackEvents"]
     failed = {one["LogicalResourceId"]: one for one in events if one["ResourceStatus"] == "CREATE_FAILED"}
     assert failed["LaunchConfig"]["ResourceStatusReason"] == "Invalid IamInstanceProfile: nope"
+    assert aws.client("cloudformation").list_stack_resources(StackName="orders")["StackResourceSummaries"] == []
     with pytest.raises(ClientError, match="is in ROLLBACK_COMPLETE state and can not be updated"):
         update(aws, LEGACY)
 
@@ -244,6 +245,35 @@ def test_a_stack_is_in_progress_for_as_long_as_configured(aws: Emulator) -> None
     assert "CREATE_COMPLETE" not in [one["ResourceStatus"] for one in events]
     aws.advance(30)
     assert stack(aws)["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_a_resource_is_there_while_its_condition_holds(aws: Emulator) -> None:
+    template = copy.deepcopy(MODERN)
+    template["Parameters"]["Watched"] = {"Type": "String", "Default": "no"}
+    template["Conditions"] = {"IsWatched": {"Fn::Equals": [{"Ref": "Watched"}, "yes"]}}
+    properties = {"AlarmName": "low", "MetricName": "AvailableMB", "Namespace": "Datomic", "Threshold": 1}
+    properties |= {"ComparisonOperator": "LessThanThreshold", "EvaluationPeriods": 1, "Period": 60}
+    alarm = {"Type": ALARM, "Condition": "IsWatched", "Properties": properties | {"Statistic": "Minimum"}}
+    template["Resources"]["Low"] = alarm
+    create(aws, template)
+
+    def thresholds() -> list[float]:
+        return [found["Threshold"] for found in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]]
+
+    for threshold, watched, expected in ((2, "no", []), (2, "yes", [2]), (3, "yes", [3]), (4, "no", [])):
+        alarm["Properties"]["Threshold"] = threshold
+        update(aws, template, Parameters=parameter("Watched", watched))
+        assert stack(aws)["StackStatus"] == "UPDATE_COMPLETE"
+        assert thresholds() == expected
+
+
+def test_events_carry_their_requests_token(aws: Emulator) -> None:
+    create(aws, LEGACY, ClientRequestToken="first")
+    update(aws, LEGACY, Parameters=parameter("Type", "m5.xlarge"), ClientRequestToken="second")
+    events = aws.client("cloudformation").describe_stack_events(StackName="orders")["StackEvents"]
+    tokens = {(event["ResourceStatus"], event["ClientRequestToken"]) for event in events}
+    assert {("CREATE_COMPLETE", "first"), ("UPDATE_COMPLETE", "second")} <= tokens
+    assert ("UPDATE_COMPLETE", "first") not in tokens
 
 
 def test_a_protected_stack_is_not_deleted(aws: Emulator) -> None:

@@ -62,14 +62,23 @@ def build_resource_diff(
     changed = _differing(before, effective_parameters(other_template, parameters or {}, self))
     for section in ("Mappings", "Conditions"):
         changed |= _differing(self._template.get(section) or {}, other_template.get(section) or {})
-    modified = {name for name in new if name in old and new[name] != old[name]}
-    while more := {n for n in new if n in old and n not in modified and references(new[n]) & (changed | modified)}:
-        modified |= more
+    changed |= _reached(other_template.get("Conditions") or {}, changed)
+    common = {name: new[name] for name in new if name in old}
+    modified = {name for name in common if new[name] != old[name]}
+    modified |= _reached(common, changed | modified)
     return {
         "Add": [name for name in new if name not in old],
         "Modify": _dependencies_first(modified, new),
         "Remove": [name for name in old if name not in new],
     }
+
+
+def _reached(parts: dict[str, Any], changed: set[str]) -> set[str]:
+    """Those that refer to something changed, or to one that does."""
+    reached: set[str] = set()
+    while more := {name for name in parts if name not in reached and references(parts[name]) & (changed | reached)}:
+        reached |= more
+    return reached
 
 
 def _differing(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
@@ -100,14 +109,19 @@ def _update(self: ResourceMap, template: dict[str, Any], parameters: dict[str, A
     before = (self._template, self._resource_json_map, self.input_parameters, dict(self._parsed_resources))
     resolved = dict(self.resolved_parameters)
     attempted: list[str] = []
+    gone = list(diff["Remove"])
     try:
         _load(self, template, self.input_parameters if parameters is None else parameters)
         for name in _dependencies_first([*diff["Add"], *diff["Modify"]], template["Resources"]):
             attempted.append(name)
-            if name in diff["Add"]:
-                self[name]
-            else:
+            there = self._parsed_resources.get(name) is not None
+            if not _wanted(self, name):
+                gone += [name] if there else []
+            elif there:
                 self._parsed_resources[name] = _modified(self, name)
+            else:
+                self._parsed_resources.pop(name, None)
+                self[name]
     except Exception:
         after = dict(self._parsed_resources)
         self._template, self._resource_json_map, self.input_parameters, self._parsed_resources = before
@@ -116,12 +130,22 @@ def _update(self: ResourceMap, template: dict[str, Any], parameters: dict[str, A
             _undo(self, name, after.get(name), template["Resources"][name])
         raise
     was = before[3]
-    for name in [*diff["Modify"], *diff["Remove"]]:
+    for name in {**dict.fromkeys(diff["Modify"]), **dict.fromkeys(gone)}:
         now = self._parsed_resources.get(name)
-        if name in diff["Remove"] or (now is not was.get(name) and isinstance(now, FakeLaunchConfiguration)):
+        if name in gone or (now is not was.get(name) and isinstance(now, FakeLaunchConfiguration)):
             _delete(self, was.get(name), before[1][name])
-    for name in diff["Remove"]:
+    for name in gone:
         self._parsed_resources.pop(name, None)
+
+
+def _wanted(self: ResourceMap, name: str) -> bool:
+    """Whether its condition holds now. moto modifies a resource that a condition has kept from being there.
+
+    "CloudFormation template Conditions syntax": conditions are evaluated again at each update,
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-section-structure.html
+    """
+    condition = self._resource_json_map[name].get("Condition")
+    return condition is None or bool(self.lazy_condition_map[condition])
 
 
 def _load(self: ResourceMap, template: dict[str, Any], parameters: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from moto.cloudformation import parsing
@@ -36,6 +36,7 @@ def apply() -> None:
     _rollback()
     _refusals()
     _resource_events()
+    _request_tokens()
 
 
 def set_status(account: str, region: str, name: str, status: str) -> None:
@@ -118,9 +119,12 @@ def _rollback() -> None:
             if self.disable_rollback:
                 self.status = "CREATE_FAILED"
                 self._add_stack_event(self.status, resource_status_reason=reason(error))
+                _forget_missing(self)
                 return
             self._add_stack_event("ROLLBACK_IN_PROGRESS", resource_status_reason=reason(error))
             self.resource_map.delete()
+            self.resource_map._parsed_resources = {}
+            _forget_missing(self)
             self.status = "ROLLBACK_COMPLETE"
             self._add_stack_event(self.status)
 
@@ -139,6 +143,13 @@ def _rollback() -> None:
 
     Stack.create_resources, Stack.update = create_or_roll_back, update_or_roll_back
     CloudFormationResponse.create_stack = create_as_wanted
+
+
+def _forget_missing(stack: Stack) -> None:
+    """Whoever lists the resources of a failed stack sees those that are there; moto would make the others then."""
+    resources = stack.resource_map
+    there = {name for name, resource in resources._parsed_resources.items() if resource is not None}
+    resources._resource_json_map = {n: json for n, json in resources._resource_json_map.items() if n in there}
 
 
 def reason(error: Exception) -> str:
@@ -174,6 +185,33 @@ def _resource_events() -> None:
     """
     for verb, function in (("CREATE", "parse_and_create_resource"), ("UPDATE", "parse_and_update_resource")):
         setattr(parsing, function, _with_events(verb, getattr(parsing, function)))
+
+
+def _request_tokens() -> None:
+    """Events carry the token of the request that brought them about; moto's carry none.
+
+    "StackEvent", ClientRequestToken, https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
+    """
+    make = Event.__init__
+    token: list[str | None] = [None]
+
+    def made(self: Event, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        self.client_request_token = token[0]
+
+    def with_token(answer: Callable[[CloudFormationResponse], Any]) -> Callable[[CloudFormationResponse], Any]:
+        def answered(self: CloudFormationResponse) -> Any:
+            token[0] = self._get_param("ClientRequestToken")
+            try:
+                return answer(self)
+            finally:
+                token[0] = None
+
+        return answered
+
+    Event.__init__ = made
+    for action in ("create_stack", "update_stack", "delete_stack"):
+        setattr(CloudFormationResponse, action, with_token(getattr(CloudFormationResponse, action)))
 
 
 def _with_events(verb: str, run: Any) -> Any:
