@@ -65,7 +65,7 @@ verify:
 
 # Figures beside those of something that does the same work; ends non-zero when a goal is missed. At most 25 minutes on a calm machine.
 bench: environment
-	$(BIN)/python -m tests.bench --json docs/performance.json --svg docs/performance.svg
+	$(BIN)/python -m tests.bench --json docs/performance.json --svg docs/performance.svg --page docs/performance.md
 
 # Everything that could be lost, tried: see docs/resilience.md.
 chaos: environment

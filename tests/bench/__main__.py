@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.bench import ROOT, calls, chart, files, outages, playbooks
@@ -25,21 +25,21 @@ from tests.bench.estates import Playbooks, account
 from tests.bench.figures import Row
 from tests.emulator import Emulator
 
+SECTION = "## Measured"
 ROWS = ("3", "4", "7", "8", "8real", "1", "2", "6", "5")
 
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """How much is measured. runs: pairs; changes: of row 6; replacements: of each case of row 8; systems: of row 5."""
+    """How much is measured. runs: pairs; replacements: of each case of row 8; systems: of row 5."""
 
     runs: int
-    changes: int
     replacements: int
     systems: tuple[int, int, int]
 
 
-FULL = Size(7, 3, 20, (1, 10, 100))
-QUICK = Size(1, 1, 1, (1, 2, 3))
+FULL = Size(7, 20, (1, 10, 100))
+QUICK = Size(1, 1, (1, 2, 3))
 
 
 def rows(chosen: set[str], size: Size) -> Iterator[Row]:
@@ -79,19 +79,34 @@ def _whole_playbooks(chosen: set[str], size: Size) -> Iterator[Row]:
                 if "1" in chosen:
                     yield from playbooks.nothing_to_do(plays, size.runs)
                 if "6" in chosen:
-                    yield from playbooks.change(plays, size.changes)
+                    yield from playbooks.change(plays, size.runs)
                 if "2" in chosen:
                     yield from playbooks.by_hand(plays, aws, size.runs)
         if "5" in chosen:
             (directory / "many").mkdir()
             with account(directory) as aws:
-                yield from playbooks.growth(Playbooks(directory / "many", aws, max(size.systems)), size.systems)
+                yield from playbooks.growth(
+                    Playbooks(directory / "many", aws, max(size.systems)), size.systems, size.runs
+                )
 
 
 def line(row: Row) -> str:
-    verdict = {True: "yes", False: "NO", None: ""}[row.met]
     beside = f" | beside: {row.beside}" if row.beside else ""
-    return f"{row.number:6} {row.work}{beside}\n       {row.figure}\n       goal: {row.goal}: {verdict}"
+    return (
+        f"{row.number:6} {row.work}{beside}\n       {row.figure}\n       goal: {row.goal}: {'yes' if row.met else 'NO'}"
+    )
+
+
+def measured(page: str, found: Sequence[Row]) -> str:
+    """The page with the rows as the table of its section."""
+    head, section, rest = page.partition(SECTION)
+    before, _old, after = rest.partition("| row |")
+    if not after:
+        raise SystemExit(f"The page has no table below {SECTION!r}.")
+    rows = [("row", "figure", "goal", "reached"), ("---",) * 4]
+    rows += [(row.number, row.figure, row.goal, "yes" if row.met else "no") for row in found]
+    table = "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    return head + section + before + table + after[after.index("\n\n") + 1 :]
 
 
 def machine() -> dict[str, Any]:
@@ -109,6 +124,7 @@ def main() -> int:
     parser.add_argument("--rows", default=",".join(ROWS), help="which rows (default: %(default)s)")
     parser.add_argument("--json", type=pathlib.Path, help="file for the table as JSON")
     parser.add_argument("--svg", type=pathlib.Path, help="file for the chart")
+    parser.add_argument("--page", type=pathlib.Path, help=f"page in Markdown whose section {SECTION!r} gets the table")
     chosen = parser.parse_args()
     names = set(chosen.rows.split(","))
     if unknown := names - set(ROWS):
@@ -120,11 +136,13 @@ def main() -> int:
     found.sort(key=lambda row: row.number)
     about["minutes"] = round((time.monotonic() - start) / 60, 1)
     if chosen.json:
-        table = {"machine": about, "rows": [dataclasses.asdict(row) for row in found]}
+        table = {"machine": about, "rows": [dataclasses.asdict(row) | {"met": row.met} for row in found]}
         chosen.json.write_text(json.dumps(table, indent=1) + "\n")
     if chosen.svg:
         chosen.svg.write_text(chart.svg(found))
-    missed = [row.number for row in found if row.met is False]
+    if chosen.page:
+        chosen.page.write_text(measured(chosen.page.read_text(), found))
+    missed = [row.number for row in found if not row.met]
     print(
         f"{about['minutes']} minutes; " + (f"goals missed: {', '.join(missed)}" if missed else "every goal is reached")
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table as a picture: one line a row, green where the goal is reached. The figures stand in it as text."""
+"""The rows as a bar chart: how much of what its goal allows each row takes, with its figures as text."""
 
 from __future__ import annotations
 
@@ -11,30 +11,37 @@ from collections.abc import Sequence
 
 from tests.bench.figures import Row
 
-WIDTH, LINE, TOP = 1180, 44, 30
-COLOURS = {True: "#1a7f37", False: "#cf222e", None: "#57606a"}
+WIDTH, LINE, TOP, LEFT = 1180, 46, 44, 780
+FULL = 260
+"""Width of a bar that takes all that the goal allows; longer ones end at the edge."""
+COLOURS = {True: "#1a7f37", False: "#cf222e"}
+TEXT, LINES = "#1f2328", "#57606a"
 
 
 def svg(rows: Sequence[Row]) -> str:
-    """An SVG document; text keeps its meaning without colours."""
+    """An SVG document."""
     height = TOP + LINE * len(rows) + 10
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
-        ' font-family="sans-serif" font-size="13" role="img" aria-label="Figures of make bench">',
-        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-    ]
-    for index, row in enumerate(rows):
-        parts += _row(row, TOP + LINE * index)
-    return "\n".join([*parts, "</svg>\n"])
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
+            ' font-family="sans-serif" font-size="13" role="img" aria-label="Figures of make bench">',
+            f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+            *(line for index, row in enumerate(rows) for line in _row(row, TOP + LINE * index)),
+            f'<path d="M{LEFT + FULL} 26 V{height - 10}" stroke="{LINES}" stroke-dasharray="4 3"/>',
+            _text(LEFT + FULL - 26, 18, "the goal", LINES),
+            "</svg>\n",
+        ]
+    )
 
 
 def _row(row: Row, y: int) -> list[str]:
-    mark = {True: "reached", False: "missed", None: ""}[row.met]
     beside = f" (beside: {row.beside})" if row.beside else ""
+    width = min(FULL * row.measured / row.limit if row.limit else FULL * row.measured, WIDTH - LEFT - 10)
     return [
-        f'<circle cx="18" cy="{y}" r="7" fill="{COLOURS[row.met]}"><title>{mark}</title></circle>',
-        _text(36, y + 4, f"{row.number}  {row.work}{beside}", "#1f2328", "bold"),
-        _text(36, y + 22, f"{row.figure}; goal: {row.goal}{', ' + mark if mark else ''}", COLOURS[row.met]),
+        _text(18, y, f"{row.number}  {row.work}{beside}", TEXT, "bold"),
+        _text(18, y + 18, row.figure, LINES),
+        f'<rect x="{LEFT}" y="{y - 9}" width="{max(width, 1):.0f}" height="14" fill="{COLOURS[row.met]}"/>',
+        _text(LEFT, y + 20, f"{row.goal}: {'reached' if row.met else 'missed'}", COLOURS[row.met]),
     ]
 
 

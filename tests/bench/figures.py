@@ -14,15 +14,24 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One line of the table. met: whether the goal is reached, None for a figure without a goal."""
+    """One line of the table.
+
+    figure, goal: in words. measured, limit: what the goal compares. besides: whether the rest of the goal holds.
+    """
 
     number: str
     work: str
     beside: str
     figure: str
     goal: str
-    met: bool | None
+    measured: float
+    limit: float
+    besides: bool = True
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def met(self) -> bool:
+        return self.measured <= self.limit and self.besides
 
 
 @dataclasses.dataclass(frozen=True)
