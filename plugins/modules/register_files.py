@@ -210,7 +210,8 @@ findings:
       description: What to do instead.
       returned: always
       type: str
-      sample: encrypt the file with a git filter (git-crypt, SOPS), or accept it with secrets=allow
+      sample: >-
+        encrypt the file with a git filter (git-crypt, SOPS), or accept it with secrets: allow (datomic_commit_secrets: allow in the role)
 """
 
 from ansible.module_utils.basic import AnsibleModule

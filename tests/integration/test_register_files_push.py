@@ -79,6 +79,7 @@ def test_the_remote_has_moved(repository: Repository, remote: Repository, tmp_pa
         nothing_to_commit = registering(repository, FILE, push=True, check=check)
         assert "it has commits that are not here" in nothing_to_commit["msg"], "said before the work, not after it"
     repository.write(FILE, "host=b\n")
+    assert "it has commits that are not here" in registering(repository, FILE, push=True, check=True)["msg"]
     result = registering(repository, FILE, push=True)
     assert result["failed"]
     assert "main at origin: it has commits that are not here" in result["msg"]

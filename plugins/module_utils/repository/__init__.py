@@ -28,6 +28,10 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.push
 
 SHOWN_BYTES = 1 << 20
 """Larger files are named in a diff, not shown."""
+ENCRYPT = (
+    "encrypt the file with a git filter (git-crypt, SOPS), or accept it with secrets: allow "
+    "(datomic_commit_secrets: allow in the role)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +87,8 @@ def _register(request: Request, check: bool) -> dict[str, Any]:
     if check:
         with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
             staged = _stage(place, scratch, request)
-        pushed = where is not None and (bool(staged.after) or to_be_pushed(place.git, where))
+        # The remote is asked even when there is something to commit: what it refuses the real run will fail with.
+        pushed = where is not None and (to_be_pushed(place.git, where) or bool(staged.after))
         return _result(place, staged, None, pushed)
     workspace = Workspace(place.git, place.git_directory)
     with workspace.open():
@@ -187,7 +192,7 @@ def _refuse(place: Place, contents: dict[str, bytes], filters: dict[str, str], r
             file=path,
             line=secret.line,
             key=secret.key,
-            instead="encrypt the file with a git filter (git-crypt, SOPS), or accept it with secrets=allow",
+            instead=ENCRYPT,
         )
         for path, content in sorted(contents.items())
         if not (path in filters and content != _on_disk(place, path))
@@ -207,7 +212,7 @@ def _expected(place: Place, expected: Sequence[str]) -> list[Finding]:
             "git-clear-text-secret",
             "this run would put a secret in clear text into it, and then into git",
             file=path,
-            instead="encrypt the file with a git filter (git-crypt, SOPS), or accept it with secrets=allow",
+            instead=ENCRYPT,
         )
         for path in paths
         if path not in filters

@@ -12,6 +12,7 @@ import os
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Git, masked_urls
 
+STAYS = "What is committed stays, and the next run pushes it."
 MOVED = ("fetch first", "non-fast-forward", "stale info")
 UNAUTHENTICATED = (
     "Authentication failed",
@@ -74,7 +75,7 @@ def to_be_pushed(git: Git, where: Target) -> bool:
         raise DatomicError(_refusal(where, answer.told))
     there = answer.line.split("\t")[0]
     if there and git.run("merge-base", "--is-ancestor", there, "HEAD").status:
-        raise DatomicError(_refusal(where, f"fetch first: its last commit is {there}"))
+        raise DatomicError(_moved(where, f"Its last commit is {there}."))
     return there != git.must("rev-parse", "HEAD").line
 
 
@@ -86,19 +87,22 @@ def push(git: Git, where: Target) -> bool:
     return not any(line.startswith(b"=") for line in answer.out.splitlines())
 
 
+def _moved(where: Target, more: str) -> str:
+    return (
+        f"Could not push to {where.shown}: it has commits that are not here. {STAYS} "
+        f"Merge or rebase first (git pull --rebase {masked_urls(where.remote)} {where.branch}). {more}"
+    )
+
+
 def _refusal(where: Target, told: str) -> str:
-    stays = "What is committed stays, and the next run pushes it."
     if any(word in told for word in MOVED):
-        return (
-            f"Could not push to {where.shown}: it has commits that are not here. {stays} "
-            f"Merge or rebase first (git pull --rebase {masked_urls(where.remote)} {where.branch}). git says: {told}"
-        )
+        return _moved(where, f"git says: {told}")
     if any(word in told for word in UNAUTHENTICATED):
         return (
             f"Could not push to {where.shown}: it does not let this user in, and nobody can be asked for a password. "
-            f"{stays} Set up a key, an agent or a credential helper. git says: {told}"
+            f"{STAYS} Set up a key, an agent or a credential helper. git says: {told}"
         )
-    return f"Could not push to {where.shown}. {stays} git, a hook or the remote says: {told}"
+    return f"Could not push to {where.shown}. {STAYS} git, a hook or the remote says: {told}"
 
 
 def _patient(git: Git) -> Git:
