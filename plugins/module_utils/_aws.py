@@ -61,6 +61,8 @@ EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired", 
 UNKNOWN_CREDENTIALS = frozenset(
     ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 )
+NO_REGION = re.compile(r"scoped to a valid region")
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html"""
 CREDENTIAL_OPTIONS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 RENEWED_BY_PROGRAM = frozenset(("iam-role", "container-role"))
 IAM_PREFIXES = {
@@ -178,6 +180,8 @@ def calling(doing: str, resource: str, client: Any = None) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, botocore.parsers.ResponseParserError):
+        return "what answered is not AWS: its answer cannot be read."
     response = getattr(error, "response", None)
     if not response:
         return f"{error}".rstrip(".") + "."
@@ -191,12 +195,14 @@ def _advice(error: BaseException, code: str, client: Any) -> str:
         return f"Allow {action} on it to the credentials in use (see the operator's policy in the documentation)."
     if code in EXPIRED or isinstance(error, botocore.exceptions.TokenRetrievalError):
         return "The credentials have expired: renew them and run again; the run continues where it stopped."
+    if NO_REGION.search(_reason(error)):
+        return "There is no such region: correct aws-region in the file, or region in datomic_aws."
     if code in UNKNOWN_CREDENTIALS:
         return "AWS does not know these credentials: check profile, access key and session token."
     if isinstance(error, (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError)):
         return "Set a profile in datomic_aws, or AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-    if isinstance(error, botocore.exceptions.EndpointConnectionError):
-        return "Check region and endpoint_url, and that the network lets this host reach it."
+    if isinstance(error, (botocore.exceptions.EndpointConnectionError, botocore.parsers.ResponseParserError)):
+        return "Check region, endpoint_url and proxy, and that the network lets this host reach AWS."
     return ""
 
 

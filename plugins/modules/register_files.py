@@ -211,7 +211,8 @@ findings:
       returned: always
       type: str
       sample: >-
-        encrypt the file with a git filter (git-crypt, SOPS), or accept it with secrets: allow (datomic_commit_secrets: allow in the role)
+        encrypt the file with a git filter (git-crypt, SOPS), or accept it with secrets: allow
+        (datomic_commit_secrets: allow in the role)
 """
 
 from ansible.module_utils.basic import AnsibleModule

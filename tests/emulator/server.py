@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_api._internal.models import moto_api_backend
@@ -42,6 +43,22 @@ ADMIN = "/emulator/"
 BACKSTAGE = "backstage"
 """The access key whose calls are not logged, do not fail and see everything at once."""
 JSON = [("Content-Type", "application/json")]
+
+
+@functools.cache
+def _regions() -> frozenset[str]:
+    """Those that there are. An endpoint answers a request that is signed for another one with a refusal.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+    """
+    session = botocore.session.get_session()
+    partitions = session.get_available_partitions()
+    return frozenset(name for each in partitions for name in session.get_available_regions("ec2", each))
+
+
+def _refused(request: Request, code: str, status: int, message: str) -> Answer:
+    headers, body = request.error(code, message)
+    return f"{status} Refused", list(headers.items()), body
 
 
 class _Handler(MotoRequestHandler):
@@ -201,12 +218,13 @@ class Emulator:
         fault = self._faults.meeting(call)
         if fault is not None:
             call.fault = fault.mode
-        if fault is None:
+        if fault is None and request.region in _regions():
             answer = self._answer(environ)
+        elif fault is None:
+            told = f"Credential should be scoped to a valid region, not '{request.region}'."
+            answer = _refused(request, "SignatureDoesNotMatch", 403, told)
         elif fault.mode in ("error", "throttle"):
-            code, status = fault.error(call.service)
-            headers, body = request.error(code, fault.message)
-            answer = (f"{status} Injected", list(headers.items()), body)
+            answer = _refused(request, *fault.error(call.service), fault.message)
         else:
             answer = self._suffer(environ, fault)
         call.status = int(answer[0].split()[0])

@@ -73,14 +73,6 @@ def group(aws: Emulator) -> str:
     return str(found["AutoScalingGroupName"])
 
 
-def settle(aws: Emulator, status: str) -> None:
-    """Put the example's stack into a state, as a failed or unfinished operation would have left it."""
-    from moto.cloudformation.models import cloudformation_backends
-
-    (stack,) = cloudformation_backends["123456789012"]["us-east-1"].stacks.values()
-    stack.status = status
-
-
 def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Emulator) -> None:
     before = snapshot(aws)
     refused(estate.play("update.yml"), "The stack wormbase does not exist in us-east-1. Nothing was changed.")
@@ -126,13 +118,15 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     assert plan.writes() == []
     assert old in plan.output, "the plan names the instance that would go"
     assert in_service(aws) == [old]
-    settle(aws, "UPDATE_IN_PROGRESS")
+    aws.set_stack_status("wormbase", "UPDATE_IN_PROGRESS")
     busy = estate.play("update.yml")
     refused(busy, "The stack wormbase is UPDATE_IN_PROGRESS. Another operation on it has not ended.")
     assert {call["kind"] for call in busy.calls} == {"read"}, "another machine's run is left alone"
-    settle(aws, "UPDATE_ROLLBACK_FAILED")
+    aws.set_stack_status("wormbase", "UPDATE_ROLLBACK_FAILED")
     refused(estate.play("update.yml"), "The stack wormbase is UPDATE_ROLLBACK_FAILED.", "continue-update-rollback")
-    settle(aws, "CREATE_COMPLETE")
+    aws.set_stack_status("wormbase", "ROLLBACK_COMPLETE")
+    refused(estate.play("update.yml"), "The stack wormbase is ROLLBACK_COMPLETE.", "delete the stack")
+    aws.set_stack_status("wormbase", "CREATE_COMPLETE")
 
     done = successful(estate.play("update.yml"))
     (new,) = in_service(aws)
@@ -235,6 +229,10 @@ def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Em
     refused(nobody, "Could not read the stack wormbase: Unable to locate credentials. Set a profile")
     elsewhere = estate.play("create.yml", "-e", '{"datomic_aws": {"region": "eu-west-1"}}')
     refused(elsewhere, "datomic_aws says region eu-west-1, but aws-region in")
+    estate.edit(CF, aws_region="us-east-9")
+    nowhere = estate.play("create.yml")
+    refused(nowhere, "Could not read the stack wormbase: ", "There is no such region: correct aws-region in the file")
+    estate.edit(CF, aws_region="us-east-1")
     (estate.directory / "steps.yml").write_text(STEPS)
     for playbook in ("create.yml", "steps.yml"):
         stranger = estate.play(playbook, "-e", "datomic_account_id=999999999999")

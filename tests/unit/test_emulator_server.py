@@ -258,3 +258,9 @@ class TestServer:
                 assert ready.read_text() == url + "\n"
             finally:
                 process.terminate()
+
+
+def test_a_region_that_does_not_exist_is_refused(aws: Emulator) -> None:
+    with pytest.raises(ClientError, match="scoped to a valid region, not 'us-east-9'"):
+        aws.client("dynamodb", "us-east-9").list_tables()
+    assert aws.client("dynamodb", "eu-north-1").list_tables()["TableNames"] == []

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is said when AWS does not answer, or somebody else does."""
+
+from __future__ import annotations
+
+import botocore.exceptions
+import botocore.parsers
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling
+
+PAGE = "Unable to parse response (syntax error), invalid XML received: b'<!doctype html><title>Sign in</title>'"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            botocore.parsers.ResponseParserError(PAGE),
+            "what answered is not AWS: its answer cannot be read. Check region, endpoint_url and proxy",
+        ),
+        (
+            botocore.exceptions.EndpointConnectionError(endpoint_url="https://ec2.nowhere-1.amazonaws.com/"),
+            'endpoint URL: "https://ec2.nowhere-1.amazonaws.com/". Check region, endpoint_url and proxy',
+        ),
+        (
+            botocore.exceptions.ClientError(
+                {
+                    "Error": {
+                        "Code": "SignatureDoesNotMatch",
+                        "Message": "Credential should be scoped to a valid region, not 'us-east-9'.",
+                    }
+                },
+                "DescribeStacks",
+            ),
+            "not 'us-east-9'. There is no such region",
+        ),
+    ],
+)
+def test_what_was_done_to_what_and_what_to_do_next(error: Exception, said: str) -> None:
+    with pytest.raises(AwsError) as told, calling("read the stack", "orders"):
+        raise error
+    assert str(told.value).startswith("Could not read the stack orders: ")
+    assert said in str(told.value)
+    assert "<" not in str(told.value)
