@@ -19,7 +19,7 @@ test: environment
 
 # What the demo needs; make test adds its tools to the same environment.
 .demo-environment:
-	@test -e $(ENVIRONMENT)/.stamp || tests/tools/environment.sh $(ENVIRONMENT) tests/requirements/demo.txt
+	@tests/tools/environment.sh $(ENVIRONMENT) tests/requirements/demo.txt
 
 environment:
 	@tests/tools/environment.sh $(ENVIRONMENT) tests/requirements/test.txt

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,7 @@ class Demo:
         for name, run, seconds in self.runs:
             kinds = run.kinds()
             print(f"  {name:28} {kinds['read']:5} {kinds['plan']:5} {kinds['write']:5} {seconds:8.1f}")
+        print('  Where nothing changes the one write is UpdateStack, answered: "No updates are to be performed."')
 
 
 def main() -> int:
@@ -142,17 +144,15 @@ def main() -> int:
         url = wait_for(ready, emulator)
         print(f"An AWS listens on {url}; the repository is {directory / 'estate'}")
         Demo(directory, url).show()
-    except BaseException:
-        keep = False
-        raise
+        return 0
     finally:
-        if not keep:
+        # What failed is worth a look too.
+        if keep and emulator.poll() is None and ready.exists():
+            print(how_to_look_around(ready.read_text().strip(), directory, emulator.pid))
+        else:
             emulator.terminate()
             emulator.wait()
             shutil.rmtree(directory)
-    if keep:
-        print(HOW_TO_LOOK_AROUND.format(url=url, estate=directory / "estate", pid=emulator.pid, directory=directory))
-    return 0
 
 
 def wait_for(ready: pathlib.Path, emulator: subprocess.Popen[bytes]) -> str:
@@ -166,12 +166,17 @@ def wait_for(ready: pathlib.Path, emulator: subprocess.Popen[bytes]) -> str:
     raise SystemExit("The emulator did not start within a minute.")
 
 
-HOW_TO_LOOK_AROUND = """
+def how_to_look_around(url: str, directory: pathlib.Path, pid: int) -> str:
+    """Commands for a shell."""
+    programs = pathlib.Path(sys.executable).parent
+    return f"""
 Everything is left running. To look around:
   export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGION=us-east-1
-  cd {estate}                     # the repository
-  curl -s {url}/emulator/log      # every call that was made
-and then any AWS client, or the playbooks again. To end it:
+  export PATH={shlex.quote(str(programs))}:$PATH ANSIBLE_COLLECTIONS_PATH={shlex.quote(str(ROOT / ".tree"))}
+  cd {directory / "estate"}  # the repository
+  curl -s {url}/emulator/log  # every call that was made
+  ansible-playbook -i inventory update.yml --check --diff
+and any AWS client. To end it:
   kill {pid}; rm -r {directory}
 """
 

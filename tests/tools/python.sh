@@ -1,10 +1,11 @@
 #!/bin/sh
 # Print the newest Python that the collection is tested with and that really runs here; PYTHON overrides the choice.
+# A newer one comes last: it does where there is no other.
 # usage: python.sh [newest|oldest]
 set -eu
 case "${1:-newest}" in
   oldest) wanted="3.11" ;;
-  *) wanted="3.13 3.12 3.11" ;;
+  *) wanted="3.13 3.12 3.11 3.14" ;;
 esac
 if [ -n "${PYTHON:-}" ]; then echo "$PYTHON"; exit 0; fi
 # A version manager keeps versions that are not on PATH, and its shims may be there without a version behind them.
