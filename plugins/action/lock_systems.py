@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
         if shared := shared_by(args["systems"]):
             raise AnsibleActionFail(
                 "Two systems have the same stack or file, so that each would undo what the other does: "
-                f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory. Nothing was changed."
+                f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory. {_untouched(task_vars)}"
             )
         if not self._task.check_mode:
             # Workers are children of the process that lasts as long as the run.
@@ -58,6 +58,14 @@ class ActionModule(ActionBase):
 
 PARTS = ("host", "key", "what")
 HOME = "datomic_onprem.aws/locks"
+
+
+def _untouched(task_vars: Mapping[str, Any] | None) -> str:
+    """With serial, the hosts of earlier batches have been worked on, and only now can they be compared with these."""
+    batch, play = ((task_vars or {}).get(name, []) for name in ("ansible_play_batch", "ansible_play_hosts_all"))
+    if set(batch) == set(play):
+        return "Nothing was changed."
+    return "Nothing of this batch of hosts was changed."
 
 
 def show(line: str) -> None:

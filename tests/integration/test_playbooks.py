@@ -158,8 +158,12 @@ def test_several_systems_at_once_and_one_alone(estate: Estate, aws: Emulator) ->
     add_hosts(estate, "orders")
     add_hosts(estate, "billing", directory=books)
     mistaken = estate.play("create.yml", "--limit", "orders,billing", "-e", "datomic_stack_name=orders")
-    refused(mistaken, "orders and billing have the stack orders")
+    refused(mistaken, "orders and billing have the stack orders", "Nothing was changed.")
     successful(estate.play("create.yml"))
+    one_by_one = ("-e", "datomic_serial=1", "-e", "datomic_stack_name=orders", "--limit", "orders,billing")
+    late = estate.play("update.yml", *one_by_one)
+    assert late.returncode != 0
+    assert "Nothing of this batch of hosts was changed." in late.output, late.output
     account = snapshot(aws)
     assert {name.partition("/")[2] for name in account["tables"]} == {"wormbase", "orders", "billing"}
     files = ("aws/orders-transactor.properties", f"{books}/billing-transactor.properties")
