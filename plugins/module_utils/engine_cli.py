@@ -77,8 +77,11 @@ def native(result: dict[str, Any], why: str) -> dict[str, Any]:
 
 
 def reason(options: Options, command: str) -> str:
-    """Why the native engine works, for the result of a module that did not run the tool."""
-    if options.engine == "native":
+    """Why this engine works, for the module's result. To be asked before anything is done.
+
+    DatomicError when the choice depends on a distribution that is not sound.
+    """
+    if options.engine != "auto":
         return "asked for"
     if options.datomic_home:
         version = distribution.inspect(options.datomic_home).version

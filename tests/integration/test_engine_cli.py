@@ -15,59 +15,12 @@ import pytest
 from tests import standin
 from tests.emulator import Emulator
 from tests.integration.ensuring import ROLES, USERS
-from tests.modules import CREDENTIALS, run_module
-
-CF = """\
-aws-instance-type=c4.large
-aws-region=us-east-1
-aws-instance-monitoring=true
-aws-autoscaling-group-size=1
-aws-security-group=datomic
-datomic-deploy-s3-bucket=deploy
-"""
-
-
-class Site:
-    def __init__(self, root: pathlib.Path, aws: Emulator) -> None:
-        self.root = root
-        self.aws = aws
-        self.home = standin.build(root)
-        self.java = standin.java(root / "jdk")
-
-    def file(self, text: str, name: str = "in.properties") -> pathlib.Path:
-        path = self.root / name
-        path.write_text(text)
-        return path
-
-    def run(self, module: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
-        common = {
-            **CREDENTIALS,
-            "endpoint_url": self.aws.url,
-            "engine": "cli",
-            "datomic_home": str(self.home),
-            "java_home": str(self.java),
-        }
-        return run_module(module, {**common, **options}, check=check)
-
-    def left(self) -> dict[str, Any]:
-        iam, s3 = self.aws.backstage("iam"), self.aws.backstage("s3")
-        return {
-            "roles": sorted(role["RoleName"] for role in iam.list_roles()["Roles"]),
-            "profiles": sorted(
-                f"{entry['InstanceProfileName']}: {entry['Roles'][0]['RoleName'] if entry['Roles'] else ''}"
-                for entry in iam.list_instance_profiles()["InstanceProfiles"]
-            ),
-            "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
-        }
+from tests.integration.wrapped import CF, Site
 
 
 @pytest.fixture
 def site(tmp_path: pathlib.Path, aws: Emulator) -> Site:
     return Site(tmp_path, aws)
-
-
-def _tool(site: Site, script: str) -> None:
-    (site.home / "bin" / "datomic").write_text("#!/bin/sh\n" + script)
 
 
 def test_check_then_run_then_again(site: Site) -> None:
@@ -153,10 +106,22 @@ def test_what_cannot_be_done_is_told_before_the_tool_starts(
     if "vpc_id" in options:
         options["vpc_id"] = site.aws.backstage("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
     file = site.file(CF + "datomic-version=1.0.7277\n")
-    _tool(site, "touch ran\n")
+    site.tool("touch ran\n")
     assert message in site.run("ensure_cf", src=str(file), **options)["msg"]
     assert file.read_text() == CF + "datomic-version=1.0.7277\n"
     assert not (site.home / "ran").exists()
+
+
+@pytest.mark.parametrize("module", ["ensure_transactor", "ensure_cf", "create_cf_template"])
+def test_an_unsound_home_stops_auto_before_anything_is_done(site: Site, module: str) -> None:
+    file = site.file(ROLES if module == "ensure_transactor" else CF)
+    options = site.templates() if module == "create_cf_template" else {"src": str(file)}
+    before = {path: path.read_bytes() for path in site.root.glob("*.properties")}
+    result = site.run(module, **options, engine="auto", datomic_home="/absent")
+    assert "/absent is no distribution of Datomic" in result["msg"]
+    assert site.aws.calls() == []
+    assert {path: path.read_bytes() for path in site.root.glob("*.properties")} == before
+    assert not (site.root / "cf.json").exists()
 
 
 def test_a_release_without_the_command(site: Site) -> None:
@@ -182,7 +147,7 @@ def test_a_release_without_the_command(site: Site) -> None:
     ],
 )
 def test_a_tool_that_misbehaves(site: Site, script: str, message: str) -> None:
-    _tool(site, script + "\n")
+    site.tool(script + "\n")
     file = site.file(ROLES)
     result = site.run("ensure_transactor", src=str(file), engine_timeout=1 if "sleep" in script else 60)
     assert message in result["msg"]
@@ -192,7 +157,7 @@ def test_a_tool_that_misbehaves(site: Site, script: str, message: str) -> None:
 
 
 def test_what_the_tool_leaves_undone_is_done_and_told(site: Site) -> None:
-    _tool(site, "exit 0\n")
+    site.tool("exit 0\n")
     result = site.run("ensure_transactor", src=str(site.file(ROLES)))
     assert "left undone" in json.dumps(result["warnings"])
     assert site.left()["profiles"] == [
@@ -202,7 +167,7 @@ def test_what_the_tool_leaves_undone_is_done_and_told(site: Site) -> None:
 
 
 def test_a_tool_that_prints_secrets(site: Site) -> None:
-    _tool(site, 'cat "$2" >&2; echo "$AWS_SECRET_ACCESS_KEY" >&2; echo "$@" >&2; exit 1\n')
+    site.tool('cat "$2" >&2; echo "$AWS_SECRET_ACCESS_KEY" >&2; echo "$@" >&2; exit 1\n')
     file = site.file(ROLES + "sql-password=hunter2hunter2\n")
     result = site.run("ensure_transactor", src=str(file), secret_key="0123456789abcdef")
     assert "hunter2" not in json.dumps(result)

@@ -69,6 +69,7 @@ def create(
     engine: engine_cli.Options = engine_cli.NATIVE,
 ) -> dict[str, Any]:
     """The module's result."""
+    why = engine_cli.reason(engine, COMMAND)
     cli = engine_cli.prepare(aws, engine, COMMAND, "") if engine.is_cli else None
     if cli and options.flavor != "legacy":
         raise DatomicError(f"bin/datomic makes no template of flavor {options.flavor}. Use engine: native for it.")
@@ -102,7 +103,7 @@ def create(
         "holds_secrets": made.holds_secrets,
         "sha256": hashlib.sha256(content).hexdigest(),
         "engine": "cli" if cli else "native",
-        "engine_reason": "asked for" if cli else engine_cli.reason(engine, COMMAND),
+        "engine_reason": why,
         "prediction": bool(cli) and check_mode,
     }
 

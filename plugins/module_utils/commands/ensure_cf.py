@@ -54,6 +54,7 @@ def ensure(
     accept: Sequence[rules.Acceptance] = (),
 ) -> dict[str, Any]:
     """The module's result."""
+    why = engine_cli.reason(engine, COMMAND)
     file = ensuring.read(options.src, options.dest, _nothing)
     cf = file.src
     version = _version(options)
@@ -74,9 +75,7 @@ def ensure(
     )
     executors = ec2.executors(aws, wanted.region)
     if not engine.is_cli:
-        return engine_cli.native(
-            ensuring.conclude(file, decision, executors, check_mode=check_mode), engine_cli.reason(engine, COMMAND)
-        )
+        return engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why)
     _known_to_the_tool(cf, wanted)
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
 

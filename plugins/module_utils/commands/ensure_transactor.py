@@ -57,6 +57,7 @@ def ensure(
     accept: Sequence[rules.Acceptance] = (),
 ) -> dict[str, Any]:
     """The module's result."""
+    why = engine_cli.reason(engine, COMMAND)
     file = ensuring.read(src, dest, transactor.adopt)
     wanted = transactor.wanted(file.now)
     findings = [*transactor.unsound(options), *settings.check(file.src, "transactor"), *transactor.required(file.src)]
@@ -75,9 +76,7 @@ def ensure(
         warn(text)
     executors = estate.executors(file, observed)
     if cli is None:
-        return engine_cli.native(
-            ensuring.conclude(file, decision, executors, check_mode=check_mode), engine_cli.reason(engine, COMMAND)
-        )
+        return engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why)
     _known_to_the_tool(file.src)
 
     def again(properties: Properties) -> engine_cli.Rest:
