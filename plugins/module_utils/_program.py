@@ -10,7 +10,8 @@ import contextlib
 import dataclasses
 import os
 import signal
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ GRACE_SECONDS = 0.25
 """At Ctrl-C the program got the signal too: this long it may clean up before it is killed."""
 STOP_SECONDS = 5
 """Between asking a program to stop and killing it."""
+
+
+END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+"""What asks a process to end; Ctrl-C is Python's own affair."""
+
+
+class StoppedError(Exception):
+    """This process was asked to end while a program ran, which has been stopped. Its text: the signal's name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,11 +104,61 @@ def watch(
     """Run it in a session of its own. The exit code, negative for a signal.
 
     output: file descriptors for its standard output and its standard error; they are closed here. holding: file
-    descriptors that it keeps. OSError and TimeoutError as in run; then all of its session has been stopped.
+    descriptors that it keeps. OSError and TimeoutError as in run, and StoppedError; then all of its session has been
+    stopped.
     """
     import asyncio
 
-    return asyncio.run(_watch(arguments, directory, environment, output, timeout, holding))
+    return asyncio.run(_heedfully(arguments, directory, environment, output, timeout, holding))
+
+
+async def _heedfully(
+    arguments: Sequence[str],
+    directory: str,
+    environment: Mapping[str, str],
+    output: tuple[int, int],
+    timeout: float,
+    holding: tuple[int, ...],
+) -> int:
+    """A session of its own gets no signal that is meant for this process's: it would outlive it."""
+    import asyncio
+
+    asked: list[str] = []
+    watching = asyncio.ensure_future(_watch(arguments, directory, environment, output, timeout, holding))
+
+    def stop(number: signal.Signals) -> None:
+        if not asked:
+            watching.cancel()
+        asked.append(number.name)
+
+    with _heeding(stop):
+        try:
+            return await watching
+        except asyncio.CancelledError:
+            if asked:
+                raise StoppedError(asked[0]) from None
+            raise
+
+
+@contextlib.contextmanager
+def _heeding(stop: Callable[[signal.Signals], None]) -> Iterator[None]:
+    """Let the signals that ask this process to end call stop instead. Only its main thread is told of signals."""
+    import asyncio
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in END_SIGNALS}
+    heeded = [number for number, handler in before.items() if handler not in (None, signal.SIG_IGN)]
+    for number in heeded:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield
+    finally:
+        for number in heeded:
+            loop.remove_signal_handler(number)
+            signal.signal(number, before[number])
 
 
 async def _watch(

@@ -14,7 +14,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program, java
@@ -75,12 +75,16 @@ _ADVICE = (
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """code: the exit code, negative for a signal. stdout, stderr: the last lines of each, secrets masked."""
+    """code: the exit code, negative for a signal. stdout, stderr: the last lines of each, secrets masked.
+
+    stopped: why it was stopped before its end, empty when it came to one.
+    """
 
     code: int
     stdout: str
     stderr: str
     seconds: float
+    stopped: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Tool:
     """A distribution's bin/datomic, ready to run.
 
     environment: all of the program's environment. secrets: values that never leave this object unmasked.
+    names: what the user calls the files that it gets in the place of others, by their paths; shown instead.
     heap: -Xmx and -Xms as Java takes them without the flag ("4g"), empty for the tool's own. log: a file that gets each
     line as it comes, empty for none.
     """
@@ -95,6 +100,7 @@ class Tool:
     distribution: Distribution
     environment: Mapping[str, str]
     secrets: tuple[str, ...] = ()
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     heap: str = ""
     log: str = ""
 
@@ -103,17 +109,24 @@ class Tool:
         return ["bin/datomic", *memory, *arguments]
 
     def shown(self, *arguments: str) -> str:
-        return mask(" ".join(self.command(*arguments)), self.secrets)
+        return self.worded(" ".join(self.command(*arguments)))
+
+    def worded(self, text: str) -> str:
+        """The text as the user may see it."""
+        for path, name in self.names.items():
+            text = text.replace(path, name)
+        return mask(text, self.secrets)
 
     def run(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Outcome:
-        """Run it to its end, whatever its exit code. timeout: seconds.
+        """Run it to its end, whatever its exit code, or stop it. timeout: seconds.
 
         holding: file descriptors of locks, which it keeps when this process dies and it does not.
-        DatomicError when it cannot be started or does not end in time; then it has been stopped.
+        DatomicError when it cannot be started.
         """
         began = time.monotonic()
+        stopped = ""
         with self._logged() as log:
-            out, err = _Reader(log, self.secrets), _Reader(log, self.secrets)
+            out, err = _Reader(log, self.worded), _Reader(log, self.worded)
             try:
                 code = _program.watch(
                     self.command(*arguments),
@@ -123,15 +136,14 @@ class Tool:
                     timeout=timeout,
                     holding=holding,
                 )
-            except TimeoutError as error:
-                raise DatomicError(
-                    f"{self.shown(*arguments)} did not end within {timeout} seconds and was stopped.",
-                    output=err.finish() + out.finish(),
-                ) from error
+            except TimeoutError:
+                code, stopped = -signal.SIGTERM, f"did not end within {timeout} seconds and was stopped"
+            except _program.StoppedError as error:
+                code, stopped = -signal.SIGTERM, f"was stopped, because this run was asked to end ({error})"
             except OSError as error:
                 raise DatomicError(f"{self.distribution.tool} cannot be run: {error.strerror}.") from error
             seconds = round(time.monotonic() - began, 3)
-            return Outcome(code, out.finish(), err.finish(), seconds)
+            return Outcome(code, out.finish(), err.finish(), seconds, stopped)
 
     def require(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Outcome:
         """Run it, and raise DatomicError with what it said unless its exit code is 0."""
@@ -142,7 +154,7 @@ class Tool:
 
     def failed(self, outcome: Outcome, *arguments: str) -> DatomicError:
         said = told(outcome)
-        ended = how_it_ended(outcome.code)
+        ended = outcome.stopped or how_it_ended(outcome.code)
         advice = next((text for sign, text in _ADVICE if sign in outcome.stderr + outcome.stdout), "")
         message = f"{self.shown(*arguments)} {ended}" + (":\n" + "\n".join(said) if said else ".")
         return DatomicError(message + (f"\n{advice}" if advice else ""), exit_code=outcome.code, messages=said)
@@ -166,10 +178,10 @@ class _Reader:
     descriptor: where the tool writes, to be closed by who hands it on.
     """
 
-    def __init__(self, log: IO[str] | None, secrets: tuple[str, ...]) -> None:
+    def __init__(self, log: IO[str] | None, worded: Callable[[str], str]) -> None:
         source, self.descriptor = os.pipe()
         self._log = log
-        self._secrets = secrets
+        self._worded = worded
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._thread = threading.Thread(target=self._read, args=(source,), daemon=True)
         self._thread.start()
@@ -177,7 +189,7 @@ class _Reader:
     def _read(self, source: int) -> None:
         with open(source, "rb") as stream:
             for raw in stream:
-                line = mask(raw.decode("utf-8", "replace").rstrip("\r\n"), self._secrets)
+                line = self._worded(raw.decode("utf-8", "replace").rstrip("\r\n"))
                 self._lines.append(line)
                 if self._log:
                     self._log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
