@@ -15,11 +15,10 @@ import contextlib
 import dataclasses
 import json
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, releases, settings, tool
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _private, distribution, releases, settings, tool
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
@@ -141,92 +140,110 @@ def conclude(
     """
     for text in warnings(engine):
         warn(text)
+    ensuring.planned(file, decision)
     if check_mode:
         predicted = ensuring.conclude(file, decision, executors, check_mode=True)
         return {**predicted, "engine": "cli", "engine_reason": "asked for", "prediction": True}
     before = file.on_disk
-    src = file.src
-    file.save(decision.values)
-    outcome, late = _run(engine, file, decision.late)
-    if late:
-        file.save(late)
-    if outcome.code:
-        raise _failure(engine, outcome, file)
-    left, finishing = again(file.now)
-    if left.actions:
-        names = ", ".join(f"{action.resource} {action.name}" for action in left.actions)
-        warn(f"bin/datomic {engine.command} left undone what it does not know, and the engine native did it: {names}.")
-        left.apply(finishing)
-    edited = before is None or before.raw != file.now.raw
-    return {
-        "changed": decision.plan.changed or edited,
-        "diff": ([settings.masked_diff(before, file.now)] if edited else []) + decision.plan.diff(),
-        "actions": decision.plan.as_returned(),
-        "generated": {
-            key: value for key, value in settings.masked(file.now).items() if file.now.get(key) != src.get(key)
-        },
-        "properties": settings.masked(file.now),
-        "engine": "cli",
-        "engine_reason": "asked for",
-        "prediction": False,
-    }
+    with _alone(engine, file.now.path) as (directory, lock):
+        file.save(decision.values)
+        with ensuring.telling(file):
+            late, failure = _run(engine, file.now, decision.late, directory, lock)
+            if late:
+                file.save(late)
+            if failure:
+                raise failure
+            left, finishing = again(file.now)
+            if left.actions:
+                names = ", ".join(f"{action.resource} {action.name}" for action in left.actions)
+                doing = f"bin/datomic {engine.command} left undone what it does not know"
+                warn(f"{doing}, and the engine native did it: {names}.")
+                left.apply(finishing)
+    done = ensuring.result(file.src, before, file.now, decision.plan)
+    return {**done, "engine": "cli", "engine_reason": "asked for", "prediction": False}
 
 
-def _run(engine: Engine, file: ensuring.File, late: tuple[str, ...]) -> tuple[Outcome, dict[str, str]]:
-    """Run the command with a private copy as its input and output; how it ended, and the late values that it made.
+@contextlib.contextmanager
+def _alone(engine: Engine, path: str) -> Iterator[tuple[str, int]]:
+    """A private directory for the work on the user's file, and its lock for the tool to hold.
 
-    DatomicError when it changed what was not its to change. Keys that it made before it failed are returned as well:
-    the secret of an access key is told only once.
+    DatomicError while the tool of another run works on the file, even of one that was killed.
     """
-    given = file.now
-    with _private(os.path.basename(given.path), given.raw) as path:
-        ready = dataclasses.replace(engine.tool, secrets=(*engine.tool.secrets, *_secrets(given)))
-        try:
-            outcome = ready.run(engine.command, path, path, timeout=engine.timeout)
-        except DatomicError as error:
-            details = {key: value for key, value in error.details.items() if key != "output"}
-            raise DatomicError(_in_words_of(str(error), path, given.path) + _kept(given), **details) from error
+    try:
+        with _private.directory(os.path.realpath(path)) as private:
+            yield private
+    except _private.HeldError as error:
+        raise DatomicError(
+            f"bin/datomic {engine.command} of another run still works on {path}, on this machine. "
+            "Nothing was changed. Wait for it to end and run again."
+        ) from error
+
+
+def _run(
+    engine: Engine, given: Properties, late: tuple[str, ...], directory: str, lock: int
+) -> tuple[dict[str, str], DatomicError | None]:
+    """Run the command with a private copy as its input and output: the late values that it made, and what went wrong.
+
+    Keys that it made before it failed or was stopped are there as well: the secret of an access key is told only once.
+    """
+    path = _copied(directory, os.path.basename(given.path), given)
+    ready = _ready(engine, {path: given.path}, given)
+    outcome = ready.run(engine.command, path, path, timeout=engine.timeout, holding=(lock,))
+    try:
+        made = _made(path, given, engine)
+    except DatomicError as error:
+        return {}, _failure(ready, engine, outcome, given, ()) if outcome.code else error
+    wrong = sorted(
+        key
+        for key in {*given.keys(), *made.keys()}
+        if key not in made or (key not in late and given.get(key) != made.get(key))
+    )
+    values = {} if wrong else {key: made.get(key) for key in late if made.has_value(key)}
+    if outcome.code:
+        return values, _failure(ready, engine, outcome, given, [made.get(key) for key in late])
+    if wrong:
+        changed = f"bin/datomic {engine.command} changed {', '.join(wrong)}, which was set already. "
+        return {}, DatomicError(f"{changed}{given.path} does not get these changes." + _kept(given))
+    return values, None
+
+
+def _ready(engine: Engine, names: Mapping[str, str], *files: Properties) -> Tool:
+    """The tool for private copies of these files, whose secrets it does not show. names: of the files, by path."""
+    secrets = (*engine.tool.secrets, *(secret for file in files for secret in _secrets(file)))
+    return dataclasses.replace(engine.tool, secrets=secrets, names=names)
+
+
+def _made(path: str, given: Properties, engine: Engine) -> Properties:
+    """What the tool wrote. DatomicError unless it is a whole file."""
+    try:
         with open(path, "rb") as copy:
             raw = copy.read()
-    made = _parsed(raw, given, failed=bool(outcome.code))
-    values = {key: made.get(key) for key in late if made.has_value(key)} if made else {}
-    hidden = [value for value in values.values() if len(value) > 3]
-
-    def shown(text: str) -> str:
-        return _in_words_of(tool.mask(text, hidden), path, given.path)
-
-    if made is not None:
-        wrong = sorted(
-            key for key in {*given.keys(), *made.keys()} if key not in late and given.get(key) != made.get(key)
-        )
-        if wrong and not outcome.code:
-            raise DatomicError(
-                f"bin/datomic {engine.command} changed {', '.join(wrong)}, which was set already. "
-                f"{given.path} does not get these changes." + _kept(given)
-            )
-        values = {} if wrong else values
-    return dataclasses.replace(outcome, stdout=shown(outcome.stdout), stderr=shown(outcome.stderr)), values
-
-
-def _parsed(raw: bytes, given: Properties, *, failed: bool) -> Properties | None:
-    """What the tool wrote; None when it failed and left no sound file."""
+    except OSError as error:
+        raise DatomicError(
+            f"bin/datomic {engine.command} ended well and left no file: {error.strerror}.{_kept(given)}"
+        ) from error
     try:
+        if raw != given.raw and not raw.endswith(b"\n"):
+            raise DatomicError(f"{given.path}: the last line has no end.")
         return Properties.parse(raw, given.path)
     except DatomicError as error:
-        if failed:
-            return None
         raise DatomicError(f"bin/datomic wrote a file that is not sound: {error}{_kept(given)}") from error
 
 
-def _failure(engine: Engine, outcome: Outcome, file: ensuring.File) -> DatomicError:
+def _failure(ready: Tool, engine: Engine, outcome: Outcome, given: Properties, made: Iterable[str]) -> DatomicError:
+    """made: secrets that came out of this run."""
+    hidden = [secret for secret in made if len(secret) > 3]
+    outcome = dataclasses.replace(
+        outcome, stdout=tool.mask(outcome.stdout, hidden), stderr=tool.mask(outcome.stderr, hidden)
+    )
     output = outcome.stderr + outcome.stdout
     if "backup-db" in output and engine.command not in output:
         release = engine.tool.distribution.version
         return DatomicError(
-            f"bin/datomic of release {release} does not know {engine.command}. Use engine: native." + _kept(file.now)
+            f"bin/datomic of release {release} does not know {engine.command}. Use engine: native." + _kept(given)
         )
-    error = engine.tool.failed(outcome, engine.command, file.now.path, file.now.path)
-    return DatomicError(str(error) + _kept(file.now), **error.details)
+    error = ready.failed(outcome, engine.command, given.path, given.path)
+    return DatomicError(str(error) + _kept(given), **error.details)
 
 
 def _kept(file: Properties) -> str:
@@ -237,38 +254,30 @@ def _secrets(file: Properties) -> list[str]:
     return [value for key, value in file.as_dict().items() if settings.is_secret(key) and len(value) > 3]
 
 
-def _in_words_of(text: str, path: str, shown: str) -> str:
-    """The text with the user's file in place of the copy."""
-    return text.replace(path, shown)
+def _copied(directory: str, name: str, file: Properties) -> str:
+    path = os.path.join(directory, name)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
+        copy.write(file.raw)
+    return path
 
 
-@contextlib.contextmanager
-def _private(name: str, raw: bytes) -> Iterator[str]:
-    """A copy that only this user can read, in a directory of its own; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="datomic-") as directory:
-        path = os.path.join(directory, name)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
-            copy.write(raw)
-        yield path
-
-
-def template(engine: Engine, transactor: Properties, cf: Properties) -> dict[str, Any]:
+def template(engine: Engine, transactor: Properties, cf: Properties, dest: str) -> dict[str, Any]:
     """The template that create-cf-template makes of the two files, with its property lines in order.
 
     The tool writes them in another order at each run, which would change the template when nothing changed.
     """
-    secrets = (*engine.tool.secrets, *_secrets(transactor))
-    ready = dataclasses.replace(engine.tool, secrets=secrets)
-    with _private("transactor.properties", transactor.raw) as first, _private("cf.properties", cf.raw) as second:
-        target = os.path.join(os.path.dirname(second), "template.json")
-        outcome = ready.run(engine.command, first, second, target, timeout=engine.timeout)
-        if outcome.code:
-            raise ready.failed(outcome, engine.command, transactor.path, cf.path, "template.json")
+    with _alone(engine, dest) as (directory, lock):
+        first = _copied(directory, "transactor.properties", transactor)
+        second = _copied(directory, "cf.properties", cf)
+        target = os.path.join(directory, "template.json")
+        ready = _ready(engine, {first: transactor.path, second: cf.path, target: dest}, transactor, cf)
+        ready.require(engine.command, first, second, target, timeout=engine.timeout, holding=(lock,))
         try:
             with open(target, encoding="utf-8") as file:
                 made: dict[str, Any] = json.load(file)
         except (OSError, ValueError) as error:
-            raise DatomicError(f"bin/datomic {engine.command} ended well and wrote no template: {error}.") from error
+            told = ready.worded(str(error))
+            raise DatomicError(f"bin/datomic {engine.command} ended well and wrote no template: {told}.") from error
     return ordered(made)
 
 

@@ -78,7 +78,7 @@ def create(
     existing = _existing(options)
     made = MAKERS[options.flavor](aws, transactor, cf, options)
     if cli and not check_mode:
-        made = dataclasses.replace(made, template=_by_the_tool(cli, transactor, cf, made.template))
+        made = dataclasses.replace(made, template=_by_the_tool(cli, transactor, cf, options.dest, made.template))
     content = (json.dumps(made.template, indent=2, ensure_ascii=False) + "\n").encode()
     for text in made.warnings:
         warn(text)
@@ -109,10 +109,10 @@ def create(
 
 
 def _by_the_tool(
-    cli: engine_cli.Engine, transactor: Properties, cf: Properties, native: dict[str, Any]
+    cli: engine_cli.Engine, transactor: Properties, cf: Properties, dest: str, native: dict[str, Any]
 ) -> dict[str, Any]:
     """The tool's template, but the native one where both mean the same, so that neither replaces the other."""
-    made = engine_cli.template(cli, transactor, cf)
+    made = engine_cli.template(cli, transactor, cf, dest)
     return native if engine_cli.ordered(native) == made else made
 
 

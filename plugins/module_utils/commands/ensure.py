@@ -10,9 +10,10 @@ is continued by the next one instead of being forgotten.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties, settings
@@ -79,6 +80,19 @@ def refuse(findings: Iterable[Finding]) -> list[str]:
     return [str(finding) for finding in found if finding.level == "warning"]
 
 
+def planned(file: File, decision: Decision) -> Properties:
+    """What the file is going to hold.
+
+    DatomicError when it could not be replaced: better before anything is done than with a secret in hand.
+    """
+    after = file.now.edit({**decision.values, **dict.fromkeys(decision.late, GENERATED)})
+    if file.on_disk is None or file.on_disk.raw != after.raw:
+        directory = os.path.dirname(os.path.realpath(after.path)) or "."
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise DatomicError(f"{after.path}: the directory {directory} cannot be written; nothing was changed.")
+    return after
+
+
 def conclude(
     file: File,
     decision: Decision,
@@ -88,35 +102,37 @@ def conclude(
 ) -> dict[str, Any]:
     """Do what was decided, unless in check mode; the module's result, the same in both."""
     before = file.on_disk
-    planned = file.now.edit({**decision.values, **dict.fromkeys(decision.late, GENERATED)})
-    if before is None or before.raw != planned.raw:
-        _writable(planned.path)
+    after = planned(file, decision)
     if not check_mode:
         file.save(decision.values)
-        try:
+        with telling(file):
             decision.plan.apply(executors)
-        except DatomicError as error:
-            # What was saved is not lost on whoever looks at the failed task: the next run goes on with it.
-            error.details.update(changed=True, generated=_generated(file.src, file.now))
-            raise
-        planned = file.now
-    edited = before is None or before.raw != planned.raw
+        after = file.now
+    return result(file.src, before, after, decision.plan)
+
+
+@contextlib.contextmanager
+def telling(file: File) -> Iterator[None]:
+    """An error inside tells what was saved before it, for whoever looks at the failed task: the next run goes on."""
+    try:
+        yield
+    except DatomicError as error:
+        error.details.update(changed=True, generated=_generated(file.src, file.now))
+        raise
+
+
+def result(src: Properties, before: Properties | None, after: Properties, plan: Plan) -> dict[str, Any]:
+    """What the modules return. before, after: the file's content."""
+    edited = before is None or before.raw != after.raw
     return {
-        "changed": decision.plan.changed or edited,
-        "diff": ([settings.masked_diff(before, planned)] if edited else []) + decision.plan.diff(),
-        "actions": decision.plan.as_returned(),
-        "generated": _generated(file.src, planned),
-        "properties": settings.masked(planned),
+        "changed": plan.changed or edited,
+        "diff": ([settings.masked_diff(before, after)] if edited else []) + plan.diff(),
+        "actions": plan.as_returned(),
+        "generated": _generated(src, after),
+        "properties": settings.masked(after),
     }
 
 
 def _generated(src: Properties, now: Properties) -> dict[str, str]:
     """The values that src does not have, secrets masked."""
     return {key: value for key, value in settings.masked(now).items() if now.get(key) != src.get(key)}
-
-
-def _writable(path: str) -> None:
-    """Raise DatomicError when the file could not be replaced: better now than with a secret in hand."""
-    directory = os.path.dirname(os.path.realpath(path)) or "."
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise DatomicError(f"{path}: the directory {directory} cannot be written; nothing was changed.")
