@@ -1,0 +1,30 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role hands on every option that chooses and runs the engine."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli
+
+ROLE = pathlib.Path(__file__).resolve().parents[2] / "roles" / "datomic"
+
+
+@pytest.mark.parametrize(("entry_point", "count"), [("provision", 2), ("template", 1)])
+def test_every_option_is_handed_on(entry_point: str, count: int) -> None:
+    (play,) = yaml.safe_load((ROLE / "tasks" / f"{entry_point}.yml").read_text())
+    tasks = [options for task in play["block"] for options in task.values() if isinstance(options, dict)]
+    engines = [options for options in tasks if "engine" in options]
+    assert len(engines) == count
+    for options in engines:
+        assert set(engine_cli.SPEC) <= set(options)
+
+
+def test_the_time_out_is_the_module_s_own() -> None:
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    assert defaults["datomic_engine_timeout"] == engine_cli.Options().engine_timeout
