@@ -20,18 +20,23 @@ QUESTION_SECONDS = 30
 
 
 def with_home(environment: Mapping[str, str], java_home: str) -> dict[str, str]:
-    """The environment in which `java` is that of java_home; unchanged when java_home is empty."""
-    if not java_home:
+    """The environment in which `java` is that of java_home, or of JAVA_HOME when java_home is empty.
+
+    bin/datomic looks at PATH alone. DatomicError when java_home holds no java; such a JAVA_HOME is passed over.
+    """
+    home = java_home or environment.get("JAVA_HOME", "")
+    if not home or not shutil.which("java", path=os.path.join(home, "bin")):
+        if java_home:
+            raise DatomicError(f"java_home: there is no {java_home}/bin/java, so no java runs here.")
         return dict(environment)
-    path = os.path.join(java_home, "bin") + os.pathsep + environment.get("PATH", os.defpath)
-    return {**environment, "JAVA_HOME": java_home, "PATH": path}
+    path = os.path.join(home, "bin") + os.pathsep + environment.get("PATH", os.defpath)
+    return {**environment, "JAVA_HOME": home, "PATH": path}
 
 
 def version(environment: Mapping[str, str]) -> int:
     """The feature release (8, 11, 17 …) of the Java that bin/datomic would find; 0 when there is none."""
-    home = environment.get("JAVA_HOME", "")
-    program = shutil.which("java", path=os.path.join(home, "bin")) if home else None
-    program = program or shutil.which("java", path=environment.get("PATH", os.defpath))
+    environment = with_home(environment, "")
+    program = shutil.which("java", path=environment.get("PATH", os.defpath))
     if not program:
         return 0
     try:
