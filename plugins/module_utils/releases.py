@@ -16,11 +16,8 @@ PUBLIC_URL = "https://datomic-pro-downloads.s3.amazonaws.com/{version}/datomic-p
 CHECKSUMS = {"1.0.7705": "a17c2603b893dfb0d998a35a032a7295736d234d32937222c8ec21d81a1b8c7e"}
 """SHA-256 of each release's archive that two independent public sources agree on. Others have to be given."""
 
-SIZES = {"1.0.7705": 272_642_957}
-"""Bytes of the same archives: what the disk has to hold before the download starts."""
-
 AWS_SDK_V2_SINCE = "1.0.7556"
-"""From here on the tool has no ensure-cf, and its AWS SDK for Java reads AWS_ENDPOINT_URL."""
+"""From here on the tool has no ensure-cf, and it is built on the AWS SDK for Java 2, which reads AWS_ENDPOINT_URL."""
 
 JAVA = (("1.0.7705", 17), ("1.0.6711", 11))
 """The oldest Java of a release and of all after it, newest first; before them all it is 8."""

@@ -14,6 +14,9 @@ import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 
+SDK_2 = "lib/sdk-core-2.29.0.jar"
+"""What tells that the tool reads AWS_ENDPOINT_URL, as the stand-in does in every release."""
+
 WRAPPER = """#!/bin/sh
 # The tool finds its class path only from the distribution's root.
 if [ ! -f bin/classpath ]; then
@@ -33,12 +36,18 @@ def build(directory: pathlib.Path, version: str = "1.0.7277") -> pathlib.Path:
     (root / f"datomic-transactor-pro-{version}.jar").write_bytes(b"PK")
     (root / f"peer-{version}.jar").write_bytes(b"PK")
     (root / "lib" / "clojure.jar").write_bytes(b"PK")
+    (root / SDK_2).write_bytes(b"PK")
     (root / "bin" / "classpath").write_text("#!/bin/sh\necho lib/clojure.jar\n")
     (root / "bin" / "transactor").write_text("#!/bin/sh\nexit 1\n")
     (root / "bin" / "datomic").write_text(WRAPPER.format(python=sys.executable, tool=HERE / "tool.py"))
     for program in (root / "bin").iterdir():
         program.chmod(0o755)
     return root
+
+
+def of_sdk_1(root: pathlib.Path) -> None:
+    """Let the distribution look like one on the AWS SDK for Java 1, as the real ones before 1.0.7556 are."""
+    (root / SDK_2).unlink()
 
 
 def archive(directory: pathlib.Path, version: str = "1.0.7277") -> pathlib.Path:
