@@ -136,12 +136,20 @@ class Aws:
     def environment(self) -> dict[str, str]:
         """The module's connection as environment variables, for a program that finds its credentials by itself.
 
-        The credentials of an instance or container are left to the program: it can renew them, variables cannot.
+        The credentials of an instance or container are left to the program: it can renew them, variables cannot. Then
+        it is told the profile, or it would take the keys of another one. Warns of options that no variable can carry.
         """
+        if names := self._ours_alone():
+            verb = "do" if len(names) > 1 else "does"
+            warn(
+                f"{', '.join(names)} {verb} not reach bin/datomic: no environment variable carries that. "
+                "The certificates that it trusts are those of its Java."
+            )
         region, endpoint, options = get_aws_connection_info(self._module)
         given = {name: options.get(name) for name in CREDENTIAL_OPTIONS}
-        with calling("find the credentials of", options.get("profile_name") or "the default profile"):
-            found = boto3.session.Session(profile_name=options.get("profile_name"), **given).get_credentials()
+        profile = options.get("profile_name")
+        with calling("find the credentials of", profile or "the default profile"):
+            found = boto3.session.Session(profile_name=profile, **given).get_credentials()
             keys = found.get_frozen_credentials() if found and found.method not in RENEWED_BY_PROGRAM else None
         values = {
             "AWS_REGION": region,
@@ -150,8 +158,14 @@ class Aws:
             "AWS_ACCESS_KEY_ID": keys and keys.access_key,
             "AWS_SECRET_ACCESS_KEY": keys and keys.secret_key,
             "AWS_SESSION_TOKEN": keys and keys.token,
+            "AWS_PROFILE": None if keys else profile,
         }
         return {name: value for name, value in values.items() if value}
+
+    def _ours_alone(self) -> list[str]:
+        params = self._module.params
+        certificates = [] if params.get("validate_certs", True) else ["validate_certs"]
+        return [*(name for name in ("aws_ca_bundle", "aws_config") if params.get(name)), *certificates]
 
 
 def error_code(error: BaseException) -> str:

@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Exe
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.tool import Outcome, Tool
 
+CHANGING = ("ensure-transactor", "ensure-cf")
+"""The commands that change AWS."""
 PORT = 4334
 """The only port that ensure-cf opens."""
 
@@ -92,7 +95,7 @@ def reason(options: Options, command: str) -> str:
 def prepare(aws: Aws, options: Options, command: str, region: str) -> Engine:
     """The command of the distribution, or a DatomicError that says why it cannot run.
 
-    region: for a connection that names none.
+    region: that of the file, where the native engine makes everything; empty for the connection's.
     """
     if not options.datomic_home:
         raise DatomicError(
@@ -105,22 +108,34 @@ def prepare(aws: Aws, options: Options, command: str, region: str) -> Engine:
             "Use engine: auto or native, which need no distribution for it."
         )
     connection = aws.environment()
-    if region and "AWS_REGION" not in connection:
+    if region:
         connection |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    endpoint = tool.unread_endpoint(home, connection)
+    if endpoint and command in CHANGING:
+        raise DatomicError(
+            f"bin/datomic of release {home.version} reads no endpoint, so {command} would change AWS itself, not what "
+            f"{endpoint} leads to. Use engine: native, or a release since {releases.AWS_SDK_V2_SINCE}."
+        )
     ready = tool.prepare(home, connection, java_home=options.java_home or "")
     return Engine(ready, command, options.engine_timeout)
 
 
-def warnings(engine: Engine) -> list[str]:
-    """What the user has to know about this release and connection."""
-    endpoint = engine.tool.environment.get("AWS_ENDPOINT_URL", "")
-    release = engine.tool.distribution.version
-    if endpoint and not releases.at_least(release, releases.AWS_SDK_V2_SINCE):
-        return [
-            f"endpoint_url is passed as AWS_ENDPOINT_URL, which the AWS SDK of release {release} does not read: "
-            "the tool calls AWS itself."
-        ]
-    return []
+def refuse_role(engine: Engine, arn: str) -> None:
+    """DatomicError for credentials that the tool cannot do anything with. arn: of who they belong to.
+
+    What later releases ask is not known: their own message gets this advice.
+    """
+    later = releases.at_least(engine.tool.distribution.version, releases.AWS_SDK_V2_SINCE)
+    if not later and re.search(r":(assumed-role|federated-user)/", arn):
+        raise DatomicError(
+            f"bin/datomic {engine.command} cannot run with the credentials of {arn}. {tool.USERS_ONLY}. "
+            "Nothing was changed. Use the keys of a user, or engine: native, which takes these."
+        )
+
+
+def prediction(engine: Engine) -> str:
+    """What a user has to be told of check mode's answer."""
+    return f"This is what the native engine expects of bin/datomic {engine.command}, which has no check mode."
 
 
 def conclude(
@@ -138,10 +153,9 @@ def conclude(
     again: what the native engine would still do with the file as it is then. A run that was killed leaves roles without
     their profiles, which the tool does not repair, and it knows nothing of tags: this is done after it.
     """
-    for text in warnings(engine):
-        warn(text)
     ensuring.planned(file, decision)
     if check_mode:
+        warn(prediction(engine))
         predicted = ensuring.conclude(file, decision, executors, check_mode=True)
         return {**predicted, "engine": "cli", "engine_reason": "asked for", "prediction": True}
     before = file.on_disk

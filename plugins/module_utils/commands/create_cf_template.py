@@ -26,7 +26,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import modern_template
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, mappings, masking, modern
 
 COMMAND = "create-cf-template"
@@ -70,14 +70,19 @@ def create(
 ) -> dict[str, Any]:
     """The module's result."""
     why = engine_cli.reason(engine, COMMAND)
-    cli = engine_cli.prepare(aws, engine, COMMAND, "") if engine.is_cli else None
-    if cli and options.flavor != "legacy":
+    if engine.is_cli and options.flavor != "legacy":
         raise DatomicError(f"bin/datomic makes no template of flavor {options.flavor}. Use engine: native for it.")
     transactor = properties.read(options.transactor_src).edit(_texts(options.transactor_values))
     cf = properties.read(options.cf_src).edit(_texts(options.cf_values))
+    region = cf.get("aws-region")
+    cli = engine_cli.prepare(aws, engine, COMMAND, region) if engine.is_cli else None
     existing = _existing(options)
     made = MAKERS[options.flavor](aws, transactor, cf, options)
-    if cli and not check_mode:
+    if cli:
+        engine_cli.refuse_role(cli, iam.account(aws.client("sts", region=region)).arn)
+    if cli and check_mode:
+        warn(engine_cli.prediction(cli))
+    elif cli:
         made = dataclasses.replace(made, template=_by_the_tool(cli, transactor, cf, options.dest, made.template))
     content = (json.dumps(made.template, indent=2, ensure_ascii=False) + "\n").encode()
     for text in made.warnings:

@@ -24,7 +24,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import EMPTY, Facts
 
 COMMAND = "ensure-cf"
@@ -78,6 +78,7 @@ def ensure(
         return engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why)
     _known_to_the_tool(cf, wanted)
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
+    engine_cli.refuse_role(cli, iam.account(aws.client("sts", region=wanted.region)).arn)
 
     def again(_new: Properties) -> engine_cli.Rest:
         return cloudformation.plan(wanted, ec2.observe(aws, wanted)), executors

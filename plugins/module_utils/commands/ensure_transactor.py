@@ -78,6 +78,8 @@ def ensure(
     if cli is None:
         return engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why)
     _known_to_the_tool(file.src)
+    if observed.account:
+        engine_cli.refuse_role(cli, observed.account.arn)
 
     def again(properties: Properties) -> engine_cli.Rest:
         rest = _Estate(aws, transactor.wanted(properties), options)

@@ -28,7 +28,7 @@ def account(client: Any) -> Account:
     """Whose credentials these are, of a user or a role alike. client: STS."""
     with calling("ask for the account of", "the credentials", client):
         identity = client.get_caller_identity()
-    return Account(identity["Account"], identity["Arn"].split(":")[1])
+    return Account(identity["Account"], identity["Arn"].split(":")[1], identity["Arn"])
 
 
 def role(client: Any, name: str, policies: Iterable[str]) -> Role:

@@ -29,10 +29,11 @@ def masked_key(access_key_id: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """number: 12 digits. partition: aws, aws-cn, aws-us-gov."""
+    """number: 12 digits. partition: aws, aws-cn, aws-us-gov. arn: of the caller, a user or a role that was assumed."""
 
     number: str
     partition: str = "aws"
+    arn: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
