@@ -9,14 +9,10 @@ The stand-in's bin/datomic is a process of its own in a few cases, and in the ot
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import re
-import traceback
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -27,8 +23,8 @@ from tests.emulator import Emulator
 from tests.emulator.account import prepare, snapshot
 from tests.golden import harness
 from tests.golden.harness import CASES, RELEASE, ROOT, Case
+from tests.golden.in_process import in_process
 from tests.modules import CREDENTIALS, run_module
-from tests.standin import provisioning
 
 PROCESSES = ("chain-sample", "cf-cidr-added", "transactor-users-all")
 """Cases in which bin/datomic really is started: each command, a tool that fails, keys that only the tool knows."""
@@ -76,39 +72,6 @@ def _play(case: Case, aws: Emulator, directory: pathlib.Path, options: dict[str,
     placeholders = harness._placeholders(case, list(files.values()))
     shown = json.loads(harness._shown(json.dumps([files, harness.without_version(snapshot(aws))]), placeholders, aws))
     return Left(bool(messages[-1]), shown[0], shown[1], tuple(messages))
-
-
-def in_process(
-    arguments: Sequence[str],
-    *,
-    directory: str,
-    environment: Mapping[str, str],
-    output: tuple[int, int],
-    timeout: float,
-    holding: tuple[int, ...] = (),
-) -> int:
-    """What starting bin/datomic would do: its exit code. Its arguments, environment and directory are as given."""
-    program, command, *rest = arguments
-    assert (program, timeout > 0) == ("bin/datomic", True)
-    worked_in = os.stat(os.path.dirname(rest[-1]))
-    assert [os.path.samestat(os.fstat(lock), worked_in) for lock in holding] == [True], "the tool holds the lock too"
-    with (
-        pytest.MonkeyPatch.context() as process,
-        open(output[0], "w") as out,
-        open(output[1], "w") as err,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        process.chdir(directory)
-        for name in [name for name in os.environ if name not in environment]:
-            process.delenv(name)
-        for name, value in environment.items():
-            process.setenv(name, value)
-        try:
-            return provisioning.run(command, rest, RELEASE)
-        except Exception:
-            traceback.print_exc()
-            return 1
 
 
 @pytest.mark.parametrize("name", CASES)

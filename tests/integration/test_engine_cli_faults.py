@@ -83,6 +83,42 @@ def test_half_a_file_of_a_tool_that_was_killed_is_not_taken(site: Site, cut: str
     assert [value for key, value in _values(file).items() if "key" in key] == [""] * 4
 
 
+@pytest.mark.parametrize("moment", ["0", "CreateUser:1", "CreateAccessKey:1", "CreateUser:2", "PutUserPolicy:2"])
+def test_a_tool_killed_while_it_makes_users_loses_a_key_at_most(
+    site: Site, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    file = site.file(USERS)
+    monkeypatch.setenv("STANDIN_DIE", moment)
+    assert "was killed (SIGKILL)" in site.run("ensure_transactor", src=str(file))["msg"]
+    monkeypatch.delenv("STANDIN_DIE")
+    again = site.run("ensure_transactor", src=str(file))
+    assert not again["failed"], again
+    names = ["datomic-aws-dynamodb", "datomic-aws-dynamodb-peer"]
+    lost = {"0": 0, "CreateUser:1": 0, "CreateAccessKey:1": 1, "CreateUser:2": 1, "PutUserPolicy:2": 2}[moment]
+    assert sorted(_access_keys(site)) == names
+    assert sum(_access_keys(site).values()) == 2 + lost
+    assert site.run("ensure_transactor", src=str(file))["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "moment", ["0", "GetUser:1", "CreateSecurityGroup:1", "AuthorizeSecurityGroupIngress:1", "DescribeSecurityGroups:3"]
+)
+def test_ensure_cf_killed_anywhere_is_finished_by_the_next_run(
+    site: Site, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    file = site.file(CF + "aws-ingress-groups=default\naws-ingress-cidrs=10.0.0.0/8\n")
+    monkeypatch.setenv("STANDIN_DIE", moment)
+    assert "was killed (SIGKILL)" in site.run("ensure_cf", src=str(file))["msg"]
+    assert _values(file)["java-xmx"] == "2625m", "what was chosen is on disk"
+    monkeypatch.delenv("STANDIN_DIE")
+    again = site.run("ensure_cf", src=str(file))
+    assert not again["failed"], again
+    groups = site.aws.snapshot()["security_groups"]
+    assert list(groups) == ["us-east-1/datomic"]
+    assert len(groups["us-east-1/datomic"]["ingress"]) == 2
+    assert site.run("ensure_cf", src=str(file))["changed"] is False
+
+
 def test_a_tool_that_removes_its_file(site: Site) -> None:
     site.tool('rm "$3"\n')
     file = site.file(ROLES)

@@ -40,7 +40,8 @@ class Run:
 
     def __init__(self) -> None:
         self.messages: list[str] = []
-        self._left = int(os.environ.get("STANDIN_DIE", "-1"))
+        self._operation, _, number = os.environ.get("STANDIN_DIE", "-1").rpartition(":")
+        self._left = int(number)
         self._account = ""
         self._users: dict[str, tuple[str, str]] = {}
 
@@ -50,10 +51,11 @@ class Run:
         client.meta.events.register("after-call", self._count)
         return client
 
-    def _count(self, **_: Any) -> None:
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def _count(self, model: Any, **_: Any) -> None:
+        if self._operation in ("", model.name):
+            self._left -= 1
+            if self._left == 0:
+                die()
 
     @property
     def account(self) -> str:
@@ -62,9 +64,13 @@ class Run:
         return self._account
 
 
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def run(command: str, arguments: list[str], version: str) -> int:
     if os.environ.get("STANDIN_DIE") == "0":
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
     one = Run()
     try:
         COMMANDS[command](one, arguments, version)

@@ -7,7 +7,7 @@
 STANDIN_STORAGE: directory of the databases that exist, one file DATABASE.json with its points in time each.
 STANDIN_EXIT, STANDIN_PRINT: exit at once with this code, after printing this text on standard error.
 STANDIN_STARTED: a file that it makes first. STANDIN_SLEEP: seconds before it begins.
-STANDIN_DIE: be killed after this many calls of AWS, 0: before the first.
+STANDIN_DIE: be killed after this many calls of AWS, 0: before the first; OPERATION:N counts the calls of one operation.
 """
 
 from __future__ import annotations
