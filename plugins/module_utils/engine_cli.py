@@ -19,7 +19,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _private, distribution, releases, settings, tool
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
+    _advice,
+    _private,
+    distribution,
+    releases,
+    settings,
+    tool,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
@@ -27,8 +34,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Exe
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.tool import Outcome, Tool
 
-CHANGING = ("ensure-transactor", "ensure-cf")
-"""The commands that change AWS."""
 PORT = 4334
 """The only port that ensure-cf opens."""
 
@@ -110,13 +115,8 @@ def prepare(aws: Aws, options: Options, command: str, region: str) -> Engine:
     connection = aws.environment()
     if region:
         connection |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-    endpoint = tool.unread_endpoint(home, connection)
-    if endpoint and command in CHANGING:
-        raise DatomicError(
-            f"bin/datomic of release {home.version} reads no endpoint, so {command} would change AWS itself, not what "
-            f"{endpoint} leads to. Use engine: native, or a release since {releases.AWS_SDK_V2_SINCE}."
-        )
     ready = tool.prepare(home, connection, java_home=options.java_home or "")
+    ready.heed_endpoint(command)
     return Engine(ready, command, options.engine_timeout)
 
 
@@ -128,7 +128,7 @@ def refuse_role(engine: Engine, arn: str) -> None:
     later = releases.at_least(engine.tool.distribution.version, releases.AWS_SDK_V2_SINCE)
     if not later and re.search(r":(assumed-role|federated-user)/", arn):
         raise DatomicError(
-            f"bin/datomic {engine.command} cannot run with the credentials of {arn}. {tool.USERS_ONLY}. "
+            f"bin/datomic {engine.command} cannot run with the credentials of {arn}. {_advice.USERS_ONLY}. "
             "Nothing was changed. Use the keys of a user, or engine: native, which takes these."
         )
 

@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program, java, releases
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import NAMED_BY_AWS, warn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _advice, _program, java, releases
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import Distribution
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
@@ -48,49 +48,8 @@ _SECRET_PARAMETER = re.compile(
 _URI_PASSWORD = re.compile(r"(//[^/\s:@]+):[^/\s@]+@")
 _ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")
 
-PROVISIONING = ("ensure-transactor", "ensure-cf", "create-cf-template")
-USERS_ONLY = "It asks iam:GetUser for the number of the account, which answers to users only"
-
-_OF_ALL = (
-    (
-        "UnsupportedClassVersionError",
-        "java here is older than the release needs: install a newer one, or set java_home.",
-    ),
-    ("Could not find or load main class", "Java finds no Clojure, so the distribution is not whole: unpack it again."),
-    ("OutOfMemoryError", "Give it more heap: at least as much as the transactor has."),
-    ("No space left on device", "The disk is full: free some space and run again."),
-    ("Permission denied", "This user may not write there."),
-    ("Unable to load AWS credentials", "It found no credentials: set a profile in datomic_aws, or AWS_PROFILE."),
-    ("Unable to load credentials", "It found no credentials: set a profile in datomic_aws, or AWS_PROFILE."),
-    ("UnknownHostException", "Check the region, and that the network lets this host reach AWS."),
-)
-_OF_PROVISIONING = (
-    ("Must specify userName", f"{USERS_ONLY}: use the keys of a user, or engine: native."),
-    ("AccessDenied", "The credentials lack a right: see the operator's policy; the tool asks iam:GetUser too."),
-    (
-        "UnauthorizedOperation",
-        "The credentials lack a right: see the operator's policy; the tool asks iam:GetUser too.",
-    ),
-    ("ExpiredToken", "The credentials expired while it ran: renew them and run again."),
-)
-_OF_BACKUPS = (
-    (":backup/claim-failed", "Another database's backup lies there. Each database needs a backup URI of its own."),
-    (":db.error/db-not-found", "There is no such database in this storage: check the name and the table in the URI."),
-    ("Could not find", "There is no such database in this storage: check the name and the table in the URI."),
-    ("NoSuchBucket", "The bucket does not exist: create it, or correct the URI."),
-    ("PermanentRedirect", "The bucket is in another region: set backup_region to it."),
-    ("AuthorizationHeaderMalformed", "The bucket is in another region: set backup_region to it."),
-    (
-        "AccessDenied",
-        "The credentials lack the rights: a peer's on storage, and read and write on the backup's bucket.",
-    ),
-    (
-        "Access Denied",
-        "The credentials lack the rights: a peer's on storage, and read and write on the backup's bucket.",
-    ),
-    ("ExpiredToken", "The credentials expired while it ran: use ones that last as long as the backup."),
-)
-"""What to do about what the output of a command says, the first that fits."""
+CHANGING = ("backup-db", "ensure-cf", "ensure-transactor", "restore-db")
+"""The commands that change what AWS holds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,12 +96,28 @@ class Tool:
             text = text.replace(path, name)
         return mask(text, self.secrets)
 
+    def heed_endpoint(self, command: str) -> None:
+        """DatomicError for a command that would change AWS itself, not what the endpoint leads to; others warn."""
+        endpoint = self.environment.get("AWS_ENDPOINT_URL", "")
+        if not endpoint or _reads_endpoint(self.distribution):
+            return
+        release = f"bin/datomic of release {self.distribution.version} reads no endpoint"
+        if command not in CHANGING:
+            warn(f"{release}: {command} asks AWS itself, not {endpoint}, to which this module's own calls go.")
+            return
+        instead = "engine: native, or " if command in _advice.PROVISIONING else ""
+        raise DatomicError(
+            f"{release}, so {command} would change AWS itself, not what {endpoint} leads to. "
+            f"Use {instead}a release since {releases.AWS_SDK_V2_SINCE}."
+        )
+
     def run(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Outcome:
         """Run it to its end, whatever its exit code, or stop it. timeout: seconds.
 
         holding: file descriptors of locks, which it keeps when this process dies and it does not.
         DatomicError when it cannot be started.
         """
+        self.heed_endpoint(arguments[0])
         began = time.monotonic()
         stopped = ""
         with self._logged() as log:
@@ -175,7 +150,7 @@ class Tool:
     def failed(self, outcome: Outcome, *arguments: str) -> DatomicError:
         said = told(outcome)
         ended = outcome.stopped or how_it_ended(outcome.code)
-        advice = _advice(arguments[0], outcome.stderr + outcome.stdout)
+        advice = _advice.on(arguments[0], outcome.stderr + outcome.stdout)
         message = f"{self.shown(*arguments)} {ended}" + (":\n" + "\n".join(said) if said else ".")
         return DatomicError(message + (f"\n{advice}" if advice else ""), exit_code=outcome.code, messages=said)
 
@@ -232,11 +207,6 @@ def prepare(
 ) -> Tool:
     """The tool with this connection (see Aws.environment). DatomicError without the Java it needs."""
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    if endpoint := unread_endpoint(distribution, connection):
-        warn(
-            f"bin/datomic of release {distribution.version} reads no endpoint: it calls AWS itself, not {endpoint}, "
-            "to which this module's own calls go."
-        )
     environment = java.with_home({**inherited, **connection}, java_home)
     java.require(distribution, environment)
     if heap and not re.fullmatch(r"[1-9]\d*[kmgKMG]", heap):
@@ -266,23 +236,10 @@ def told(outcome: Outcome) -> list[str]:
     return plain[:TOLD_LINES] if any("Exception" in line for line in plain) else plain[-TOLD_LINES:]
 
 
-def _advice(command: str, output: str) -> str:
-    if named := NAMED_BY_AWS.search(output):
-        return f"Allow {named[1]} to the credentials in use."
-    table = (*_OF_ALL, *(_OF_PROVISIONING if command in PROVISIONING else _OF_BACKUPS))
-    return next((text for sign, text in table if sign in output), "")
-
-
-def reads_endpoint(distribution: Distribution) -> bool:
+def _reads_endpoint(distribution: Distribution) -> bool:
     """Whether it is built on the AWS SDK for Java 2: the first one has no variable and no setting for an endpoint."""
     since = releases.at_least(distribution.version, releases.AWS_SDK_V2_SINCE)
     return since or any(pathlib.Path(distribution.home, "lib").glob("sdk-core-2.*.jar"))
-
-
-def unread_endpoint(distribution: Distribution, connection: Mapping[str, str]) -> str:
-    """The endpoint that the distribution's tool would not go to, and AWS itself instead; empty when there is none."""
-    endpoint = connection.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL", "")
-    return "" if reads_endpoint(distribution) else endpoint
 
 
 def how_it_ended(code: int) -> str:
