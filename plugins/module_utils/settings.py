@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import re
 from collections.abc import Mapping
 from typing import Literal
@@ -184,31 +185,68 @@ CF: Mapping[str, Setting] = _by_name(
 
 SETTINGS: Mapping[FileKind, Mapping[str, Setting]] = {"transactor": TRANSACTOR, "cf": CF}
 
-_SECRET_ENDING = re.compile(r"(?:^|[-_.])(?:password|secret-key|access-key-id|license-key)$", re.IGNORECASE)
-_HOLDS_CREDENTIALS = ("sql-url", "sql-driver-params")
+Secrecy = Literal["", "whole", "parameters", "options"]
+"""How much of a value is secret: nothing, all, the passwords among a URL's parameters or among options of a JVM."""
+_HOLDS_CREDENTIALS: Mapping[str, Secrecy] = {
+    "sql-url": "parameters",
+    "sql-driver-params": "parameters",
+    "java-opts": "options",
+}
+_CREDENTIAL = r"(?:passw|pwd|secret(?!s)|token(?!s)|access[-_.]?key|licen[cs]e[-_.]?key)"
+"""What the name of a credential has in it. The plurals are about credentials: secretsmanager, HttpTokens."""
+# The token of EC2's metadata service, which a start-up script sends as a header, opens nothing outside of its instance.
+_CREDENTIAL_NAME = re.compile(rf"(?!x-aws-ec2-metadata-)\S*{_CREDENTIAL}\S*")
 # password=… among parameters, however they are separated.
 _NAMED_PASSWORD = re.compile(
-    r"""(?ix) ([\w.-]* (?:password|passwd|pwd|secret|token|accesskey) [\w.-]* \s* = \s*)
-    ( "[^"]*" | \{[^}]*\} | [^&;,\s)]+ )"""
+    rf"""(?ix) ([\w.-]* {_CREDENTIAL} [\w.-]* \s* = \s*)
+    ( "[^"]*" | \{{[^}}]*\}} | [^&;,\s)]+ )"""
 )
 # user:PASSWORD@host of a URL, user/PASSWORD@host of Oracle's; up to the last @ before the parameters, as some
 # drivers take a password as it is, with @ and / in it.
 _URL_PASSWORD = re.compile(r"(?<=://)([^:?]*:)((?:(?!\?\w+=).)+)(?=@)")
 _ORACLE_PASSWORD = re.compile(r"(?i)(:thin:[^/?]*/)(.+)(?=@)")
+# The same among the options of a JVM, which blanks separate; what a shell fills in is none.
+_OPTION_PASSWORD = re.compile(
+    rf"""(?ix) ([\w.-]* {_CREDENTIAL} [\w.-]* =) (?!"?\$[{{(]) ( "[^"]*" | '[^']*' | \S+? (?=["']?(?:\s|$)) )"""
+)
+_OPTION_URL_PASSWORD = re.compile(r"(?<=://)([^:?\s]*:)(\S+)(?=@)")
+
+
+@functools.lru_cache(maxsize=4096)
+def _secrecy(key: str) -> Secrecy:
+    """Of a known key as the table says, of an unknown one as its name sounds: a typo makes no password public."""
+    name = key.lower()
+    known = TRANSACTOR.get(name) or CF.get(name)
+    if known is None and _CREDENTIAL_NAME.fullmatch(name):
+        return "whole"
+    meant = known or TRANSACTOR.get(_closest(name, "transactor"))
+    if meant is None:
+        return ""
+    return "whole" if meant.secret else _HOLDS_CREDENTIALS.get(meant.name, "")
 
 
 def is_secret(key: str) -> bool:
-    """Whether the value is, or may hold, a secret; of unknown keys too, as a typo makes no password public."""
-    return bool(_SECRET_ENDING.search(key)) or key in _HOLDS_CREDENTIALS
+    """Whether the value is, or may hold, a secret."""
+    return bool(_secrecy(key))
 
 
 def mask(key: str, value: str) -> str:
-    """The value as it may be shown: a secret as ********, of a URL with a password in it only the password."""
-    if not value or not is_secret(key):
+    """The value as it may be shown: a secret as ********, of a URL or options with a password in them only that."""
+    secrecy = _secrecy(key)
+    if not value or not secrecy:
         return value
-    if key not in _HOLDS_CREDENTIALS:
+    if secrecy == "whole":
         return MASK
+    if secrecy == "options":
+        return mask_options(value)
     for password in (_NAMED_PASSWORD, _URL_PASSWORD, _ORACLE_PASSWORD):
+        value = password.sub(rf"\g<1>{MASK}", value)
+    return value
+
+
+def mask_options(value: str) -> str:
+    """Options of a JVM as they may be shown: the passwords among them as ********."""
+    for password in (_OPTION_PASSWORD, _OPTION_URL_PASSWORD):
         value = password.sub(rf"\g<1>{MASK}", value)
     return value
 
@@ -240,11 +278,17 @@ def check(properties: Properties, kind: FileKind) -> list[Finding]:
     return findings
 
 
+def _closest(name: str, kind: FileKind) -> str:
+    """The known key that an unknown one is most likely to mean; empty when it is like none."""
+    close = difflib.get_close_matches(name, SETTINGS[kind], n=1, cutoff=0.75) if len(name) < 100 else []
+    return close[0] if close else ""
+
+
 def _unknown(key: str, kind: FileKind) -> Finding:
     other: FileKind = "cf" if kind == "transactor" else "transactor"
-    close = difflib.get_close_matches(key.lower(), SETTINGS[kind], n=1, cutoff=0.75) if len(key) < 100 else []
+    close = _closest(key.lower(), kind)
     if close:
-        instead = f"did you mean {close[0]}?"
+        instead = f"did you mean {close}?"
     elif key in SETTINGS[other]:
         instead = f"it belongs into the {'CloudFormation' if other == 'cf' else 'transactor'} file"
     else:

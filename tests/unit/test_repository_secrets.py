@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.clear_text import masked, secrets
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, masking, modern
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.template_combinations import MACHINE, cf, transactor
 
 VALUE = "hunter2,with'all=sorts"
 
@@ -29,6 +33,10 @@ VALUE = "hunter2,with'all=sorts"
         (json.dumps({"x": ["", f"host=a\nlicense-key={VALUE}\nport=1"]}, indent=1), 4, "license-key"),
         (json.dumps(f"license-key={VALUE}\n").replace("=", "\\u003d"), 1, "license-key"),
         (json.dumps({"sql-password": VALUE}), 1, "sql-password"),
+        (f"sql-pasword={VALUE}", 1, "sql-pasword"),
+        (f"aws_secret_access_key={VALUE}", 1, "aws_secret_access_key"),
+        (f"java-opts=-Djavax.net.ssl.keyStorePassword={VALUE}", 1, "java-opts"),
+        (json.dumps({"Default": f"'-Xss1m -Dmy.password={VALUE}"}), 1, "my.password"),
     ],
 )
 def test_found_and_masked(content: str, line: int, key: str) -> None:
@@ -47,6 +55,9 @@ def test_found_and_masked(content: str, line: int, key: str) -> None:
         json.dumps({"x": "host=a\nlicense-key=\nport=1"}),
         json.dumps({"x": "sql-password={{resolve:secretsmanager:datomic}}"}),
         json.dumps({"license-key": ""}),
+        "java-opts=-XX:+UseG1GC -XX:MaxGCPauseMillis=50\n",
+        json.dumps({"Action": ["secretsmanager:GetSecretValue"], "HttpTokens": "required"}),
+        "curl -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' -H \"X-aws-ec2-metadata-token: $token\"\n",
         "\x00GITCRYPT\x00\x8a\x01",
     ],
 )
@@ -79,3 +90,22 @@ def test_no_value_survives_masking(value: str, in_json: bool) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes(content: bytes) -> None:
     masked(content)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        legacy.template(transactor(), cf(), {}),
+        modern.template(transactor(), cf(), modern.Options(), MACHINE),
+        modern.template(
+            transactor(),
+            cf(),
+            modern.Options(secrets=("sql-password",), secrets_path="/prod", alarm_email="oncall@example.com"),
+            MACHINE,
+        ),
+    ],
+    ids=["legacy", "modern", "secrets"],
+)
+def test_a_template_of_ours_holds_no_secret_and_is_shown_as_it_is(template: Any) -> None:
+    assert secrets((json.dumps(template, indent=2) + "\n").encode()) == []
+    assert masking.masked(template) == template

@@ -136,6 +136,9 @@ SECRETS = [
     *(f"aws-{user}-{part}" for user in ("dynamodb", "dynamodb-peer", "s3-log", "cloudwatch")
       for part in ("secret-key", "access-key-id")),
     *("sql-pasword".replace("pas", "pass"), "my-own-password", "SQL-PASSWORD", "password"),
+    *("sql-pasword", "sql-passwd", "memcached-passwrd", "memcached-pwd", "license_key", "licence-key", "LicenseKey"),
+    *("aws-secret-access-key", "aws_secret_access_key", "AWS_ACCESS_KEY_ID", "aws-dynamodb-acces-key-id"),
+    *("aws-s3-log-secretkey", "aws-session-token", "metrics-token", "storage-admin-pasword"),
 ]  # fmt: skip
 
 
@@ -175,6 +178,22 @@ def test_a_secret_is_masked_whole(key: str) -> None:
         ("sql-driver-params", "ssl=true;PASSWORD = s3", f"ssl=true;PASSWORD = {MASK}"),
         ("sql-driver-params", "sslpassword=s3;sslmode=require", f"sslpassword={MASK};sslmode=require"),
         ("sql-driver-params", "sslmode=require", "sslmode=require"),
+        ("SQL-URL", "jdbc:mysql://u:s3@h:3306/d", f"jdbc:mysql://u:{MASK}@h:3306/d"),
+        ("sql-ulr", "jdbc:mysql://u:s3@h:3306/d", f"jdbc:mysql://u:{MASK}@h:3306/d"),
+        ("java-opts", "-XX:+UseG1GC -Xss1m -Dx=y", "-XX:+UseG1GC -Xss1m -Dx=y"),
+        ("java-opts", "-Djavax.net.ssl.keyStorePassword=s3", f"-Djavax.net.ssl.keyStorePassword={MASK}"),
+        (
+            "java-opts",
+            "'-Djavax.net.ssl.trustStorePassword=s3,x&y;z -Xss1m'",
+            f"'-Djavax.net.ssl.trustStorePassword={MASK} -Xss1m'",
+        ),
+        (
+            "java-opts",
+            '-Daws.secretKey="s3 s3" -Daws.accessKeyId=s3',
+            f"-Daws.secretKey={MASK} -Daws.accessKeyId={MASK}",
+        ),
+        ("java-opts", "-Dproxy=http://u:s3@h -Dmail=a@b", f"-Dproxy=http://u:{MASK}@h -Dmail=a@b"),
+        ("java-opt", "-Dcassandra.password=s3 -Xss1m", f"-Dcassandra.password={MASK} -Xss1m"),
     ],
 )
 def test_of_a_url_only_the_password_is_masked(key: str, value: str, shown: str) -> None:
@@ -184,10 +203,11 @@ def test_of_a_url_only_the_password_is_masked(key: str, value: str, shown: str) 
     assert "s3" not in settings.mask(key, value)
 
 
-def test_names_tell_every_secret_of_the_table() -> None:
-    """So that a misspelt password is one as well."""
+def test_the_table_tells_every_known_secret() -> None:
+    holders = ("sql-url", "sql-driver-params", "java-opts")
     for name, setting in {**settings.TRANSACTOR, **settings.CF}.items():
-        assert settings.is_secret(name) is (setting.secret or name in ("sql-url", "sql-driver-params")), name
+        assert settings.is_secret(name) is (setting.secret or name in holders), name
+        assert settings.is_secret(f"my-own-second-{name}") or not setting.secret, "so that a misspelt one is as well"
 
 
 def test_what_is_no_secret_is_shown() -> None:

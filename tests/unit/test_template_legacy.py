@@ -210,3 +210,17 @@ def test_user_data_over_ec2s_limit_is_an_error() -> None:
 def test_secrets_are_masked_in_a_string_of_lines_only() -> None:
     shown = masking.masked({"a": ["x=1\nsql-password=p\nlicense-key=", {"b": True, "c": "password"}]})
     assert shown == {"a": ["x=1\nsql-password=********\nlicense-key=", {"b": True, "c": "password"}]}
+
+
+def test_a_password_among_the_jvm_s_options_is_masked_in_the_parameter() -> None:
+    options = "'-Xss1m -Djavax.net.ssl.keyStorePassword=hunter2 -Dx=y'"
+    made = _template(cf=CF.replace("java-opts=", f"java-opts={options}"))
+    assert made["Parameters"]["JavaOpts"]["Default"] == options
+    shown = masking.masked(made)["Parameters"]["JavaOpts"]["Default"]
+    assert shown == "'-Xss1m -Djavax.net.ssl.keyStorePassword=******** -Dx=y'"
+
+
+@pytest.mark.parametrize("value", ["${TOKEN}", "$(cat token)"])
+def test_what_the_shell_fills_in_is_shown_but_for_a_secret_property(value: str) -> None:
+    assert masking.masked(f"AWS_SECRET_ACCESS_KEY={value}") == f"AWS_SECRET_ACCESS_KEY={value}"
+    assert masking.masked(f"sql-password={value}") == "sql-password=********"

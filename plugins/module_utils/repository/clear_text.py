@@ -16,7 +16,7 @@ HIDDEN = "********"
 
 _KEY = r"(?P<key>[A-Za-z][\w.-]*)"
 _ASSIGNMENT = re.compile(
-    r"(?:^|(?<=[\s\"'{,;\ufeff\ufffd]))" + _KEY + r"[\"']?[ \t]*[=:](?=[ \t]*[\"']?(?P<value>\S.*))"
+    r"(?:^|(?<=[\s\"'{,;\ufeff\ufffd]))(?:-D)?" + _KEY + r"[\"']?[ \t]*[=:](?=[ \t]*[\"']?(?P<value>\S.*))"
 )
 _BLANK_SEPARATED = re.compile(r"^[ \t]*" + _KEY + r"[ \t]+(?P<value>[^\s=:].*)")
 _AROUND = " \"',)]}"
