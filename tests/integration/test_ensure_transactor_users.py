@@ -16,6 +16,7 @@ from tests.emulator import Emulator
 from tests.integration.ensuring import USERS, ensure, kinds, warned, writes
 
 USER, PEER = "datomic-aws-dynamodb", "datomic-aws-dynamodb-peer"
+METRICS, LOGS = "datomic-aws-cloudwatch", "datomic-aws-s3-log"
 
 
 @pytest.fixture
@@ -160,11 +161,32 @@ def test_a_user_that_another_file_needs_too_keeps_its_policies(aws: Emulator, fi
     ]
 
 
-def test_users_for_logs_and_metrics_are_not_made_beside_a_role(aws: Emulator, file: pathlib.Path) -> None:
+def test_users_for_logs_and_metrics_are_made_beside_a_role(aws: Emulator, file: pathlib.Path) -> None:
+    """The role has the rights as well: the triplets stand for themselves."""
+    file.write_text(
+        "protocol=ddb\nhost=h\nport=4334\naws-dynamodb-region=us-east-1\naws-transactor-role=\naws-peer-role=\n"
+        "aws-cloudwatch-region=us-east-1\naws-s3-log-bucket-id=our-logs\n"
+        "aws-cloudwatch-user=\naws-cloudwatch-access-key-id=\naws-cloudwatch-secret-key=\n"
+        "aws-s3-log-user=\naws-s3-log-access-key-id=\naws-s3-log-secret-key=\n"
+    )
+    ensure(aws, file)
+    iam = aws.client("iam")
+    made = {user: iam.list_user_policies(UserName=user)["PolicyNames"] for user in (METRICS, LOGS)}
+    assert made == {METRICS: ["transactor-metrics"], LOGS: ["our-logs-transactor-logs"]}
+    assert set(iam.list_role_policies(RoleName="datomic-aws-transactor")["PolicyNames"]) == {
+        "datomic-transactor",
+        "our-logs-transactor-logs",
+        "transactor-metrics",
+    }
+    assert keys(aws, METRICS) == {values(file)["aws-cloudwatch-access-key-id"]}
+    assert not ensure(aws, file)["changed"]
+
+
+def test_an_incomplete_user_for_metrics_is_an_error_beside_a_role_too(aws: Emulator, file: pathlib.Path) -> None:
     file.write_text(
         "protocol=ddb\nhost=h\nport=4334\naws-dynamodb-region=us-east-1\naws-transactor-role=\naws-peer-role=\n"
         "aws-cloudwatch-region=us-east-1\naws-cloudwatch-user=\n"
     )
-    result = ensure(aws, file)
-    assert "not used beside aws-transactor-role" in warned(result)
-    assert aws.client("iam").list_users()["Users"] == []
+    message = ensure(aws, file)["msg"]
+    assert "aws-cloudwatch-user,aws-cloudwatch-access-key-id,aws-cloudwatch-secret-key must be specified" in message
+    assert writes(aws) == []

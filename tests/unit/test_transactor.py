@@ -299,6 +299,18 @@ def test_both_identities_and_neither_are_one_finding_each() -> None:
     assert len(messages(HEAD)) == 2
 
 
+BOTH = ("aws-transactor-role", "aws-peer-role", "aws-dynamodb-user", "aws-dynamodb-peer-user")
+
+
+@pytest.mark.parametrize("identities", [{}, dict.fromkeys(BOTH, "")], ids=["neither", "both"])
+def test_the_words_about_an_identity_hold_the_tool_s_with_and_without_full_stop(identities: dict[str, str]) -> None:
+    """It writes one for a transactor with both, and none for a peer with neither; the other two are not recorded."""
+    found = messages(HEAD | identities)
+    assert len(found) == 2
+    for text in found:
+        assert "-secret-key properties together. (" in text
+
+
 def test_an_earlier_run_s_keys_are_adopted_for_the_same_user_only() -> None:
     prefix = "aws-dynamodb"
     src = properties(HEAD | dict(zip(keys_of(prefix), ("bob", "", ""), strict=True)))

@@ -216,14 +216,14 @@ def _table_findings(properties: Properties) -> Iterator[Finding]:
 
 def _identity_findings(properties: Properties) -> Iterator[Finding]:
     """Exactly one of role and user has to be there, for transactor and peer; a user with its three keys."""
-    for role, prefix, stop in ((TRANSACTOR_ROLE, TRANSACTOR_USER, "."), (PEER_ROLE, PEER_USER, "")):
+    for role, prefix in ((TRANSACTOR_ROLE, TRANSACTOR_USER), (PEER_ROLE, PEER_USER)):
         user, key_id, secret = keys_of(prefix)
         if (role in properties) == (user in properties):
             yield _found(
                 properties,
                 role,
                 "one-identity",
-                f"Cannot use {role} property and {user}, {key_id} and {secret} properties together{stop}",
+                f"Cannot use {role} property and {user}, {key_id} and {secret} properties together.",
                 instead=f"write {role}= alone, for a role that is generated"
                 if role not in properties
                 else f"keep {role} and remove the three others",
@@ -233,7 +233,7 @@ def _identity_findings(properties: Properties) -> Iterator[Finding]:
         elif user in properties:
             yield from _group_findings(properties, prefix, "are required.")
     for prefix in (METRICS_USER, LOG_USER):
-        if TRANSACTOR_ROLE not in properties and any(key in properties for key in keys_of(prefix)):
+        if any(key in properties for key in keys_of(prefix)):
             yield from _group_findings(properties, prefix, "must be specified as group.")
 
 
@@ -327,7 +327,5 @@ def _users(properties: Properties, logs: bool, metrics: bool) -> Iterator[Wanted
     }
     for prefix, granted in grants.items():
         user, key_id, _secret = keys_of(prefix)
-        # A role of the transactor grants logs and metrics itself.
-        beside_role = prefix in (METRICS_USER, LOG_USER) and TRANSACTOR_ROLE in properties
-        if user in properties and not beside_role:
+        if user in properties:
             yield WantedUser(prefix, properties.get(user), not properties.has_value(key_id), granted)

@@ -17,11 +17,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties impo
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
     BUCKET,
     BUCKET_BASE,
-    LOG_USER,
     METRICS_REGION,
     METRICS_USER,
     TABLE,
-    TRANSACTOR_ROLE,
     Options,
     Wanted,
     WantedRole,
@@ -287,11 +285,6 @@ class _Planner:
             why = "a role gives instances credentials that expire, and none stand in the file"
             what, instead = "users with access keys are deprecated", "use aws-transactor-role and aws-peer-role"
             self.found(keys_of(wanted.prefix)[0], "deprecated-user", what, instead, "warning", why)
-        for prefix in (METRICS_USER, LOG_USER):
-            user = keys_of(prefix)[0]
-            if TRANSACTOR_ROLE in self.properties and user in self.properties:
-                what = f"not used beside {TRANSACTOR_ROLE}, which grants logs and metrics itself"
-                self.found(user, "unused-user", what, "remove its three keys", "warning")
         if any(wanted.prefix == METRICS_USER and not wanted.grants for wanted in self.wanted.users):
             what = f"the user gets no policy, as {METRICS_REGION} has no value"
             self.found(keys_of(METRICS_USER)[0], "user-without-policy", what, f"write {METRICS_REGION}", "warning")
