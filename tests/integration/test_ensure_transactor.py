@@ -198,9 +198,29 @@ def test_a_role_that_ec2_may_not_assume_is_a_warning(aws: Emulator, file: pathli
     assert "deprecations" not in result
 
 
+@pytest.mark.parametrize(
+    ("protocol", "given", "missing"),
+    [
+        ("sql", "", ("sql-url", "sql-driver-class")),
+        ("sql", "sql-url=jdbc:postgresql://db/datomic\n", ("sql-driver-class",)),
+        ("cass2", "cassandra-host=db\n", ("cassandra-table",)),
+    ],
+)
+def test_other_protocols_need_their_own_keys(
+    protocol: str, given: str, missing: tuple[str, ...], aws: Emulator, file: pathlib.Path
+) -> None:
+    file.write_text(f"protocol={protocol}\nhost=h\nport=4334\n{given}")
+    message = ensure(aws, file)["msg"]
+    assert [key for key in ("sql-url", "sql-driver-class", "cassandra-table") if f"property: {key}" in message] == [
+        *missing
+    ]
+    reason = {"rule": "required-by-protocol", "reason": "It is written later."}
+    assert not ensure(aws, file, accept=[reason])["failed"]
+
+
 def test_other_protocols_grant_logs_and_metrics_to_a_named_role(aws: Emulator, file: pathlib.Path) -> None:
     file.write_text(
-        "protocol=sql\nhost=h\nport=4334\nsql-url=jdbc:postgresql://db/datomic\n"
+        "protocol=sql\nhost=h\nport=4334\nsql-url=jdbc:postgresql://db/datomic\nsql-driver-class=d\n"
         "aws-transactor-role=tx\naws-s3-log-bucket-id=our-logs\naws-cloudwatch-region=eu-west-1\n"
     )
     assert "the bucket our-logs is not there, or cannot be written" in ensure(aws, file)["msg"]
