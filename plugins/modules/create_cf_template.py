@@ -179,13 +179,11 @@ EXAMPLES = r"""
     transactor_src: aws/orders-transactor.properties
     cf_src: aws/orders-cf.properties
     dest: aws/orders-cf.json
-  register: template
 
 - name: Create or update the stack
   amazon.aws.cloudformation:
     stack_name: orders
     template: aws/orders-cf.json
-  when: template is changed
 """
 
 RETURN = r"""
