@@ -161,6 +161,11 @@ def test_a_user_that_another_file_needs_too_keeps_its_policies(aws: Emulator, fi
     ]
 
 
+def test_the_warning_about_users_goes_with_the_rule_s_acceptance(aws: Emulator, file: pathlib.Path) -> None:
+    reason = {"rule": "deprecated-key", "reason": "The transactors run outside of EC2."}
+    assert "users with access keys are deprecated" not in warned(ensure(aws, file, check=True, accept=[reason]))
+
+
 def test_users_for_logs_and_metrics_are_made_beside_a_role(aws: Emulator, file: pathlib.Path) -> None:
     """The role has the rights as well: the triplets stand for themselves."""
     file.write_text(

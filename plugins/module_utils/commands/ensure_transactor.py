@@ -61,8 +61,9 @@ def ensure(
     file = ensuring.read(src, dest, transactor.adopt)
     wanted = transactor.wanted(file.now)
     findings = [*transactor.unsound(options), *settings.check(file.src, "transactor"), *transactor.required(file.src)]
-    if file.src.get("protocol") != "ddb":  # whose region may be the connection's
-        findings += rules.judge(("required-by-protocol",), Facts(transactor=file.src))
+    # The region of DynamoDB may be the connection's.
+    needed = () if file.src.get("protocol") == "ddb" else ("required-by-protocol",)
+    findings += rules.judge((*needed, "deprecated-key"), Facts(transactor=file.src))
     findings += _region_findings(file.src, wanted, aws)
     warnings = ensuring.refuse(rules.accepted(findings, accept)[0])
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region) if engine.is_cli else None

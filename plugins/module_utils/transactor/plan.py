@@ -92,7 +92,7 @@ class _Planner:
         self.late: list[str] = []
         self.findings: list[Finding] = []
 
-    def found(self, key: str, rule: str, what: str, instead: str = "", level: Any = "error", why: str = "") -> None:
+    def found(self, key: str, rule: str, what: str, instead: str = "", level: Any = "error") -> None:
         self.findings.append(
             Finding(
                 rule,
@@ -102,7 +102,6 @@ class _Planner:
                 line=self.properties.line(key),
                 key=key,
                 instead=instead,
-                why=why,
             )
         )
 
@@ -280,11 +279,7 @@ class _Planner:
             self.found(key, "access-key-unknown", what, "another one is made; delete what nobody uses", "warning")
 
     def judge_leftovers(self) -> None:
-        """Warnings about keys that are there and have no effect, or are on their way out."""
-        for wanted in self.wanted.users:
-            why = "a role gives instances credentials that expire, and none stand in the file"
-            what, instead = "users with access keys are deprecated", "use aws-transactor-role and aws-peer-role"
-            self.found(keys_of(wanted.prefix)[0], "deprecated-user", what, instead, "warning", why)
+        """Warnings about keys that are there and have no effect."""
         if any(wanted.prefix == METRICS_USER and not wanted.grants for wanted in self.wanted.users):
             what = f"the user gets no policy, as {METRICS_REGION} has no value"
             self.found(keys_of(METRICS_USER)[0], "user-without-policy", what, f"write {METRICS_REGION}", "warning")
