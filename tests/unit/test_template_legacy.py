@@ -207,6 +207,14 @@ def test_user_data_over_ec2s_limit_is_an_error() -> None:
         assert len(legacy.too_long(_template(transactor), _parsed(transactor, "tx"))) == errors
 
 
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [("#a#b!c", "\\#a#b!c"), ("!a!b#c", "\\!a!b#c"), ("a#b!c", "a#b!c"), ("a:b=c d", "a\\:b\\=c\\ d")],
+)
+def test_only_a_first_character_makes_a_comment_of_a_key(key: str, written: str) -> None:
+    assert legacy.java_key(key) == written
+
+
 def test_secrets_are_masked_in_a_string_of_lines_only() -> None:
     shown = masking.masked({"a": ["x=1\nsql-password=p\nlicense-key=", {"b": True, "c": "password"}]})
     assert shown == {"a": ["x=1\nsql-password=********\nlicense-key=", {"b": True, "c": "password"}]}

@@ -36,7 +36,9 @@ PLAIN_WORDS = ("datomic-version", "datomic-deploy-s3-bucket")
 """Exported as they are, and parts of an S3 path: other characters than PLAIN would break both."""
 
 JAVA_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
-JAVA_KEY_ESCAPES = {char: "\\" + char for char in " =:#!"}
+JAVA_KEY_ESCAPES = {char: "\\" + char for char in " =:"}
+JAVA_COMMENTS = ("#", "!")
+"""Make a comment of a line that they begin."""
 
 PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
@@ -226,7 +228,8 @@ def too_long(template: Mapping[str, Any], transactor: Properties) -> list[Findin
 
 def java_key(key: str) -> str:
     """The key as java.util.Properties reads it back."""
-    return "".join(JAVA_KEY_ESCAPES.get(char) or _java_character(char) for char in key)
+    text = "".join(JAVA_KEY_ESCAPES.get(char) or _java_character(char) for char in key)
+    return "\\" + text if text.startswith(JAVA_COMMENTS) else text
 
 
 def java_value(value: str) -> str:
