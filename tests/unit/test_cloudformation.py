@@ -131,19 +131,40 @@ def test_no_ingress_group(text: str) -> None:
     ("text", "cidrs"),
     [
         ("10.0.0.0/8, 192.168.0.0/16", ("10.0.0.0/8", "192.168.0.0/16")),
-        ("10.1.2.3/8,10.0.0.0/8", ("10.0.0.0/8",)),
-        ("2001:DB8:0::/32", ("2001:db8::/32",)),
+        ("10.1.2.3/8,10.1.2.3/8", ("10.1.2.3/8",)),
+        ("2001:DB8:0::/32", ("2001:DB8:0::/32",)),
         ("10.0.0.1/32,::/0", ("10.0.0.1/32", "::/0")),
     ],
 )
-def test_cidrs_as_ec2_writes_them(text: str, cidrs: tuple[str, ...]) -> None:
+def test_cidrs_as_the_file_writes_them(text: str, cidrs: tuple[str, ...]) -> None:
     assert _wanted(aws_ingress_cidrs=text).ingress_cidrs == cidrs
 
 
-@pytest.mark.parametrize("text", ["ten", "10.0.0.1", "10.0.0.0/33", "10.0.0.0/255.0.0.0", "10.0.0/8", "2001:db8::"])
+@pytest.mark.parametrize(
+    "text", ["ten", "10.0.0.1", "10.0.0.0/33", "10.0.0.0/08", "10.0.0/8", "10.0.0.0/255.0.0.0", "2001:db8::"]
+)
 def test_no_cidr(text: str) -> None:
     _wanted, findings = cfn.wanted(_file(aws_ingress_cidrs=f"{text},10.0.0.0/8"), port=4334, tags={})
     assert [finding.what for finding in findings] == [f"{text} is not a CIDR"]
+
+
+def test_ranges_are_compared_as_ec2_keeps_them() -> None:
+    """It clears the bits behind the prefix, and writes IPv6 its own way."""
+    group = _group("datomic", IngressRule("tcp", 4334, 4334, cidr="10.0.0.0/8"))
+    observed = Observed((group,), "vpc-1")
+    assert not cfn.plan(_wanted(aws_ingress_cidrs="10.1.2.3/8"), observed).changed
+    (action,) = cfn.plan(_wanted(aws_ingress_cidrs="10.1.2.3/16, 10.1.9.9/16, 2001:DB8:0::/32"), observed).actions
+    assert [rule["cidr"] for rule in action.after["rules"]] == ["10.0.0.0/8", "10.1.2.3/16", "2001:DB8:0::/32"]
+    kept = _group("datomic", *(IngressRule("tcp", 4334, 4334, cidr=cidr) for cidr in ("10.1.0.0/16", "2001:db8::/32")))
+    wanted = _wanted(aws_ingress_cidrs="10.1.2.3/16, 2001:DB8:0::/32")
+    assert not cfn.plan(wanted, Observed((kept,), "vpc-1")).changed
+
+
+@pytest.mark.parametrize("cidr", ["0.0.0.0/0", "10.1.2.3/0", "::/0", "2001:db8::/0"])
+def test_the_whole_internet_is_known_in_every_spelling(cidr: str) -> None:
+    file = _file(aws_ingress_cidrs=cidr)
+    (finding,) = cfn.open_to_anyone(file, [cidr])
+    assert finding.what.startswith(f"{cidr} lets")
 
 
 @pytest.mark.parametrize("name", ["a,b", "sg-", "sg-xyz", "x" * 256, "tab\there"])

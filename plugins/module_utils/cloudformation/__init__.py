@@ -17,6 +17,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.
     IngressRule,
     Observed,
     SecurityGroup,
+    canonical,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, Level
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import TOOL_MEMORY, default_heap
@@ -36,6 +37,8 @@ DEFAULTED = ("java-xmx", "java-opts", "datomic-version")
 GROUP_DESCRIPTION = "Provisioned by Datomic"
 DEFAULT_PORT = 4334
 ANYWHERE = ("0.0.0.0/0", "::/0")
+PREFIX = re.compile(r"/(0|[1-9][0-9]*)$", re.ASCII)
+"""The length at the end of a CIDR; ipaddress takes netmasks and leading zeros as well, and EC2 neither."""
 
 GROUP_ID = re.compile(r"sg-[0-9a-f]+")
 GROUP_NAME = re.compile(r"(?!sg-)[A-Za-z0-9 ._\-:/()#@\[\]+=&;{}!$*]{1,255}")
@@ -48,7 +51,7 @@ REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 class Wanted:
     """What the file asks for.
 
-    region: empty when the file has none. ingress_cidrs: networks as EC2 writes them. unknown_type: the instance type,
+    region: empty when the file has none. ingress_cidrs: ranges as the file writes them. unknown_type: the instance type,
     when EC2 has to be asked about it.
     account: the only one to work in, empty for any.
     """
@@ -163,10 +166,10 @@ def _ingress_cidrs(cf: Properties, findings: list[Finding]) -> Iterator[str]:
     key = "aws-ingress-cidrs"
     for text in _items(cf.get(key)):
         try:
-            if not re.search(r"/[0-9]+$", text):
+            if not PREFIX.search(text):
                 raise ValueError
-            # EC2 clears the bits behind the prefix as well; comparing with what it says needs the same form.
-            yield str(ipaddress.ip_network(text, strict=False))
+            ipaddress.ip_network(text, strict=False)
+            yield text
         except ValueError:
             what = f"{text} is not a CIDR"
             findings.append(finding(cf, key, "ingress-cidr", what, "such as 10.0.0.0/8, 10.1.2.3/32 or 2001:db8::/32"))
@@ -204,7 +207,7 @@ def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
             instead="name the peers' security groups in aws-ingress-groups, or their own ranges",
         )
         for cidr in cidrs
-        if cidr in ANYWHERE
+        if canonical(cidr) in ANYWHERE
     ]
 
 

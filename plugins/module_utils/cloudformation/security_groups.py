@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from typing import Any
 
 
@@ -18,6 +19,14 @@ class GroupReference:
     group_id: str = ""
     name: str = ""
     account: str = ""
+
+
+def canonical(cidr: str) -> str:
+    """The range as EC2 keeps it: without the bits behind the prefix. What is no range stays as it is."""
+    try:
+        return str(ipaddress.ip_network(cidr, strict=False))
+    except ValueError:
+        return cidr
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +50,11 @@ class IngressRule:
 
     def is_same(self, other: IngressRule) -> bool:
         """Whether EC2 takes the two for one rule; of a group only its id counts."""
-        own = (self.protocol, self.from_port, self.to_port, self.cidr, self.group_id)
-        return own == (other.protocol, other.from_port, other.to_port, other.cidr, other.group_id)
+        return self._meaning == other._meaning
+
+    @property
+    def _meaning(self) -> tuple[str, int, int, str, str]:
+        return self.protocol, self.from_port, self.to_port, canonical(self.cidr), self.group_id
 
 
 @dataclasses.dataclass(frozen=True)
