@@ -26,6 +26,9 @@ FileKind = Literal["transactor", "cf"]
 TRANSACTOR_DOCS = "https://docs.datomic.com/operation/transactor.html"
 CF_DOCS = "https://docs.datomic.com/operation/aws.html"
 
+REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", re.ASCII)
+REGION_DOCS = "https://docs.aws.amazon.com/general/latest/gr/rande.html"
+
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB}
 _MEMORY = re.compile(r"(0|[1-9][0-9]*)([kmg]?)", re.IGNORECASE | re.ASCII)

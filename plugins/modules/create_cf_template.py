@@ -264,12 +264,12 @@ findings:
       description: The reason of the rule.
       returned: always
       type: str
-      sample: ""
+      sample: it is the default of a parameter, with which the stack would be made
     source:
       description: Where the rule comes from.
       returned: always
       type: str
-      sample: ""
+      sample: https://docs.datomic.com/operation/aws.html
     instead:
       description: What to write instead.
       returned: always

@@ -194,17 +194,17 @@ findings:
       description: The reason of the rule.
       returned: always
       type: str
-      sample: ""
+      sample: the stack's template cannot be made without it
     source:
       description: Where the rule comes from.
       returned: always
       type: str
-      sample: ""
+      sample: https://docs.datomic.com/operation/aws.html
     instead:
       description: What to write instead.
       returned: always
       type: str
-      sample: ""
+      sample: write aws-security-group=… with a value
 error_code:
   description: The code of an error of AWS, empty when AWS did not answer.
   returned: when a call of AWS failed

@@ -236,6 +236,41 @@ def test_the_version_of_the_options_counts_where_the_file_has_none() -> None:
     assert "release-forbidden" not in found("1.0.7277")
 
 
+WRONG_TRANSACTOR: list[tuple[str, str]] = [
+    ("required-key", "host="),
+    ("invalid-value", "port=0"),
+    ("unknown-key", "hosst=h"),
+    ("table-name", "aws-dynamodb-table=a b"),
+    ("table-name", "aws-dynamodb-table=" + "a" * 118),
+    ("one-identity", "aws-transactor-role=\naws-dynamodb-user="),
+    ("user-keys", "aws-dynamodb-user="),
+    ("user-keys", "aws-s3-log-user=\naws-s3-log-access-key-id=AKIA0123456789ABCDEF\naws-s3-log-secret-key="),
+    ("bucket-name", "aws-s3-log-bucket-id=A"),
+    ("iam-name", "aws-peer-role=a b"),
+    ("region-name", "aws-cloudwatch-region=x"),
+    ("endpoint", "aws-dynamodb-override-endpoint=a b"),
+]
+WRONG_CF: list[tuple[str, str]] = [
+    ("required-key", "aws-security-group="),
+    ("group-size", "aws-autoscaling-group-size="),
+    ("region-name", "aws-region=x"),
+    ("security-group-name", "aws-security-group=a,b"),
+    ("ingress-group", "aws-ingress-groups=a:b:c"),
+    ("ingress-cidr", "aws-ingress-cidrs=ten"),
+]
+
+
+@pytest.mark.parametrize(("rule", "lines"), WRONG_TRANSACTOR + WRONG_CF)
+def test_every_finding_about_a_file_tells_its_reason_and_source(rule: str, lines: str) -> None:
+    parsed = Properties.parse(f"protocol=ddb\n{lines}\n".encode(), "t.properties")
+    found = rules.preflight(parsed, None) if (rule, lines) in WRONG_TRANSACTOR else rules.preflight(None, parsed)
+    assert rule in {finding.rule for finding in found}
+    for finding in found:
+        assert finding.why, finding
+        assert finding.source.startswith("https://"), finding
+        assert finding.instead, finding
+
+
 def test_every_rule_was_tried() -> None:
     assert set(rules.RULES) == {case[0] for case in BROKEN} - {"open-to-anyone"} | {"host-unreachable"}
 
@@ -269,6 +304,7 @@ def in_the_code() -> set[str]:
     for file in ("transactor", "cloudformation"):
         code = (utils / file / "__init__.py").read_text("utf-8").split("def missing(")[0]
         names |= set(re.findall(r'Finding\(\s*"([a-z0-9-]+)"', code))
+        names |= set(re.findall(r'\bfinding\(\s*cf,\s*\w+,\s*"([a-z0-9-]+)"', code))
         names |= set(re.findall(r'\b_?found\(properties, \w+, "([a-z0-9-]+)"', code))
         names |= set(re.findall(r'_found\(\s*properties,\s*[^"]*?"([a-z0-9-]+)"', code))
         names |= set(re.findall(r'\bfinding\(cf, key, "([a-z0-9-]+)"', code))

@@ -23,6 +23,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import F
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import TOOL_MEMORY, default_heap
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF_DOCS, REGION_DOCS, REGION_NAME
 
 REQUIRED = (
     "aws-instance-type",
@@ -44,16 +45,22 @@ GROUP_ID = re.compile(r"sg-[0-9a-f]+")
 GROUP_NAME = re.compile(r"(?!sg-)[A-Za-z0-9 ._\-:/()#@\[\]+=&;{}!$*]{1,255}")
 """EC2's rule for names in a VPC, without the comma, at which the template's list parameter would split it."""
 ACCOUNT = re.compile(r"[0-9]{12}")
-REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
+
+EC2_API = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/"
+GROUP_DOCS = EC2_API + "API_CreateSecurityGroup.html"
+INGRESS_DOCS = EC2_API + "API_AuthorizeSecurityGroupIngress.html"
+RULES_DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
+VPC_DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html"
+TYPES_DOCS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-types.html"
+SIZE_DOCS = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-capacity-limits.html"
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
     """What the file asks for.
 
-    region: empty when the file has none. ingress_cidrs: ranges as the file writes them. unknown_type: the instance type,
-    when EC2 has to be asked about it.
-    account: the only one to work in, empty for any.
+    region: empty when the file has none. ingress_cidrs: ranges as the file writes them.
+    unknown_type: the instance type, when EC2 has to be asked about it. account: the only one to work in, empty for any.
     """
 
     region: str
@@ -74,30 +81,18 @@ class Wanted:
 
 def required(cf: Properties) -> list[Finding]:
     """The keys that must have a value, and the group's size, which the tool words in its own way."""
-    findings = [
-        Finding(
-            "required-key",
-            f"Missing property: {key}",
-            file=cf.path,
-            line=cf.line(key),
-            key=key,
-            instead=f"write {key}=… with a value",
-        )
-        for key in REQUIRED
-        if not cf.has_value(key)
-    ]
+    findings = [_required(cf, key, f"write {key}=… with a value") for key in REQUIRED if not cf.has_value(key)]
     if not cf.has_value(GROUP_SIZE):
-        findings.append(
-            Finding(
-                "group-size",
-                f"Invalid value for {GROUP_SIZE}: ",
-                file=cf.path,
-                line=cf.line(GROUP_SIZE),
-                key=GROUP_SIZE,
-                instead="a number of instances in decimal digits, 1 or more; 2 makes a standby pool",
-            )
-        )
+        what = f"Invalid value for {GROUP_SIZE}: "
+        instead = "a number of instances in decimal digits, 1 or more; 2 makes a standby pool"
+        why = "the auto scaling group starts as many instances, and has no size without it"
+        findings.append(finding(cf, GROUP_SIZE, "group-size", what, instead, why=why, source=SIZE_DOCS))
     return findings
+
+
+def _required(cf: Properties, key: str, instead: str) -> Finding:
+    why = "the stack's template cannot be made without it"
+    return finding(cf, key, "required-key", f"Missing property: {key}", instead, why=why, source=CF_DOCS)
 
 
 def wanted(
@@ -127,9 +122,11 @@ def wanted(
 
 
 def _region(cf: Properties, findings: list[Finding]) -> str:
-    region = cf.get("aws-region")
-    if region and not REGION.fullmatch(region):
-        findings.append(finding(cf, "aws-region", "region", f"{region} is not a region", "such as us-east-1"))
+    key = "aws-region"
+    region = cf.get(key)
+    if region and not REGION_NAME.fullmatch(region):
+        what, why = f"{region} is not a region", "AWS has no endpoints there"
+        findings.append(finding(cf, key, "region-name", what, "such as us-east-1", why=why, source=REGION_DOCS))
         return ""
     return region
 
@@ -141,7 +138,9 @@ def _own_group(cf: Properties, findings: list[Finding]) -> GroupReference:
         return GroupReference(text, group_id=text)
     if text and not GROUP_NAME.fullmatch(text):
         what = f"{text} is not the name or id of one security group"
-        findings.append(finding(cf, key, "security-group-name", what, "one name of at most 255 characters, or sg-…"))
+        instead = "one name of at most 255 characters, or sg-…"
+        why = "EC2 takes no other characters in a name, nor sg- at its beginning; the template splits it at a comma"
+        findings.append(finding(cf, key, "security-group-name", what, instead, why=why, source=GROUP_DOCS))
     return GroupReference(text, name=text)
 
 
@@ -159,7 +158,9 @@ def _ingress_groups(cf: Properties, findings: list[Finding]) -> Iterator[GroupRe
             yield group
         else:
             what = f"{text} is not an AWS security group"
-            findings.append(finding(cf, key, "ingress-group", what, "name, account-id:name or sg-…, commas between"))
+            instead = "name, account-id:name or sg-…, commas between"
+            why = "no ingress rule can be made from it, so its members could not connect"
+            findings.append(finding(cf, key, "ingress-group", what, instead, why=why, source=INGRESS_DOCS))
 
 
 def _ingress_cidrs(cf: Properties, findings: list[Finding]) -> Iterator[str]:
@@ -172,39 +173,47 @@ def _ingress_cidrs(cf: Properties, findings: list[Finding]) -> Iterator[str]:
             yield text
         except ValueError:
             what = f"{text} is not a CIDR"
-            findings.append(finding(cf, key, "ingress-cidr", what, "such as 10.0.0.0/8, 10.1.2.3/32 or 2001:db8::/32"))
+            instead = "such as 10.0.0.0/8, 10.1.2.3/32 or 2001:db8::/32"
+            why = "EC2 takes a range only as an address, a slash and the length of its prefix"
+            findings.append(finding(cf, key, "ingress-cidr", what, instead, why=why, source=INGRESS_DOCS))
 
 
 def _items(value: str) -> Iterator[str]:
     return (item.strip() for item in value.split(",") if item.strip())
 
 
-def finding(cf: Properties, key: str, rule: str, what: str, instead: str, level: Level = "error") -> Finding:
+def finding(
+    file: Properties, key: str, rule: str, what: str, instead: str, level: Level = "error", *, why: str, source: str
+) -> Finding:
     """A finding about this key of the file."""
-    return Finding(rule, what, level, file=cf.path, line=cf.line(key), key=key, instead=instead)
+    return Finding(
+        rule, what, level, file=file.path, line=file.line(key), key=key, why=why, source=source, instead=instead
+    )
 
 
 def unknown_instance_type(cf: Properties) -> Finding:
     """EC2 does not know the file's instance type."""
     key = "aws-instance-type"
-    instead = f"one that EC2 offers in {cf.get('aws-region')}"
-    return finding(cf, key, "unknown-instance-type", f"unknown instance type {cf.get(key)}", instead)
+    what, instead = f"unknown instance type {cf.get(key)}", f"one that EC2 offers in {cf.get('aws-region')}"
+    why = "EC2 starts no instance of it, nor does it tell its memory"
+    return finding(cf, key, "unknown-instance-type", what, instead, why=why, source=TYPES_DOCS)
 
 
 def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
     """A warning for each range that is the whole Internet."""
     key = "aws-ingress-cidrs"
+    instead = "name the peers' security groups in aws-ingress-groups, or their own ranges"
+    why = "whoever reaches the port can try to talk to the transactor"
     return [
-        Finding(
+        finding(
+            cf,
+            key,
             "open-to-anyone",
             f"{cidr} lets the whole Internet connect to the transactor",
+            instead,
             "warning",
-            file=cf.path,
-            line=cf.line(key),
-            key=key,
-            why="whoever reaches the port can try to talk to the transactor",
-            source="https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html",
-            instead="name the peers' security groups in aws-ingress-groups, or their own ranges",
+            why=why,
+            source=RULES_DOCS,
         )
         for cidr in cidrs
         if canonical(cidr) in ANYWHERE
@@ -220,13 +229,14 @@ def missing(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]
     for reference in wanted.ingress_groups:
         if reference.name and _is_foreign(reference, observed):
             what = f"{reference.text} is of another account, whose groups EC2 takes by their ids only"
-            instead = f"{reference.account}:sg-…"
+            instead, why = f"{reference.account}:sg-…", "names are looked up in one's own account"
         elif _is_missing(reference, wanted, observed):
             what = f"there is no security group {reference.text} in {_place(wanted, observed)}"
-            instead = "create it first, or correct it"
+            instead, why = "create it first, or correct it", "a rule can only admit the members of a group that exists"
         else:
             continue
-        findings.append(finding(cf, "aws-ingress-groups", "ingress-group-missing", what, instead))
+        key = "aws-ingress-groups"
+        findings.append(finding(cf, key, "ingress-group-missing", what, instead, why=why, source=RULES_DOCS))
     return findings
 
 
@@ -237,17 +247,20 @@ def _vpc_findings(cf: Properties, wanted: Wanted, observed: Observed) -> list[Fi
         group = _resolved(wanted.group, wanted, observed)
         if group is None:
             what = f"there is no security group {wanted.group.group_id} in {wanted.region}"
-            return [finding(cf, key, "security-group-missing", what, "correct it, or give a name")]
+            instead, why = "correct it, or give a name", "a group is only made under a name: EC2 gives the ids"
+            return [finding(cf, key, "security-group-missing", what, instead, why=why, source=GROUP_DOCS)]
         if wanted.vpc_id and wanted.vpc_id != group.vpc_id:
             what = f"the security group {group.group_id} is in {group.vpc_id}, not in {wanted.vpc_id}"
-            return [finding(cf, key, "security-group-vpc", what, "leave out the option vpc_id, or correct one of them")]
+            instead, why = "leave out the option vpc_id, or correct one of them", "a group works in its own VPC only"
+            return [finding(cf, key, "security-group-vpc", what, instead, why=why, source=GROUP_DOCS)]
     elif not observed.vpc_id and any(reference.name for reference in wanted.references):
         if wanted.vpc_id:
             what, instead = f"there is no VPC {wanted.vpc_id} in {wanted.region}", "correct the option vpc_id"
         else:
             what = f"{wanted.region} has no default VPC, in which names of security groups would be looked up"
             instead = "give the option vpc_id"
-        return [finding(cf, key, "vpc-missing", what, instead)]
+        why = "a security group is made, and looked up by its name, in one VPC"
+        return [finding(cf, key, "vpc-missing", what, instead, why=why, source=VPC_DOCS)]
     return []
 
 
@@ -310,8 +323,7 @@ def version_finding(cf: Properties, version: str) -> list[Finding]:
     key = "datomic-version"
     if cf.has_value(key) or version:
         return []
-    instead = "set it, or give datomic_version, or datomic_home with a distribution"
-    return [finding(cf, key, "required-key", f"Missing property: {key}", instead)]
+    return [_required(cf, key, "set it, or give datomic_version, or datomic_home with a distribution")]
 
 
 def plan(wanted: Wanted, observed: Observed) -> Plan:

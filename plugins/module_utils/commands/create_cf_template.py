@@ -229,11 +229,13 @@ def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Findi
         return {}, [cloudformation.unknown_instance_type(cf)]
     if "x86_64" not in found.architectures:
         what = f"{name} is of architecture {', '.join(found.architectures)}, for which Datomic published no image"
-        instead = "use flavor modern, or an x86_64 type"
-        return {}, [cloudformation.finding(cf, key, "template-architecture", what, instead)]
+        instead, why = "use flavor modern, or an x86_64 type", "an image starts on its own architecture only"
+        source = cloudformation.TYPES_DOCS
+        return {}, [cloudformation.finding(cf, key, "template-architecture", what, instead, why=why, source=source)]
     what = f"{name} is newer than the images of this template, which may lack the drivers to start on it"
     instead = "flavor modern takes a current image"
-    warning = cloudformation.finding(cf, key, "template-old-image", what, instead, "warning")
+    why, source = "Datomic does not update its images", cloudformation.TYPES_DOCS
+    warning = cloudformation.finding(cf, key, "template-old-image", what, instead, "warning", why=why, source=source)
     return {name: mappings.ARCHITECTURE}, [warning]
 
 

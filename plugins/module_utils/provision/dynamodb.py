@@ -12,10 +12,10 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import ON_DEMAND
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Table
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.table import KEY
 
-ON_DEMAND = "PAY_PER_REQUEST"
 WAIT = {"Delay": 1, "MaxAttempts": 300}
 """Seconds between looks, and looks: five minutes. AWS makes a table in seconds, and changes one in minutes at worst."""
 

@@ -15,6 +15,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF_DOCS
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, user_data
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.modern import Architecture, Machine, Options
 
@@ -86,7 +87,11 @@ def _release(client: Any, cf: Properties, options: Options) -> list[Finding]:
                 raise
             what = f"s3://{bucket}/{key} is not there or cannot be read ({error.code})"
             instead = "put the release there, or write datomic-pro-downloads for the public download"
-            findings.append(cloudformation.finding(cf, BUCKET, "release-unreadable", what, instead))
+            why = "every instance copies its release from there when it starts"
+            source = CF_DOCS
+            findings.append(
+                cloudformation.finding(cf, BUCKET, "release-unreadable", what, instead, why=why, source=source)
+            )
     return findings
 
 
@@ -113,7 +118,9 @@ def _machine(cf: Properties, found: Mapping[str, Any], options: Options) -> tupl
     usable = [name for name in ARCHITECTURES if name in offered]
     if not usable:
         what = f"{cf.get(TYPE)} is of architecture {', '.join(offered)}"
-        return None, [cloudformation.finding(cf, TYPE, "architecture", what, "a type of arm64 or x86_64")]
+        instead, why = "a type of arm64 or x86_64", "there is no image of Amazon Linux for it"
+        source = cloudformation.TYPES_DOCS
+        return None, [cloudformation.finding(cf, TYPE, "architecture", what, instead, why=why, source=source)]
     if options.image_id:
         images = found["image"]
         if not images:
@@ -132,6 +139,8 @@ def _resolved(cf: Properties, groups: list[Mapping[str, Any]], vpc_id: str) -> t
         return (str(here[0]["GroupId"]),), []
     if groups:
         what = f"the security group {name} is of {groups[0].get('VpcId')}, the instances are in {vpc_id}"
-        return (), [cloudformation.finding(cf, GROUP, "security-group-vpc", what, "a group of that VPC")]
+        instead, why = "a group of that VPC", "an instance takes groups of its own VPC only"
+        source = cloudformation.GROUP_DOCS
+        return (), [cloudformation.finding(cf, GROUP, "security-group-vpc", what, instead, why=why, source=source)]
     # Check mode of a new system: ensure_cf has not made it yet.
     return (GENERATED,), []

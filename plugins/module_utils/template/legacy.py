@@ -16,12 +16,15 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF_DOCS
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import mappings
 
 USER_DATA_LIMIT = 16384
 """Bytes of user data that EC2 takes, before Base64."""
+USER_DATA_DOCS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html"
 
 FROM_METADATA = {
     "host": "host=`curl http://169.254.169.254/latest/meta-data/local-ipv4`",
@@ -46,54 +49,32 @@ PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 def required(transactor: Properties, cf: Properties) -> list[Finding]:
     """What has to have a value before the template can be made, beside what ensure-cf requires."""
     findings = [
-        Finding(
-            "template-value-missing",
-            f"Missing property: {key}",
-            file=cf.path,
-            line=cf.line(key),
-            key=key,
-            instead="run ensure-cf on this file first, which fills in defaults, or set it",
-        )
+        _missing(cf, key, "run ensure-cf on this file first, which fills in defaults, or set it")
         for key in NEEDED
         if not cf.has_value(key)
     ]
-    findings += [
-        Finding(
-            "template-plain-word",
-            "has characters that the instance's shell or an S3 path would not take",
-            file=cf.path,
-            line=cf.line(key),
-            key=key,
-            instead="letters, digits, '.', '_', '-' and '/'",
-        )
-        for key in PLAIN_WORDS
-        if cf.has_value(key) and not PLAIN.fullmatch(cf.get(key))
-    ]
+    for key in PLAIN_WORDS:
+        if cf.has_value(key) and not PLAIN.fullmatch(cf.get(key)):
+            what = "has characters that the instance's shell or an S3 path would not take"
+            instead, why = "letters, digits, '.', '_', '-' and '/'", "the user data makes a path for the shell of it"
+            findings.append(finding(cf, key, "template-plain-word", what, instead, why=why, source=CF_DOCS))
     role = "aws-transactor-role"
     if role in transactor and not transactor.has_value(role):
-        findings.append(
-            Finding(
-                "template-value-missing",
-                f"Missing property: {role}",
-                file=transactor.path,
-                line=transactor.line(role),
-                key=role,
-                instead="run ensure-transactor on this file first, which generates it, or set it",
-            )
-        )
-    region = cf.get("aws-region")
+        instead = "run ensure-transactor on this file first, which generates it, or set it"
+        findings.append(_missing(transactor, role, instead))
+    key = "aws-region"
+    region = cf.get(key)
     if region and region not in mappings.IMAGES:
-        findings.append(
-            Finding(
-                "template-region-without-image",
-                f"Datomic published no image for {region}",
-                file=cf.path,
-                line=cf.line("aws-region"),
-                key="aws-region",
-                instead="use flavor modern, or one of " + ", ".join(sorted(mappings.IMAGES)),
-            )
-        )
+        what = f"Datomic published no image for {region}"
+        instead = "use flavor modern, or one of " + ", ".join(sorted(mappings.IMAGES))
+        why = "the template's mapping of regions to images has none for it"
+        findings.append(finding(cf, key, "template-region-without-image", what, instead, why=why, source=CF_DOCS))
     return findings
+
+
+def _missing(file: Properties, key: str, instead: str) -> Finding:
+    why = "it is the default of a parameter, with which the stack would be made"
+    return finding(file, key, "template-value-missing", f"Missing property: {key}", instead, why=why, source=CF_DOCS)
 
 
 def template(transactor: Properties, cf: Properties, architectures: Mapping[str, str]) -> dict[str, Any]:
@@ -223,7 +204,8 @@ def too_long(template: Mapping[str, Any], transactor: Properties) -> list[Findin
     if size <= USER_DATA_LIMIT:
         return []
     what = f"the instance's user data would have {size} bytes, and EC2 takes {USER_DATA_LIMIT}"
-    return [Finding("user-data-too-long", what, file=transactor.path, instead="shorten or remove properties")]
+    instead, why = "shorten or remove properties", "the properties stand in it, and no instance starts without it"
+    return [Finding("user-data-too-long", what, file=transactor.path, why=why, source=USER_DATA_DOCS, instead=instead)]
 
 
 def java_key(key: str) -> str:

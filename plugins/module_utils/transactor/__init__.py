@@ -12,10 +12,10 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import REGION_DOCS, REGION_NAME
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.policies import Flavor, Grant
 
 PROVISIONED = "PROVISIONED"
@@ -35,16 +35,17 @@ BUCKET_BASE = "datomic-logs-"
 ROLE_BASES = {TRANSACTOR_ROLE: "datomic-aws-transactor", PEER_ROLE: "datomic-aws-peer"}
 
 DOCS = "https://docs.datomic.com/operation/storage.html"
-AWS_DOCS = "https://docs.datomic.com/operation/aws.html"
+ACCESS_DOCS = "https://docs.datomic.com/operation/aws-access-control.html"
 
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+_TABLE_NAME_DOCS = (
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html"
+)
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET_NAME_DOCS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"
 _BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_IAM_NAME_DOCS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
 _IAM_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _POLICY_NAME_LENGTH = 128
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", re.ASCII)
 _ENDPOINT = re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII)
 
 
@@ -191,8 +192,9 @@ def required(properties: Properties) -> list[Finding]:
     return findings + list(_name_findings(properties))
 
 
-def _found(properties: Properties, key: str, rule: str, what: str, **more: Any) -> Finding:
-    return Finding(rule, what, file=properties.path, line=properties.line(key), key=key, **more)
+def _found(properties: Properties, key: str, rule: str, what: str, *, instead: str, why: str, source: str) -> Finding:
+    line = properties.line(key)
+    return Finding(rule, what, file=properties.path, line=line, key=key, why=why, source=source, instead=instead)
 
 
 def _missing(properties: Properties, key: str) -> Finding:
@@ -206,12 +208,14 @@ def _table_findings(properties: Properties) -> Iterator[Finding]:
         yield _missing(properties, TABLE)
     table = table_name(properties)
     if table and not _TABLE_NAME.fullmatch(table):
-        instead = "3 to 255 of the letters a-z and A-Z, digits, _, . and -"
-        yield _found(properties, TABLE, "table-name", "no name for a DynamoDB table", instead=instead)
+        instead, why = "3 to 255 of the letters a-z and A-Z, digits, _, . and -", "DynamoDB takes no other name"
+        what = "no name for a DynamoDB table"
+        yield _found(properties, TABLE, "table-name", what, instead=instead, why=why, source=_TABLE_NAME_DOCS)
     elif properties.get("protocol") == "ddb" and len(f"{table}-transactor") > _POLICY_NAME_LENGTH:
         instead = f"at most {_POLICY_NAME_LENGTH - len('-transactor')} characters"
         why = "the name of the policy that grants the table is made of the table's"
-        yield _found(properties, TABLE, "table-name", "too long for the policy's name", instead=instead, why=why)
+        what = "too long for the policy's name"
+        yield _found(properties, TABLE, "table-name", what, instead=instead, why=why, source=_IAM_NAME_DOCS)
 
 
 def _identity_findings(properties: Properties) -> Iterator[Finding]:
@@ -243,7 +247,8 @@ def _group_findings(properties: Properties, prefix: str, wording: str) -> Iterat
     key = next((key for key in keys if key in properties), user)
     if absent:
         instead = "add " + " and ".join(f"{key}=" for key in absent)
-        yield _found(properties, key, "user-keys", f"Properties {','.join(keys)} {wording}", instead=instead)
+        what, why = f"Properties {','.join(keys)} {wording}", "a user works with an access key's id and secret only"
+        yield _found(properties, key, "user-keys", what, instead=instead, why=why, source=ACCESS_DOCS)
         return
     given = properties.has_value(key_id)
     if given != properties.has_value(secret) or (given and not properties.has_value(user)):
@@ -253,6 +258,8 @@ def _group_findings(properties: Properties, prefix: str, wording: str) -> Iterat
             "user-keys",
             f"Properties {key_id},{secret} must be both set, or both unset.",
             instead="leave both blank to have an access key made, or write both and the user that they belong to",
+            why="AWS tells a secret once, when it makes the key: a half of one cannot be completed",
+            source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
         )
 
 
@@ -261,16 +268,21 @@ def _name_findings(properties: Properties) -> Iterator[Finding]:
     bucket = properties.get(BUCKET)
     if bucket and not _BUCKET_NAME.fullmatch(bucket):
         instead = "3 to 63 of the letters a-z, digits, . and -, a letter or digit at both ends"
-        yield _found(properties, BUCKET, "bucket-name", "no name for an S3 bucket", instead=instead)
+        what, why = "no name for an S3 bucket", "S3 takes no other name"
+        yield _found(properties, BUCKET, "bucket-name", what, instead=instead, why=why, source=_BUCKET_NAME_DOCS)
     for key in (TRANSACTOR_ROLE, PEER_ROLE, *(keys_of(prefix)[0] for prefix in USERS)):
         if properties.has_value(key) and not _IAM_NAME.fullmatch(properties.get(key)):
             instead = "1 to 64 letters, digits and + = , . @ _ -, not an ARN"
-            yield _found(properties, key, "iam-name", "no name for a role or user of IAM", instead=instead)
+            what, why = "no name for a role or user of IAM", "IAM takes no other name"
+            yield _found(properties, key, "iam-name", what, instead=instead, why=why, source=_IAM_NAME_DOCS)
     for key in (REGION, METRICS_REGION):
-        if properties.has_value(key) and not _REGION.fullmatch(properties.get(key)):
-            yield _found(properties, key, "region-name", "no name of a region", instead="such as us-east-1")
+        if properties.has_value(key) and not REGION_NAME.fullmatch(properties.get(key)):
+            what, instead, why = "no name of a region", "such as us-east-1", "AWS has no endpoints there"
+            yield _found(properties, key, "region-name", what, instead=instead, why=why, source=REGION_DOCS)
     if properties.has_value(ENDPOINT) and not _ENDPOINT.fullmatch(properties.get(ENDPOINT)):
-        yield _found(properties, ENDPOINT, "endpoint", "no endpoint", instead="write host:port, such as localhost:8000")
+        what, instead = "no endpoint", "write host:port, such as localhost:8000"
+        why = "DynamoDB Local is looked for there"
+        yield _found(properties, ENDPOINT, "endpoint", what, instead=instead, why=why, source=DOCS)
 
 
 def wanted(properties: Properties) -> Wanted:
