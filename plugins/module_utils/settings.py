@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each property means: its type, bounds, default, whether it is secret, which file, since and until which release.
+"""What each property means: its type, bounds, default, whether it is secret, which file.
 
 Source of names, defaults and bounds: https://docs.datomic.com/operation/transactor.html and the pages that it links,
 and the sample files of the distribution (config/samples).
@@ -40,7 +40,6 @@ class Setting:
     """One property.
 
     default: as text, empty when there is none. minimum, maximum: in the value's unit, bytes for memory.
-    since, until: the first and the last release that knows it; empty: all of them.
     """
 
     name: str
@@ -50,8 +49,6 @@ class Setting:
     maximum: int | None = None
     choices: tuple[str, ...] = ()
     secret: bool = False
-    since: str = ""
-    until: str = ""
     deprecated: str = ""
 
 
@@ -167,7 +164,7 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
     [Setting("storage-access", choices=("local", "remote"))],
     _secret("storage-admin-password", "storage-datomic-password"),
     _secret("old-storage-admin-password", "old-storage-datomic-password"),
-    [Setting("license-key", secret=True, until="1.0.6711")],
+    [Setting("license-key", secret=True)],
 )
 
 CF: Mapping[str, Setting] = _by_name(
