@@ -53,27 +53,27 @@ def play(case: Case, aws: Emulator, directory: pathlib.Path) -> tuple[list[Playe
     """Every run of the case, and the account at the end."""
     prepare(aws, case["given"])
     for name, text in case["files"].items():
-        (directory / name).write_bytes(_localised(text, aws).encode())
+        (directory / name).write_bytes(localised(text, aws).encode())
     played = [_play(run, aws, directory) for run in case["runs"]]
     texts = [text for one in played for text in one.files.values()]
-    placeholders = _placeholders(case, texts)
+    placeholders = placeholders_in(case, texts)
     shown = [
-        dataclasses.replace(one, files={name: _shown(text, placeholders, aws) for name, text in one.files.items()})
+        dataclasses.replace(one, files={name: show(text, placeholders, aws) for name, text in one.files.items()})
         for one in played
     ]
-    return shown, json.loads(_shown(json.dumps(snapshot(aws)), placeholders, aws))
+    return shown, json.loads(show(json.dumps(snapshot(aws)), placeholders, aws))
 
 
 def _play(run: Mapping[str, Any], aws: Emulator, directory: pathlib.Path) -> Played:
     before = _contents(directory)
     calls = len(aws.calls())
-    module, params = _request(run, directory)
+    module, params = request(run, directory)
     result = run_module(module, {**CREDENTIALS, "endpoint_url": aws.url, **params})
     files = {name: raw.decode() for name, raw in _contents(directory).items() if before.get(name) != raw}
     return Played(result, files, tuple(f"{call.service}:{call.operation}" for call in aws.calls()[calls:]))
 
 
-def _request(run: Mapping[str, Any], directory: pathlib.Path) -> tuple[str, dict[str, str]]:
+def request(run: Mapping[str, Any], directory: pathlib.Path) -> tuple[str, dict[str, str]]:
     """Our module and its options for a command of the tool."""
     paths = [str(directory / name) for name in run["args"]]
     if run["command"] == "ensure-transactor":
@@ -87,12 +87,12 @@ def _contents(directory: pathlib.Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
 
 
-def _localised(text: str, aws: Emulator) -> str:
+def localised(text: str, aws: Emulator) -> str:
     """The emulator's host:port where the recording had the tool's."""
     return text.replace(LOCAL_ENDPOINT, aws.url.partition("://")[2])
 
 
-def _placeholders(case: Case, texts: list[str]) -> dict[str, str]:
+def placeholders_in(case: Case, texts: list[str]) -> dict[str, str]:
     """Generated values to their placeholders, in the order in which the files have them."""
     given = "".join(case["files"].values())
     found: dict[str, str] = {}
@@ -103,7 +103,7 @@ def _placeholders(case: Case, texts: list[str]) -> dict[str, str]:
     return found
 
 
-def _shown(text: str, placeholders: Mapping[str, str], aws: Emulator) -> str:
+def show(text: str, placeholders: Mapping[str, str], aws: Emulator) -> str:
     text = text.replace(aws.url.partition("://")[2], LOCAL_ENDPOINT)
     for value, placeholder in placeholders.items():
         text = text.replace(value, placeholder)

@@ -62,15 +62,15 @@ def _play(case: Case, aws: Emulator, directory: pathlib.Path, options: dict[str,
     directory.mkdir()
     prepare(aws, case["given"])
     for name, text in case["files"].items():
-        (directory / name).write_bytes(harness._localised(text, aws).encode())
+        (directory / name).write_bytes(harness.localised(text, aws).encode())
     messages = []
     for run in case["runs"]:
-        module, params = harness._request(run, directory)
+        module, params = harness.request(run, directory)
         result = run_module(module, {**CREDENTIALS, "endpoint_url": aws.url, **params, **options})
         messages.append(str(result.get("msg", "")))
     files = {path.name: path.read_bytes().decode() for path in sorted(directory.iterdir())}
-    placeholders = harness._placeholders(case, list(files.values()))
-    shown = json.loads(harness._shown(json.dumps([files, harness.without_version(snapshot(aws))]), placeholders, aws))
+    placeholders = harness.placeholders_in(case, list(files.values()))
+    shown = json.loads(harness.show(json.dumps([files, harness.without_version(snapshot(aws))]), placeholders, aws))
     return Left(bool(messages[-1]), shown[0], shown[1], tuple(messages))
 
 

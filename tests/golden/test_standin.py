@@ -38,7 +38,7 @@ def test_case(name: str, aws: Emulator, tmp_path: pathlib.Path, capsys: pytest.C
     case = CASES[name]
     prepare(aws, case["given"])
     for file, text in case["files"].items():
-        (tmp_path / file).write_bytes(harness._localised(text, aws).encode())
+        (tmp_path / file).write_bytes(harness.localised(text, aws).encode())
     before = snapshot(aws)
     for run in case["runs"]:
         code = provisioning.run(run["command"], run["args"], RELEASE)
@@ -48,7 +48,7 @@ def test_case(name: str, aws: Emulator, tmp_path: pathlib.Path, capsys: pytest.C
     account = harness.without_version(snapshot(aws))
     expected = before if case["after"] == "as before" else case["after"]
     texts = [path.read_text() for path in sorted(tmp_path.iterdir())]
-    shown = json.loads(harness._shown(json.dumps(account), harness._placeholders(case, texts), aws))
+    shown = json.loads(harness.show(json.dumps(account), harness.placeholders_in(case, texts), aws))
     assert shown == harness.without_version(expected)
 
 
@@ -66,7 +66,7 @@ def _files(case: Case, run: dict[str, Any], aws: Emulator, directory: pathlib.Pa
         if file.endswith(".json"):
             continue
         found = (directory / file).read_bytes().decode()
-        assert harness._shown(found, harness._placeholders(case, [found]), aws) == text
+        assert harness.show(found, harness.placeholders_in(case, [found]), aws) == text
     if run["verdict"] == "crash":
         assert not (directory / run["args"][-1]).exists() or run["args"][-1] in case["files"]
     if "template" in run:
