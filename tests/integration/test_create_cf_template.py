@@ -135,6 +135,16 @@ def test_secrets_are_in_the_file_for_its_owner_and_nowhere_else(files: pathlib.P
     assert "secret-1" not in json.dumps(_run(files)["diff"])
 
 
+def test_a_password_among_the_jvm_s_options_is_a_secret_of_the_template_too(files: pathlib.Path) -> None:
+    options = "'-Xss1m -Djavax.net.ssl.keyStorePassword=top-secret-1'"
+    (files / "cf.properties").write_text(CF.replace("java-opts=", f"java-opts={options}"))
+    result = _run(files)
+    assert "top-secret-1" in (files / "cf.json").read_text()
+    assert result["holds_secrets"]
+    assert f"Secrets stand in {files / 'cf.properties'}, and so in the template" in json.dumps(result["warnings"])
+    assert "top-secret-1" not in json.dumps({**result, "invocation": None})
+
+
 def test_a_mode_that_shows_secrets_is_mended(files: pathlib.Path) -> None:
     (files / "tx.properties").write_text(TRANSACTOR + SECRETS)
     _run(files)

@@ -194,13 +194,13 @@ def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options) 
     template = legacy.template(transactor, cf, architectures)
     ensuring.refuse(legacy.too_long(template, transactor))
     warnings = [str(finding) for finding in found]
-    holds_secrets = any(settings.has_secret(key, value) for key, value in transactor.as_dict().items())
-    if holds_secrets:
+    holders = [file.path for file in (transactor, cf) if settings.masked(file) != file.as_dict()]
+    if holders:
         warnings.append(
-            f"{transactor.path} holds secrets, and so do the template and the user data, which everyone reads who may "
-            "describe the stack or the instance. The flavor modern leaves them out."
+            f"Secrets stand in {' and '.join(holders)}, and so in the template and the user data, which everyone reads "
+            "who may describe the stack or the instance. The flavor modern leaves those of properties out."
         )
-    return Made(template, tuple(warnings), holds_secrets)
+    return Made(template, tuple(warnings), bool(holders))
 
 
 def _unread_secrets(options: Options) -> list[Finding]:
