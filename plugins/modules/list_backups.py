@@ -88,6 +88,12 @@ age:
   returned: success
   type: int
   sample: 3600
+summary:
+  description: The points in time in words, newest first; a line that says so when there is none.
+  returned: success
+  type: list
+  elements: str
+  sample: ["t 6002, written 2026-11-23T19:52:11Z, 60m old"]
 version:
   description: The distribution's release.
   returned: success

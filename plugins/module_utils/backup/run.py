@@ -135,6 +135,12 @@ def _iso(when: float | None) -> str:
     return "" if when is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
 
 
+def _in_words(item: dict[str, Any]) -> str:
+    if item["age"] is None:
+        return f"t {item['t']}, written at a time that does not show"
+    return f"t {item['t']}, written {item['written']}, {backup.duration(item['age'])} old"
+
+
 def take(aws: Aws, options: Options, *, check: bool, warn: Warn) -> dict[str, Any]:
     """backup-db. With max_age, only when the newest backup is older."""
     if options.encryption == "sse" and not options.backup_uri.startswith("s3:"):
@@ -213,6 +219,7 @@ def show(aws: Aws, options: Options) -> dict[str, Any]:
         "backups": backups,
         "newest": backups[0]["t"] if backups else None,
         "age": age,
+        "summary": [_in_words(item) for item in backups] or ["no backup"],
         "version": job.tool.distribution.version,
     }
     if options.max_age is None:
