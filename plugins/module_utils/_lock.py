@@ -9,36 +9,52 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
+DIRECTORY = "/var/tmp"
+"""The same for every user and shell: TMPDIR may differ between two runs that have to see each other."""
 FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+PAUSE_SECONDS = 0.2
 
 
 @contextlib.contextmanager
-def only_one(name: str, doing: str) -> Iterator[int]:
+def only_one(name: str, busy: str, *, wait: float = 0) -> Iterator[int]:
     """Hold the machine's lock of that name; the file descriptor, for a child that has to hold it too.
 
-    The file stays: removing it would let two processes lock two files of one name. DatomicError when another holds it.
+    DatomicError with the text busy when another still holds it after that many seconds. The file stays: removing it
+    would let two processes lock two files of one name.
     """
-    path = os.path.join(tempfile.gettempdir(), name)
+    path = os.path.join(DIRECTORY, name)
+    descriptor = _opened(path)
     try:
-        try:
-            descriptor = os.open(path, FLAGS | os.O_CREAT, 0o644)
-        except PermissionError:  # another user's file in a sticky directory opens only without O_CREAT
-            descriptor = os.open(path, FLAGS)
-    except OSError as error:
-        raise DatomicError(f"The lock {path} cannot be opened: {error.strerror}.") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise DatomicError(
-                f"Another backup or restore of the same backup URI runs on this machine; {doing} was not started. "
-                "Wait for it to end and run again."
-            ) from error
+        deadline = clock.now() + wait
+        while not _taken(descriptor, path):
+            if clock.now() >= deadline:
+                raise DatomicError(busy)
+            clock.sleep(PAUSE_SECONDS)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _opened(path: str) -> int:
+    try:
+        try:
+            return os.open(path, FLAGS | os.O_CREAT, 0o644)
+        except PermissionError:  # another user's file in a sticky directory opens only without O_CREAT
+            return os.open(path, FLAGS)
+    except OSError as error:
+        raise DatomicError(f"The lock {path} cannot be opened: {error.strerror}.") from error
+
+
+def _taken(descriptor: int, path: str) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise DatomicError(f"The lock {path} cannot be taken: {error.strerror}.") from error
+    return True

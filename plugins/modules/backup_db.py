@@ -37,6 +37,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - datomic_onprem.aws.account
   - datomic_onprem.aws.tool
   - datomic_onprem.aws.tool.database
   - amazon.aws.common.modules

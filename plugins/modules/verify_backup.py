@@ -24,6 +24,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - datomic_onprem.aws.account
   - datomic_onprem.aws.tool
   - amazon.aws.common.modules
   - amazon.aws.region.modules

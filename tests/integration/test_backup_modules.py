@@ -20,10 +20,16 @@ import pytest
 
 from tests import standin
 from tests.emulator import Emulator
+from tests.integration import groups
 from tests.modules import CREDENTIALS, run_module
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 URI = "datomic:ddb://us-east-1/orders/main?aws_secret_key=hunter2hunter2"
+CODE = (
+    "import json, sys; import tests.conftest; from tests.modules import run_module; "
+    "run_module('backup_db', json.loads(sys.argv[1]))"
+)
+"""A process that takes a backup with the options that it is given."""
 
 
 class Site:
@@ -235,17 +241,30 @@ def test_one_at_a_time_also_when_the_first_module_dies(site: Site) -> None:
         "STANDIN_SLEEP": "3",
     }
     params = json.dumps({**site.common, "backup_uri": uri, "database_uri": URI})
-    code = (
-        "import json, sys; import tests.conftest; from tests.modules import run_module; "
-        "run_module('backup_db', json.loads(sys.argv[1]))"
-    )
-    with subprocess.Popen([sys.executable, "-c", code, params], env=environment, cwd=ROOT) as first:
+    with subprocess.Popen([sys.executable, "-c", CODE, params], env=environment, cwd=ROOT) as first:
         _wait_for(started.exists)
         assert "Another backup or restore" in site.restore(uri, check=True)["msg"]
         first.send_signal(signal.SIGKILL)
         first.wait()
         assert "Another backup or restore" in site.take(uri + "/")["msg"]  # the tool itself goes on
     _wait_for(lambda: not site.take(uri, check=True)["failed"])
+
+
+def test_the_lock_does_not_follow_the_directory_for_temporary_files(site: Site) -> None:
+    uri = f"file:{site.root}/b"
+    started = site.root / "started"
+    (site.root / "tmp").mkdir()
+    environment = {
+        **os.environ,
+        "STANDIN_STORAGE": str(site.storage),
+        "STANDIN_STARTED": str(started),
+        "STANDIN_SLEEP": "60",
+        "TMPDIR": str(site.root / "tmp"),
+    }
+    params = json.dumps({**site.common, "backup_uri": uri, "database_uri": URI, "timeout": 3})
+    with subprocess.Popen([sys.executable, "-c", CODE, params], env=environment, cwd=ROOT):
+        _wait_for(started.exists)
+        assert "Another backup or restore" in site.take(uri)["msg"]
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
@@ -297,6 +316,58 @@ def test_a_restore_looks_whether_transactors_run(site: Site) -> None:
     assert result["t"] == 1001
     absent = site.restore(f"file:{site.root}/b", transactors_stopped=False, auto_scaling_group_name="absent")
     assert "There is no auto scaling group absent" in absent["msg"]
+
+
+def test_a_restore_looks_at_the_groups_of_a_stack(site: Site) -> None:
+    site.take(f"file:{site.root}/b")
+    groups.create(site.aws)
+    site.aws.clear_calls()
+    refused = site.restore(f"file:{site.root}/b", transactors_stopped=False, stack_name="orders")
+    assert groups.group_name(site.aws) in refused["msg"]
+    assert "restore" in refused["msg"]
+    asked = {f"{call.service}:{call.operation}" for call in site.aws.calls()}
+    assert asked == {"cloudformation:ListStackResources", "autoscaling:DescribeAutoScalingGroups"}
+    absent = site.restore(f"file:{site.root}/b", transactors_stopped=False, stack_name="absent")
+    assert "Could not look at the stack absent" in absent["msg"]
+
+
+@pytest.mark.parametrize("module", ["backup_db", "restore_db", "list_backups", "verify_backup"])
+def test_credentials_of_another_account(site: Site, module: str) -> None:
+    site.take("s3://backups/main")
+    database = {"database_uri": URI} if module in ("backup_db", "restore_db") else {}
+    confirmed = {"confirm": "main", "transactors_stopped": True} if module == "restore_db" else {}
+    site.aws.clear_calls()
+    refused = site.run(module, "s3://backups/main", account_id="999999999999", **database, **confirmed)
+    assert "The credentials belong to account 123456789012, not to 999999999999" in refused["msg"]
+    assert {call.service for call in site.aws.calls()} == {"sts"}, "nothing else was asked"
+    assert not site.run(module, "s3://backups/main", account_id="123456789012", **database, **confirmed)["failed"]
+
+
+def test_an_exit_code_of_0_is_no_backup_by_itself(site: Site) -> None:
+    uri = f"file:{site.root}/b"
+    tool = site.home / "bin" / "datomic"
+    honest = tool.read_text()
+    tool.write_text("#!/bin/sh\necho nothing to see\nexit 0\n")
+    refused = site.take(uri)
+    assert "ended with exit code 0, but" in refused["msg"]
+    assert "nothing to see" in refused["msg"]
+    tool.write_text(honest)
+    assert site.take(uri)["t"] == 1001
+    assert not site.take(uri)["failed"], "the database has not changed, and the tool says so"
+    tool.write_text("#!/bin/sh\nexit 0\n")
+    assert "ended with exit code 0, but" in site.take(uri)["msg"], "what is there came from another run"
+    assert not site.take(uri, max_age="1h")["failed"]
+
+
+@pytest.mark.parametrize(("module", "command"), [("list_backups", "list-backups"), ("verify_backup", "verify-backup")])
+def test_a_release_without_the_command(site: Site, module: str, command: str) -> None:
+    site.take(f"file:{site.root}/b")
+    old = standin.build(site.root, "0.9.4880")
+    known = "#!/bin/sh\nprintf 'Available commands:\\n  backup-db\\n  restore-db\\n' >&2\nexit 1\n"
+    (old / "bin" / "datomic").write_text(known)
+    options = {"t": 1001} if module == "verify_backup" else {}
+    result = site.run(module, f"file:{site.root}/b", datomic_home=str(old), **options)
+    assert f"Release 0.9.4880 has no {command}" in result["msg"]
 
 
 def test_dev_storage_needs_its_transactor(site: Site) -> None:

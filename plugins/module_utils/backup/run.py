@@ -12,8 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _lock, backup, distribution, properties, tool
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
+    _lock,
+    backup,
+    distribution,
+    properties,
+    releases,
+    tool,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup import DatabaseUri, storage, transactors_up
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.tool import Tool
@@ -28,6 +35,7 @@ class Options:
 
     datomic_home: str
     backup_uri: str
+    account_id: str | None = None
     java_home: str | None = None
     heap: str | None = None
     timeout: int = 0
@@ -51,6 +59,7 @@ class Job:
     """One module run: the tool, the backup, and the ways to look at it."""
 
     def __init__(self, aws: Aws, options: Options, *, writing: bool = False) -> None:
+        refuse_other_account(aws, options.account_id)
         self.aws = aws
         self.options = options
         self.backup = backup.backup_uri(options.backup_uri)
@@ -98,7 +107,7 @@ class Job:
 
     def listed(self) -> list[dict[str, Any]]:
         """The points in time that the tool lists, newest first, with the time at which each was written."""
-        outcome = self.tool.require("list-backups", self.backup.text, timeout=self.options.timeout)
+        outcome = self.run("list-backups", self.backup.text)
         times = self.times()
         return [
             {"t": t, "written": _iso(times.get(t)), "age": int(time.time() - times[t]) if t in times else None}
@@ -107,8 +116,27 @@ class Job:
 
     @contextlib.contextmanager
     def locked(self, doing: str) -> Iterator[int]:
-        with _lock.only_one(self.backup.lock_name, doing) as descriptor:
+        busy = (
+            f"Another backup or restore of the same backup URI runs on this machine; {doing} was not started. "
+            "Wait for it to end and run again."
+        )
+        with _lock.only_one(self.backup.lock_name, busy) as descriptor:
             yield descriptor
+
+    def run(self, command: str, *arguments: str, holding: tuple[int, ...] = ()) -> tool.Outcome:
+        """The tool's outcome. DatomicError when it fails, or when the release does not know the command."""
+        release = self.tool.distribution.version
+        lacking = f"Release {release} has no {command}. Name a newer distribution as datomic_home."
+        if not releases.has_command(release, command):
+            raise DatomicError(lacking)
+        try:
+            return self.tool.require(command, *arguments, timeout=self.options.timeout, holding=holding)
+        except DatomicError as error:
+            # To a command that it does not know the tool answers with those that it knows.
+            said = " ".join(error.details.get("messages", ())).split()
+            if "backup-db" in said and command not in said:
+                raise DatomicError(lacking, **error.details) from error
+            raise
 
     def result(self, outcome: tool.Outcome | None, *command: str) -> dict[str, Any]:
         """What the modules return about the run; None: it has not run."""
@@ -151,21 +179,37 @@ def take(aws: Aws, options: Options, *, check: bool, warn: Warn) -> dict[str, An
     flags = ["--encryption", "sse"] if options.encryption == "sse" else []
     command = ["backup-db", *flags, database.text, job.backup.text]
     with job.locked("backup-db") as descriptor:
-        if options.max_age is not None and _young(job, backup.seconds(options.max_age)):
-            return {**job.result(None, *command), "changed": False, **_state(job, None)}
+        before = job.times()
+        if options.max_age is not None and _young(before, backup.seconds(options.max_age)):
+            return {**job.result(None, *command), "changed": False, **_state(before, None)}
         if check:
-            return {**job.result(None, *command), **_state(job, None)}
-        outcome = job.tool.require(*command, timeout=options.timeout, holding=(descriptor,))
-    return {**job.result(outcome, *command), **_state(job, outcome)}
+            return {**job.result(None, *command), **_state(before, None)}
+        outcome = job.run(*command, holding=(descriptor,))
+        after = job.times()
+    result = {**job.result(outcome, *command), **_state(after, outcome)}
+    if not _proven(before, after, result["copied_segments"]):
+        raise DatomicError(
+            f"{result['command']} ended with exit code 0, but {job.backup.text} has no new point in time, and the tool "
+            f"does not say that it looked at the segments: this is no backup. It printed: "
+            f"{' '.join(result['output']) or 'nothing'}",
+            exit_code=outcome.code,
+            messages=tool.told(outcome),
+        )
+    return result
 
 
-def _young(job: Job, limit: int) -> bool:
-    times = job.times()
+def _proven(before: dict[int, float], after: dict[int, float], copied: int | None) -> bool:
+    """Exit code 0 alone proves no backup. A point in time does that is new or was written anew; so does, for a database
+    that has not changed since its last backup, the tool's own count of segments beside the point that is there.
+    """
+    return bool(after) and (after != before or copied is not None)
+
+
+def _young(times: dict[int, float], limit: int) -> bool:
     return bool(times) and time.time() - max(times.values()) <= limit
 
 
-def _state(job: Job, outcome: tool.Outcome | None) -> dict[str, Any]:
-    times = job.times()
+def _state(times: dict[int, float], outcome: tool.Outcome | None) -> dict[str, Any]:
     counted = backup.counts(outcome.stdout + outcome.stderr) if outcome else None
     newest = max(times) if times else None
     return {
@@ -205,7 +249,7 @@ def restore(aws: Aws, options: Options, *, check: bool) -> dict[str, Any]:
         command = ["restore-db", job.backup.text, database.text, str(t)]
         if check:
             return {**job.result(None, *command), "t": t}
-        outcome = job.tool.require(*command, timeout=options.timeout, holding=(descriptor,))
+        outcome = job.run(*command, holding=(descriptor,))
     return {**job.result(outcome, *command), "t": t}
 
 
@@ -251,5 +295,5 @@ def verify(aws: Aws, options: Options) -> dict[str, Any]:
             raise DatomicError(f"{job.backup.text} holds no backup: there is nothing to verify.")
         t = backups[0]["t"]
     command = ["verify-backup", job.backup.text, "true" if options.read_all else "false", str(t)]
-    outcome = job.tool.require(*command, timeout=options.timeout)
+    outcome = job.run(*command)
     return {**job.result(outcome, *command), "changed": False, "t": t}

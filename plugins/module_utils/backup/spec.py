@@ -11,6 +11,7 @@ from typing import Any
 TOOL: dict[str, dict[str, Any]] = {
     "datomic_home": {"type": "path", "required": True},
     "backup_uri": {"type": "str", "required": True},
+    "account_id": {"type": "str"},
     "backup_region": {"type": "str"},
     "java_home": {"type": "path"},
     "heap": {"type": "str"},

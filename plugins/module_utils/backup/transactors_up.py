@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, calling
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-
-GROUP = "AWS::AutoScaling::AutoScalingGroup"
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import GROUP_TYPE
 
 
 def refuse(aws: Aws, stack_name: str, group_name: str) -> None:
@@ -40,11 +39,12 @@ def refuse(aws: Aws, stack_name: str, group_name: str) -> None:
 def _groups(aws: Aws, stack_name: str) -> list[str]:
     client = aws.client("cloudformation")
     with calling("look at the stack", stack_name, client):
-        resources = client.describe_stack_resources(StackName=stack_name)["StackResources"]
+        pages = client.get_paginator("list_stack_resources").paginate(StackName=stack_name)
+        resources = [item for page in pages for item in page["StackResourceSummaries"]]
     names = [
         item["PhysicalResourceId"]
         for item in resources
-        if item["ResourceType"] == GROUP and item.get("PhysicalResourceId")
+        if item["ResourceType"] == GROUP_TYPE and item.get("PhysicalResourceId")
     ]
     if not names:
         raise DatomicError(f"The stack {stack_name} has no auto scaling group: whether transactors run cannot be seen.")
