@@ -30,6 +30,7 @@ options:
     description:
       - "Where the archive comes from: V(https://…), V(s3://bucket/key) or the path of a file on this machine.
         C({version}) in it stands for O(version)."
+      - "What may be credentials in a URL, V(user:password@) and a query, is shown nowhere."
       - The default is Datomic's public download.
     type: str
   checksum:
@@ -64,6 +65,7 @@ options:
 author:
   - Datomic On-Prem on AWS maintainers (@datomic-onprem)
 extends_documentation_fragment:
+  - datomic_onprem.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -156,6 +158,7 @@ deploy_key:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution.download import secrets
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution.install import Wanted, ensure
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
@@ -164,6 +167,7 @@ def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             "version": {"type": "str", "required": True},
+            "account_id": {"type": "str"},
             "dest": {"type": "path", "required": True},
             "source": {"type": "str"},
             "checksum": {"type": "str"},
@@ -179,6 +183,7 @@ def main() -> None:
     wanted = Wanted(
         version=params["version"],
         dest=params["dest"],
+        account_id=params["account_id"] or "",
         source=params["source"] or "",
         checksum=(params["checksum"] or "").lower(),
         current=params["current"],
@@ -188,6 +193,8 @@ def main() -> None:
         timeout=params["timeout"],
         validate_certs=params["validate_certs"],
     )
+    # A URL may hold credentials, and the options are shown at -vvv.
+    module._module.no_log_values.update(secret for url in (wanted.source, wanted.url) for secret in secrets(url))
     run(module, lambda: ensure(wanted, Aws(module), check=module.check_mode))
 
 

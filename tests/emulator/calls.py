@@ -60,7 +60,7 @@ class Call:
     @property
     def permissions(self) -> tuple[str, ...]:
         """The IAM actions that the caller needs for it."""
-        return permissions(self.service, self.operation, self.params)
+        return permissions(self.service, self.operation, self.params, self.status)
 
     def as_dict(self) -> dict[str, Any]:
         """The entry of GET /emulator/log."""

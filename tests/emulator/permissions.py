@@ -77,8 +77,8 @@ _PASSING = frozenset(
 _PASSED = ("RoleName", "IamInstanceProfile", "RoleARN")
 
 
-def permissions(service: str, operation: str, params: dict[str, Any]) -> tuple[str, ...]:
-    """The IAM actions, the operation's own first; none for what needs no permission."""
+def permissions(service: str, operation: str, params: dict[str, Any], status: int = 0) -> tuple[str, ...]:
+    """The IAM actions, the operation's own first; none for what needs no permission. status: what was answered."""
     if (service, operation) == ("sts", "GetCallerIdentity"):
         return ()
     own = f"{service}:{_OTHER_NAMES.get((service, operation), operation)}"
@@ -86,6 +86,8 @@ def permissions(service: str, operation: str, params: dict[str, Any]) -> tuple[s
     if params.get("Tags") and (tagging := _TAGGING.get((service, operation))):
         needed.append(tagging)
     needed += _BESIDES.get((service, operation), ())
+    if (service, operation) in _OF_KEYS and status == 404:
+        needed.append("s3:ListBucket")
     if service == "ec2" and params.get("TagSpecifications"):
         needed.append("ec2:CreateTags")
     if (service, operation) in _PASSING and any(params.get(name) for name in _PASSED):
@@ -94,6 +96,12 @@ def permissions(service: str, operation: str, params: dict[str, Any]) -> tuple[s
         needed += sorted(_behind_stack(params.get("TemplateBody") or "{}", _STACK_VERBS[operation]))
     return tuple(needed)
 
+
+_OF_KEYS = frozenset((("s3", "GetObject"), ("s3", "HeadObject")))
+"""Of a key that is not there S3 says 404 to those who may list the bucket, and 403 to all others.
+
+"GetObject", Permissions, https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+"""
 
 _STACK_VERBS = {"CreateStack": ("create",), "UpdateStack": ("create", "update", "delete")}
 """An update may replace a resource, which takes its creation and deletion."""

@@ -107,7 +107,9 @@ def test_playbooks_without_databases_or_with_ambiguous_ones(site: Site) -> None:
         stopped(site.play(f"datomic_onprem.aws.{playbook}", "--check"), NO_DATABASES)
     shared = {"backup_uri": "file:/srv/backup/both"}
     site.say(database(**shared), database("audit", backup_uri="file:/srv/backup/both/"), database())
-    stopped(site.play("datomic_onprem.aws.backup"), "have the same backup_uri (file:", "have the same name (main, audit")
+    stopped(
+        site.play("datomic_onprem.aws.backup"), "have the same backup_uri (file:", "have the same name (main, audit"
+    )
 
 
 def test_an_update_with_its_backup_or_the_proof_of_one(site: Site) -> None:
@@ -169,6 +171,15 @@ def test_a_restore_waits_for_an_update(site: Site) -> None:
     Locks(home, me(os.getpid()), print).take([(str(file), "the file")], 0)
     arguments = ("-e", "datomic_restore_confirm=main", "-e", "datomic_lock_timeout=0")
     stopped(site.play("datomic_onprem.aws.restore", *arguments), f"Another run works on {file}: process {os.getpid()}")
+
+
+@pytest.mark.parametrize("name", ["backup", "list_backups", "verify_backup", "restore", "distribution"])
+def test_credentials_of_another_account(site: Site, name: str) -> None:
+    source = {"datomic_version": "1.0.7277", "datomic_distribution_checksum": "0" * 64, "datomic_deploy_bucket": "d"}
+    site.say(database(), datomic_account_id="999999999999", datomic_restore_confirm="main", **source)
+    run = site.play(f"datomic_onprem.aws.{name}")
+    stopped(run, "The credentials belong to account 123456789012, not to 999999999999: nothing was changed.")
+    assert {call["service"] for call in run.calls} == {"sts"}, "nothing else was asked"
 
 
 def test_a_check_on_a_fresh_machine(site: Site) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import http.server
+import json
 import pathlib
 import threading
 from collections.abc import Iterator
@@ -232,3 +233,65 @@ def test_a_deploy_bucket_that_is_not_there(tmp_path: pathlib.Path, archive: path
     result = _run(tmp_path / "opt", archive, deploy_bucket="absent", endpoint_url=aws.url)
     assert "NoSuchBucket" in result["msg"]
     assert not (tmp_path / "opt").exists()
+
+
+def test_the_deploy_bucket_holds_what_its_checksum_says(
+    tmp_path: pathlib.Path, archive: pathlib.Path, aws: Emulator
+) -> None:
+    s3 = aws.backstage("s3")
+    s3.create_bucket(Bucket="deploy")
+    options = {"deploy_bucket": "deploy", "endpoint_url": aws.url}
+    key = _run(tmp_path / "opt", archive, **options)["deploy_key"]
+    s3.delete_object(Bucket="deploy", Key=key)
+    assert _run(tmp_path / "opt", archive, check=True, **options)["changed"]
+    assert _run(tmp_path / "opt", archive, **options)["changed"]
+    s3.put_object(Bucket="deploy", Key=key, Body=b"another file")
+    assert _run(tmp_path / "opt", archive, **options)["changed"]
+    assert s3.get_object(Bucket="deploy", Key=key)["Body"].read() == archive.read_bytes()
+    assert not _run(tmp_path / "opt", archive, **options)["changed"]
+
+
+def test_a_deploy_bucket_that_may_not_be_listed(tmp_path: pathlib.Path, archive: pathlib.Path, aws: Emulator) -> None:
+    aws.backstage("s3").create_bucket(Bucket="deploy")
+    aws.fault("s3:GetObject", code="AccessDenied", status=403, times=9)
+    refused = _run(tmp_path / "opt", archive, deploy_bucket="deploy", endpoint_url=aws.url)
+    assert "Without s3:ListBucket on the bucket S3 says so of a missing key too" in refused["msg"]
+
+
+def test_credentials_of_another_account(tmp_path: pathlib.Path, archive: pathlib.Path, aws: Emulator) -> None:
+    other = {"account_id": "999999999999", "endpoint_url": aws.url}
+    for more in ({"deploy_bucket": "deploy"}, {"source": "s3://mirror/datomic.zip"}):
+        refused = _run(tmp_path / "opt", archive, **other, **more)
+        assert "The credentials belong to account 123456789012, not to 999999999999" in refused["msg"]
+    assert {call.service for call in aws.calls()} == {"sts"}
+    aws.clear_calls()
+    assert not _run(tmp_path / "opt", archive, **other)["failed"], "a file needs no credentials"
+    assert aws.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"source": "/absent.zip"}, "cannot be read"), ({"checksum": "0" * 64}, "has the SHA-256")]
+)
+def test_a_check_looks_at_the_file(
+    tmp_path: pathlib.Path, archive: pathlib.Path, options: dict[str, Any], message: str
+) -> None:
+    assert message in _run(tmp_path / "opt", archive, check=True, **options)["msg"]
+
+
+def test_a_source_in_the_home_directory(
+    tmp_path: pathlib.Path, archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert not _run(tmp_path / "opt", archive, source=f"~/{archive.name}")["failed"]
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_credentials_in_a_url_are_not_shown(
+    tmp_path: pathlib.Path, archive: pathlib.Path, mirror: Mirror, absent: bool
+) -> None:
+    url = mirror.url.replace("http://", "http://joe:hunter2%21x@") + "?X-Amz-Signature=deadbeefsecret"
+    result = _run(tmp_path / "opt", archive, source=url.replace("datomic-pro", "absent") if absent else url)
+    assert result["failed"] == absent
+    assert not absent or "404" in result["msg"]
+    assert "hunter2" not in json.dumps(result)
+    assert "deadbeef" not in json.dumps(result)

@@ -68,6 +68,24 @@ def test_a_home_that_is_not_sound(tmp_path: pathlib.Path, spoil: object, message
         distribution.inspect(str(root))
 
 
+def test_all_that_is_wrong_with_a_home_is_one_message(tmp_path: pathlib.Path) -> None:
+    root = standin.build(tmp_path)
+    for jar in root.rglob("*.jar"):
+        jar.unlink()
+    (root / "lib" / "README.txt").write_text("jars go here")
+    with pytest.raises(DatomicError, match=r"half unpacked .*: lib/\*\.jar, \*\.jar is missing"):
+        distribution.inspect(str(root))
+    (root / "lib" / "README.txt").unlink()
+    (root / "lib").rmdir()
+    (root / "lib").write_text("a file")
+    (root / "VERSION").write_text("1.0.7705")
+    (root / "bin" / "datomic").chmod(0o644)
+    with pytest.raises(DatomicError) as caught:
+        distribution.inspect(str(root), "1.0.7075")
+    for text in ("lib/*.jar", "VERSION says 1.0.7705", "no execute bit", "is release 1.0.7705, not 1.0.7075"):
+        assert text in str(caught.value)
+
+
 def test_a_home_that_is_something_else(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DatomicError, match="holds neither VERSION nor bin/datomic"):
         distribution.inspect(str(tmp_path))

@@ -81,6 +81,7 @@ class TestCallLog:
                 ("iam:AddRoleToInstanceProfile", "iam:PassRole"),
             ),
             ("sts", "get_caller_identity", {}, ()),
+            ("s3", "get_object", {"Bucket": "absent", "Key": "k"}, ("s3:GetObject", "s3:ListBucket")),
         ],
     )
     def test_a_call_says_which_permissions_it_needs(

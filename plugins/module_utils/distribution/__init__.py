@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import errno
 import os
 import pathlib
 import re
@@ -19,6 +19,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import D
 
 PREFIX = "datomic-pro-"
 CURRENT = "current"
+UNPACKING, REMOVING, SWITCHING = "unpacking", "removing", "current"
+"""Kinds of waiting places."""
 
 _NAMED = re.compile(r"datomic-(?:pro|free)-(\d+(?:\.\d+){2,3})")
 _JAR = re.compile(r"(?:datomic-transactor-(?:pro|free)|peer|datomic-(?:pro|free))-(\d+(?:\.\d+){2,3})\.jar")
@@ -43,7 +45,7 @@ class Distribution:
 def inspect(home: str, version: str = "") -> Distribution:
     """The distribution whose root is home. version: the release that it is expected to be, if any.
 
-    DatomicError when it is none, is half unpacked, cannot be executed, or names two releases.
+    DatomicError, with all of it, when it is none, is half unpacked, cannot be executed, or names two releases.
     """
     root = pathlib.Path(os.path.realpath(os.path.expanduser(home)))
     if not os.path.isdir(root):  # False too for a name that no file can have
@@ -53,53 +55,59 @@ def inspect(home: str, version: str = "") -> Distribution:
             f"{home} is no distribution of Datomic: it holds neither VERSION nor bin/datomic. "
             f"Name the directory that they lie in, usually {PREFIX}VERSION."
         )
-    missing = [
-        part
-        for part in ("VERSION", "bin/datomic", "bin/classpath", "bin/transactor", "lib")
-        if not (root / part).exists()
-    ]
-    if not missing and not any((root / "lib").iterdir()):
-        missing = ["lib/*.jar"]
-    if missing:
-        raise DatomicError(
-            f"{home} is a half unpacked distribution of Datomic: {', '.join(missing)} is missing. "
-            "Remove the directory and unpack the archive again."
-        )
-    told = _told(root)
-    _agree(home, root, told, version)
-    if not (root / "bin" / "datomic").stat().st_mode & 0o111:
-        raise DatomicError(
+    told, unreadable = _told(root)
+    wrong = [*_missing(home, root), *unreadable]
+    if told:
+        wrong += _disagreements(home, root, told, version)
+    if os.path.isfile(root / "bin" / "datomic") and not (root / "bin" / "datomic").stat().st_mode & 0o111:
+        wrong.append(
             f"{root}/bin/datomic has no execute bit. Unpack the archive with a program that keeps permissions, "
             f"or run chmod +x {root}/bin/*."
         )
+    if wrong:
+        raise DatomicError(" ".join(wrong))
     return Distribution(home=str(root), version=told)
 
 
-def _told(root: pathlib.Path) -> str:
+def _missing(home: str, root: pathlib.Path) -> list[str]:
+    """lib and the root each hold jars in every release: an archive that was cut off lacks those of one of them."""
+    files = ("VERSION", "bin/datomic", "bin/classpath", "bin/transactor")
+    missing = [name for name in files if not os.path.isfile(root / name)]
+    missing += [jars for jars in ("lib/*.jar", "*.jar") if not any(root.glob(jars))]
+    if not missing:
+        return []
+    return [
+        f"{home} is a half unpacked distribution of Datomic: {', '.join(missing)} is missing. "
+        "Remove the directory and unpack the archive again."
+    ]
+
+
+def _told(root: pathlib.Path) -> tuple[str, list[str]]:
+    """The release that VERSION says, or what is wrong with that file. A missing one is told with the other files."""
+    if not os.path.isfile(root / "VERSION"):
+        return "", []
     try:
         told = (root / "VERSION").read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise DatomicError(f"{root}/VERSION cannot be read: {error}.") from error
+        return "", [f"{root}/VERSION cannot be read: {error}."]
     try:
         releases.number(told)
     except DatomicError as error:
-        raise DatomicError(f"{root}/VERSION does not hold a release: {error}") from error
-    return told
+        return "", [f"{root}/VERSION does not hold a release: {error}"]
+    return told, []
 
 
-def _agree(home: str, root: pathlib.Path, told: str, expected: str) -> None:
+def _disagreements(home: str, root: pathlib.Path, told: str, expected: str) -> list[str]:
     """A VERSION that lies picks the wrong commands, the wrong Java and the wrong datomic-version of a group."""
     others = {match[1]: f"the file {path.name}" for path in root.glob("*.jar") if (match := _JAR.fullmatch(path.name))}
     if named := _NAMED.fullmatch(root.name):
         others.setdefault(named[1], "the directory's name")
-    for version, where in sorted(others.items()):
-        if version != told:
-            raise DatomicError(
-                f"{home} names two releases: its file VERSION says {told}, {where} says {version}. "
-                "Unpack the release again."
-            )
-    if expected and told != expected:
-        raise DatomicError(f"{home} is release {told}, not {expected}.")
+    wrong = [
+        f"{home} names two releases: its file VERSION says {told}, {where} says {version}. Unpack the release again."
+        for version, where in sorted(others.items())
+        if version != told
+    ]
+    return wrong + ([f"{home} is release {told}, not {expected}."] if expected and told != expected else [])
 
 
 def home_of(directory: str, version: str) -> str:
@@ -129,12 +137,27 @@ def current(directory: str) -> str:
     return os.path.basename(os.readlink(link).rstrip("/")).removeprefix(PREFIX)
 
 
+def waiting_place(directory: str, kind: str) -> str:
+    """A new directory beside the releases, for what is to be moved in one step; clean removes what is left of them."""
+    return tempfile.mkdtemp(prefix=f".{kind}-", dir=directory)
+
+
+def clean(directory: str) -> None:
+    """Remove the waiting places that killed runs left behind. Only for who holds the lock of the directory."""
+    for kind in (UNPACKING, REMOVING, SWITCHING):
+        for left in pathlib.Path(directory).glob(f".{kind}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def switch(directory: str, version: str) -> None:
     """Let `current` name this release, in one step: a process that follows it sees the old one or the new one."""
-    with tempfile.TemporaryDirectory(prefix=".current-", dir=directory) as waiting:
+    waiting = waiting_place(directory, SWITCHING)
+    try:
         link = os.path.join(waiting, CURRENT)
         os.symlink(PREFIX + version, link)
         os.replace(link, os.path.join(directory, CURRENT))
+    finally:
+        shutil.rmtree(waiting, ignore_errors=True)
 
 
 def superfluous(present: list[str], *, in_use: set[str], keep: int | None, remove: list[str]) -> list[str]:
@@ -151,7 +174,16 @@ def superfluous(present: list[str], *, in_use: set[str], keep: int | None, remov
 
 def delete(directory: str, version: str) -> None:
     """Remove a release. It vanishes under its name first, so that nobody meets half of one."""
-    doomed = tempfile.mkdtemp(prefix=".removing-", dir=directory)
-    os.replace(home_of(directory, version), os.path.join(doomed, version))
-    with contextlib.suppress(OSError):
-        shutil.rmtree(doomed)
+    doomed = waiting_place(directory, REMOVING)
+    try:
+        os.replace(home_of(directory, version), os.path.join(doomed, version))
+    finally:
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def unwritten(error: OSError, directory: str, state: str = "") -> DatomicError:
+    """What to say when the system does not let us write below the directory. state: a sentence on what holds now."""
+    state = f" {state}" if state else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DatomicError(f"The disk of {directory} is full: {error.strerror}.{state} Free some space and run again.")
+    return DatomicError(f"{directory} cannot be written: {error}.{state}")

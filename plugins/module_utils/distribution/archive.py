@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import pathlib
 import shutil
 import stat
-import tempfile
 import zipfile
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution
@@ -27,8 +25,9 @@ def unpack(archive: str, directory: str, version: str) -> distribution.Distribut
     disk is full.
     """
     home = distribution.home_of(directory, version)
-    waiting = tempfile.mkdtemp(prefix=".unpacking-", dir=directory)
+    waiting = ""
     try:
+        waiting = distribution.waiting_place(directory, distribution.UNPACKING)
         with zipfile.ZipFile(archive) as zipped:
             members = _checked(archive, zipped, version)
             _room(archive, directory, sum(member.file_size for member in members))
@@ -40,9 +39,10 @@ def unpack(archive: str, directory: str, version: str) -> distribution.Distribut
     except zipfile.BadZipFile as error:
         raise DatomicError(f"{archive} is damaged or no zip archive: {error}. Nothing was unpacked.") from error
     except OSError as error:
-        raise _full(error, directory) from error
+        raise distribution.unwritten(error, directory, "Nothing was unpacked.") from error
     finally:
-        shutil.rmtree(waiting, ignore_errors=True)
+        if waiting:
+            shutil.rmtree(waiting, ignore_errors=True)
     return distribution.inspect(home, version)
 
 
@@ -82,11 +82,3 @@ def _extract(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, into: pathlib.Pat
     with zipped.open(member) as source, open(path, "xb") as target:
         shutil.copyfileobj(source, target, MIB)
     path.chmod(mode or 0o644)
-
-
-def _full(error: OSError, directory: str) -> DatomicError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return DatomicError(
-            f"The disk of {directory} is full: {error.strerror}. Nothing was unpacked; free some space and run again."
-        )
-    return DatomicError(f"Could not unpack into {directory}: {error}. Nothing was unpacked.")

@@ -56,7 +56,17 @@ def local_path(url: str) -> str:
     scheme = urllib.parse.urlsplit(url).scheme
     if scheme == "file":
         return urllib.parse.unquote(urllib.parse.urlsplit(url).path)
-    return "" if scheme in ("http", "https", "s3") else url
+    return "" if scheme in ("http", "https", "s3") else os.path.expanduser(url)
+
+
+def secrets(url: str) -> list[str]:
+    """The parts of a URL that may be credentials: the user information, and a query such as a signature's.
+
+    With the marks around them, so that hiding them hides nothing else.
+    """
+    split = urllib.parse.urlsplit(url)
+    user = split.netloc.rpartition("@")[0]
+    return [part for part in (user and f"{user}@", split.query and f"?{split.query}") if part]
 
 
 def fetch(source: Source, url: str, sha256: str, directory: str) -> Fetched:
@@ -103,7 +113,9 @@ def _complete(source: Source, url: str, part: str) -> None:
                 raise
             reason = str(error)
         except OSError as error:
-            raise _unwritten(error, url, part) from error
+            if error.errno:  # the disk's, and not TLS's or a proxy's
+                raise
+            raise DatomicError(f"Could not download {url}: {error}.") from error
         gained = (os.path.getsize(part) if os.path.exists(part) else 0) - had
         failures = 0 if gained > 0 else failures + 1
         if failures == ATTEMPTS_WITHOUT_PROGRESS:
@@ -120,14 +132,6 @@ def _append(opened: Part, part: str, had: int) -> int:
     with open(part, "ab" if opened.start else "wb") as target:
         shutil.copyfileobj(opened.stream, target, MIB)
     return opened.total
-
-
-def _unwritten(error: OSError, url: str, part: str) -> DatomicError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DatomicError(
-            f"The disk of {os.path.dirname(part)} is full: {error.strerror}. Free some space and run again to continue."
-        )
-    return DatomicError(f"Could not download {url}: {error}.")
 
 
 def digest(path: str) -> str:

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import os
 import re
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, java, releases
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _lock, distribution, java, releases
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
+    DENIED,
+    Aws,
+    AwsError,
+    calling,
+    refuse_other_account,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import archive as archives
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import download
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 DOWNLOADS = ".download"
 """Directory below dest that keeps what has arrived of a broken download."""
+ABSENT = frozenset(("NoSuchKey", "404"))
+WAIT_SECONDS = 1800
+"""How long another run may work in dest: as long as a download over a slow line takes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +38,7 @@ class Wanted:
 
     version: str
     dest: str
+    account_id: str = ""
     source: str = ""
     checksum: str = ""
     current: bool = True
@@ -44,6 +55,14 @@ class Wanted:
     @property
     def sha256(self) -> str:
         return self.checksum or releases.CHECKSUMS.get(self.version, "")
+
+    @property
+    def asks_aws(self) -> bool:
+        return bool(self.deploy_bucket) or self.url.startswith("s3://")
+
+    @property
+    def lock_name(self) -> str:
+        return f"datomic-distribution-{hashlib.sha256(os.fsencode(os.path.realpath(self.dest))).hexdigest()[:32]}.lock"
 
     @property
     def home(self) -> str:
@@ -70,8 +89,28 @@ class State:
 
 
 def ensure(wanted: Wanted, aws: Aws, *, check: bool) -> dict[str, Any]:
-    """Bring the machine and the deploy bucket to what is wanted; the result of the module."""
+    """Bring the machine and the deploy bucket to what is wanted; the result of the module.
+
+    Runs on one machine that have the same dest go one after the other; what there is, is looked at after the wait.
+    """
     _sound(wanted)
+    if wanted.asks_aws:
+        refuse_other_account(aws, wanted.account_id)
+    busy = (
+        f"Another run works on the releases in {wanted.dest}; it did not end within {WAIT_SECONDS // 60} minutes. "
+        "Wait for it to end and run again."
+    )
+    try:
+        if check:
+            return _ensured(wanted, aws, check=True)
+        with _lock.only_one(wanted.lock_name, busy, wait=WAIT_SECONDS):
+            distribution.clean(wanted.dest)
+            return _ensured(wanted, aws, check=False)
+    except OSError as error:
+        raise distribution.unwritten(error, wanted.dest) from error
+
+
+def _ensured(wanted: Wanted, aws: Aws, *, check: bool) -> dict[str, Any]:
     before = State(
         installed=tuple(distribution.installed(wanted.dest)),
         current=distribution.current(wanted.dest),
@@ -86,8 +125,10 @@ def ensure(wanted: Wanted, aws: Aws, *, check: bool) -> dict[str, Any]:
     )
     upload = bool(wanted.deploy_bucket) and before.deployed != wanted.sha256
     resumed = 0
-    if not check and (not present or upload):
-        resumed = _bring(wanted, aws, present=present, upload=upload)
+    if not present or upload:
+        _verify_file(wanted)
+        if not check:
+            resumed = _bring(wanted, aws, present=present, upload=upload)
     switched = wanted.current and before.current != wanted.version
     if not check:
         if switched:
@@ -136,18 +177,20 @@ def _sound(wanted: Wanted) -> None:
         raise DatomicError("keep has to be 0 or more.")
 
 
-def _bring(wanted: Wanted, aws: Aws, *, present: bool, upload: bool) -> int:
-    """The archive, and out of it the home and the object in the bucket. Returns the bytes that a former run brought."""
-    downloads = os.path.join(wanted.dest, DOWNLOADS)
-    try:
-        os.makedirs(downloads, exist_ok=True)
-    except OSError as error:
-        raise DatomicError(f"{wanted.dest} cannot be made: {error.strerror}.") from error
-    path = download.local_path(wanted.url)
-    if path:
+def _verify_file(wanted: Wanted) -> None:
+    """DatomicError unless a source on this machine is the archive that is wanted."""
+    if path := download.local_path(wanted.url):
         found = download.digest(path)
         if found != wanted.sha256:
             raise DatomicError(f"{path} has the SHA-256 {found}, not {wanted.sha256}. Nothing was unpacked.")
+
+
+def _bring(wanted: Wanted, aws: Aws, *, present: bool, upload: bool) -> int:
+    """The archive, and out of it the home and the object in the bucket. Returns the bytes that a former run brought."""
+    downloads = os.path.join(wanted.dest, DOWNLOADS)
+    os.makedirs(downloads, exist_ok=True)
+    path = download.local_path(wanted.url)
+    if path:
         archive = download.Fetched(path, 0)
     else:
         archive = download.fetch(_source(wanted, aws), wanted.url, wanted.sha256, downloads)
@@ -167,19 +210,32 @@ def _source(wanted: Wanted, aws: Aws) -> download.Source:
 
 
 def _deployed(wanted: Wanted, aws: Aws) -> str:
-    """The SHA-256 that lies beside the archive in the deploy bucket; it is written after the archive."""
+    """The SHA-256 that lies beside the archive in the deploy bucket; empty when the archive itself has another."""
     if not wanted.deploy_bucket:
         return ""
     client = aws.client("s3")
+    place = f"s3://{wanted.deploy_bucket}/{wanted.deploy_key}"
     try:
-        with calling("read", f"s3://{wanted.deploy_bucket}/{wanted.deploy_key}.sha256", client):
+        with calling("read", f"{place}.sha256", client):
             got = client.get_object(Bucket=wanted.deploy_bucket, Key=wanted.deploy_key + ".sha256")
-            words: list[str] = got["Body"].read(200).decode("ascii", "replace").split()
+            told = "".join(got["Body"].read(200).decode("ascii", "replace").split()[:1])
+        with calling("look at", place, client):
+            archive = client.head_object(Bucket=wanted.deploy_bucket, Key=wanted.deploy_key, ChecksumMode="ENABLED")
     except AwsError as error:
-        if error.code == "NoSuchKey":
+        if error.code in ABSENT:
             return ""
+        if error.code in DENIED:
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, under Permissions
+            raise DatomicError(
+                f"{error} Without s3:ListBucket on the bucket S3 says so of a missing key too.", **error.details
+            ) from error
         raise
-    return words[0] if words else ""
+    # S3 keeps the SHA-256 that _upload sends along; of a file that somebody else put there it has none, or another.
+    return "" if told == wanted.sha256 and archive.get("ChecksumSHA256") != _in_base64(told) else told
+
+
+def _in_base64(sha256: str) -> str:
+    return base64.b64encode(bytes.fromhex(sha256)).decode("ascii")
 
 
 def _upload(wanted: Wanted, aws: Aws, archive: str) -> None:
@@ -192,7 +248,8 @@ def _upload(wanted: Wanted, aws: Aws, archive: str) -> None:
                 Bucket=wanted.deploy_bucket,
                 Key=wanted.deploy_key,
                 Body=body,
-                ChecksumSHA256=base64.b64encode(bytes.fromhex(wanted.sha256)).decode("ascii"),
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=_in_base64(wanted.sha256),
                 ContentType="application/zip",
             )
         client.put_object(
