@@ -100,6 +100,12 @@ version:
   returned: success
   type: str
   sample: 1.0.7705
+output:
+  description: The last lines that the tool printed, secrets masked.
+  returned: when the tool failed
+  type: list
+  elements: str
+  sample: ["com.amazonaws.services.s3.model.AmazonS3Exception: Access Denied"]
 exit_code:
   description: The tool's exit code.
   returned: when it failed

@@ -86,7 +86,7 @@ seconds:
   sample: 73.4
 output:
   description: The last lines that the tool printed, secrets masked.
-  returned: success
+  returned: when the tool ran
   type: list
   elements: str
   sample: ["Copied 46 segments, skipped 0 segments.", ":succeeded"]

@@ -221,6 +221,16 @@ def test_a_tool_that_hangs_is_stopped(site: Site, monkeypatch: pytest.MonkeyPatc
     assert time.monotonic() - began < 10
 
 
+def test_what_a_tool_printed_before_it_failed_is_a_list_that_ends(site: Site) -> None:
+    script = "#!/bin/sh\ni=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done; exit 1\n"
+    (site.home / "bin" / "datomic").write_text(script)
+    calls = {"backup_db": {"database_uri": URI}, "list_backups": {}, "verify_backup": {"t": 1}}
+    for module, options in calls.items():
+        output = site.run(module, f"file:{site.root}/b", **options)["output"]
+        assert output[-1] == "line 2999"
+        assert len(output) == 40
+
+
 def test_a_tool_that_is_killed(site: Site) -> None:
     (site.home / "bin" / "datomic").write_text("#!/bin/sh\nkill -9 $$\n")
     assert "was killed (SIGKILL)" in site.take(f"file:{site.root}/b")["msg"]

@@ -10,6 +10,7 @@ import hashlib
 import json
 import pathlib
 import re
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,27 @@ def machine(tmp_path: pathlib.Path, aws: Emulator) -> Machine:
     done = machine.play("datomic_onprem.aws.distribution")
     assert done.returncode == 0, done.output
     return machine
+
+
+def test_the_first_example_and_a_release_beside_the_current_one(tmp_path: pathlib.Path, aws: Emulator) -> None:
+    machine = Machine(tmp_path, aws)
+    hosts = machine.estate.directory / "inventory" / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("      datomic_version: 1.0.7277\n", ""))
+    standin.archive(machine.root / "srv" / "mirror", "1.0.7705")
+    machine.configure(example("distributions.md"))
+
+    def have(version: str, **more: Any) -> str:
+        # The archive that the known checksum is of is no test's to download.
+        archive = machine.root / "srv" / "mirror" / f"datomic-pro-{version}.zip"
+        checksum = hashlib.sha256(archive.read_bytes()).hexdigest()
+        told = {"datomic_distribution_source": str(archive), "datomic_distribution_checksum": checksum, **more}
+        done = machine.play("datomic_onprem.aws.distribution", "-e", json.dumps(told))
+        assert done.returncode == 0, done.output
+        assert (machine.root / "opt" / "datomic" / f"datomic-pro-{version}" / "bin" / "datomic").exists()
+        return (machine.root / "opt" / "datomic" / "current" / "VERSION").read_text().strip()
+
+    assert have("1.0.7705") == "1.0.7705"
+    assert have("1.0.7277", datomic_version="1.0.7277", datomic_distributions_current=False) == "1.0.7705"
 
 
 def test_releases_and_backups(machine: Machine) -> None:

@@ -129,25 +129,28 @@ class Job:
         lacking = f"Release {release} has no {command}. Name a newer distribution as datomic_home."
         if not releases.has_command(release, command):
             raise DatomicError(lacking)
-        try:
-            return self.tool.require(command, *arguments, timeout=self.options.timeout, holding=holding)
-        except DatomicError as error:
-            # To a command that it does not know the tool answers with those that it knows.
-            said = " ".join(error.details.get("messages", ())).split()
-            if "backup-db" in said and command not in said:
-                raise DatomicError(lacking, **error.details) from error
-            raise
+        outcome = self.tool.run(command, *arguments, timeout=self.options.timeout, holding=holding)
+        if not outcome.code:
+            return outcome
+        failed = self.tool.failed(outcome, command, *arguments)
+        # To a command that it does not know the tool answers with those that it knows.
+        said = " ".join(failed.details["messages"]).split()
+        message = lacking if "backup-db" in said and command not in said else str(failed)
+        raise DatomicError(message, **failed.details, output=_lines(outcome))
 
     def result(self, outcome: tool.Outcome | None, *command: str) -> dict[str, Any]:
         """What the modules return about the run; None: it has not run."""
-        printed = outcome.stdout + outcome.stderr if outcome else ""
         return {
             "changed": True,
             "command": self.tool.shown(*command),
             "version": self.tool.distribution.version,
             "seconds": outcome.seconds if outcome else 0.0,
-            "output": printed.splitlines()[-LISTED_LINES:],
+            "output": _lines(outcome) if outcome else [],
         }
+
+
+def _lines(outcome: tool.Outcome) -> list[str]:
+    return (outcome.stdout + outcome.stderr).splitlines()[-LISTED_LINES:]
 
 
 def _database(options: Options) -> DatabaseUri | None:
