@@ -38,6 +38,8 @@ class Site:
     def __init__(self, root: pathlib.Path, aws: Emulator) -> None:
         self.root = root
         self.aws = aws
+        # Not another test's: a machine takes one backup of a URI at a time.
+        self.s3 = f"s3://backups{root}"
         self.storage = root / "storage"
         self.storage.mkdir()
         self.home = standin.build(root)
@@ -77,7 +79,7 @@ def site(tmp_path: pathlib.Path, aws: Emulator, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("place", ["directory", "s3"])
 def test_a_backup_s_whole_life(site: Site, place: str) -> None:
-    uri = "s3://backups/orders/main" if place == "s3" else f"file:{site.root}/backup/main"
+    uri = site.s3 if place == "s3" else f"file:{site.root}/backup/main"
     predicted = site.take(uri, check=True, heap="1g")
     assert predicted["changed"]
     assert predicted["t"] is None
@@ -180,19 +182,20 @@ def test_a_bucket_in_another_region(site: Site) -> None:
     site.aws.backstage("s3", "eu-west-1").create_bucket(
         Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
-    assert "set backup_region to eu-west-1" in site.take("s3://far/main")["msg"]
-    assert not site.take("s3://far/main", backup_region="eu-west-1")["failed"]
-    assert "set backup_region to eu-west-1" in site.run("list_backups", "s3://far/main")["msg"]
+    far = site.s3.replace("backups", "far", 1)
+    assert "set backup_region to eu-west-1" in site.take(far)["msg"]
+    assert not site.take(far, backup_region="eu-west-1")["failed"]
+    assert "set backup_region to eu-west-1" in site.run("list_backups", far)["msg"]
 
 
 def test_a_bucket_without_rights(site: Site) -> None:
     site.aws.fault("s3:HeadBucket", code="403", status=403, times=9)
-    assert "The credentials have no rights on the bucket backups" in site.take("s3://backups/main")["msg"]
+    assert "The credentials have no rights on the bucket backups" in site.take(site.s3)["msg"]
 
 
 def test_rights_that_end_at_reading(site: Site) -> None:
     site.aws.fault("s3:PutObject", code="AccessDenied", status=403, times=9)
-    result = site.take("s3://backups/main")
+    result = site.take(site.s3)
     assert "The credentials lack the rights" in result["msg"]
 
 
@@ -201,15 +204,15 @@ def test_a_rule_that_expires_objects(site: Site) -> None:
     site.aws.backstage("s3").put_bucket_lifecycle_configuration(
         Bucket="backups", LifecycleConfiguration={"Rules": [rule]}
     )
-    refused = site.take("s3://backups/main")
+    refused = site.take(site.s3)
     assert "tidy (expires objects below the whole bucket)" in refused["msg"]
     assert site.aws.backstage("s3").list_objects_v2(Bucket="backups")["KeyCount"] == 0
-    assert not site.take("s3://backups/main", accept_lifecycle=True)["failed"]
+    assert not site.take(site.s3, accept_lifecycle=True)["failed"]
 
 
 def test_sse_is_passed_on(site: Site) -> None:
-    site.take("s3://backups/main", encryption="sse")
-    head = site.aws.backstage("s3").head_object(Bucket="backups", Key="main/roots/1001")
+    site.take(site.s3, encryption="sse")
+    head = site.aws.backstage("s3").head_object(Bucket="backups", Key=f"{str(site.root)[1:]}/roots/1001")
     assert head["ServerSideEncryption"] == "AES256"
 
 
@@ -343,14 +346,14 @@ def test_a_restore_looks_at_the_groups_of_a_stack(site: Site) -> None:
 
 @pytest.mark.parametrize("module", ["backup_db", "restore_db", "list_backups", "verify_backup"])
 def test_credentials_of_another_account(site: Site, module: str) -> None:
-    site.take("s3://backups/main")
+    site.take(site.s3)
     database = {"database_uri": URI} if module in ("backup_db", "restore_db") else {}
     confirmed = {"confirm": "main", "transactors_stopped": True} if module == "restore_db" else {}
     site.aws.clear_calls()
-    refused = site.run(module, "s3://backups/main", account_id="999999999999", **database, **confirmed)
+    refused = site.run(module, site.s3, account_id="999999999999", **database, **confirmed)
     assert "The credentials belong to account 123456789012, not to 999999999999" in refused["msg"]
     assert {call.service for call in site.aws.calls()} == {"sts"}, "nothing else was asked"
-    assert not site.run(module, "s3://backups/main", account_id="123456789012", **database, **confirmed)["failed"]
+    assert not site.run(module, site.s3, account_id="123456789012", **database, **confirmed)["failed"]
 
 
 def test_an_exit_code_of_0_is_no_backup_by_itself(site: Site) -> None:
