@@ -39,7 +39,8 @@ class Instance:
 
     objects: by s3://bucket/key. downloads: what the public download serves, by path. secrets: by parameter name.
     transactor: how the recording bin/transactor goes on: "up", "silent" (a standby), "dies" before it is up.
-    instance_store: a block device of 100 GB. public_address: empty when the instance has none.
+    instance_store: a block device of 100 GB. public_address: empty when the instance has none. hangs: pattern of the
+    calls ("service:Operation:kind") that AWS does not answer; then `timeout` waits for less than it is told.
     """
 
     user_data: str
@@ -49,6 +50,7 @@ class Instance:
     transactor: str = "up"
     instance_store: bool = False
     public_address: str = "203.0.113.7"
+    hangs: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

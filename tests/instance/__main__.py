@@ -82,6 +82,8 @@ def instance(given: dict[str, Any], seen: pathlib.Path) -> None:
     ):
         arrange(aws, given)
         aws.clear_calls()
+        if given["hangs"]:
+            aws.fault(match=given["hangs"], times=1000, mode="timeout", seconds=60)
         status = run(given["user_data"], aws.url)
         stubs.stop(STAGE)
         found = {

@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import signal
+import subprocess
 import sys
 import textwrap
-import time
 from typing import Any
 
 SIMPLE = {
@@ -21,6 +19,9 @@ SIMPLE = {
     "mount": "",
     "sleep": "exec /bin/sleep 0.05",
 }
+
+HURRIED = 'shift 3; exec /usr/bin/timeout -k 1 3 "$@"'
+"""A `timeout -k 5 25`, for calls that hang."""
 
 LSBLK = r"""
 case $* in
@@ -32,7 +33,7 @@ esac
 SYSTEMCTL = '''
 """systemd as far as the user data uses it: one unit, run as its user, and what follows when it ends."""
 
-import os, pathlib, pwd, resource, subprocess, sys, time
+import os, pathlib, pwd, resource, signal, subprocess, sys, time
 
 stage = pathlib.Path("STAGE")
 arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
@@ -71,6 +72,7 @@ def supervise(settings):
 
 if arguments[0] == "start":
     settings = unit()
+    (stage / "started").touch()
     if os.fork() == 0:
         os.setsid()
         for descriptor in (0, 1, 2):
@@ -83,6 +85,17 @@ if arguments[0] == "start":
         os._exit(0)
     while not ((stage / "active").exists() or (stage / "ended").exists()):
         time.sleep(0.01)
+elif arguments[0] == "stop":
+    if not (stage / "started").exists():
+        sys.exit("Failed to stop datomic.service: Unit datomic.service not loaded.")
+    # Returns when all that follows the end is done.
+    if (stage / "active").exists():
+        os.kill(int((stage / "active").read_text()), signal.SIGTERM)
+    for _look in range(3000):
+        if (stage / "ended").exists():
+            sys.exit(0)
+        time.sleep(0.01)
+    sys.exit("The transactor, or what follows its end, does not end.")
 elif arguments[0] == "is-active":
     sys.exit(0 if (stage / "active").exists() else 3)
 '''
@@ -94,6 +107,8 @@ def install(directory: pathlib.Path, given: dict[str, Any]) -> None:
     stage = directory.parent
     note = f'stage={stage}\necho "${{0##*/}} $*" >>"$stage/ran"\n'
     programs = SIMPLE | {"lsblk": LSBLK if given["instance_store"] else ""}
+    if given["hangs"]:
+        programs["timeout"] = HURRIED
     for name, body in programs.items():
         _write(directory / name, f"#!/bin/sh\n{note}{body}\n")
     head = f"#!{sys.executable}\n"
@@ -109,16 +124,8 @@ def install(directory: pathlib.Path, given: dict[str, Any]) -> None:
 
 def stop(stage: pathlib.Path) -> None:
     """What a shutdown does to a transactor that runs; returns when all that follows its end is done."""
-    active = stage / "active"
-    if not active.exists() and not (stage / "ended").exists():
-        return
-    if active.exists():
-        os.kill(int(active.read_text()), signal.SIGTERM)
-    for _look in range(3000):
-        if (stage / "ended").exists():
-            return
-        time.sleep(0.01)
-    raise RuntimeError("The transactor, or what follows its end, does not end.")
+    if (stage / "started").exists():
+        subprocess.run([stage / "bin" / "systemctl", "stop", "datomic"], check=True)
 
 
 def _write(path: pathlib.Path, text: str) -> None:

@@ -122,7 +122,10 @@ def test_at_shutdown_the_last_logs_are_saved(good: Booted) -> None:
 
 
 def test_public_download_and_an_instance_without_public_address() -> None:
-    own = {"protocol": "ddb", "valcache-path": "/var/lib/val cache"}
+    own = {
+        "protocol": "ddb",
+        "valcache-path": "/var/lib/val cache",
+    }
     start = Start(properties=own, java=21, add_opens=True)
     instance = Instance(user_data="", downloads={PUBLIC: ARCHIVE}, public_address="", transactor="silent")
     booted = started(
@@ -144,7 +147,9 @@ def test_instance_store_holds_the_valcache_and_extra_jars_are_on_the_class_path(
     assert read(good)["valcache-path"] == "/var/lib/datomic-valcache"
     assert read(good)["valcache-max-gb"] == "90"
     assert "mkfs.xfs -q -f -L valcache /dev/nvme1n1" in good.ran
-    assert "LABEL=valcache /var/lib/datomic-valcache xfs" in good.transactor["store"]
+    # Datomic takes the times of its segments' last use from the file system.
+    line = "LABEL=valcache /var/lib/datomic-valcache xfs defaults,strictatime,lazytime,nofail 0 2"
+    assert line in good.transactor["store"].splitlines()
     assert "it's $(id).jar" in good.transactor["lib"]
 
 
@@ -156,6 +161,23 @@ def test_a_transactor_that_dies_is_reported_and_its_logs_are_saved() -> None:
     at = "s3://logs/orders/stopped/i-0123456789abcdef0"
     assert booted.objects[f"{at}/log/datomic.log"] == b"it could not go on\n"
     assert b"no storage" in booted.objects[f"{at}/journal.log"]
+
+
+def test_the_stack_hears_of_the_failure_before_the_group_ends_the_instance() -> None:
+    booted = started(instance=dataclasses.replace(INSTANCE, transactor="dies"))
+    told = [operation for operation, _params, _key in booted.calls]
+    assert told.index("SignalResource") < told.index("SetInstanceHealth")
+
+
+def test_logs_that_cannot_be_saved_keep_no_dead_transactor_in_its_group() -> None:
+    booted = started(instance=dataclasses.replace(INSTANCE, transactor="dies", hangs="^s3:(PutObject|CreateMultipart)"))
+    assert booted.given_up
+    assert [signal["Status"] for signal in booted.signals] == ["FAILURE"]
+
+
+def test_an_instance_that_cannot_reach_its_group_switches_itself_off() -> None:
+    booted = started(instance=dataclasses.replace(INSTANCE, transactor="dies", hangs="^autoscaling:SetInstanceHealth"))
+    assert "systemctl --no-block poweroff" in booted.ran
 
 
 @pytest.mark.parametrize(

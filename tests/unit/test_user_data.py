@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import io
+import shlex
 import subprocess
 
+import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.user_data import Start, render, user_data
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -47,6 +49,26 @@ def test_a_parameter_reaches_the_shell_unchanged(value: str) -> None:
         ["/bin/sh", "-c", "\n".join([*head, 'printf %s "$java_opts"'])], capture_output=True, check=True
     )
     assert ran.stdout == value.rstrip("\n").encode()
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "in_fstab"),
+    [
+        ("", "/var/lib/datomic-valcache", "/var/lib/datomic-valcache"),
+        ("/mnt/val cache", "/mnt/val cache", r"/mnt/val\040cache"),
+        ("cache\tof\\mine#1", "/opt/datomic/cache\tof\\mine#1", r"/opt/datomic/cache\011of\134mine\0431"),
+    ],
+)
+def test_the_valcache_is_mounted_where_the_transactor_looks(given: str, path: str, in_fstab: str) -> None:
+    """Relative paths start at the directory in which the transactor runs."""
+    start = Start({"valcache-path": given}, instance_store=True)
+    script = render(user_data(start), PARAMETERS)
+    line = next(line for line in script.split("\n") if "LABEL=valcache" in line)
+    ran = subprocess.run(
+        ["/bin/sh", "-c", line.replace(">>/etc/fstab", "")], capture_output=True, check=True, text=True
+    )
+    assert ran.stdout == f"LABEL=valcache {in_fstab} xfs defaults,strictatime,lazytime,nofail 0 2\n"
+    assert f"mount {shlex.quote(path)}" in script
 
 
 def test_values_of_ours_are_quoted_in_every_script() -> None:

@@ -28,20 +28,19 @@ mkdir -p /etc/datomic
 """
 
 BEGIN = r"""
-chmod 755 /usr/local/sbin/datomic-stopped
-instance=
+chmod 755 /usr/local/sbin/datomic-signal /usr/local/sbin/datomic-stopped
 finish() {
   status=$?
   trap - EXIT
+  set +e
   exec >&2
-  result=SUCCESS
   if [ "$status" -ne 0 ]; then
-    result=FAILURE
+    # If the unit was started, what it does at its end comes first.
+    systemctl stop datomic
     /usr/local/sbin/datomic-stopped
+  else
+    /usr/local/sbin/datomic-signal SUCCESS
   fi
-  # Only the creation of the stack waits for it.
-  aws cloudformation signal-resource --stack-name '@@ref:AWS::StackName@@' --logical-resource-id LaunchGroup \
-    --unique-id "$instance" --status "$result" || echo 'Nothing waits for the signal.'
   exit "$status"
 }
 trap finish EXIT
@@ -96,7 +95,8 @@ if [ -n "$store" ]; then
   store_gb=$(($(lsblk -bdno SIZE "$store") * 9 / 10 / 1000000000))
   mkfs.xfs -q -f -L valcache "$store"
   mkdir -p @@value:valcache@@
-  echo LABEL=valcache @@value:valcache@@ xfs defaults,noatime,nofail 0 2 >>/etc/fstab
+  # strictatime and lazytime: Datomic's prerequisites, https://docs.datomic.com/operation/valcache.html
+  printf '%s\n' LABEL=valcache' '@@value:valcache_in_fstab@@' xfs defaults,strictatime,lazytime,nofail 0 2' >>/etc/fstab
   mount @@value:valcache@@
   chown datomic:datomic @@value:valcache@@
 fi
@@ -162,7 +162,8 @@ ENVIRONMENT
 LimitNOFILE=65536
 TasksMax=8192
 OOMPolicy=stop
-TimeoutStopSec=120
+# More than all of datomic-stopped's time-outs together.
+TimeoutStopSec=180
 NoNewPrivileges=yes
 ProtectSystem=full
 ProtectHome=yes
@@ -186,22 +187,36 @@ done
 systemctl is-active -q datomic
 """
 
+SIGNAL = r"""
+#!/bin/sh
+# Tells the stack SUCCESS or FAILURE, once: only its creation waits for that, and counts an instance's first word.
+export LC_ALL=C.UTF-8 AWS_DEFAULT_REGION='@@ref:AWS::Region@@'
+[ ! -e /etc/datomic/signalled ] || exit 0
+echo "$1" >/etc/datomic/signalled
+timeout -k 5 25 aws --cli-connect-timeout 5 cloudformation signal-resource --stack-name '@@ref:AWS::StackName@@' \
+  --logical-resource-id LaunchGroup --unique-id "$(cat /etc/datomic/instance-id)" --status "$1" ||
+  echo 'Nothing waits for the signal.'
+"""
+
 STOPPED_HEAD = r"""
 #!/bin/sh
-# The transactor has ended, or never came up: keep its last logs, and let the group replace this instance.
+# The transactor has ended, or never came up: keep its last logs, tell the stack, and have this instance replaced.
 export LC_ALL=C.UTF-8 AWS_DEFAULT_REGION='@@ref:AWS::Region@@'
 instance=$(cat /etc/datomic/instance-id)
+# A service that does not answer must not keep a dead transactor in its group.
+limited() { timeout -k 5 25 aws --cli-connect-timeout 5 "$@"; }
 """
 
 STOPPED_LOGS = r"""
 to=s3://@@value:log_bucket@@/@@value:log_prefix@@/$instance
-journalctl -q --no-pager -u datomic | aws s3 cp --only-show-errors - "$to/journal.log"
-aws s3 cp --only-show-errors /var/log/cloud-init-output.log "$to/cloud-init-output.log"
-aws s3 cp --only-show-errors --recursive --no-follow-symlinks @@value:log_dir@@ "$to/log/"
+journalctl -q --no-pager -u datomic | limited s3 cp --only-show-errors - "$to/journal.log"
+limited s3 cp --only-show-errors /var/log/cloud-init-output.log "$to/cloud-init-output.log"
+limited s3 cp --only-show-errors --recursive --no-follow-symlinks @@value:log_dir@@ "$to/log/"
 """
 
 STOPPED_END = r"""
-aws autoscaling set-instance-health --instance-id "$instance" --health-status Unhealthy \
+/usr/local/sbin/datomic-signal FAILURE
+limited autoscaling set-instance-health --instance-id "$instance" --health-status Unhealthy \
   --no-should-respect-grace-period || systemctl --no-block poweroff
 """
 

@@ -35,6 +35,7 @@ ADD_OPENS = " ".join(
 """What releases with the AWS SDK for Java version 1 need from Java 17 on."""
 
 _VALUE = re.compile(r"@@value:(\w+)@@")
+_ENDS_FIELD = re.compile(r"[\s\\#]")
 _REFERENCE = re.compile(r"'@@((?:ref|base64):[\w:]+)@@'")
 
 
@@ -67,7 +68,13 @@ class Start:
     @property
     def valcache(self) -> str:
         """The valcache's directory, where an instance store is mounted; empty when there is none."""
-        return self.properties.get("valcache-path") or (VALCACHE if self.instance_store else "")
+        given = self.properties.get("valcache-path")
+        return posixpath.join(HOME, given) if given else VALCACHE if self.instance_store else ""
+
+    @property
+    def valcache_in_fstab(self) -> str:
+        """As fstab(5) has a path: what would end a field stands there in octal."""
+        return _ENDS_FIELD.sub(lambda found: f"\\{ord(found[0]):03o}", self.valcache)
 
     @property
     def log_bucket(self) -> str:
@@ -132,6 +139,7 @@ def _script(start: Start) -> Iterator[tuple[str, Mapping[str, str] | None]]:
         "log_bucket": start.log_bucket,
         "log_prefix": start.log_prefix,
         "valcache": start.valcache,
+        "valcache_in_fstab": start.valcache_in_fstab,
         "java": f"java-{start.java}-amazon-corretto-headless",
         "secrets_path": start.secrets_path,
     }
@@ -141,6 +149,7 @@ def _script(start: Start) -> Iterator[tuple[str, Mapping[str, str] | None]]:
             yield line, values | more
 
     yield from part(scripts.HEAD)
+    yield from part(scripts.here("/usr/local/sbin/datomic-signal", scripts.SIGNAL))
     yield from part(scripts.here("/usr/local/sbin/datomic-stopped", stopped(start)))
     yield from part(scripts.BEGIN)
     for jar in start.extra_jars:
