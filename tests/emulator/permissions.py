@@ -103,8 +103,8 @@ _OF_KEYS = frozenset((("s3", "GetObject"), ("s3", "HeadObject")))
 "GetObject", Permissions, https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 """
 
-_STACK_VERBS = {"CreateStack": ("create",), "UpdateStack": ("create", "update", "delete")}
-"""An update may replace a resource, which takes its creation and deletion."""
+_STACK_VERBS = {"CreateStack": ("create", "delete"), "UpdateStack": ("create", "update", "delete")}
+"""A creation that fails is rolled back, and an update may replace a resource: both take the deletion too."""
 
 _HANDLERS: dict[str, dict[str, tuple[str, ...]]] = {
     "AWS::AutoScaling::LaunchConfiguration": {
@@ -117,25 +117,35 @@ _HANDLERS: dict[str, dict[str, tuple[str, ...]]] = {
             "autoscaling:CreateOrUpdateTags",
             "autoscaling:DescribeAutoScalingGroups",
             "autoscaling:DescribeScalingActivities",
+            "autoscaling:UpdateAutoScalingGroup",
+            "iam:CreateServiceLinkedRole",
         ),
-        "update": ("autoscaling:DeleteTags", "autoscaling:UpdateAutoScalingGroup"),
+        "update": ("autoscaling:DeleteTags",),
+        "delete": ("autoscaling:DeleteAutoScalingGroup",),
     },
     "AWS::EC2::LaunchTemplate": {
-        "create": (
-            "ec2:CreateLaunchTemplate",
-            "ec2:CreateTags",
-            "ec2:DescribeLaunchTemplateVersions",
-            "ec2:DescribeLaunchTemplates",
-            "ec2:RunInstances",
-        ),
-        "update": ("ec2:CreateLaunchTemplateVersion",),
+        "create": ("ec2:CreateLaunchTemplate", "ec2:CreateTags", "ec2:DescribeLaunchTemplates"),
+        "update": ("ec2:CreateLaunchTemplateVersion", "ec2:DeleteTags"),
+        "delete": ("ec2:DeleteLaunchTemplate", "ec2:DeleteTags"),
     },
     "AWS::CloudWatch::Alarm": {
-        "create": ("cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"),
+        "create": (
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:ListTagsForResource",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:TagResource",
+        ),
+        "update": ("cloudwatch:UntagResource",),
         "delete": ("cloudwatch:DeleteAlarms",),
     },
     "AWS::CloudWatch::Dashboard": {
-        "create": ("cloudwatch:GetDashboard", "cloudwatch:PutDashboard"),
+        "create": (
+            "cloudwatch:GetDashboard",
+            "cloudwatch:ListTagsForResource",
+            "cloudwatch:PutDashboard",
+            "cloudwatch:TagResource",
+        ),
+        "update": ("cloudwatch:UntagResource",),
         "delete": ("cloudwatch:DeleteDashboards",),
     },
     "AWS::IAM::Policy": {
@@ -143,17 +153,38 @@ _HANDLERS: dict[str, dict[str, tuple[str, ...]]] = {
         "delete": ("iam:DeleteRolePolicy",),
     },
     "AWS::SNS::Topic": {
-        "create": ("sns:CreateTopic", "sns:GetTopicAttributes", "sns:Subscribe", "sns:TagResource"),
-        "update": ("sns:SetTopicAttributes",),
-        "delete": ("sns:DeleteTopic", "sns:Unsubscribe"),
+        "create": (
+            "sns:CreateTopic",
+            "sns:GetDataProtectionPolicy",
+            "sns:GetTopicAttributes",
+            "sns:ListSubscriptionsByTopic",
+            "sns:ListTagsForResource",
+            "sns:Subscribe",
+            "sns:TagResource",
+        ),
+        "update": ("sns:SetTopicAttributes", "sns:Unsubscribe", "sns:UntagResource"),
+        "delete": ("sns:DeleteTopic",),
     },
 }
 """What CloudFormation does to resources with the rights of the stack's caller, of the types in our templates.
 
 "CloudFormation access control with IAM", https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html,
-and the permissions of the handlers in each resource type's schema,
-https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
+and the permissions of the handlers in each resource type's schema, of which "read" runs with each of the others,
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-schemas.html. Left out are those for
+properties that no template of ours has; for some properties see _OF_PROPERTIES.
 """
+
+_OF_PROPERTIES: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
+    ("AWS::AutoScaling::AutoScalingGroup", "NotificationConfigurations"): {
+        "create": ("autoscaling:DescribeNotificationConfigurations", "autoscaling:PutNotificationConfiguration"),
+        "update": ("autoscaling:DeleteNotificationConfiguration",),
+    },
+    ("AWS::AutoScaling::AutoScalingGroup", "LaunchTemplate"): {
+        "create": ("ec2:DescribeLaunchTemplateVersions", "ec2:RunInstances"),
+    },
+    ("AWS::AutoScaling::AutoScalingGroup", "VPCZoneIdentifier"): {"create": ("ec2:DescribeSubnets",)},
+}
+"""What a handler needs for one property. https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html"""
 
 
 def _behind_stack(body: str, verbs: tuple[str, ...]) -> set[str]:
@@ -164,8 +195,10 @@ def _behind_stack(body: str, verbs: tuple[str, ...]) -> set[str]:
         return set()
     needed: set[str] = set()
     for resource in template.get("Resources", {}).values():
-        handlers = _HANDLERS.get(resource.get("Type", ""), {})
-        needed.update(action for verb in verbs for action in handlers.get(verb, ()))
+        kind = resource.get("Type", "")
+        handlers = [_HANDLERS.get(kind, {})]
+        handlers += [_OF_PROPERTIES.get((kind, name), {}) for name in resource.get("Properties", {})]
+        needed.update(action for handler in handlers for verb in verbs for action in handler.get(verb, ()))
     text = json.dumps(template)
     for part, action in (
         ('"IamInstanceProfile"', "iam:PassRole"),

@@ -37,6 +37,14 @@ NAMED = {
 OF_OBJECTS = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}
 OF_ALL = {"ssm:DescribeParameters"}
 """Actions that know no narrower resource."""
+LINKED = {
+    service: f"aws-service-role/{name}/a-role"
+    for service, name in {
+        "application-autoscaling": "dynamodb.application-autoscaling.amazonaws.com",
+        "cloudformation": "autoscaling.amazonaws.com",
+    }.items()
+}
+"""By the called service, the role that iam:CreateServiceLinkedRole makes behind it."""
 
 Needs = dict[tuple[str, str], None]
 
@@ -60,7 +68,8 @@ def needs(calls: Iterable[tuple[str, str, Iterable[str]]]) -> Needs:
         for action in actions:
             # The name is the one of the call's own service; iam:PassRole is needed for a role inside a request.
             own = action.partition(":")[0] == service and action not in OF_ALL
-            needed[action, resource if own else ""] = None
+            other = LINKED[service] if action == "iam:CreateServiceLinkedRole" else ""
+            needed[action, resource if own else other] = None
     return needed
 
 
