@@ -38,6 +38,8 @@ options:
     description:
       - Where the template is written in check mode when O(dest) would change, for tasks that plan with it.
       - Who gives it removes the file. Without it, check mode writes nothing.
+      - It differs from the template in that a parameter of what is yet to be made, such as the security group, is text, because
+        CloudFormation looks such values up.
     type: path
   flavor:
     description:

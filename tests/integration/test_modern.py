@@ -44,6 +44,7 @@ def make(
     group: Mapping[str, str] | None = None,
     *,
     check: bool = False,
+    planned_dest: str | None = None,
     **modern: Any,
 ) -> dict[str, Any]:
     files = {"transactor_src": (transactor(**(tx or {})), "tx"), "cf_src": (cf(**(group or {})), "cf")}
@@ -51,6 +52,7 @@ def make(
         (directory / name).write_bytes(properties.raw)
     params: dict[str, Any] = {option: str(directory / name) for option, (_properties, name) in files.items()}
     params |= {"dest": str(directory / "orders.json"), "flavor": "modern", "modern": modern, "endpoint_url": aws.url}
+    params |= {"planned_dest": planned_dest} if planned_dest else {}
     return run_module("create_cf_template", CREDENTIALS | params, check=check)
 
 
@@ -98,6 +100,40 @@ def test_check_mode_of_a_new_system_needs_no_group(aws: Emulator, tmp_path: path
     assert result["changed"]
     assert result["template"]["Parameters"]["SecurityGroups"]["Default"] == "<generated>"
     assert not (tmp_path / "orders.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "check"), [("datomic", False), ("sg-0123456789abcdef0", False), ("sg-0123456789abcdef0", True)]
+)
+def test_a_group_that_nobody_makes_any_more_is_refused(
+    aws: Emulator, tmp_path: pathlib.Path, name: str, check: bool
+) -> None:
+    aws.backstage("s3").create_bucket(Bucket="deploy-orders")
+    aws.backstage("s3").put_object(Bucket="deploy-orders", Key=RELEASE, Body=b"zip")
+    result = make(aws, tmp_path, None, {"aws_security_group": name}, check=check)
+    assert [finding["rule"] for finding in result["findings"]] == ["security-group-missing"]
+    assert not (tmp_path / "orders.json").exists()
+
+
+def test_a_change_set_can_be_planned_for_a_group_that_is_yet_to_be_made(
+    account: Emulator, tmp_path: pathlib.Path
+) -> None:
+    assert make(account, tmp_path)["changed"]
+    stacks = account.backstage("cloudformation")
+    stacks.create_stack(StackName="orders", TemplateBody=(tmp_path / "orders.json").read_text(), **CAPABLE)
+    files = {"aws_security_group": "another"}
+    result = make(account, tmp_path, None, files, check=True, planned_dest=str(tmp_path / "planned.json"))
+    group = {"Type": "List<AWS::EC2::SecurityGroup::Id>", "Default": "<generated>"}
+    assert group.items() <= result["template"]["Parameters"]["SecurityGroups"].items()
+
+    def change_set(body: str, name: str) -> dict[str, Any]:
+        stacks.create_change_set(StackName="orders", ChangeSetName=name, TemplateBody=body, **CAPABLE)
+        return dict(stacks.describe_change_set(StackName="orders", ChangeSetName=name))
+
+    planned = change_set((tmp_path / "planned.json").read_text(), "planned")
+    assert "LaunchTemplate" in [change["ResourceChange"]["LogicalResourceId"] for change in planned["Changes"]]
+    with pytest.raises(botocore.exceptions.ClientError, match="<generated> for parameter name SecurityGroups does not"):
+        change_set(json.dumps(result["template"]), "refused")
 
 
 def test_the_image_goes_with_the_type(account: Emulator, tmp_path: pathlib.Path) -> None:

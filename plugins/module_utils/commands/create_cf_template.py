@@ -49,15 +49,22 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """A template, what the user has to be told about it, and whether a secret stands in it in clear text."""
+    """A template, what the user has to be told about it, and whether a secret stands in it in clear text.
+
+    plannable: what a change set can be planned with, when that is not the template itself.
+    """
 
     template: dict[str, Any]
     warnings: tuple[str, ...] = ()
     holds_secrets: bool = False
+    plannable: dict[str, Any] | None = None
 
 
-Maker = Callable[[Aws, Properties, Properties, Options], Made]
-"""Makes a flavor's template of the transactor's and the CloudFormation file; InputError for what it cannot take."""
+Maker = Callable[[Aws, Properties, Properties, Options, bool], Made]
+"""Makes a flavor's template of the transactor's and the CloudFormation file; InputError for what it cannot take.
+
+In check mode, the last argument, other modules may not have made yet what the files name.
+"""
 
 
 def create(
@@ -77,14 +84,14 @@ def create(
     region = cf.get("aws-region")
     cli = engine_cli.prepare(aws, engine, COMMAND, region) if engine.is_cli else None
     existing = _existing(options)
-    made = MAKERS[options.flavor](aws, transactor, cf, options)
+    made = MAKERS[options.flavor](aws, transactor, cf, options, check_mode)
     if cli:
         engine_cli.refuse_role(cli, iam.account(aws.client("sts", region=region)).arn)
     if cli and check_mode:
         warn(engine_cli.prediction(cli))
     elif cli:
         made = dataclasses.replace(made, template=_by_the_tool(cli, transactor, cf, options.dest, made.template))
-    content = (json.dumps(made.template, indent=2, ensure_ascii=False) + "\n").encode()
+    content = _text(made.template).encode()
     for text in made.warnings:
         warn(text)
     too_open = made.holds_secrets and existing is not None and bool(_mode(options.dest) & 0o077)
@@ -94,7 +101,7 @@ def create(
     path = options.dest
     if check_mode and content != existing and options.planned_dest:
         path = options.planned_dest
-        _write(path, content)
+        _write(path, content if made.plannable is None else _text(made.plannable).encode())
     elif changed and not check_mode:
         if too_open:
             os.chmod(options.dest, OWNER_ONLY)
@@ -185,7 +192,7 @@ def _text(template: Any) -> str:
     return json.dumps(template, indent=2, ensure_ascii=False) + "\n"
 
 
-def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options) -> Made:
+def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options, check_mode: bool) -> Made:
     findings = [*settings.check(transactor, "transactor"), *settings.check(cf, "cf"), *cloudformation.required(cf)]
     findings += legacy.required(transactor, cf)
     findings += _unread_secrets(options)
@@ -239,11 +246,12 @@ def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Findi
     return {name: mappings.ARCHITECTURE}, [warning]
 
 
-def _modern(aws: Aws, transactor: Properties, cf: Properties, options: Options) -> Made:
+def _modern(aws: Aws, transactor: Properties, cf: Properties, options: Options, check_mode: bool) -> Made:
     chosen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in options.modern.items()
     }
-    return Made(*modern_template.make(aws, transactor, cf, modern.Options(**chosen)))
+    template, warnings = modern_template.make(aws, transactor, cf, modern.Options(**chosen), check_mode=check_mode)
+    return Made(template, warnings, plannable=modern.plannable(template))
 
 
 MAKERS: Mapping[str, Maker] = {"legacy": _legacy, "modern": _modern}

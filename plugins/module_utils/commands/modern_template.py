@@ -18,12 +18,15 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import
 
 
 def make(
-    aws: Aws, transactor: Properties, cf: Properties, options: modern.Options
+    aws: Aws, transactor: Properties, cf: Properties, options: modern.Options, *, check_mode: bool
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The template and the warnings. InputError with everything that is wrong: first offline, then what AWS says."""
+    """The template and the warnings. InputError with everything that is wrong: first offline, then what AWS says.
+
+    In check mode the security group may be missing, for ensure_cf to make.
+    """
     findings = [*settings.check(transactor, "transactor"), *settings.check(cf, "cf"), *cloudformation.required(cf)]
     warnings = ensuring.refuse([*findings, *modern_rules.required(transactor, cf, options)])
-    machine, wrong = launch.observe(aws, cf, options)
+    machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode)
     ensuring.refuse(wrong)
     if machine is None:
         raise DatomicError("AWS told nothing of the instance type and the image, and no reason.")

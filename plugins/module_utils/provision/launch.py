@@ -23,7 +23,9 @@ ARCHITECTURES: tuple[Architecture, ...] = ("arm64", "x86_64")
 TYPE, GROUP, BUCKET = "aws-instance-type", "aws-security-group", "datomic-deploy-s3-bucket"
 
 
-def observe(aws: Aws, cf: Properties, options: Options) -> tuple[Machine | None, list[Finding]]:
+def observe(
+    aws: Aws, cf: Properties, options: Options, *, group_may_be_missing: bool
+) -> tuple[Machine | None, list[Finding]]:
     """What the template needs to know, and what is wrong with what the file and the options name. Reads only."""
     region = cf.get("aws-region")
     ec2, s3 = aws.client("ec2", region=region), aws.client("s3", region=region)
@@ -46,7 +48,7 @@ def observe(aws: Aws, cf: Properties, options: Options) -> tuple[Machine | None,
     found = gather(reads)
     vpc_id, wrong = _vpc(found, options)
     machine, more = _machine(cf, found, options)
-    groups, still_more = _resolved(cf, found["groups"], vpc_id)
+    groups, still_more = _resolved(cf, found["groups"], vpc_id, group_may_be_missing)
     findings = [*wrong, *more, *still_more, *found.get("release", [])]
     if machine is None or findings:
         return None, findings
@@ -132,7 +134,9 @@ def _machine(cf: Properties, found: Mapping[str, Any], options: Options) -> tupl
     return Machine(usable[0], bool(described.get("InstanceStorageSupported")), ()), []
 
 
-def _resolved(cf: Properties, groups: list[Mapping[str, Any]], vpc_id: str) -> tuple[tuple[str, ...], list[Finding]]:
+def _resolved(
+    cf: Properties, groups: list[Mapping[str, Any]], vpc_id: str, may_be_missing: bool
+) -> tuple[tuple[str, ...], list[Finding]]:
     name = cf.get(GROUP)
     here = [group for group in groups if group.get("VpcId") == vpc_id or not vpc_id]
     if here:
@@ -142,5 +146,11 @@ def _resolved(cf: Properties, groups: list[Mapping[str, Any]], vpc_id: str) -> t
         instead, why = "a group of that VPC", "an instance takes groups of its own VPC only"
         source = cloudformation.GROUP_DOCS
         return (), [cloudformation.finding(cf, GROUP, "security-group-vpc", what, instead, why=why, source=source)]
-    # Check mode of a new system: ensure_cf has not made it yet.
-    return (GENERATED,), []
+    if may_be_missing and not cloudformation.GROUP_ID.fullmatch(name):
+        # ensure_cf has not made it yet.
+        return (GENERATED,), []
+    what = f"there is no security group {name} in {vpc_id}"
+    instead = "run ensure_cf, which makes a group of that name, or name one that is there"
+    why = "an instance is launched with it"
+    source = cloudformation.GROUP_DOCS
+    return (), [cloudformation.finding(cf, GROUP, "security-group-missing", what, instead, why=why, source=source)]

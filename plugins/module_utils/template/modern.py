@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases import (
     AWS_SDK_V2_SINCE,
@@ -84,6 +85,21 @@ def template(transactor: Properties, cf: Properties, options: Options, machine: 
         "Resources": context.explained(resources),
         "Outputs": _outputs(watched),
     }
+
+
+def plannable(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template for a change set before everything that it names is there.
+
+    CloudFormation looks up the values of parameters of AWS's own types, and refuses one that does not exist.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
+    """
+
+    def untyped(declared: Mapping[str, Any]) -> Mapping[str, Any]:
+        if GENERATED not in declared["Default"].split(",") or declared["Type"] == "String":
+            return declared
+        return {**declared, "Type": "CommaDelimitedList" if declared["Type"].startswith("List<") else "String"}
+
+    return {**template, "Parameters": {name: untyped(one) for name, one in template["Parameters"].items()}}
 
 
 def start(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> user_data.Start:

@@ -7,13 +7,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import Stack
 from moto.cloudformation.responses import CloudFormationResponse
+from moto.ec2.models import ec2_backends
 
 LONGEST_BODY = 51_200
+_EXISTS: dict[str, Callable[[Any, str], bool]] = {
+    "AWS::EC2::SecurityGroup::Id": lambda ec2, value: ec2.get_security_group_from_id(value) is not None,
+    "AWS::EC2::Image::Id": lambda ec2, value: value in ec2.amis,
+}
+"""By a parameter's type, whether the account has what the value names; of the types in our templates."""
 _IAM = re.compile(r"AWS::IAM::(Role|InstanceProfile|Policy|User|Group|AccessKey|ManagedPolicy)")
 
 
@@ -24,6 +31,8 @@ def apply() -> None:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html;
     "CloudFormation template Parameters syntax",
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html;
+    "CloudFormation supplied parameter types",
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html;
     "CreateStack", Capabilities, https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
     """
     for operation in ("create_stack", "update_stack", "create_change_set"):
@@ -36,6 +45,9 @@ def _checked(run: Any) -> Any:
             _check_body(body)
             template = _parsed(body)
             _check_parameters(template, self._get_param("Parameters", []))
+            _check_what_is_named(
+                template, self._get_param("Parameters", []), ec2_backends[self.current_account][self.region]
+            )
             _check_capabilities(template, self._get_param("Capabilities", []))
         return run(self)
 
@@ -87,6 +99,20 @@ def _check_value(name: str, slot: dict[str, Any], value: str) -> None:
         described = slot.get("ConstraintDescription")
         told = f"failed to satisfy constraint: {described}" if described else constraint
         raise ValidationError(message=f"Parameter '{name}' {told}")
+
+
+def _check_what_is_named(template: dict[str, Any], given: list[dict[str, Any]], ec2: Any) -> None:
+    """AWS tells it of a change set that failed, or of a stack that is rolled back; here the request is refused."""
+    values = {one["ParameterKey"]: one.get("ParameterValue") for one in given}
+    for name, slot in (template.get("Parameters") or {}).items():
+        kind = str(slot.get("Type", "")).removeprefix("List<").removesuffix(">")
+        value = values.get(name, slot.get("Default"))
+        if kind not in _EXISTS or value is None:
+            continue
+        for one in value.split(","):
+            if not _EXISTS[kind](ec2, one):
+                told = f"Parameter validation failed: parameter value {one} for parameter name {name} does not exist"
+                raise ValidationError(message=told)
 
 
 def _check_capabilities(template: dict[str, Any], capabilities: list[str]) -> None:
