@@ -76,6 +76,7 @@ OPTIONS = st.builds(
     extra_jars=st.sampled_from([(), ("s3://jars/a.jar",), ("s3://jars/a.jar", "s3://jars/${b} c.jar")]),
     sha256=st.sampled_from(["", "0" * 64]),
     secrets=st.sampled_from([(), ("memcached-password",), ("memcached-password", "sql-password")]),
+    secrets_versions=st.sampled_from([{}, {"memcached-password": 3}]),
     secrets_path=st.sampled_from(["", "/prod/datomic/orders"]),
     secrets_kms_key=st.sampled_from(["", "arn:aws:kms:us-east-1:123456789012:key/1"]),
     alarms=st.booleans(),

@@ -98,6 +98,17 @@ def plan(wanted: Wanted, observed: Mapping[str, Parameter]) -> Plan:
     return Plan(tuple(actions))
 
 
+def versions(wanted: Wanted, observed: Mapping[str, Parameter], plan: Plan) -> dict[str, int]:
+    """By property, the version that its parameter has once the plan is done: PutParameter counts from 1.
+
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
+    """
+    found = {name: parameter.version for name, parameter in observed.items()}
+    done = {action.name: action.after.get("version", 1) for action in plan.actions}
+    names = {key: wanted.name(key) for key in sorted(wanted.values)}
+    return {key: {**found, **done}[name] for key, name in names.items()}
+
+
 def _differs(wanted: Wanted, key: str, found: Parameter) -> bool:
     other_key = bool(wanted.kms_key_id) and wanted.kms_key_id != found.kms_key_id
     return found.value != wanted.values[key] or found.type != "SecureString" or other_key

@@ -38,8 +38,8 @@ options:
     description:
       - Where the template is written in check mode when O(dest) would change, for tasks that plan with it.
       - Who gives it removes the file. Without it, check mode writes nothing.
-      - It differs from the template in that a parameter of what is yet to be made, such as the security group, is text, because
-        CloudFormation looks such values up.
+      - Its parameters for what is yet to be made, such as the security group, are text, because CloudFormation looks up
+        the values of other types.
     type: path
   flavor:
     description:
@@ -129,6 +129,13 @@ options:
         type: list
         elements: str
         default: []
+      secrets_versions:
+        description:
+          - Their versions, as M(datomic_onprem.aws.ensure_secrets) returns them, so that a changed secret changes the
+            template.
+          - Of a property without one, each instance reads the newest version.
+        type: dict
+        default: {}
       secrets_path:
         description: Where they are. Without it, C(/datomic/) followed by the stack's name.
         type: str
@@ -299,6 +306,7 @@ MODERN = {
     "extra_jars": {"type": "list", "elements": "str", "default": []},
     "sha256": {"type": "str", "default": ""},
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "secrets_versions": {"type": "dict", "default": {}, "no_log": False},
     "secrets_path": {"type": "str", "default": "", "no_log": False},
     "secrets_kms_key": {"type": "str", "default": "", "no_log": False},
     "alarms": {"type": "bool", "default": True},

@@ -19,7 +19,8 @@ description:
   - The instances of the V(modern) template of M(datomic_onprem.aws.create_cf_template) read them when they
     start, with the transactor's role. Properties file, template and user data hold none of them.
   - A value that is there already is not written again. Nothing is ever deleted.
-  - Running transactors keep the values with which they started. Replace them after a change.
+  - Running transactors keep the values with which they started. A template with the RV(versions) changes with a value,
+    and they are replaced as after every other change.
 options:
   path:
     description:
@@ -102,6 +103,14 @@ parameters:
   returned: success
   type: dict
   sample: {memcached-password: /datomic/orders/memcached-password}
+versions:
+  description:
+    - The versions of the parameters, by property.
+    - M(datomic_onprem.aws.create_cf_template) takes them as C(modern.secrets_versions).
+    - In check mode those that they then have.
+  returned: success
+  type: dict
+  sample: {memcached-password: 3}
 """
 
 from typing import Any
@@ -123,7 +132,8 @@ def ensure(aws: Aws, wanted: secrets.Wanted, *, account_id: str | None, check_mo
     if findings:
         raise InputError(findings)
     refuse_other_account(aws, account_id)
-    plan = secrets.plan(wanted, ssm.observe(aws, wanted))
+    observed = ssm.observe(aws, wanted)
+    plan = secrets.plan(wanted, observed)
     if not check_mode:
         plan.apply(ssm.executors(aws, wanted))
     return {
@@ -131,6 +141,7 @@ def ensure(aws: Aws, wanted: secrets.Wanted, *, account_id: str | None, check_mo
         "diff": plan.diff(),
         "actions": plan.as_returned(),
         "parameters": {key: wanted.name(key) for key in sorted(wanted.values)},
+        "versions": secrets.versions(wanted, observed, plan),
     }
 
 

@@ -37,8 +37,8 @@ SECONDS = 120
 class Instance:
     """What is there before the first start.
 
-    objects: by s3://bucket/key. downloads: what the public download serves, by path. secrets: by parameter name.
-    transactor: how the recording bin/transactor goes on: "up", "silent" (a standby), "dies" before it is up.
+    objects: by s3://bucket/key. downloads: what the public download serves, by path. secrets: by parameter name, all
+    versions. transactor: how the recording bin/transactor goes on: "up", "silent" (a standby), "dies" before it is up.
     instance_store: a block device of 100 GB. public_address: empty when the instance has none. hangs: pattern of the
     calls ("service:Operation:kind") that AWS does not answer; then `timeout` waits for less than it is told.
     """
@@ -46,7 +46,7 @@ class Instance:
     user_data: str
     objects: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     downloads: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
-    secrets: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    secrets: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     transactor: str = "up"
     instance_store: bool = False
     public_address: str = "203.0.113.7"

@@ -138,8 +138,9 @@ def arrange(aws: Emulator, given: dict[str, Any]) -> None:
     for name, content in objects.items():
         bucket, key = name.removeprefix("s3://").split("/", 1)
         s3.put_object(Bucket=bucket, Key=key, Body=content)
-    for name, value in given["secrets"].items():
-        ssm.put_parameter(Name=name, Value=value, Type="SecureString")
+    for name, versions in given["secrets"].items():
+        for value in versions:
+            ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
 
 
 def run(user_data: str, endpoint: str) -> int:

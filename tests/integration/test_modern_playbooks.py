@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import pathlib
 import subprocess
 import sys
@@ -60,6 +62,48 @@ def test_a_new_system_and_nothing_to_do_afterwards(estate: Estate, aws: Emulator
     files = estate.git("grep", "--no-index", "--name-only", "-e", "properties", "--", ".").split()
     texts = [created.output, again.output, *((estate.directory / name).read_text() for name in files)]
     assert not any(SECRET in text for text in texts)
+
+
+def test_a_changed_secret_replaces_the_transactors_also_after_an_interruption(estate: Estate, aws: Emulator) -> None:
+    created = estate.play("create.yml")
+    assert created.returncode == 0, created.output
+    name = "memcached-password"
+    changed = ("-e", json.dumps({"datomic_secrets": {name: "rotated"}}))
+    before = snapshot(aws)
+    check = estate.play("update.yml", "--check", "--diff", *changed)
+    assert check.returncode == 0, check.output
+    assert f"secret {name} 2" in check.output
+    assert snapshot(aws) == before
+
+    aws.fault("cloudformation:UpdateStack", times=99)
+    assert estate.play("update.yml", *changed).returncode != 0
+    aws.clear_faults()
+    ssm = aws.backstage("ssm")
+    assert ssm.get_parameter(Name=f"/datomic/wormbase/{name}", WithDecryption=True)["Parameter"]["Version"] == 2
+    old = instances(aws)
+    assert all(reads == f"secret {name} 1" for reads in old.values())
+    again = estate.play("update.yml", *changed)
+    assert again.returncode == 0, again.output
+    new = instances(aws)
+    assert not set(old) & set(new)
+    assert all(reads == f"secret {name} 2" for reads in new.values())
+    assert estate.play("update.yml", *changed).changed == {"wormbase": 0}
+
+
+def instances(aws: Emulator) -> dict[str, str]:
+    """Of the group's instances, by id, the line of the user data that reads the secret."""
+    ec2 = aws.backstage("ec2")
+    (group,) = aws.backstage("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    found = {}
+    for instance in group["Instances"]:
+        template = instance["LaunchTemplate"]
+        (version,) = ec2.describe_launch_template_versions(
+            LaunchTemplateId=template["LaunchTemplateId"], Versions=[template["Version"]]
+        )["LaunchTemplateVersions"]
+        script = base64.b64decode(version["LaunchTemplateData"]["UserData"]).decode()
+        line = next(line for line in script.split("\n") if line.startswith("secret memcached"))
+        found[instance["InstanceId"]] = line.removesuffix(' >>"$file"')
+    return found
 
 
 def test_a_secret_that_cannot_be_kept_stops_the_run_first(estate: Estate, aws: Emulator) -> None:

@@ -66,9 +66,16 @@ def test_check_mode_says_the_same_and_writes_nothing(aws: Emulator) -> None:
     assert writes(aws) == []
     assert stored(aws) == {}
     done = run(aws)
-    assert {key: planned[key] for key in ("changed", "diff", "actions")} == {
-        key: done[key] for key in ("changed", "diff", "actions")
+    assert {key: planned[key] for key in ("changed", "diff", "actions", "versions")} == {
+        key: done[key] for key in ("changed", "diff", "actions", "versions")
     }
+
+
+def test_versions_follow_the_values(aws: Emulator) -> None:
+    assert run(aws)["versions"] == {"memcached-password": 1, "sql-password": 1}
+    rotated = {**SECRETS, "sql-password": "rotated"}
+    for check in (True, False, False):
+        assert run(aws, check, secrets=rotated)["versions"] == {"memcached-password": 1, "sql-password": 2}
 
 
 def test_another_key_encrypts_again(aws: Emulator) -> None:

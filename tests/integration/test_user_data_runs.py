@@ -44,6 +44,7 @@ START = Start(
         **AWKWARD,
     },
     secrets=("memcached-password", "sql-password"),
+    secrets_versions={"memcached-password": 1},
     instance_store=True,
     extra_jars=(JAR,),
 )
@@ -61,7 +62,10 @@ INSTANCE = Instance(
     user_data="",
     objects={**OBJECTS, JAR: b"PK"},
     instance_store=True,
-    secrets={f"/datomic/orders/{key}": value for key, value in SECRETS.items()},
+    secrets={
+        "/datomic/orders/memcached-password": (SECRETS["memcached-password"], "a newer one"),
+        "/datomic/orders/sql-password": ("an older one", SECRETS["sql-password"]),
+    },
 )
 NOFILE = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 

@@ -108,6 +108,7 @@ def test_low_memory_is_a_share_of_the_heap() -> None:
         ({}, {}, {"extra_jars": ("/tmp/a.jar",)}, "option-format"),
         ({}, {}, {"secrets": ("SQL_PASSWORD",)}, "option-format"),
         ({}, {}, {"secrets_path": "/aws/x"}, "option-format"),
+        ({}, {}, {"secrets": ("sql-password",), "secrets_versions": {"sql-password": "$(id)"}}, "option-format"),
         ({}, {}, {"subnets": ("orders-a",)}, "option-format"),
         ({}, {}, {"alarm_email": "oncall@example.com"}, "watching-metrics"),
         ({**METRICS, "aws_cloudwatch_region": "eu-west-1"}, {}, {}, "watching-region"),

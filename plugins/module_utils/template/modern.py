@@ -37,8 +37,8 @@ class Options:
     """What a user may choose: the module create_cf_template documents each under the option modern.
 
     volume_size: GiB. java_version: feature release of Corretto. sha256: of the archive; empty: the release's known one,
-    or the one beside the archive in the bucket. secrets: keys. secrets_path: empty for /datomic/STACK. kms_key,
-    alarm_topic: ARNs.
+    or the one beside the archive in the bucket. secrets: keys. secrets_versions: by key; without one, the newest is
+    read. secrets_path: empty for /datomic/STACK. kms_key, alarm_topic: ARNs.
     """
 
     subnets: tuple[str, ...] = ()
@@ -50,6 +50,7 @@ class Options:
     extra_jars: tuple[str, ...] = ()
     sha256: str = ""
     secrets: tuple[str, ...] = ()
+    secrets_versions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     secrets_path: str = ""
     secrets_kms_key: str = ""
     alarms: bool = True
@@ -108,6 +109,7 @@ def start(transactor: Properties, cf: Properties, options: Options, machine: Mac
     return user_data.Start(
         properties={key: value for key, value in transactor.as_dict().items() if key not in left_out},
         secrets=options.secrets,
+        secrets_versions=options.secrets_versions,
         secrets_path=options.secrets_path,
         java=options.java_version,
         instance_store=machine.instance_store and options.valcache,

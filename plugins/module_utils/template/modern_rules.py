@@ -130,6 +130,10 @@ def _options(options: Options) -> Iterator[Finding]:
         for value in getattr(options, name):
             if not pattern.fullmatch(value):
                 yield Finding("option-format", f"{value!r} is not one of {instead}", key=f"modern.{name}")
+    for key, version in options.secrets_versions.items():
+        if not re.fullmatch(r"[1-9][0-9]*", str(version)):
+            what = f"{version!r} is no version of a parameter"
+            yield Finding("option-format", what, key=f"modern.secrets_versions.{key}", instead="a number from 1")
     if options.volume_size < LEAST_VOLUME:
         yield Finding("option-format", f"the image needs a volume of {LEAST_VOLUME} GiB", key="modern.volume_size")
 

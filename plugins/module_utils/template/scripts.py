@@ -106,15 +106,15 @@ SECRETS_PATH = "secrets=@@value:secrets_path@@"
 SECRETS_PATH_OF_STACK = "secrets=/datomic/'@@ref:AWS::StackName@@'"
 
 SECRET = r"""
-secret() {
-  value=$(aws ssm get-parameter --with-decryption --name "$secrets/$1" --query Parameter.Value --output text)
+secret() { # KEY VERSION; an empty version is the newest
+  value=$(aws ssm get-parameter --with-decryption --name "$secrets/$1${2:+:$2}" --query Parameter.Value --output text)
   printf '%s=' "$1"
   printf %s "$value" | iconv -f UTF-8 -t UTF-16BE | od -An -v -tx1 | tr -d ' \n' | sed 's/..../\\u&/g'
   echo
 }
 """
 
-ONE_SECRET = 'secret @@value:key@@ >>"$file"'
+ONE_SECRET = 'secret @@value:key@@ @@value:version@@ >>"$file"'
 
 PROPERTIES_BEGIN = r"""
 file=/etc/datomic/transactor.properties

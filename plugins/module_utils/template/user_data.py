@@ -44,13 +44,15 @@ class Start:
     """What differs between two systems' user data.
 
     properties: what the transactor is given, without host, alt-host and the secrets. secrets: keys whose values Systems
-    Manager has. secrets_path: "/datomic/orders"; the stack's name under /datomic when empty. java: feature release.
+    Manager has. secrets_versions: of their parameters, by key; the newest of those that have none here. secrets_path:
+    "/datomic/orders"; the stack's name under /datomic when empty. java: feature release.
     instance_store: the type has one, and it is to hold the valcache. add_opens: the release needs ADD_OPENS.
     extra_jars: s3://bucket/key.
     """
 
     properties: Mapping[str, str]
     secrets: tuple[str, ...] = ()
+    secrets_versions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     secrets_path: str = ""
     java: int = 17
     instance_store: bool = False
@@ -167,7 +169,7 @@ def _script(start: Start) -> Iterator[tuple[str, Mapping[str, str] | None]]:
         yield f"{java_key(key)}={java_value(value)}", None
     yield from part(scripts.PROPERTIES_END)
     for key in start.secrets:
-        yield from part(scripts.ONE_SECRET, key=key)
+        yield from part(scripts.ONE_SECRET, key=key, version=str(start.secrets_versions.get(key, "")))
     if start.instance_store:
         yield from part(valcache_properties(start.properties))
     yield from part(scripts.PROPERTIES_WRITTEN)
