@@ -90,7 +90,7 @@ options:
         default: []
       image_id:
         description:
-          - Your own machine image, with C(dnf) and the AWS CLI.
+          - Your own machine image, with C(dnf), C(systemd) and the AWS CLI, on an EBS volume.
           - Without it, the newest Amazon Linux 2023 at each update.
         type: str
         default: ''
@@ -100,11 +100,11 @@ options:
         choices: [17, 21, 25]
         default: 17
       volume_size:
-        description: Size of the encrypted root volume in GiB.
+        description: Size of the encrypted root volume in GiB, at least that of the image's snapshot.
         type: int
         default: 20
       valcache:
-        description: Whether an instance store, if the type has one, holds Datomic's valcache.
+        description: Whether an NVMe instance store, if the type has one, holds Datomic's valcache.
         type: bool
         default: true
       session_manager:
@@ -141,7 +141,7 @@ options:
         type: str
         default: ''
       secrets_kms_key:
-        description: The ARN of the key that encrypts them, when it is one of your own.
+        description: The ARN of the key that encrypts them, when it is one of your own. An alias does not do.
         type: str
         default: ''
       alarms:
@@ -149,15 +149,15 @@ options:
         type: bool
         default: true
       alarm_topic:
-        description: The ARN of the topic to which alarms go. Without it, the stack makes one.
+        description: The ARN of the topic to which alarms go, of the stack's region. Without it, the stack makes one.
         type: str
         default: ''
       alarm_email:
-        description: An address that is subscribed to the stack's own topic.
+        description: An address that is subscribed to the stack's own topic. Not together with O(modern.alarm_topic).
         type: str
         default: ''
       tags:
-        description: Tags of the instances and their volumes.
+        description: Tags of the instances and their volumes, texts. V(Name) is always the stack's name.
         type: dict
         default: {}
 attributes:

@@ -21,6 +21,8 @@ from tests.template_combinations import METRICS, TRANSACTOR, cf, transactor
 
 RELEASE = "1.0.7705/datomic-pro-1.0.7705.zip"
 CAPABLE: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
+MANY = {key.replace("-", "_"): value for key, value in METRICS.items()} | {f"{n:03x}": "" for n in range(900)}
+"""Properties that fit into the user data, but not into the template."""
 CF_ROLE = TRANSACTOR["aws-transactor-role"]
 
 
@@ -153,6 +155,9 @@ def test_the_image_goes_with_the_type(account: Emulator, tmp_path: pathlib.Path)
         ({}, {}, {"subnets": ["subnet-0123456789abcdef0"]}, "subnets"),
         ({}, {}, {"image_id": "ami-0123456789abcdef0"}, "image"),
         ({}, {}, {"image_id": "ami-12c6146b"}, "image"),  # it is for x86_64, the file's type is not
+        ({}, {"aws_instance_type": "mac1.metal"}, {}, "architecture"),
+        ({}, {}, {"extra_jars": ["s3://deploy-orders/missing.jar"]}, "jar-unreadable"),
+        (MANY, {}, {}, "template-size"),
         ({}, {"java_opts": "-d32"}, {}, "java-option-removed"),
         ({"metrics_callback": "x" * 9000}, {}, {}, "user-data-size"),
         ({}, {"datomic_version": "0.9.5561"}, {}, "release-java"),
@@ -172,6 +177,36 @@ def test_bad_input_is_refused_before_anything_is_touched(
     assert {call.kind for call in account.calls()} <= {"read"}
     assert not (tmp_path / "orders.json").exists()
     assert "hidden-one" not in json.dumps({key: value for key, value in result.items() if key != "invocation"})
+
+
+def test_a_deploy_bucket_of_others_is_refused(account: Emulator, tmp_path: pathlib.Path) -> None:
+    account.fault("s3:HeadObject", code="403", status=403, times=9)
+    result = make(account, tmp_path)
+    assert [finding["rule"] for finding in result["findings"]] == ["release-unreadable"]
+    assert "(403)" in result["msg"]
+    assert not (tmp_path / "orders.json").exists()
+
+
+def test_the_root_volume_is_that_of_the_image(account: Emulator, tmp_path: pathlib.Path) -> None:
+    images = account.backstage("ec2").describe_images()["Images"]
+    image = next(one for one in images if (one["RootDeviceName"], one["Architecture"]) == ("/dev/sda1", "x86_64"))
+    (mapped,) = image["BlockDeviceMappings"]
+    assert mapped["DeviceName"] == "/dev/sda1"
+    least, chosen = mapped["Ebs"]["VolumeSize"], {"image_id": image["ImageId"]}
+    files = {"aws_instance_type": "m5.large"}
+    result = make(account, tmp_path, None, files, **chosen, volume_size=least - 1)
+    assert [finding["rule"] for finding in result["findings"]] == ["volume-size"]
+    template = make(account, tmp_path, None, files, **chosen, volume_size=least)["template"]
+    (device,) = template["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["BlockDeviceMappings"]
+    assert (device["DeviceName"], device["Ebs"]["VolumeSize"]) == ("/dev/sda1", least)
+
+
+@pytest.mark.parametrize(("name", "mounted"), [("m6gd.large", True), ("m7g.large", False), ("m3.large", False)])
+def test_only_an_instance_store_that_is_nvme_is_used(
+    account: Emulator, tmp_path: pathlib.Path, name: str, mounted: bool
+) -> None:
+    template = make(account, tmp_path, None, {"aws_instance_type": name})["template"]
+    assert ("mkfs.xfs" in json.dumps(template)) == mounted
 
 
 def test_subnets_of_two_vpcs_and_a_group_of_a_third(account: Emulator, tmp_path: pathlib.Path) -> None:

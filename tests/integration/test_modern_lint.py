@@ -77,6 +77,6 @@ def test_shellcheck_finds_nothing() -> None:
     files = transactor(aws_s3_log_bucket_id="logs"), cf()
     start = modern.start(*files, every, MACHINE)
     values = {"log_dir": "/opt/datomic/log", "log_bucket": "logs", "log_prefix": "orders/stopped"}
-    stopped = user_data._filled(user_data.stopped(start), values)
+    stopped = user_data.filled(user_data.stopped(start), values)
     for text in (rendered(modern.template(*files, every, MACHINE)), stopped, scripts.START):
         assert shellcheck(text.strip() + "\n") == ""

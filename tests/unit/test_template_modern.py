@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, modern_rules, watching
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, modern, modern_rules, watching
 from hypothesis import given, settings
 
 from tests.template_combinations import FILES, MACHINE, MACHINES, OPTIONS, cf, rendered, transactor
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:pagers"
 METRICS: dict[str, Any] = {"aws_cloudwatch_region": "us-east-1", "aws_cloudwatch_dimension_value": "orders"}
 
 
@@ -110,6 +112,17 @@ def test_low_memory_is_a_share_of_the_heap() -> None:
         ({}, {}, {"secrets_path": "/aws/x"}, "option-format"),
         ({}, {}, {"secrets": ("sql-password",), "secrets_versions": {"sql-password": "$(id)"}}, "option-format"),
         ({}, {}, {"subnets": ("orders-a",)}, "option-format"),
+        ({}, {"java_opts": "-Dname='a b'"}, {}, "java-option-quotes"),
+        ({"aws_dynamodb_user": "me"}, {}, {}, "user-credentials"),
+        ({"aws_cloudwatch_secret_key": "x"}, {}, {}, "user-credentials"),
+        ({}, {}, {"secrets_path": "/dätomic"}, "option-format"),
+        ({}, {}, {"secrets_kms_key": "arn:aws:kms:us-east-1:123456789012:alias/orders"}, "option-format"),
+        ({}, {}, {"secrets_kms_key": "arn:aws:kms:eu-west-1:123456789012:key/1"}, "secrets-kms-key"),
+        ({}, {}, {"tags": {"aws:team": "orders"}}, "option-format"),
+        ({}, {}, {"tags": {"cost-center": 42}}, "option-format"),
+        ({}, {}, {"tags": {"team": "x" * 257}}, "option-format"),
+        (METRICS, {}, {"alarm_topic": "arn:aws:sns:eu-west-1:123456789012:pagers"}, "alarm-topic-region"),
+        (METRICS, {}, {"alarm_topic": TOPIC, "alarm_email": "oncall@example.com"}, "alarm-email"),
         ({}, {}, {"alarm_email": "oncall@example.com"}, "watching-metrics"),
         ({**METRICS, "aws_cloudwatch_region": "eu-west-1"}, {}, {}, "watching-region"),
     ],
@@ -118,6 +131,58 @@ def test_bad_input_is_told(tx: dict[str, str], group: dict[str, str], options: d
     findings = modern_rules.required(transactor(**tx), cf(**group), modern.Options(**options))
     assert findings[0].rule == rule
     assert all("secret@" not in str(finding) for finding in findings)
+
+
+def test_release_and_flavor_change_together() -> None:
+    """The legacy images have Java 8 only, the modern ones none that old: neither can come first."""
+    (finding,) = modern_rules.required(transactor(), cf(datomic_version="1.0.6610"), modern.Options())
+    assert (finding.rule, "together with this flavor" in finding.instead) == ("release-java", True)
+    (warning,) = legacy.old_java(cf(datomic_version="1.0.7277"))
+    assert (warning.rule, warning.level) == ("template-old-java", "warning")
+    assert "together with this release" in warning.instead
+    for version in ("1.0.6610", "no-number"):
+        assert legacy.old_java(cf(datomic_version=version)) == []
+
+
+def test_what_to_write_instead_of_a_user_and_once_for_each() -> None:
+    user = {f"aws_dynamodb_peer_{part}": "x" for part in ("user", "access_key_id", "secret_key")}
+    (finding,) = modern_rules.required(transactor(**user), cf(), modern.Options())
+    assert "remove aws-dynamodb-peer-user, aws-dynamodb-peer-access-key-id" in finding.instead
+    assert "write aws-peer-role=" in finding.instead
+
+
+@pytest.mark.parametrize("opts", ["", "-Xss1m", "'-XX:+UseG1GC -Dname=$(id)'", '"-XX:+UseG1GC"'])
+def test_one_pair_of_quotes_may_stand_around_the_options_of_java(opts: str) -> None:
+    assert modern_rules.required(transactor(), cf(java_opts=opts), modern.Options()) == []
+
+
+def test_a_name_for_instances_is_left_out_and_said() -> None:
+    options = modern.Options(tags={"Name": "mine", "team": "orders"})
+    (finding,) = modern_rules.required(transactor(), cf(), options)
+    assert (finding.rule, finding.level) == ("tag-name", "warning")
+    assert made(options)["Resources"]["LaunchGroup"]["Properties"]["Tags"][0]["Value"] == {"Ref": "AWS::StackName"}
+
+
+def test_a_valcache_on_the_root_volume_is_said() -> None:
+    with_path, without = transactor(valcache_path="/cache"), modern.Options(valcache=False)
+    no_store = dataclasses.replace(MACHINE, instance_store=False)
+    for options, machine in ((modern.Options(), no_store), (without, MACHINE)):
+        (finding,) = modern_rules.valcache(with_path, options, machine)
+        assert (finding.rule, finding.level, finding.key) == ("valcache-volume", "warning", "valcache-path")
+    assert modern_rules.valcache(with_path, modern.Options(), MACHINE) == []
+    assert modern_rules.valcache(transactor(), without, no_store) == []
+
+
+def test_alarms_on_missing_heartbeats_wait_for_the_transactors() -> None:
+    resources = made(**METRICS)["Resources"]
+    waiting = {name for name, declared in resources.items() if declared.get("DependsOn") == ["LaunchGroup"]}
+    assert waiting == {"NoActive", "NoStandby"}
+
+
+def test_the_root_volume_is_the_image_s_own() -> None:
+    machine = dataclasses.replace(MACHINE, root_device="/dev/sda1")
+    data = modern.template(transactor(), cf(), modern.Options(), machine)["Resources"]["LaunchTemplate"]["Properties"]
+    assert data["LaunchTemplateData"]["BlockDeviceMappings"][0]["DeviceName"] == "/dev/sda1"
 
 
 def test_user_data_over_the_limit_is_told() -> None:

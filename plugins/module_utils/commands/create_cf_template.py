@@ -31,6 +31,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import
 
 COMMAND = "create-cf-template"
 OWNER_ONLY = 0o600
+LONGEST = 51_200
+"""Bytes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +94,7 @@ def create(
     elif cli:
         made = dataclasses.replace(made, template=_by_the_tool(cli, transactor, cf, options.dest, made.template))
     content = _text(made.template).encode()
+    ensuring.refuse(_too_long(content))
     for text in made.warnings:
         warn(text)
     too_open = made.holds_secrets and existing is not None and bool(_mode(options.dest) & 0o077)
@@ -141,6 +144,17 @@ def _write(path: str, content: bytes) -> None:
     except FileNotFoundError:
         earlier = None
     _atomic.replace(path, content, was=earlier)
+
+
+def _too_long(content: bytes) -> list[Finding]:
+    """CloudFormation's limit of a template that comes with the request.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+    """
+    if len(content) <= LONGEST:
+        return []
+    what = f"the template has {len(content)} bytes, CloudFormation takes {LONGEST}"
+    return [Finding("template-size", what, instead="fewer or shorter properties in the transactor's file")]
 
 
 def _existing(options: Options) -> bytes | None:
@@ -200,7 +214,7 @@ def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options, 
     ensuring.refuse([*findings, *found])
     template = legacy.template(transactor, cf, architectures)
     ensuring.refuse(legacy.too_long(template, transactor))
-    warnings = [str(finding) for finding in found]
+    warnings = [str(finding) for finding in [*found, *legacy.old_java(cf)]]
     holders = [file.path for file in (transactor, cf) if settings.masked(file) != file.as_dict()]
     if holders:
         warnings.append(

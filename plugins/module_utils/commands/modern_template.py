@@ -30,6 +30,7 @@ def make(
     ensuring.refuse(wrong)
     if machine is None:
         raise DatomicError("AWS told nothing of the instance type and the image, and no reason.")
+    warnings += ensuring.refuse(modern_rules.valcache(transactor, options, machine))
     template = modern.template(transactor, cf, options, machine)
     ensuring.refuse(modern_rules.too_long(template))
     return template, tuple(warnings)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,14 +46,16 @@ def observe(
         )
     if cf.get(BUCKET) not in user_data.PUBLIC_BUCKETS:
         reads["release"] = functools.partial(_release, s3, cf, options)
+    if options.extra_jars:
+        reads["jars"] = functools.partial(_jars, s3, options)
     found = gather(reads)
     vpc_id, wrong = _vpc(found, options)
     machine, more = _machine(cf, found, options)
     groups, still_more = _resolved(cf, found["groups"], vpc_id, group_may_be_missing)
-    findings = [*wrong, *more, *still_more, *found.get("release", [])]
+    findings = [*wrong, *more, *still_more, *found.get("release", []), *found.get("jars", [])]
     if machine is None or findings:
         return None, findings
-    return Machine(machine.architecture, machine.instance_store, groups), []
+    return dataclasses.replace(machine, security_groups=groups), []
 
 
 def _found(client: Any, operation: str, field: str, **wanted: Any) -> list[Mapping[str, Any]] | None:
@@ -79,22 +82,34 @@ def _release(client: Any, cf: Properties, options: Options) -> list[Finding]:
     version, bucket = cf.get("datomic-version"), cf.get(BUCKET)
     archive = f"{version}/datomic-pro-{version}.zip"
     keys = [archive] if modern.checksum(cf, options) else [archive, f"{archive}.sha256"]
-    findings = []
-    for key in keys:
-        try:
-            with calling("look at", f"s3://{bucket}/{key}", client):
-                client.head_object(Bucket=bucket, Key=key)
-        except AwsError as error:
-            if error.code not in ("403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey"):
-                raise
-            what = f"s3://{bucket}/{key} is not there or cannot be read ({error.code})"
-            instead = "put the release there, or write datomic-pro-downloads for the public download"
-            why = "every instance copies its release from there when it starts"
-            source = CF_DOCS
-            findings.append(
-                cloudformation.finding(cf, BUCKET, "release-unreadable", what, instead, why=why, source=source)
-            )
-    return findings
+    instead = "put the release there, or write datomic-pro-downloads for the public download"
+    why, source = "every instance copies its release from there when it starts", CF_DOCS
+    return [
+        cloudformation.finding(cf, BUCKET, "release-unreadable", what, instead, why=why, source=source)
+        for key in keys
+        if (what := _unreadable(client, bucket, key))
+    ]
+
+
+def _jars(client: Any, options: Options) -> list[Finding]:
+    objects = [jar.removeprefix("s3://").partition("/") for jar in options.extra_jars]
+    return [
+        Finding("jar-unreadable", what, key="modern.extra_jars", instead="put it there")
+        for bucket, _slash, key in objects
+        if (what := _unreadable(client, bucket, key))
+    ]
+
+
+def _unreadable(client: Any, bucket: str, key: str) -> str:
+    """What is wrong with the object; empty when it can be read."""
+    try:
+        with calling("look at", f"s3://{bucket}/{key}", client):
+            client.head_object(Bucket=bucket, Key=key)
+    except AwsError as error:
+        if error.code not in ("403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey"):
+            raise
+        return f"s3://{bucket}/{key} is not there or cannot be read ({error.code})"
+    return ""
 
 
 def _vpc(found: Mapping[str, Any], options: Options) -> tuple[str, list[Finding]]:
@@ -123,15 +138,28 @@ def _machine(cf: Properties, found: Mapping[str, Any], options: Options) -> tupl
         instead, why = "a type of arm64 or x86_64", "there is no image of Amazon Linux for it"
         source = cloudformation.TYPES_DOCS
         return None, [cloudformation.finding(cf, TYPE, "architecture", what, instead, why=why, source=source)]
-    if options.image_id:
-        images = found["image"]
-        if not images:
-            return None, [Finding("image", f"there is no image {options.image_id}", key="modern.image_id")]
-        usable = [name for name in usable if name == images[0].get("Architecture")]
-        if not usable:
-            what = f"the image is for {images[0].get('Architecture')}, {cf.get(TYPE)} is {', '.join(offered)}"
-            return None, [Finding("image", what, key="modern.image_id")]
-    return Machine(usable[0], bool(described.get("InstanceStorageSupported")), ()), []
+    # The start looks for NVMe devices; older types show theirs in other ways.
+    store = described.get("InstanceStorageInfo", {}).get("NvmeSupport") in ("supported", "required")
+    if not options.image_id:
+        return Machine(usable[0], store, ()), []
+    images = found["image"]
+    if not images:
+        return None, [Finding("image", f"there is no image {options.image_id}", key="modern.image_id")]
+    image = images[0]
+    if image.get("Architecture") not in usable:
+        what = f"the image is for {image.get('Architecture')}, {cf.get(TYPE)} is {', '.join(offered)}"
+        return None, [Finding("image", what, key="modern.image_id")]
+    root = image.get("RootDeviceName", "")
+    mapped = [
+        one["Ebs"] for one in image.get("BlockDeviceMappings", []) if one.get("DeviceName") == root and "Ebs" in one
+    ]
+    if not mapped:
+        return None, [Finding("image", "the image's root device is no EBS volume", key="modern.image_id")]
+    least = int(mapped[0].get("VolumeSize", 0))
+    if options.volume_size < least:
+        what = f"the image needs a volume of {least} GiB, the size of its snapshot"
+        return None, [Finding("volume-size", what, key="modern.volume_size")]
+    return Machine(image["Architecture"], store, (), root), []
 
 
 def _resolved(

@@ -16,8 +16,9 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF_DOCS
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import mappings
@@ -196,6 +197,20 @@ def user_data(template: Mapping[str, Any]) -> str:
         return str(separator).join(resolved(each) for each in parts)
 
     return resolved(template["Resources"]["LaunchConfig"]["Properties"]["UserData"]["Fn::Base64"])
+
+
+def old_java(cf: Properties) -> list[Finding]:
+    """A warning for a release that needs a newer Java than the images had when they were published."""
+    key, version = "datomic-version", cf.get("datomic-version")
+    try:
+        java = releases.java_minimum(version)
+    except DatomicError:
+        return []
+    if java < 11:
+        return []
+    what = f"{version} needs Java {java}; this template's images were published in 2018, for Java 8"
+    instead = "take the flavor modern (datomic_template_flavor) together with this release"
+    return [Finding("template-old-java", what, "warning", cf.path, cf.line(key), key, instead=instead)]
 
 
 def too_long(template: Mapping[str, Any], transactor: Properties) -> list[Finding]:

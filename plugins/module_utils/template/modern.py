@@ -28,6 +28,9 @@ Architecture = Literal["arm64", "x86_64"]
 IMAGES = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
 """Systems Manager's public parameter of the newest Amazon Linux 2023, with the architecture behind it."""
 
+ROOT_DEVICE = "/dev/xvda"
+"""Of Amazon Linux 2023."""
+
 START_TIMEOUT = "PT20M"
 """How long CloudFormation waits for the first instances' signals."""
 
@@ -61,11 +64,12 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """What AWS says of what the files and options name."""
+    """What AWS says of what the files and options name. instance_store: one that is NVMe, as the start looks for."""
 
     architecture: Architecture
     instance_store: bool
     security_groups: tuple[str, ...]
+    root_device: str = ROOT_DEVICE
 
 
 def template(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
@@ -222,7 +226,7 @@ def _launch_template(transactor: Properties, cf: Properties, options: Options, m
                 "SecurityGroupIds": {"Ref": "SecurityGroups"},
                 "Monitoring": {"Enabled": {"Ref": "InstanceMonitoring"}},
                 "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1},
-                "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": volume}],
+                "BlockDeviceMappings": [{"DeviceName": machine.root_device, "Ebs": volume}],
                 "TagSpecifications": [{"ResourceType": "volume", "Tags": _tags(options)}],
                 "UserData": {"Fn::Base64": script},
             },

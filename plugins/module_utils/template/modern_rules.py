@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases, secrets, settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, user_data, watching
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.modern import Options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.modern import Machine, Options
 
+_USER_KEY = re.compile("-(user|access-key-id|secret-key)$")
 NEEDED = ("aws-instance-type", "java-xmx", "datomic-version", "aws-autoscaling-group-size")
 REMOVED_JAVA_OPTIONS = {
     "-d32": 10,
@@ -36,35 +37,61 @@ FORMATS = {
     "image_id": (re.compile(r"(ami-[0-9a-f]+)?"), "an image's id, such as ami-0123456789abcdef0"),
     "sha256": (re.compile(r"([0-9a-fA-F]{64})?"), "64 hexadecimal digits"),
     "secrets_path": (
-        re.compile(r"((/(?!aws|ssm)[\w.-]+)(/[\w.-]+)*)?"),
+        re.compile(rf"({secrets.PATH.pattern})?", re.ASCII),
         "a path in the Parameter Store, such as /datomic/orders",
     ),
-    "secrets_kms_key": (re.compile(r"(arn:[\w-]+:kms:[\w:/-]+)?"), "the ARN of a key"),
-    "alarm_topic": (re.compile(r"(arn:[\w-]+:sns:[\w:.-]+)?"), "the ARN of a topic"),
+    "secrets_kms_key": (
+        # IAM policies know no aliases: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+        re.compile(r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?"),
+        "the ARN of a key (arn:aws:kms:REGION:ACCOUNT:key/ID), which an alias does not stand for in a policy",
+    ),
+    "alarm_topic": (
+        re.compile(r"(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?"),
+        "the ARN of a topic, such as arn:aws:sns:REGION:ACCOUNT:pagers",
+    ),
     "alarm_email": (re.compile(r"([^@\s]+@[^@\s]+)?"), "an address"),
 }
 LISTS = {
-    "subnets": (re.compile(r"subnet-[0-9a-f]+"), "ids of subnets, such as subnet-0123456789abcdef0"),
-    "secrets": (re.compile(r"[a-z][a-z0-9-]*"), "properties, such as memcached-password"),
-    "extra_jars": (re.compile(r"s3://[a-z0-9.-]{3,63}/[^\x00-\x1f*?]+\.jar"), "s3://BUCKET/KEY.jar"),
+    "subnets": (re.compile(r"subnet-[0-9a-f]+"), "the id of a subnet, such as subnet-0123456789abcdef0"),
+    "secrets": (secrets.KEY, "the name of a property, such as memcached-password"),
+    "extra_jars": (re.compile(r"s3://[a-z0-9.-]{3,63}/[^\x00-\x1f*?]+\.jar"), "of the form s3://BUCKET/KEY.jar"),
 }
 LEAST_VOLUME = 8
-"""GiB, of the image's snapshot."""
+"""GiB, of Amazon Linux's snapshot. What an image of one's own needs, only AWS knows."""
+
+LONGEST_TAG = (128, 256)
+"""Characters of a tag's key and value. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html"""
 
 
 def required(transactor: Properties, cf: Properties, options: Options) -> list[Finding]:
     """Everything that can be told without AWS."""
     findings = [
         *_missing(transactor, cf),
+        *_users(transactor),
         *_secrets_in_file(transactor, options),
         *_unusable(cf),
-        *_options(options),
+        *_java_options(cf, options),
+        *_options(cf, options),
+        *_tags(options),
     ]
     if cf.has_value("datomic-version"):
         findings += _release(cf, options)
-    if not findings:
+    if not any(finding.level == "error" for finding in findings):
         findings += watching.required(transactor, cf, options)
     return findings
+
+
+def valcache(transactor: Properties, options: Options, machine: Machine) -> list[Finding]:
+    """A valcache that stands on no file system made for it."""
+    key = "valcache-path"
+    if not transactor.has_value(key) or (machine.instance_store and options.valcache):
+        return []
+    what = "without an instance store, this is a directory of the root volume"
+    why = "Datomic wants a file system of its own on an SSD, mounted with strictatime and lazytime"
+    source = "https://docs.datomic.com/operation/valcache.html"
+    instead = "an instance type with one, or no valcache"
+    file, line = transactor.path, transactor.line(key)
+    return [Finding("valcache-volume", what, "warning", file, line, key, why, source, instead)]
 
 
 def too_long(template: Mapping[str, Any]) -> list[Finding]:
@@ -96,8 +123,27 @@ def _missing(transactor: Properties, cf: Properties) -> Iterator[Finding]:
         yield _of(transactor, role, "template-value-missing", f"Missing property: {role}", instead)
 
 
+def _users(transactor: Properties) -> Iterator[Finding]:
+    """One finding for each user: the instances have a role instead, and keys would go into the template."""
+    told = set()
+    for key, setting in settings.TRANSACTOR.items():
+        user = _USER_KEY.sub("", key)
+        if not setting.deprecated or not transactor.has_value(key) or user in told:
+            continue
+        told.add(user)
+        role = "aws-peer-role" if user == "aws-dynamodb-peer" else "aws-transactor-role"
+        instead = (
+            f"remove {user}-user, {user}-access-key-id and {user}-secret-key, write {role}= and run ensure-transactor"
+        )
+        yield _of(
+            transactor, key, "user-credentials", "this flavor's instances have a role, no user with keys", instead
+        )
+
+
 def _secrets_in_file(transactor: Properties, options: Options) -> Iterator[Finding]:
     for key, value in transactor.as_dict().items():
+        if key in settings.TRANSACTOR and settings.TRANSACTOR[key].deprecated:
+            continue  # _users
         if settings.has_secret(key, value) or (key in options.secrets and value):
             instead = "take the value out of the file, name the key in secrets and give the value to ensure_secrets"
             yield _of(
@@ -122,39 +168,65 @@ def _unusable(cf: Properties) -> Iterator[Finding]:
             )
 
 
-def _options(options: Options) -> Iterator[Finding]:
+def _java_options(cf: Properties, options: Options) -> Iterator[Finding]:
+    key = "java-opts"
+    given = cf.get(key)
+    if re.search("['\"]", re.sub(r"""^(['"])(.*)\1$""", r"\2", given)):
+        what = "has quotes inside, which the start does not interpret: it splits the options at blanks"
+        yield _of(cf, key, "java-option-quotes", what, "options without blanks, one pair of quotes around them all")
+    java = options.java_version
+    for option in re.split(r"""[\s'"]+""", given):
+        gone = REMOVED_JAVA_OPTIONS.get(option.split("=")[0])
+        if gone and java >= gone:
+            what = f"Java {java} does not start with {option}, which Java {gone} removed"
+            yield _of(cf, key, "java-option-removed", what, "-XX:+UseG1GC -XX:MaxGCPauseMillis=50")
+
+
+def _tags(options: Options) -> Iterator[Finding]:
+    for name, value in options.tags.items():
+        key = f"modern.tags.{name}"
+        if name == "Name":
+            yield Finding("tag-name", "instances and volumes are named after the stack", "warning", key=key)
+        elif str(name).lower().startswith("aws:"):
+            yield Finding("option-format", "AWS keeps aws: for itself", key=key, instead="another prefix")
+        elif not isinstance(name, str) or not isinstance(value, str):
+            yield Finding("option-format", f"{value!r} is no text", key=key, instead="write it in quotes")
+        elif not name or any(len(text) > most for text, most in zip((name, value), LONGEST_TAG, strict=True)):
+            what = f"a tag's key has 1 to {LONGEST_TAG[0]} characters, its value at most {LONGEST_TAG[1]}"
+            yield Finding("option-format", what, key=key)
+
+
+def _options(cf: Properties, options: Options) -> Iterator[Finding]:
     for name, (pattern, instead) in FORMATS.items():
         if not pattern.fullmatch(getattr(options, name)):
             yield Finding("option-format", f"modern.{name} is not {instead}", key=f"modern.{name}")
     for name, (pattern, instead) in LISTS.items():
         for value in getattr(options, name):
             if not pattern.fullmatch(value):
-                yield Finding("option-format", f"{value!r} is not one of {instead}", key=f"modern.{name}")
+                yield Finding("option-format", f"{value!r} is not {instead}", key=f"modern.{name}")
+    region = options.secrets_kms_key.split(":")[3:4]
+    if region and region != [cf.get("aws-region")]:
+        what = f"the key is in {region[0]}, the parameters are in {cf.get('aws-region')}"
+        yield Finding("secrets-kms-key", what, key="modern.secrets_kms_key", instead="a key of that region")
+    if options.volume_size < LEAST_VOLUME and not options.image_id:
+        yield Finding("option-format", f"the image needs a volume of {LEAST_VOLUME} GiB", key="modern.volume_size")
     for key, version in options.secrets_versions.items():
         if not re.fullmatch(r"[1-9][0-9]*", str(version)):
             what = f"{version!r} is no version of a parameter"
             yield Finding("option-format", what, key=f"modern.secrets_versions.{key}", instead="a number from 1")
-    if options.volume_size < LEAST_VOLUME:
-        yield Finding("option-format", f"the image needs a volume of {LEAST_VOLUME} GiB", key="modern.volume_size")
 
 
 def _release(cf: Properties, options: Options) -> Iterator[Finding]:
-    version, java = cf.get("datomic-version"), options.java_version
+    version = cf.get("datomic-version")
     try:
         least = releases.java_minimum(version)
     except DatomicError as error:
         yield _of(cf, "datomic-version", "release-number", str(error), "such as 1.0.7705")
         return
     if least < 11:
-        what = f"{version} does not run on Java {java}: releases before 1.0.6711 are made for Java 8"
-        yield _of(cf, "datomic-version", "release-java", what, "1.0.6711 or newer, or flavor legacy")
-    elif java < least:
-        yield _of(cf, "datomic-version", "release-java", f"{version} needs Java {least}", f"java_version: {least}")
-    for option in re.split(r"""[\s'"]+""", cf.get("java-opts")):
-        gone = REMOVED_JAVA_OPTIONS.get(option.split("=")[0])
-        if gone and java >= gone:
-            what = f"Java {java} does not start with {option}, which Java {gone} removed"
-            yield _of(cf, "java-opts", "java-option-removed", what, "-XX:+UseG1GC -XX:MaxGCPauseMillis=50")
+        what = f"{version} is made for Java 8, as all releases before 1.0.6711; this flavor has {options.java_version}"
+        instead = "1.0.6711 or newer together with this flavor, after a backup: docs/modern.md, Moving a legacy system"
+        yield _of(cf, "datomic-version", "release-java", what, instead)
     if cf.get("datomic-deploy-s3-bucket") in user_data.PUBLIC_BUCKETS and not modern.checksum(cf, options):
         url = releases.PUBLIC_URL.format(version=version)
         instead = f"give modern.sha256; curl -sSf {url} | sha256sum tells it"

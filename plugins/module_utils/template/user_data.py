@@ -118,13 +118,14 @@ def _line(marked: tuple[str, Mapping[str, str] | None]) -> Any:
     # Odd pieces are the references, which always stand in single quotes: what joins the pieces.
     pieces = _REFERENCE.split(text)
     if len(pieces) == 1:
-        return _filled(text, values)
+        return filled(text, values)
     return {
-        "Fn::Join": ["'", [_reference(piece) if i % 2 else _filled(piece, values) for i, piece in enumerate(pieces)]]
+        "Fn::Join": ["'", [_reference(piece) if i % 2 else filled(piece, values) for i, piece in enumerate(pieces)]]
     }
 
 
-def _filled(text: str, values: Mapping[str, str]) -> str:
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """The text with our values in place of their marks."""
     return _VALUE.sub(lambda found: shlex.quote(values[found[1]]), text)
 
 

@@ -29,7 +29,10 @@ LEAST_FREE_PERCENT = 5
 
 @dataclasses.dataclass(frozen=True)
 class Alarm:
-    """One alarm. minutes: how many one after the other have to be bad. missing: how a minute without data counts."""
+    """One alarm. minutes: how many one after the other have to be bad. missing: how a minute without data counts.
+
+    after_group: made only when the first transactors are up, or its creation would set it off.
+    """
 
     title: str
     why: str
@@ -42,6 +45,7 @@ class Alarm:
     namespace: str = "Datomic"
     dimension: tuple[str, str] = ("", "")
     condition: str = ""
+    after_group: bool = False
 
 
 def is_wanted(transactor: Properties, options: Options) -> bool:
@@ -56,6 +60,16 @@ def required(transactor: Properties, cf: Properties, options: Options) -> list[F
     if options.alarms and given and missing:
         what = "alarms are asked for, but the transactor reports no metrics without this key"
         return [Finding("watching-metrics", what, file=transactor.path, key=key) for key in missing]
+    if options.alarms and options.alarm_topic and options.alarm_email:
+        instead = "subscribe the address to that topic, or leave alarm_topic out"
+        what = "nothing is subscribed to a topic that the stack did not make"
+        return [Finding("alarm-email", what, key="modern.alarm_email", instead=instead)]
+    region = options.alarm_topic.split(":")[3:4]
+    if is_wanted(transactor, options) and region and region != [cf.get("aws-region")]:
+        what = f"the topic is in {region[0]}, the alarms are in {cf.get('aws-region')}"
+        why = "an alarm notifies topics of its own region"
+        source = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"
+        return [Finding("alarm-topic-region", what, key="modern.alarm_topic", why=why, source=source)]
     if is_wanted(transactor, options) and transactor.get(REGION) != cf.get("aws-region"):
         return [
             Finding(
@@ -107,12 +121,13 @@ def alarms(transactor: Properties, cf: Properties) -> dict[str, Alarm]:
         "NoActive": Alarm(
             "no-active-transactor", "No transactor is active: nothing can be written.",
             "HeartbeatMsec", "SampleCount", below, 1, minutes=2, missing="breaching",
+            after_group=True,
         ),
         "NoStandby": Alarm(
             "standby-missing", "A standby is missing: the next failure may be an outage.",
             # Half of what one standby reports may be missing before one counts as gone.
             "HeartMonitorMsec", "SampleCount", below, round(beats * (max(standbys, 1) - 0.5), 1), minutes=5,
-            missing="breaching", condition="HasStandby",
+            missing="breaching", condition="HasStandby", after_group=True,
         ),
         "StorageBackoff": Alarm(
             "storage-backoff", "Storage makes the transactor wait: its capacity is too small.",
@@ -151,6 +166,8 @@ def _alarm(alarm: Alarm, target: Any) -> dict[str, Any]:
     declared: dict[str, Any] = {"Type": "AWS::CloudWatch::Alarm"}
     if alarm.condition:
         declared["Condition"] = alarm.condition
+    if alarm.after_group:
+        declared["DependsOn"] = ["LaunchGroup"]
     declared["Properties"] = {
         "AlarmName": {"Fn::Sub": f"${{AWS::StackName}}-{alarm.title}"},
         "AlarmDescription": alarm.why,
