@@ -42,7 +42,8 @@ class ActionModule(ActionBase):
         if shared := shared_by(args["systems"]):
             raise AnsibleActionFail(
                 "Two systems have the same stack or file, so that each would undo what the other does: "
-                f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory. {_untouched(task_vars)}"
+                f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory. "
+                f"{_untouched(task_vars)}"
             )
         if not self._task.check_mode:
             # Workers are children of the process that lasts as long as the run.

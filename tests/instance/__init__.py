@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An EC2 instance in namespaces of its own: user data really runs in it, as root, and cannot touch the machine.
+"""An EC2 instance in namespaces of its own: user data really runs in it, as their root, and cannot touch the machine.
 
     booted = boot(Instance(user_data="#!/bin/sh ...", objects={"s3://bucket/key": b"..."}))
 
 Inside are a metadata service at 169.254.169.254 (version 2 only), the emulated AWS, the real AWS CLI with the
 credentials of the instance's role, and the distribution of standin.py. Stand-ins are only what needs a whole machine or
-a network: dnf, systemctl, journalctl, the block devices' programs (stubs.py). /etc, /opt, /usr/local and /var are
-overlays that vanish. It needs root; without it boot() says so.
+a network: dnf, systemctl, journalctl, the block devices' programs (stubs.py). What is written to /etc, /opt, /usr/local
+and /var vanishes. What it needs of the machine, boot() says when it is not there (rootless.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import base64
 import dataclasses
 import functools
 import json
-import os
 import pathlib
 import select
 import subprocess
@@ -27,6 +26,8 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from typing import Any
+
+from tests.instance import rootless
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 120
@@ -82,8 +83,8 @@ class Booted:
 
 def boot(instance: Instance) -> Booted:
     """Start it, wait for the end of its user data, and stop the transactor if it still runs."""
-    if os.geteuid() != 0:
-        raise RuntimeError("The user data runs in namespaces, which needs root: run the tests as root.")
+    if lacking := rootless.missing():
+        raise RuntimeError(lacking)
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         given, seen, told = (pathlib.Path(directory, name) for name in ("given.json", "seen.json", "told"))
         given.write_text(json.dumps(_text(dataclasses.asdict(instance))))

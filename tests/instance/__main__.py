@@ -26,7 +26,7 @@ from typing import Any
 import boto3
 
 from tests.emulator import Emulator
-from tests.instance import cli, network, stubs
+from tests.instance import cli, network, rootless, stubs
 
 STAGE = pathlib.Path("/run/instance")
 LOG = pathlib.Path("/var/log/cloud-init-output.log")
@@ -56,6 +56,8 @@ def apart(given: pathlib.Path, seen: pathlib.Path, told: pathlib.Path) -> None:
         with told.open("wb") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
+        if user := os.geteuid():
+            rootless.become_root()
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if LIBC.unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "unshare")
@@ -63,6 +65,7 @@ def apart(given: pathlib.Path, seen: pathlib.Path, told: pathlib.Path) -> None:
             os.waitpid(first, 0)
         else:
             LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            mounts(overlays=not user)
             instance(json.loads(given.read_text()), seen)
         code = 0
     except BaseException:
@@ -71,7 +74,6 @@ def apart(given: pathlib.Path, seen: pathlib.Path, told: pathlib.Path) -> None:
 
 
 def instance(given: dict[str, Any], seen: pathlib.Path) -> None:
-    mounts()
     network.up()
     stubs.install(STAGE / "bin", given)
     cli.install(STAGE)
@@ -99,12 +101,15 @@ def instance(given: dict[str, Any], seen: pathlib.Path) -> None:
         os._exit(0)  # the servers' threads would be waited for
 
 
-def mounts() -> None:
+def mounts(*, overlays: bool) -> None:
     """Nothing that is written from here on reaches the machine."""
     call("mount", "--make-rprivate", "/")
     call("mount", "-t", "proc", "proc", "/proc")
     call("mount", "-t", "tmpfs", "tmpfs", "/run")
     STAGE.mkdir()
+    if not overlays:
+        rootless.writable(STAGE)
+        return
     for directory in ("/etc", "/opt", "/usr/local", "/var"):
         upper, work = (STAGE / kind / directory.strip("/").replace("/", "-") for kind in ("upper", "work"))
         upper.mkdir(parents=True)
