@@ -200,6 +200,7 @@ class Emulator:
         with self._lock:
             world.catch_up()
             SETTINGS.update(settings)
+            world.catch_up()  # what begins with the settings begins now
 
     def _application(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(ADMIN):

@@ -50,19 +50,27 @@ class System:
 
 @dataclasses.dataclass
 class Transactor:
-    """One process. interval: seconds between heartbeats. beats: when each role began, for counting."""
+    """One process. marks: what a mode's key is looked for in. interval: seconds between heartbeats.
+
+    roles: when each role began, for counting beats.
+    """
 
     instance: InstanceState
     system: System
     properties: dict[str, str]
-    mode: str
-    starts: float
+    marks: str
     interval: float
+    starts: float = NEVER
     role: Role = "booting"
     since: float = NEVER
     reports: float = NEVER
     roles: list[tuple[Role, float]] = dataclasses.field(default_factory=list)
     log: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def mode(self) -> str:
+        """What is wrong with it as the settings are now, so that it can begin in the middle."""
+        return next((mode for part, mode in SETTINGS.modes.items() if part in self.marks), "")
 
     def become(self, role: Role) -> None:
         now = CLOCK.now()
@@ -105,9 +113,12 @@ class Fleet:
         self._batches: list[tuple[float, str, list[dict[str, Any]]]] = []
 
     def watch(self) -> None:
-        """Take notice of the instances launched since the last look."""
+        """Take notice of the instances launched since the last look, and of the transactors that are told to hang."""
         if not SETTINGS.simulator:
             return
+        for one in self.transactors:
+            if one.role in METRICS and one.mode == "hang":
+                self._leave(one, "stuck", CLOCK.now())
         for instance in HISTORY[self._seen :]:
             self.transactors.append(self._transactor(instance))
         self._seen = len(HISTORY)
@@ -117,15 +128,15 @@ class Fleet:
         given = {**SETTINGS.transactor_properties, **properties(user_data)}
         table = given.get("aws-dynamodb-table")
         name = f"{given.get('aws-dynamodb-region', group.region)}/{table}" if table else group.name
-        mode = next((mode for part, mode in SETTINGS.modes.items() if part in _marks(instance, user_data)), "")
-        return Transactor(
+        one = Transactor(
             instance=instance,
             system=self.systems.setdefault(name, System(name)),
             properties=given,
-            mode=mode,
-            starts=instance.launched + (SETTINGS.slow_boot if mode == "slow" else SETTINGS.boot),
+            marks=_marks(instance, user_data),
             interval=float(given.get("heartbeat-interval-msec") or 5000) / 1000,
         )
+        one.starts = instance.launched + (SETTINGS.slow_boot if one.mode == "slow" else SETTINGS.boot)
+        return one
 
     def next_due(self) -> float:
         moments = [NEVER, *(moment for moment, _region, _data in self._batches)]
@@ -169,8 +180,7 @@ class Fleet:
             one.say("WARN  datomic.transactor - Heartbeat failed, storage does not answer")
         else:
             one.become("standby")
-            if one.mode != "mute":
-                one.reports = CLOCK.now() + MINUTE
+            one.reports = CLOCK.now() + MINUTE
 
     def _takeover(self, system: System) -> tuple[float, Transactor | None]:
         """When who becomes active, as things stand."""
@@ -188,13 +198,18 @@ class Fleet:
             system.outages.append((system.down, now))
             system.down = None
 
-    def _end(self, one: Transactor) -> None:
-        system, last_role = one.system, one.role
+    def _leave(self, one: Transactor, role: Role, moment: float) -> None:
+        """It beat for the last time before that moment: as one that ended, or hangs."""
+        system = one.system
         if system.active is one:
-            system.active, system.down = None, one.ended
-            system.beat = one.since + _ticks(one.since, one.interval, one.ended) * one.interval
-        one.become("dead")
+            system.active, system.down = None, moment
+            system.beat = one.since + _ticks(one.since, one.interval, moment) * one.interval
+        one.become(role)
         one.reports = NEVER
+
+    def _end(self, one: Transactor) -> None:
+        last_role = one.role
+        self._leave(one, "dead", one.ended)
         self._keep_log(one, "active" if last_role == "active" else "standby")
 
     def _keep_log(self, one: Transactor, role: str) -> None:
@@ -208,6 +223,8 @@ class Fleet:
     def _report(self, one: Transactor) -> None:
         now = CLOCK.now()
         one.reports = now + MINUTE
+        if one.mode == "mute":
+            return
         dimension = one.properties.get("aws-cloudwatch-dimension-value") or SETTINGS.dimension
         region = one.properties.get("aws-cloudwatch-region") or one.instance.auto_scaling_group.region
         if not dimension:

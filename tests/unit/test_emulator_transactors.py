@@ -246,3 +246,29 @@ def test_properties_that_the_user_data_lacks_can_be_given(aws: Emulator) -> None
     )
     until(aws, lambda: 60 in minutes(aws, "HeartbeatMsec").values())
     assert aws.transactors()[0]["system"] == "eu-west-1/t"
+
+
+def test_one_that_hangs_in_the_middle_is_taken_over_and_reports_no_more(aws: Emulator) -> None:
+    start(aws, size=2)
+    until(aws, lambda: roles(aws) == ["active", "standby"])
+    aws.advance(300)
+    hung, begun = active(aws), CLOCK.now()
+    aws.configure(modes={hung: "hang"})
+    assert roles(aws) == ["standby", "stuck"]
+    aws.advance(300)
+    assert roles(aws) == ["active", "stuck"]
+    assert active(aws) != hung
+    assert 5000 < aws.outage() <= 10_000
+    assert len(aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]) == 2
+    late = [count for minute, count in minutes(aws, "HeartMonitorMsec").items() if minute.timestamp() > begun + 60]
+    assert not late
+
+
+def test_one_can_lose_its_metrics_in_the_middle(aws: Emulator) -> None:
+    start(aws)
+    until(aws, lambda: len(minutes(aws, "HeartbeatMsec")) > 2)
+    seen = minutes(aws, "HeartbeatMsec")
+    aws.configure(modes={active(aws): "mute"})
+    aws.advance(300)
+    assert minutes(aws, "HeartbeatMsec") == seen
+    assert roles(aws) == ["active"]
