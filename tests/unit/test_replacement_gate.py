@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import counting, gate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
     Activity,
     Beats,
@@ -137,7 +137,7 @@ def test_three_quarters_of_the_beats_are_a_process(beats: int, is_open: bool) ->
 @pytest.mark.parametrize(("msec", "processes"), [(6000, 1.0), (6001, 1.2002)])
 def test_beats_a_fifth_longer_are_those_of_another_interval(msec: float, processes: float) -> None:
     metrics = Metrics(5000.0, series(12, 12, msec=msec))
-    assert gate._processes(metrics.active, metrics, NOW - 120, 2) == pytest.approx(processes)
+    assert counting.processes(metrics.active, metrics, NOW - 120, 2) == pytest.approx(processes)
 
 
 def test_minutes_that_are_no_longer_known_leave_the_benefit_of_the_doubt() -> None:

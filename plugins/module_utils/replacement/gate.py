@@ -4,36 +4,34 @@
 
 """The gate: do the heartbeats, or without metrics the time, prove that the transactors are up?
 
-CloudWatch's Datomic metrics name no instance, so the gate counts. Every process reports for each minute as many beats
-as its heartbeat interval allows, which sum up to about 60000 ms: the active one as HeartbeatMsec, a standby as
-HeartMonitorMsec. A process publishes once a minute, so a minute may hold none or two of its reports: the gate looks at
-two minutes in a row. Late data only adds to a count, so that a minute that suffices needs no allowance for CloudWatch's
-delay; how old such minutes may be is what allows for it.
+Late data only adds to a count, so that a minute that suffices needs no allowance for CloudWatch's delay; how old such
+minutes may be is what allows for it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.counting import (
+    ENOUGH,
+    EVIDENCE_AGE,
+    level,
+    minutes,
+    pair,
+    processes,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
     MINUTE,
-    Beats,
     Goal,
     Instance,
     Metrics,
     Observed,
 )
 
-EVIDENCE_AGE = 5 * MINUTE
-"""How long ago the minutes that open the gate may have ended: CloudWatch's delay, and a minute's looking."""
-LEVEL_MINUTES = 5
-"""How many minutes before the first newcomer's launch show who was beating then."""
 CONFLICT_MINUTES = 3
 """How many minutes in a row have to show too many processes before another system is suspected."""
-ENOUGH = 0.75
-"""So much of a process's beats count as that process: a report may be a few beats short."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +58,9 @@ def before_stopping(observed: Observed, goal: Goal) -> Verdict:
         return _settled(observed, fresh, goal)
     new = newcomers(observed, goal)
     others = [member for member in observed.serving if member not in new]
-    beating = _level(observed.metrics, min((member.launched_at for member in new), default=observed.now), len(others))
+    before = level(observed.metrics, min((member.launched_at for member in new), default=observed.now))
+    # Minutes that are no longer known leave the benefit of the doubt: all of them.
+    beating = len(others) if before is None else min(len(others), before.total)
     since = max([observed.last_stop, *(member.launched_at for member in new)])
     return _judge(observed, observed.metrics, since, active=beating > 0, total=beating + len(new))
 
@@ -82,9 +82,9 @@ def conflict(observed: Observed) -> str:
         return ""
     most = len(observed.instances)
     since = max([observed.last_stop, observed.now - 2 * EVIDENCE_AGE])
-    for minute in _minutes(since, observed.now, CONFLICT_MINUTES):
-        active = _processes(metrics.active, metrics, minute, CONFLICT_MINUTES)
-        total = active + _processes(metrics.standby, metrics, minute, CONFLICT_MINUTES)
+    for minute in minutes(since, observed.now, CONFLICT_MINUTES):
+        active = processes(metrics.active, metrics, minute, CONFLICT_MINUTES)
+        total = active + processes(metrics.standby, metrics, minute, CONFLICT_MINUTES)
         # One process may be seen once too often in three minutes, another system's is seen at least twice.
         if active * CONFLICT_MINUTES > 1 * CONFLICT_MINUTES + 2:
             return f"{active:.0f} active transactors report HeartbeatMsec"
@@ -117,8 +117,8 @@ def _judge(observed: Observed, metrics: Metrics, since: float, *, active: bool, 
     total: how many processes have to be seen. since: minutes before it may hold beats of others.
     """
     windows = [
-        (_processes(metrics.active, metrics, minute, 2), _processes(metrics.standby, metrics, minute, 2))
-        for minute in _minutes(max(since, observed.now - EVIDENCE_AGE - 2 * MINUTE), observed.now, 2)
+        pair(metrics, minute)
+        for minute in minutes(max(since, observed.now - EVIDENCE_AGE - 2 * MINUTE), observed.now, 2)
     ]
     slack = 1 - ENOUGH
     # Where the active one has reported, a standby's report is at most a minute behind: older minutes prove nothing.
@@ -142,40 +142,3 @@ def _seen(actives: float, standbys: float, total: int, metrics: Metrics) -> str:
         return f"{one} ({actives * metrics.rate:.0f} per minute)"
     standing = f"standby {number} of {expected} is beating {per_minute}"
     return standing if actives >= ENOUGH else f"{standing}, {one}"
-
-
-def _level(metrics: Metrics, launch: float, others: int) -> int:
-    """How many of the others were beating before the first newcomer was launched: a dead one is not waited for.
-
-    Minutes that are no longer known leave the benefit of the doubt: all of them.
-    """
-    first = math.floor(launch / MINUTE) * MINUTE - LEVEL_MINUTES * MINUTE
-    if first < metrics.since:
-        return others
-    seen = 0.0
-    for index in range(LEVEL_MINUTES - 1):
-        minute = first + index * MINUTE
-        both = _processes(metrics.active, metrics, minute, 2) + _processes(metrics.standby, metrics, minute, 2)
-        seen = max(seen, both)
-    return min(others, math.floor(seen + 0.3))
-
-
-def _minutes(since: float, until: float, length: int) -> Iterator[float]:
-    """The starts of every run of so many whole minutes between the two moments, newest first."""
-    first = math.ceil(since / MINUTE)
-    last = math.floor(until / MINUTE) - length
-    for minute in range(last, first - 1, -1):
-        yield minute * MINUTE
-
-
-def _processes(series: Sequence[Beats], metrics: Metrics, minute: float, length: int) -> float:
-    """How many processes beat on average in so many minutes from the given one.
-
-    Counted at the file's interval, unless the average beat shows that some beat at another one (the old ones do when
-    the interval was changed): then by the sum, which is a minute's for each process at any interval.
-    """
-    inside = [beats for beats in series if minute <= beats.started_at < minute + length * MINUTE]
-    count, total = sum(beats.count for beats in inside), sum(beats.sum_msec for beats in inside)
-    if count and total and abs(total / count - metrics.interval_msec) > 0.2 * metrics.interval_msec:
-        return total / (MINUTE * 1000) / length
-    return count / metrics.rate / length
