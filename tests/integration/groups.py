@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
 
@@ -121,6 +121,19 @@ def replace(aws: Emulator, *, lines: list[str] | None = None, timeout: float = 3
     """
     with emulated_time(aws), mock.patch.object(driver_of_runs, "LOOK_SECONDS", 300.0):
         return driver(aws, [] if lines is None else lines, timeout, **given).run()
+
+
+def replace_meddled_with(
+    aws: Emulator, meddle: Callable[[], None], *, lines: list[str] | None = None, timeout: float = 3600, **given: Any
+) -> dict[str, Any]:
+    """A whole run with something that happens in the middle. meddle: called before each look at the cloud."""
+
+    def sleep(seconds: float) -> None:
+        aws.advance(seconds)
+        meddle()
+
+    with mock.patch.multiple(clock, now=CLOCK.now, sleep=sleep):
+        return driver(aws, [] if lines is None else lines, timeout, **{"poll_seconds": 10, **given}).run()
 
 
 def driver(aws: Emulator, lines: list[str], timeout: float, **given: Any) -> Driver:

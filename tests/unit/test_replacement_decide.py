@@ -126,6 +126,17 @@ GOING = {"state": "Terminating"}
         (group(2, old(1), *map(new, (1, 2, 3)), sizes=Sizes(2, 4, 3)), RETREAT, Terminate(("i-new3",), True, "")),
         (group(2, old(1), sizes=Sizes(2, 3, 3)), RETREAT, Resize(Sizes(2, 3, 2), "")),
         (group(1, old(1), new(1)), dataclasses.replace(TERMINATE, giving_up=True), Stop("the time is over")),
+        # What does not serve goes first, old or new.
+        (group(1, new(1, **PENDING), new(2, age=100)), RETREAT, Terminate(("i-new1",), True, "")),
+        (group(1, new(1, healthy=False), new(2, age=400)), RETREAT, Terminate(("i-new1",), True, "")),
+        (group(1, old(1, healthy=False), new(1)), RETREAT, Terminate(("i-old1",), True, "")),
+        (group(1, old(1, healthy=False), new(1, **PENDING)), RETREAT, Terminate(("i-old1",), True, "")),
+        (
+            group(2, old(1, healthy=False), old(2, healthy=False), new(1), new(2)),
+            RETREAT,
+            Terminate(("i-old1", "i-old2"), True, ""),
+        ),
+        (group(2, old(1), old(2, healthy=False), new(1), new(2)), RETREAT, Terminate(("i-old2", "i-new2"), True, "")),
         # strategy: terminate.
         (group(2, old(1), new(1)), TERMINATE, Terminate(("i-old1",), False, "")),
         (group(2, old(1), old(2)), TERMINATE, Terminate(("i-old1", "i-old2"), False, "")),

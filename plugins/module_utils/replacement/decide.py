@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate, retreat
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
     Goal,
     Instance,
@@ -133,13 +133,15 @@ def _finish(observed: Observed, goal: Goal) -> Step:
 
 
 def _retreat(observed: Observed, goal: Goal) -> Step:
-    """Back to a whole group of the old size: what was launched goes, what serves stays."""
+    """Back to a whole group of the old size: what was launched goes, what serves stays.
+
+    While nobody can tell what serves, it waits: for the metrics, or for the end of the time that this may take.
+    """
     members, sizes, own = observed.members, observed.sizes, observed.own
-    surplus = gate.newcomers(observed, goal)
-    if surplus:
-        shrunk = min(len(surplus), max(0, sizes.desired - own.minimum))
-        if shrunk:
-            return Terminate(_ids(surplus[-shrunk:]), decrement=True, why="removed again")
+    if going := retreat.surplus(observed, goal):
+        if doubt := retreat.doubt(observed, going):
+            return Wait(doubt)
+        return Terminate(_ids(going), decrement=True, why="removed again")
     if sizes.desired > max(len(members), own.desired):
         desired = max(len(members), own.desired)
         return Resize(dataclasses.replace(sizes, desired=desired), "no more are launched")

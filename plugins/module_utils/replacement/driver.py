@@ -61,6 +61,7 @@ class Driver:
                 self._give_up()
             elif clock.now() >= self._deadline:
                 if self._run["giving_up"]:
+                    self._failure += f"; {step['why']}" if step["kind"] == "wait" else ""
                     return self._ended()
                 self._failure = f"it is not over after {self._timeout:.0f} s ({self._last['seen'] or step['why']})"
                 self._give_up()

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Going back: which instances go, and may they? What serves has to stay, whoever it is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.counting import (
+    ENOUGH,
+    EVIDENCE_AGE,
+    level,
+    minutes,
+    pair,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+    MINUTE,
+    RUNNING,
+    Goal,
+    Instance,
+    Metrics,
+    Observed,
+)
+
+SLACK = 1 - ENOUGH
+
+
+def surplus(observed: Observed, goal: Goal) -> tuple[Instance, ...]:
+    """What goes for the group to have its own size again: whatever does not serve, old or new, then what came last."""
+    own, members = observed.own, observed.members
+    new = gate.newcomers(observed, goal)
+    youngest_first = [member for member in reversed(members) if not member.serving or member in new]
+    useless_first = sorted(youngest_first, key=lambda member: (member.healthy, member.state == RUNNING))
+    count = max(0, min(len(members) - own.desired, observed.sizes.desired - own.minimum))
+    return tuple(member for member in members if member in useless_first[:count])
+
+
+def doubt(observed: Observed, going: Sequence[Instance]) -> str:
+    """Why nobody may be active when these have gone, in words; empty when somebody will be, as far as anybody knows.
+
+    An instance can be in service while its transactor hangs, and one of those that came last serves in its place.
+    """
+    metrics = observed.metrics
+    suspects = [member for member in going if member.healthy]  # an unhealthy one ends whatever is done here
+    if metrics is None or not suspects:
+        return ""
+    if not gate.conflict(observed):
+        launch = min(member.launched_at for member in suspects)
+        if _others_beat(observed, metrics, len(suspects)) or _never_beat(observed, metrics, launch):
+            return ""
+    names = ", ".join(member.instance_id for member in suspects)
+    return (
+        f"nothing is removed, because {names} may be the active one now. The logs tell which one is (active/ in "
+        "the log bucket). Terminate one that does not serve, then run again: aws autoscaling "
+        "terminate-instance-in-auto-scaling-group --should-decrement-desired-capacity --instance-id ID"
+    )
+
+
+def _others_beat(observed: Observed, metrics: Metrics, suspects: int) -> bool:
+    """More processes beat than go, so that one is left whichever these are."""
+    since = max(observed.last_stop, observed.now - EVIDENCE_AGE - 2 * MINUTE)
+    windows = [pair(metrics, minute) for minute in minutes(since, observed.now, 2)]
+    beating = max((sum(window) for window in [each for each in windows if each[0] >= ENOUGH][:2]), default=0.0)
+    ended = sum(not member.healthy for member in observed.members)
+    return beating + SLACK >= 1 + suspects + ended
+
+
+def _never_beat(observed: Observed, metrics: Metrics, launch: float) -> bool:
+    """Since the launch the same one has been active without a gap, and no more have stood by than before."""
+    before = level(metrics, launch)
+    if before is None:
+        return False
+    windows = [(minute, *pair(metrics, minute)) for minute in minutes(launch, observed.now, 2)]
+    if not before.active:
+        # The old ones do not report: a new one that is active would.
+        return observed.now >= launch + EVIDENCE_AGE and not any(active for _minute, active, _standby in windows)
+    if any(standby > before.standby + SLACK * bool(before.standby) for _minute, _active, standby in windows):
+        return False
+    reported = list(itertools.dropwhile(lambda window: window[1] < ENOUGH, windows))
+    recent = bool(reported) and reported[0][0] + 2 * MINUTE >= observed.now - EVIDENCE_AGE
+    return recent and all(active >= ENOUGH for _minute, active, _standby in reported)

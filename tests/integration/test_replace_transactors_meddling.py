@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""replace_transactors while transactors hang, end or fall silent, on simulated transactors, in emulated time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.emulator import Emulator
+from tests.integration import groups
+from tests.integration.test_replace_transactors_rolling import METRICS, bound, system
+
+
+def once(condition: Callable[[], list[str]], do: Callable[[str], None]) -> Callable[[], None]:
+    """Do it to the first one that is found."""
+    done: list[str] = []
+
+    def meddle() -> None:
+        if not done and (found := condition()):
+            done.append(found[0])
+            do(found[0])
+
+    return meddle
+
+
+def role(aws: Emulator, name: str, among: list[str] | None = None, but: list[str] | None = None) -> list[str]:
+    """The transactors of that role, of those or of all but those."""
+    found = [one["instance_id"] for one in aws.transactors() if one["role"] == name]
+    return [each for each in found if (among is None or each in among) and each not in (but or [])]
+
+
+def test_a_new_one_that_serves_in_place_of_one_that_hangs_is_not_removed(aws: Emulator) -> None:
+    old = system(aws, 1)
+    hang = once(lambda: old if role(aws, "standby", but=old) else [], lambda one: aws.configure(modes={one: "hang"}))
+    result = groups.replace_meddled_with(aws, hang, **METRICS, timeout=900)
+    assert result["failed"]
+    (new,) = result["launched"]
+    assert f"nothing is removed, because {new} may be the active one now" in result["msg"]
+    assert groups.ids(aws) == sorted([*old, new])
+    aws.advance(3600)
+    assert role(aws, "active") == [new]
+    assert aws.outage() <= bound()
+    # What the message says: the one that hangs goes, and the next run ends it.
+    client = aws.backstage("autoscaling")
+    client.terminate_instance_in_auto_scaling_group(InstanceId=old[0], ShouldDecrementDesiredCapacity=True)
+    aws.advance(60)
+    again = groups.replace(aws, **METRICS)
+    assert not again.get("failed"), again
+    assert (groups.ids(aws), groups.sizes(aws)) == ([new], (1, 1, 1))
