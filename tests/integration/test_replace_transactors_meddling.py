@@ -7,8 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from tests.emulator import Emulator
+from tests.emulator.clock import CLOCK
 from tests.integration import groups
 from tests.integration.test_replace_transactors_rolling import METRICS, bound, system
 
@@ -49,3 +53,25 @@ def test_a_new_one_that_serves_in_place_of_one_that_hangs_is_not_removed(aws: Em
     again = groups.replace(aws, **METRICS)
     assert not again.get("failed"), again
     assert (groups.ids(aws), groups.sizes(aws)) == ([new], (1, 1, 1))
+
+
+@pytest.mark.parametrize("health_check", [0, 60, 120, 300])
+def test_a_new_one_that_ends_after_it_has_proven_itself_does_not_count(aws: Emulator, health_check: int) -> None:
+    """Its beats of the last minutes suffice, and its group learns of its end only at the next health check."""
+    old = system(aws, 1, health_check=health_check)
+    client = aws.backstage("ec2")
+
+    def proven() -> list[str]:
+        new = role(aws, "standby", but=old)
+        return [one["instance_id"] for one in aws.transactors() if one["instance_id"] in new and age(one) > 121]
+
+    def age(one: dict[str, Any]) -> float:
+        return CLOCK.now() - float(one["since"])
+
+    lines: list[str] = []
+    end = once(proven, lambda one: client.terminate_instances(InstanceIds=[one]))
+    result = groups.replace_meddled_with(aws, end, **METRICS, lines=lines)
+    assert not result.get("failed"), result
+    assert (result["replaced"], len(result["launched"])) == (old, 2)
+    assert (len(groups.ids(aws)), groups.sizes(aws)) == (1, (1, 1, 1))
+    assert aws.outage() <= bound(), lines

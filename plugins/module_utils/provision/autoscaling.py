@@ -27,6 +27,8 @@ STACK_TAG = "aws:cloudformation:stack-name"
 ACTIVITIES = 100
 """How many activities are read: one page."""
 REFRESHING = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
+ALIVE = ("pending", "running")
+"""EC2's states of an instance that may serve. Auto Scaling notices minutes later that one has left them."""
 INSTANCE_ID = re.compile(r"\bi-[0-9a-f]+")
 UNLIMITED = 1_000_000
 
@@ -200,7 +202,7 @@ def _instance(
     return Instance(
         instance_id=identity,
         state=entry["LifecycleState"],
-        healthy=entry.get("HealthStatus", "").lower() == "healthy",
+        healthy=entry.get("HealthStatus", "").lower() == "healthy" and _alive(ec2),
         stale=launched_with not in launches,
         launched_at=ec2["LaunchTime"].timestamp() if ec2.get("LaunchTime") else 0.0,
         in_service_at=in_service.get(identity, 0.0),
@@ -209,6 +211,11 @@ def _instance(
         zone=entry.get("AvailabilityZone", ""),
         protected=bool(entry.get("ProtectedFromScaleIn")),
     )
+
+
+def _alive(ec2: Mapping[str, Any]) -> bool:
+    """What EC2 says of it; one that EC2 does not show (yet) is judged by its group alone."""
+    return ec2.get("State", {}).get("Name", "running") in ALIVE
 
 
 def resize(client: Any, group: str, sizes: Sizes) -> None:
