@@ -14,6 +14,7 @@ import dataclasses
 import difflib
 import functools
 import re
+import urllib.parse
 from collections.abc import Mapping
 from typing import Literal
 
@@ -204,12 +205,17 @@ _NAMED_PASSWORD = re.compile(
 # user:PASSWORD@host of a URL, user/PASSWORD@host of Oracle's; up to the last @ before the parameters, as some
 # drivers take a password as it is, with @ and / in it.
 _URL_PASSWORD = re.compile(r"(?<=://)([^:?]*:)((?:(?!\?\w+=).)+)(?=@)")
-_ORACLE_PASSWORD = re.compile(r"(?i)(:thin:[^/?]*/)(.+)(?=@)")
+_ORACLE_PASSWORD = re.compile(r"(?i)(:(?:thin|oci8?):[^/?]*/)(.+)(?=@)")
 # The same among the options of a JVM, which blanks separate; what a shell fills in is none.
 _OPTION_PASSWORD = re.compile(
     rf"""(?ix) ([\w.-]* {_CREDENTIAL} [\w.-]* =) (?!"?\$[{{(]) ( "[^"]*" | '[^']*' | \S+? (?=["']?(?:\s|$)) )"""
 )
 _OPTION_URL_PASSWORD = re.compile(r"(?<=://)([^:?\s]*:)(\S+)(?=@)")
+_PASSWORDS: Mapping[Secrecy, tuple[re.Pattern[str], ...]] = {
+    "parameters": (_NAMED_PASSWORD, _URL_PASSWORD, _ORACLE_PASSWORD),
+    "options": (_OPTION_PASSWORD, _OPTION_URL_PASSWORD),
+}
+"""Group 2 is the password, group 1 what leads to it."""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -235,20 +241,35 @@ def mask(key: str, value: str) -> str:
     secrecy = _secrecy(key)
     if not value or not secrecy:
         return value
-    if secrecy == "whole":
-        return MASK
-    if secrecy == "options":
-        return mask_options(value)
-    for password in (_NAMED_PASSWORD, _URL_PASSWORD, _ORACLE_PASSWORD):
-        value = password.sub(rf"\g<1>{MASK}", value)
-    return value
+    return MASK if secrecy == "whole" else _masked(value, secrecy)
 
 
 def mask_options(value: str) -> str:
     """Options of a JVM as they may be shown: the passwords among them as ********."""
-    for password in (_OPTION_PASSWORD, _OPTION_URL_PASSWORD):
+    return _masked(value, "options")
+
+
+def _masked(value: str, secrecy: Secrecy) -> str:
+    for password in _PASSWORDS[secrecy]:
         value = password.sub(rf"\g<1>{MASK}", value)
     return value
+
+
+def secrets(properties: Properties) -> tuple[str, ...]:
+    """The file's secrets as others may write them: without the blanks, quotes and escapes of a URL around them.
+
+    The longest first, so that masking one leaves no rest of another.
+    """
+    found: list[str] = []
+    for key, value in properties.as_dict().items():
+        secrecy = _secrecy(key)
+        if secrecy == "whole":
+            found.append(value)
+        found += [match[2] for password in _PASSWORDS.get(secrecy, ()) for match in password.finditer(value)]
+    plain = [secret.strip() for secret in found]
+    plain += [secret[1:-1] for secret in plain if secret[:1] + secret[-1:] in ('""', "''", "{}")]
+    forms = {form for secret in plain for form in (secret, urllib.parse.unquote(secret)) if form}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 
 def has_secret(key: str, value: str) -> bool:

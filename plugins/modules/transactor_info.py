@@ -155,7 +155,7 @@ instances:
       type: str
       sample: InService
     health_status:
-      description: Its health as the group sees it.
+      description: Its health as the group sees it, or V(Unhealthy) when EC2 calls it neither pending nor running.
       returned: always
       type: str
       sample: Healthy

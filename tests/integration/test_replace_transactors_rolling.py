@@ -94,14 +94,19 @@ def test_evidence_holds_the_console_and_the_log_but_no_secret(aws: Emulator, tmp
     s3.create_bucket(Bucket="orders-logs")
     file = tmp_path / "orders-transactor.properties"
     file.write_text(
-        PROPERTIES.format(interval=5000) + "\naws-s3-log-bucket-id=orders-logs\nsql-password=hunter22\nprotocol=ddb\n"
+        PROPERTIES.format(interval=5000) + "\naws-s3-log-bucket-id=orders-logs\nsql-password=hunter22 \nprotocol=ddb\n"
+        "sql-url=jdbc:postgresql://h/d?user=u&password=swordfish\nsql-driver-params=password=tiger44\n"
     )
-    body = "Critical failure, cannot continue: password hunter22 refused\n"
-    s3.put_object(Bucket="orders-logs", Key="orders/standby/2026-01-31-12/30.log", Body=body)
-    result = groups.replace(aws, transactor_src=str(file), timeout=300)
+    body = b"Critical failure, cannot continue: password hunter22 refused, swordfish and tiger44 too\n"
+
+    def log() -> None:
+        s3.put_object(Bucket="orders-logs", Key="orders/standby/2026-01-31-12/30.log", Body=body)
+
+    result = groups.replace_meddled_with(aws, log, transactor_src=str(file), timeout=300)
     assert result["failed"]
     assert "Console of i-" in result["msg"]
-    assert "hunter22" not in str(result)
+    assert "password ******** refused, ******** and ******** too" in result["msg"]
+    assert not [secret for secret in ("hunter22", "swordfish", "tiger44") if secret in str(result)]
 
 
 def test_no_capacity_at_all(aws: Emulator) -> None:

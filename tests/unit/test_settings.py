@@ -213,3 +213,21 @@ def test_the_table_tells_every_known_secret() -> None:
 def test_what_is_no_secret_is_shown() -> None:
     for key in ("host", "sql-user", "aws-dynamodb-user", "memcached-username", "aws-transactor-role", "pid-file"):
         assert settings.mask(key, "value") == "value"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("sql-url=jdbc:postgresql://h/d?user=u&password=hunter22", ("hunter22",)),
+        ("sql-url=jdbc:postgresql://u:hunter22@h/d", ("hunter22",)),
+        ("sql-url=jdbc:oracle:thin:u/hunter22@h:1521/d", ("hunter22",)),
+        ("sql-url=jdbc:postgresql://h/d?password=hunter%4022", ("hunter%4022", "hunter@22")),
+        ('sql-driver-params=password="hunter 22";ssl=true', ('"hunter 22"', "hunter 22")),
+        ("sql-driver-params=user=u;password={hunter;22}", ("{hunter;22}", "hunter;22")),
+        ("sql-password=hunter22 ", ("hunter22",)),
+        ("sql-password=one\nold-storage-admin-password=one-more", ("one-more", "one")),
+        ("sql-url=jdbc:postgresql://h/d\nsql-password=\nhost=hunter22", ()),
+    ],
+)
+def test_the_secrets_of_a_file_are_found_as_an_error_may_show_them(line: str, found: tuple[str, ...]) -> None:
+    assert settings.secrets(Properties.parse(line.encode(), "x.properties")) == found

@@ -15,7 +15,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock, p
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Clients, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.observed_group import observed_group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
     autoscaling,
     cloudwatch,
@@ -91,15 +90,8 @@ def system(options: Options) -> System:
         dimension=value("aws-cloudwatch-dimension-value", options.cloudwatch_dimension_value),
         log_bucket=value("aws-s3-log-bucket-id", options.log_bucket),
         table=value("aws-dynamodb-table", options.table),
-        secrets=_secrets(file),
+        secrets=settings.secrets(file) if file else (),
     )
-
-
-def _secrets(file: Properties | None) -> tuple[str, ...]:
-    """The file's secret values, which no evidence may show."""
-    if file is None:
-        return ()
-    return tuple(file.get(key) for key in file if file.get(key) and settings.mask(key, file.get(key)) != file.get(key))
 
 
 class Cloud:
