@@ -101,6 +101,17 @@ def test_metrics_that_the_update_turns_on_or_a_dead_system_do_not_hold_it_up() -
     assert not gate.before_stopping(surged((), series(12)), Goal()).open
 
 
+def test_an_active_one_that_reports_elsewhere_is_not_waited_for() -> None:
+    """Two of a size, one new since an earlier attempt; the update has changed the dimension value."""
+    first = dataclasses.replace(NEW, instance_id="i-first", launched_at=NOW - 2000)
+    mixed = dataclasses.replace(
+        surged((), series(*[12] * 12, 24, 24)), sizes=Sizes(2, 3, 3), own=Sizes(2, 2, 2), instances=(OLD, first, NEW)
+    )
+    assert gate.before_stopping(mixed, Goal()).open
+    alone = dataclasses.replace(mixed, metrics=Metrics(5000, (), series(*[12] * 14)))
+    assert not gate.before_stopping(alone, Goal()).open, "the newest does not stand by"
+
+
 LAUNCH = NOW - 1200
 LATE = dataclasses.replace(NEW, launched_at=LAUNCH + 7)
 """A new one that has been there for twenty minutes, in a surge that began in the minute LAUNCH."""

@@ -28,10 +28,13 @@ ENOUGH = 0.75
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """The most processes that beat at once in the minutes before a launch: in all, and as what."""
+    """The most processes that beat at once in the minutes before a launch, as what, and whether one was active.
+
+    None may be: the active one does not report where an update has changed the dimension value, or turned metrics on.
+    """
 
     total: int
-    active: int
+    active: bool
     standby: float
 
 
@@ -43,7 +46,7 @@ def level(metrics: Metrics, launch: float) -> Level | None:
     seen = [pair(metrics, first + index * MINUTE) for index in range(LEVEL_MINUTES - 1)]
     return Level(
         total=math.floor(max(active + standby for active, standby in seen) + 0.3),
-        active=math.floor(max(active for active, _standby in seen) + 0.3),
+        active=math.floor(max(active for active, _standby in seen) + 0.3) > 0,
         standby=max(standby for _active, standby in seen),
     )
 

@@ -59,10 +59,10 @@ def before_stopping(observed: Observed, goal: Goal) -> Verdict:
     new = newcomers(observed, goal)
     others = [member for member in observed.serving if member not in new]
     before = level(observed.metrics, min((member.launched_at for member in new), default=observed.now))
-    # Minutes that are no longer known leave the benefit of the doubt: all of them.
-    beating = len(others) if before is None else min(len(others), before.total)
+    # Minutes that are no longer known leave the benefit of the doubt: all of them, one of them active.
+    beating, active = (len(others), bool(others)) if before is None else (min(len(others), before.total), before.active)
     since = max([observed.last_stop, *(member.launched_at for member in new)])
-    return _judge(observed, observed.metrics, since, active=beating > 0, total=beating + len(new))
+    return _judge(observed, observed.metrics, since, active=active, total=beating + len(new))
 
 
 def after_stopping(observed: Observed, goal: Goal) -> Verdict:
