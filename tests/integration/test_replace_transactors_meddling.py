@@ -75,3 +75,16 @@ def test_a_new_one_that_ends_after_it_has_proven_itself_does_not_count(aws: Emul
     assert (result["replaced"], len(result["launched"])) == (old, 2)
     assert (len(groups.ids(aws)), groups.sizes(aws)) == (1, (1, 1, 1))
     assert aws.outage() <= bound(), lines
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_one_that_has_hung_for_long_is_replaced_in_batches_too(aws: Emulator, which: int) -> None:
+    old = system(aws, 2, capacity=3)
+    aws.configure(modes={old[which]: "hang"})
+    aws.advance(900)
+    aws.measure()
+    result = groups.replace(aws, **METRICS, timeout=1800)
+    assert not result.get("failed"), result
+    assert sorted(result["replaced"]) == old
+    assert groups.sizes(aws) == (2, 2, 2)
+    assert aws.outage() <= bound()

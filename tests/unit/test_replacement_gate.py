@@ -112,6 +112,21 @@ def test_an_active_one_that_reports_elsewhere_is_not_waited_for() -> None:
     assert not gate.before_stopping(alone, Goal()).open, "the newest does not stand by"
 
 
+@pytest.mark.parametrize(("settled", "standby", "is_open"), [(True, 12, True), (False, 12, False), (True, 0, False)])
+def test_a_dead_old_one_does_not_hold_up_the_second_batch(settled: bool, standby: float, is_open: bool) -> None:
+    """The first new one has taken over from an old one that ended; the other old one has been dead for long."""
+    first = dataclasses.replace(NEW, instance_id="i-first", launched_at=NOW - 2000)
+    newest = dataclasses.replace(NEW, launched_at=NOW - 600, in_service_at=NOW - (500 if settled else 200))
+    second = dataclasses.replace(
+        surged(STEADY, (*series(*[12] * 4, *[0] * 10), *series(standby, standby))),
+        sizes=Sizes(2, 3, 3),
+        own=Sizes(2, 2, 2),
+        instances=(OLD, first, newest),
+        activities=(Activity("1", "terminate", "Successful", NOW - 640, NOW - 620, "i-gone"),),
+    )
+    assert gate.before_stopping(second, Goal()).open is is_open
+
+
 LAUNCH = NOW - 1200
 LATE = dataclasses.replace(NEW, launched_at=LAUNCH + 7)
 """A new one that has been there for twenty minutes, in a surge that began in the minute LAUNCH."""

@@ -28,11 +28,12 @@ ENOUGH = 0.75
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """The most processes that beat at once in the minutes before a launch, as what, and whether one was active.
+    """Who beat in the minutes from first until a launch: the most at once, the most standbys, whether one was active.
 
-    None may be: the active one does not report where an update has changed the dimension value, or turned metrics on.
+    None may be active: the active one reports elsewhere, or not at all, where the update has changed just that.
     """
 
+    first: float
     total: int
     active: bool
     standby: float
@@ -45,6 +46,7 @@ def level(metrics: Metrics, launch: float) -> Level | None:
         return None
     seen = [pair(metrics, first + index * MINUTE) for index in range(LEVEL_MINUTES - 1)]
     return Level(
+        first=first,
         total=math.floor(max(active + standby for active, standby in seen) + 0.3),
         active=math.floor(max(active for active, _standby in seen) + 0.3) > 0,
         standby=max(standby for _active, standby in seen),

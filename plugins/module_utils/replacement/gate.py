@@ -58,11 +58,19 @@ def before_stopping(observed: Observed, goal: Goal) -> Verdict:
         return _settled(observed, fresh, goal)
     new = newcomers(observed, goal)
     others = [member for member in observed.serving if member not in new]
-    before = level(observed.metrics, min((member.launched_at for member in new), default=observed.now))
-    # Minutes that are no longer known leave the benefit of the doubt: all of them, one of them active.
-    beating, active = (len(others), bool(others)) if before is None else (min(len(others), before.total), before.active)
+    launch = min((member.launched_at for member in new), default=observed.now)
     since = max([observed.last_stop, *(member.launched_at for member in new)])
-    return _judge(observed, observed.metrics, since, active=active, total=beating + len(new))
+    before = level(observed.metrics, launch)
+    if before is None:
+        # Minutes that are no longer known leave the benefit of the doubt: all of them, one of them active.
+        return _judge(observed, observed.metrics, since, active=bool(others), total=len(others) + len(new))
+    most = min(len(others), before.total)
+    verdict = _judge(observed, observed.metrics, since, active=before.active, total=most + len(new))
+    least = min(len(others), before.total - observed.ended_between(before.first, launch))
+    if not verdict.open and 0 <= least < most and _settled(observed, new, goal).open:
+        # Of those that ended since, nobody knows whether they were among those that beat: in doubt, time tells too.
+        return _judge(observed, observed.metrics, since, active=before.active, total=least + len(new))
+    return verdict
 
 
 def after_stopping(observed: Observed, goal: Goal) -> Verdict:

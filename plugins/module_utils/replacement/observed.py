@@ -168,6 +168,10 @@ class Observed:
         ends = (activity.ended_at or activity.started_at for activity in self._kind("terminate"))
         return max(ends, default=0.0)
 
+    def ended_between(self, first: float, last: float) -> int:
+        """How many terminations began between two moments."""
+        return sum(first <= activity.started_at < last for activity in self._kind("terminate"))
+
     def failed_launches(self, since: str) -> tuple[Activity, ...]:
         """Launches that failed after the activity since; newest first. A success or a termination ends the count."""
         failed = []
