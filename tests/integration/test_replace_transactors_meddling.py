@@ -88,3 +88,15 @@ def test_one_that_has_hung_for_long_is_replaced_in_batches_too(aws: Emulator, wh
     assert sorted(result["replaced"]) == old
     assert groups.sizes(aws) == (2, 2, 2)
     assert aws.outage() <= bound()
+
+
+def test_launches_that_fail_at_one_moment_are_one_attempt(aws: Emulator) -> None:
+    old = system(aws, 2, capacity=2, launch_retry=20)
+
+    def failed() -> list[str]:
+        found = aws.backstage("autoscaling").describe_scaling_activities()["Activities"]
+        return [one["ActivityId"] for one in found if one["StatusCode"] == "Failed"]
+
+    result = groups.replace_meddled_with(aws, once(failed, lambda _one: aws.configure(capacity=None)), **METRICS)
+    assert not result.get("failed"), result
+    assert (sorted(result["replaced"]), len(result["launched"])) == (old, 2)

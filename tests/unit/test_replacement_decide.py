@@ -57,6 +57,7 @@ def failed(number: int) -> Activity:
 
 
 FAILED = (failed(1), failed(2))
+ONE_ROUND = (failed(1), dataclasses.replace(failed(1), activity_id="f1b", started_at=NOW - 19))
 PENDING = {"state": "Pending", "in_service_at": 0.0}
 GOING = {"state": "Terminating"}
 
@@ -99,6 +100,9 @@ GOING = {"state": "Terminating"}
             ROLLING,
             Resize(Sizes(2, 4, 3), ""),
         ),
+        # Two of one moment are one attempt.
+        (group(2, old(1), old(2), sizes=Sizes(2, 4, 4), activities=ONE_ROUND), ROLLING, Wait),
+        (group(2, old(1), old(2), sizes=Sizes(2, 4, 4), activities=(*ONE_ROUND, failed(2))), ROLLING, Stop),
         (group(2, old(1), sizes=Sizes(2, 2, 2)), ROLLING, Wait("the group launches")),
         # The gate, here the settling time.
         (group(1, old(1), new(1, **PENDING)), ROLLING, Wait("waiting for i-new1 (Pending) to be in service")),

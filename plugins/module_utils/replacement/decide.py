@@ -29,7 +29,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.ste
 )
 
 LAUNCH_ATTEMPTS = 2
-"""So many failed launches in a row are no passing trouble: the group itself has tried again."""
+"""So many failed rounds of launches in a row are no passing trouble: the group itself has tried again."""
 
 CANNOT_LAUNCH = "the group cannot launch instances"
 
@@ -59,7 +59,7 @@ def _roll(observed: Observed, goal: Goal, doomed: tuple[Instance, ...]) -> Step:
             "aws-cloudwatch-dimension-value of its own",
             retreat=len(members) > own.desired,
         )
-    failed = len(observed.failed_launches(goal.since)) >= LAUNCH_ATTEMPTS
+    failed = observed.failed_rounds(goal.since) >= LAUNCH_ATTEMPTS
     if sizes.desired > len(members) and failed:
         return _without_the_missing(observed, goal)
     if observed.launching:
@@ -107,7 +107,7 @@ def _without_the_missing(observed: Observed, goal: Goal) -> Step:
 def _finish(observed: Observed, goal: Goal) -> Step:
     """Nothing is left to replace: see that the group is whole, without a surplus and at its own sizes."""
     members, sizes, own = observed.members, observed.sizes, observed.own
-    if len(observed.failed_launches(goal.since)) >= LAUNCH_ATTEMPTS and sizes.desired > len(members):
+    if observed.failed_rounds(goal.since) >= LAUNCH_ATTEMPTS and sizes.desired > len(members):
         if len(members) < own.desired:
             return Stop(CANNOT_LAUNCH)
         return Resize(dataclasses.replace(sizes, desired=len(members)), "no more are needed")

@@ -17,6 +17,8 @@ MINUTE = 60.0
 RUNNING = "InService"
 STARTING = ("Pending", "Pending:Wait", "Pending:Proceed")
 STOPPING = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
+ROUND_SECONDS = 10.0
+"""Launches that begin within so many seconds are one attempt of the group."""
 ORDINARY = (RUNNING, *STARTING, *STOPPING, "Terminated", "Detached")
 """In any other state an instance does not count as the group's capacity but may still run: set aside, or kept back."""
 
@@ -181,6 +183,14 @@ class Observed:
             if activity.kind == "launch" and activity.failed:
                 failed.append(activity)
         return tuple(failed)
+
+    def failed_rounds(self, since: str) -> int:
+        """How often the group has tried in vain; what it tries at one moment, an instance each, is one round."""
+        rounds, last = 0, 0.0
+        for started in sorted(activity.started_at for activity in self.failed_launches(since)):
+            if not rounds or started >= last + ROUND_SECONDS:
+                rounds, last = rounds + 1, started
+        return rounds
 
     def _kind(self, kind: str) -> tuple[Activity, ...]:
         return tuple(activity for activity in self.activities if activity.kind == kind)

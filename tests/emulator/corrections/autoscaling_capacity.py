@@ -48,10 +48,9 @@ def reconcile(group: FakeAutoScalingGroup) -> None:
     group.reconcile_at = NEVER
     missing = (group.desired_capacity or 0) - len(group.active_instances())
     if missing > 0 and not suspended(group, "Launch"):
-        for _missing in range(missing):
-            if not _launch(group):
-                group.reconcile_at = CLOCK.now() + max(SETTINGS.launch_retry, 0.01)
-                break
+        launched = [_launch(group) for _missing in range(missing)]
+        if not all(launched):
+            group.reconcile_at = CLOCK.now() + max(SETTINGS.launch_retry, 0.01)
     elif missing < 0 and not suspended(group, "Terminate"):
         for instance in _surplus(group, -missing):
             cause = "in response to a difference between desired and actual capacity, shrinking the capacity"
