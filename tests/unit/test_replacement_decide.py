@@ -57,6 +57,8 @@ def failed(number: int) -> Activity:
 
 
 FAILED = (failed(1), failed(2))
+ON_ITS_WAY = Activity("w", "launch", "InProgress", NOW - 1, 0.0, "i-another")
+ARRIVED = dataclasses.replace(ON_ITS_WAY, instance_id="i-new1")
 ONE_ROUND = (failed(1), dataclasses.replace(failed(1), activity_id="f1b", started_at=NOW - 19))
 PENDING = {"state": "Pending", "in_service_at": 0.0}
 GOING = {"state": "Terminating"}
@@ -104,6 +106,13 @@ GOING = {"state": "Terminating"}
         (group(2, old(1), old(2), sizes=Sizes(2, 4, 4), activities=ONE_ROUND), ROLLING, Wait),
         (group(2, old(1), old(2), sizes=Sizes(2, 4, 4), activities=(*ONE_ROUND, failed(2))), ROLLING, Stop),
         (group(2, old(1), sizes=Sizes(2, 2, 2)), ROLLING, Wait("the group launches")),
+        # One that is on its way is not given up, lest the group chooses which one is too many.
+        *(
+            (group(2, *members, sizes=Sizes(2, 4, 4), activities=(launching, *FAILED)), goal, step)
+            for launching, step in ((ON_ITS_WAY, Wait("an instance is being launched")), (ARRIVED, Resize))
+            for members, goal in (((old(1), old(2), new(1)), ROLLING), ((new(1), new(2), new(3)), ROLLING))
+        ),
+        (group(1, old(1), sizes=Sizes(1, 2, 2), activities=(ON_ITS_WAY,)), RETREAT, Wait),
         # The gate, here the settling time.
         (group(1, old(1), new(1, **PENDING)), ROLLING, Wait("waiting for i-new1 (Pending) to be in service")),
         (group(1, old(1), new(1, age=99)), ROLLING, Wait),

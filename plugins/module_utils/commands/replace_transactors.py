@@ -128,6 +128,13 @@ class Cloud:
             )
         return observed_group(group, self._stack, metrics)
 
+    def expected(self) -> Observed:
+        """The group as it is now, which has to be there."""
+        observed = self.observe()
+        if observed is None:
+            raise DatomicError(self.missing)
+        return observed
+
     @property
     def missing(self) -> str:
         """Why there is no group, in words."""
@@ -224,11 +231,15 @@ def once(
         if not isinstance(step, Wait) or seen != run.get("seen") or clock.now() >= until:
             break
         clock.sleep(min(options.poll_seconds, until - clock.now()))
-        observed = cloud.observe()
-        if observed is None:
-            raise DatomicError(cloud.missing)
+        observed = cloud.expected()
     failing = isinstance(step, Stop) or goal.giving_up
-    found = cloud.evidence(observed, goal) if failing and not run.get("reported") else []
+    found: list[str] = []
+    if failing and not run.get("reported"):
+        found = cloud.evidence(observed, goal)
+        # That took its time. What is changed follows from how things stand now.
+        observed = cloud.expected()
+        step = next_step(observed, goal)
+        seen = snapshot(observed, goal, step)
     return {
         "changed": cloud.carry_out(observed.group, step),
         "step": as_returned(step),

@@ -98,9 +98,7 @@ def _without_the_missing(observed: Observed, goal: Goal) -> Step:
     """Some instances cannot be launched: go on with those that could, or give up when there are none."""
     if gate.newcomers(observed, goal):
         desired = len(observed.members)
-        return Resize(
-            dataclasses.replace(observed.sizes, desired=desired), f"no more can be launched: going on with {desired}"
-        )
+        return _shrink(observed, desired, f"no more can be launched: going on with {desired}")
     return Stop(CANNOT_LAUNCH, retreat=True)
 
 
@@ -110,7 +108,7 @@ def _finish(observed: Observed, goal: Goal) -> Step:
     if observed.failed_rounds(goal.since) >= LAUNCH_ATTEMPTS and sizes.desired > len(members):
         if len(members) < own.desired:
             return Stop(CANNOT_LAUNCH)
-        return Resize(dataclasses.replace(sizes, desired=len(members)), "no more are needed")
+        return _shrink(observed, len(members), "no more are needed")
     if observed.stopping:
         return Wait(_going(observed))
     if observed.launching:
@@ -143,11 +141,17 @@ def _retreat(observed: Observed, goal: Goal) -> Step:
             return Wait(doubt)
         return Terminate(_ids(going), decrement=True, why="removed again")
     if sizes.desired > max(len(members), own.desired):
-        desired = max(len(members), own.desired)
-        return Resize(dataclasses.replace(sizes, desired=desired), "no more are launched")
+        return _shrink(observed, max(len(members), own.desired), "no more are launched")
     if len(members) <= own.desired and sizes != own:
         return _restore(observed)
     return Stop("the time is over")
+
+
+def _shrink(observed: Observed, desired: int, why: str) -> Resize | Wait:
+    """Give up instances that are missing. One that arrives meanwhile is one too many, and then the group chooses."""
+    if observed.launch_under_way:
+        return Wait("an instance is being launched")
+    return Resize(dataclasses.replace(observed.sizes, desired=desired), why)
 
 
 def _restore(observed: Observed, seen: str = "") -> Resize:

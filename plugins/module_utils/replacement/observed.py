@@ -77,6 +77,10 @@ class Activity:
     def failed(self) -> bool:
         return self.status in ("Failed", "Cancelled")
 
+    @property
+    def over(self) -> bool:
+        return self.failed or self.status == "Successful"
+
 
 @dataclasses.dataclass(frozen=True)
 class Beats:
@@ -163,6 +167,12 @@ class Observed:
     def launching(self) -> bool:
         """The group is still about to launch, or what it launched is not in service yet."""
         return self.sizes.desired > len(self.members) or any(member.state != RUNNING for member in self.members)
+
+    @property
+    def launch_under_way(self) -> bool:
+        """An instance is being launched that does not count yet."""
+        present = {instance.instance_id for instance in self.instances}
+        return any(not one.over and one.instance_id not in present for one in self._kind("launch"))
 
     @property
     def last_stop(self) -> float:
