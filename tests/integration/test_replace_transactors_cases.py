@@ -186,6 +186,25 @@ def test_the_sizes_of_a_stack_made_by_hand_from_yaml_are_its_templates(aws: Emul
     assert result["replaced"]
 
 
+def test_a_group_scaled_by_hand_with_its_minimum_is_brought_back(aws: Emulator) -> None:
+    groups.create(aws, 1)
+    kept = groups.ids(aws)
+    sizes = {"AutoScalingGroupName": groups.group_name(aws), "MinSize": 2, "MaxSize": 2}
+    aws.backstage("autoscaling").update_auto_scaling_group(**sizes)
+    result = groups.replace(aws, settle_seconds=30, timeout=600)
+    assert not result.get("failed"), result
+    assert (groups.ids(aws), groups.sizes(aws)) == (kept, (1, 1, 1))
+
+
+def test_a_raised_minimum_keeps_no_failed_replacement_from_going_back(aws: Emulator) -> None:
+    old = system(aws, 1, modes={"second": "unhealthy"})
+    client, name = aws.backstage("autoscaling"), groups.group_name(aws)
+    groups.driver(aws, [], 0, **METRICS)._call({})  # the surge; then the run is killed
+    client.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=2)
+    assert groups.replace(aws, **METRICS, timeout=600)["failed"]
+    assert (groups.ids(aws), groups.sizes(aws)) == (old, (1, 1, 1))
+
+
 def test_a_note_of_sizes_that_somebody_changed_since_does_not_count(aws: Emulator) -> None:
     client = aws.backstage("autoscaling")
     for name in ("first", "second"):

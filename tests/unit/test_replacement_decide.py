@@ -106,6 +106,10 @@ GOING = {"state": "Terminating"}
         (group(2, old(1), old(2), sizes=Sizes(2, 4, 4), activities=ONE_ROUND), ROLLING, Wait),
         (group(2, old(1), old(2), sizes=Sizes(2, 4, 4), activities=(*ONE_ROUND, failed(2))), ROLLING, Stop),
         (group(2, old(1), sizes=Sizes(2, 2, 2)), ROLLING, Wait("the group launches")),
+        # A minimum that somebody raised.
+        (group(1, new(1), new(2), sizes=Sizes(2, 2, 2)), ROLLING, Resize(Sizes(1, 2, 2), "")),
+        (group(1, old(1), new(1), sizes=Sizes(2, 2, 2)), RETREAT, Resize(Sizes(1, 2, 2), "")),
+        (group(1, new(1), sizes=Sizes(2, 2, 2), activities=FAILED), ROLLING, Resize(Sizes(1, 2, 1), "")),
         # One that is on its way is not given up, lest the group chooses which one is too many.
         *(
             (group(2, *members, sizes=Sizes(2, 4, 4), activities=(launching, *FAILED)), goal, step)

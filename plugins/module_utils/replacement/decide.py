@@ -77,12 +77,10 @@ def _roll(observed: Observed, goal: Goal, doomed: tuple[Instance, ...]) -> Step:
     going = _ids((*dead, *alive)[: len(members) - own.desired])
     if not verdict.open:
         return Wait(verdict.seen)
-    if sizes.minimum > own.minimum:
-        return Resize(dataclasses.replace(sizes, minimum=own.minimum), "the group may shrink to its own size again")
     # No metric names an instance, so nobody knows which old one is active. All at once cost one takeover at the most,
     # one after the other as many as there are.
     why = "stopped; a standby takes over from it if it was the active one"
-    return Terminate(going, decrement=True, why=why, seen=verdict.seen)
+    return _remove(observed, going, why, verdict.seen)
 
 
 def _surge(observed: Observed, extra: int) -> Resize:
@@ -124,7 +122,7 @@ def _finish(observed: Observed, goal: Goal) -> Step:
     if len(members) > own.desired:
         # The youngest: an older one is the likelier to be active.
         going = _ids(members[own.desired :])
-        return Terminate(going, decrement=True, why="stopped: more than the group's size", seen=seen)
+        return _remove(observed, going, "stopped: more than the group's size", seen)
     if sizes != own:
         return _restore(observed, seen)
     return Done(seen)
@@ -139,7 +137,7 @@ def _retreat(observed: Observed, goal: Goal) -> Step:
     if going := retreat.surplus(observed, goal):
         if doubt := retreat.doubt(observed, going):
             return Wait(doubt)
-        return Terminate(_ids(going), decrement=True, why="removed again")
+        return _remove(observed, _ids(going), "removed again")
     if sizes.desired > max(len(members), own.desired):
         return _shrink(observed, max(len(members), own.desired), "no more are launched")
     if len(members) <= own.desired and sizes != own:
@@ -147,11 +145,20 @@ def _retreat(observed: Observed, goal: Goal) -> Step:
     return Stop("the time is over")
 
 
+def _remove(observed: Observed, going: tuple[str, ...], why: str, seen: str = "") -> Resize | Terminate:
+    """Terminate these without successors, which AWS refuses below a minimum that somebody has raised."""
+    if observed.sizes.minimum > observed.own.minimum:
+        sizes = dataclasses.replace(observed.sizes, minimum=observed.own.minimum)
+        return Resize(sizes, "the group may shrink to its own size again")
+    return Terminate(going, decrement=True, why=why, seen=seen)
+
+
 def _shrink(observed: Observed, desired: int, why: str) -> Resize | Wait:
     """Give up instances that are missing. One that arrives meanwhile is one too many, and then the group chooses."""
     if observed.launch_under_way:
         return Wait("an instance is being launched")
-    return Resize(dataclasses.replace(observed.sizes, desired=desired), why)
+    minimum = min(observed.sizes.minimum, desired)  # somebody may have raised it
+    return Resize(dataclasses.replace(observed.sizes, minimum=minimum, desired=desired), why)
 
 
 def _restore(observed: Observed, seen: str = "") -> Resize:
