@@ -186,6 +186,20 @@ def test_the_sizes_of_a_stack_made_by_hand_from_yaml_are_its_templates(aws: Emul
     assert result["replaced"]
 
 
+@pytest.mark.parametrize("times", [1, 1000])
+def test_what_was_terminated_before_a_call_failed_is_told(aws: Emulator, times: int) -> None:
+    groups.create(aws, 2)
+    old = groups.ids(aws)
+    groups.update(aws, 2)
+    aws.fault(match="TerminateInstance", k=2, times=times, mode="error", code="AccessDenied", status=403)
+    result = groups.replace(aws, strategy="terminate", timeout=600)
+    gone = [each for each in old if each not in groups.ids(aws)]
+    assert sorted(result["replaced"]) == gone
+    assert [each["instance_id"] for each in result["timeline"] if "terminated" in each["event"]] == result["replaced"]
+    assert result["changed"]
+    assert (bool(result.get("failed")), len(gone)) == ((False, 2) if times == 1 else (True, 1))
+
+
 def test_a_group_scaled_by_hand_with_its_minimum_is_brought_back(aws: Emulator) -> None:
     groups.create(aws, 1)
     kept = groups.ids(aws)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock, properties, settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Clients, refuse_other_account
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, Clients, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.observed_group import observed_group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
@@ -140,20 +140,26 @@ class Cloud:
         """Why there is no group, in words."""
         return self._missing
 
-    def carry_out(self, group: str, step: Step) -> bool:
-        """Do what the step says; whether it changed anything."""
+    def carry_out(self, group: str, step: Step) -> Step:
+        """Do what the step says; the step as far as it was done.
+
+        One that fails in the middle was done in part, which has to be told. The next look finds what is left of it.
+        """
         if isinstance(step, Resize):
             if step.note:
                 autoscaling.note(self._autoscaling, group, step.note)
             autoscaling.resize(self._autoscaling, group, step.sizes)
             if step.forget:
                 autoscaling.forget(self._autoscaling, group)
-            return True
-        if isinstance(step, Terminate):
-            for instance_id in step.instance_ids:
-                autoscaling.terminate(self._autoscaling, instance_id, decrement=step.decrement)
-            return True
-        return False
+        elif isinstance(step, Terminate):
+            for done, instance_id in enumerate(step.instance_ids):
+                try:
+                    autoscaling.terminate(self._autoscaling, instance_id, decrement=step.decrement)
+                except AwsError:
+                    if not done:
+                        raise
+                    return dataclasses.replace(step, instance_ids=step.instance_ids[:done])
+        return step
 
     def evidence(self, observed: Observed, goal: Goal) -> list[str]:
         """What was seen of a failure: activities, heartbeats, consoles, the last log. Secrets are masked."""
@@ -240,8 +246,9 @@ def once(
         observed = cloud.expected()
         step = next_step(observed, goal)
         seen = snapshot(observed, goal, step)
+    step = cloud.carry_out(observed.group, step)
     return {
-        "changed": cloud.carry_out(observed.group, step),
+        "changed": isinstance(step, (Resize, Terminate)),
         "step": as_returned(step),
         "snapshot": seen,
         "evidence": found,
