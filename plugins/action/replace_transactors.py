@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
@@ -26,6 +27,9 @@ TIMEOUT = 1800
 
 display = Display()
 
+ABOVE = os.dup(2)
+"""ansible-playbook's own standard error: it loads this file before it starts the worker, which has none left."""
+
 
 class ActionModule(InProcess):
     """The loop; each look and each step is a run of the module."""
@@ -37,6 +41,10 @@ class ActionModule(InProcess):
         ActionBase.run(self, tmp, task_vars)
         args = dict(self._task.args)
         warnings: list[Any] = []
+        whose = _whose(task_vars or {})
+
+        def show(line: str) -> None:
+            display.display(f"{whose}{line}")
 
         def call(run: Mapping[str, Any]) -> dict[str, Any]:
             answer: dict[str, Any] = self._execute_module(
@@ -48,9 +56,9 @@ class ActionModule(InProcess):
         if self._task.check_mode or args.get("when") == "never":
             answer = call({})
             for step in answer.get("steps", ()):
-                display.display(f"would {step}")
+                show(f"would {step}")
             return {**NOTHING, **answer, "warnings": warnings}
-        closing = Closing(display.display)
+        closing = Closing(show, lambda line: _say(f"{whose}{line}"))
         driver = Driver(call, closing.show, _seconds(args.get("timeout", TIMEOUT)))
         with closing.telling(lambda: f"Stopped. {driver.standing()}"):
             result = driver.run()
@@ -59,6 +67,18 @@ class ActionModule(InProcess):
             if command := retrace.command(files):
                 result["msg"] += f"\nTo go back to the files that were committed before: {command}"
         return {**result, "warnings": warnings}
+
+
+def _whose(task_vars: Mapping[str, Any]) -> str:
+    """The host that a line is about, where it could be another's too."""
+    many = len(task_vars.get("ansible_play_hosts_all", ())) > 1
+    return f"{task_vars['inventory_hostname']}: " if many else ""
+
+
+def _say(line: str) -> None:
+    """Past ansible-playbook, which shows no line of a worker any more once it was stopped."""
+    with contextlib.suppress(OSError):
+        os.write(ABOVE, f"{line}\n".encode())
 
 
 def _seconds(value: Any) -> float:
@@ -72,12 +92,14 @@ class Closing:
     """Ctrl-C and SIGTERM say where things stand before they do what they did.
 
     A line goes to ansible-playbook through a queue with a lock. A signal that comes while a line is under way waits for
-    its end: another line would wait for the lock that this one holds, and a process that dies with the lock leaves
-    ansible-playbook waiting for good.
+    its end: a process that dies with the lock leaves ansible-playbook waiting for good. The last words do not go
+    through the queue, which ansible-playbook reads no more.
     """
 
-    def __init__(self, show: Callable[[str], None]) -> None:
+    def __init__(self, show: Callable[[str], None], say: Callable[[str], None]) -> None:
+        """show: a line of progress; say: the last words."""
         self._show = show
+        self._say = say
         self._showing = False
         self._waiting: int | None = None
         self._before: dict[int, Any] = {}
@@ -111,7 +133,7 @@ class Closing:
     def _stop(self, number: int) -> None:
         # First of all: should the line not get through, the next signal ends this process as ever.
         self._restore()
-        self._show(self._last_words())
+        self._say(self._last_words())
         signal.raise_signal(number)
 
     def _restore(self) -> None:

@@ -21,7 +21,7 @@ from tests.integration import groups
 from tests.integration.test_replace_transactors_rolling import METRICS, bound, system
 
 PLAY = """
-- hosts: localhost
+- hosts: all
   gather_facts: false
   tasks:
     - name: Replace
@@ -33,12 +33,14 @@ PLAY = """
 """
 
 
-def start(aws: Emulator, directory: pathlib.Path, *arguments: str, **options: object) -> subprocess.Popen[str]:
+def start(
+    aws: Emulator, directory: pathlib.Path, *arguments: str, hosts: str = "localhost,", **options: object
+) -> subprocess.Popen[str]:
     play = directory / "play.yml"
     play.write_text(
         PLAY.format(options=json.dumps({"stack_name": "orders", "poll_seconds": 0.25, **METRICS, **options}))
     )
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local"]
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", hosts, "-c", "local"]
     command += ["-e", f"ansible_python_interpreter={sys.executable}", *arguments, str(play)]
     environment = {
         **os.environ,
@@ -52,11 +54,17 @@ def start(aws: Emulator, directory: pathlib.Path, *arguments: str, **options: ob
         "PYTHONUNBUFFERED": "1",
     }
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=directory,
+        start_new_session=True,
     )
 
 
-def run(aws: Emulator, directory: pathlib.Path, *arguments: str, **options: object) -> tuple[int, str]:
+def run(aws: Emulator, directory: pathlib.Path, *arguments: str, **options: Any) -> tuple[int, str]:
     with start(aws, directory, *arguments, **options) as process:
         printed, _errors = process.communicate(timeout=120)
     return process.returncode, printed
@@ -79,6 +87,32 @@ def test_lines_appear_while_it_runs_and_the_second_run_changes_nothing(aws: Emul
     assert "changed=0" in printed
 
 
+def test_with_several_systems_each_line_tells_whose_it_is(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    aws.configure(scale=20, pending=5)
+    client = aws.backstage("autoscaling")
+    names = ("orders", "invoices")
+    for name in names:
+        launch = {"ImageId": groups.IMAGE, "InstanceType": "c4.large"}
+        client.create_launch_configuration(LaunchConfigurationName=f"{name}-1", **launch)
+        client.create_launch_configuration(LaunchConfigurationName=f"{name}-2", **launch)
+        sizes = {"AutoScalingGroupName": name, "MinSize": 1, "MaxSize": 1}
+        client.create_auto_scaling_group(**sizes, LaunchConfigurationName=f"{name}-1", AvailabilityZones=["us-east-1a"])
+        client.update_auto_scaling_group(AutoScalingGroupName=name, LaunchConfigurationName=f"{name}-2")
+    options = {"stack_name": "{{ omit }}", "auto_scaling_group_name": "{{ inventory_hostname }}", "settle_seconds": 10}
+    options |= {"cloudwatch_region": "", "cloudwatch_dimension_value": ""}
+    code, printed = run(aws, tmp_path, "--check", hosts="orders,invoices,", **options)
+    assert code == 0, printed
+    for name in names:
+        assert f"\n{name}: would launch 1 beside the old\n" in printed
+    code, printed = run(aws, tmp_path, hosts="orders,invoices,", **options)
+    assert code == 0, printed
+    for name in names:
+        assert any(line.startswith(f"{name}: ") and "1 new beside" in line for line in printed.splitlines())
+    told = [line for line in printed.splitlines() if " is in service" in line or "stopped; a standby" in line]
+    assert len(told) == 4
+    assert all(line.startswith(("orders: ", "invoices: ")) for line in told)
+
+
 def test_ctrl_c_leaves_a_group_that_the_next_run_finishes(aws: Emulator, tmp_path: pathlib.Path) -> None:
     old = system(aws, 1, scale=10)
     with start(aws, tmp_path) as process:
@@ -87,10 +121,11 @@ def test_ctrl_c_leaves_a_group_that_the_next_run_finishes(aws: Emulator, tmp_pat
         while "1 new beside the old" not in seen:
             seen += (line := process.stdout.readline())
             assert line, seen
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         printed = seen + process.communicate(timeout=60)[0]
     assert process.returncode != 0, printed
-    assert "running it again continues" in printed
+    assert "Stopped. The group has" in printed
+    assert "Running again continues from where the group stands." in printed
     assert groups.sizes(aws) == (1, 2, 2)
     aws.configure(scale=120)
     result = groups.replace(aws, **METRICS)

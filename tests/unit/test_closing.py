@@ -26,7 +26,7 @@ def ends() -> Iterator[list[int]]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_shows_the_last_words_and_then_does_what_it_did(ends: list[int], number: signal.Signals) -> None:
     lines: list[str] = []
-    closing = Closing(lines.append)
+    closing = Closing(lines.append, lines.append)
     with closing.telling(lambda: "two instances"):
         signal.raise_signal(number)
         assert lines == ["two instances"]
@@ -43,7 +43,7 @@ def test_a_signal_waits_for_the_line_that_is_under_way(ends: list[int]) -> None:
             assert ends == []
         lines.append(line)
 
-    closing = Closing(show)
+    closing = Closing(show, show)
     with closing.telling(lambda: "two instances"):
         closing.show("a standby beats")
         assert lines == ["a standby beats", "two instances"]
@@ -52,7 +52,7 @@ def test_a_signal_waits_for_the_line_that_is_under_way(ends: list[int]) -> None:
 
 def test_afterwards_a_signal_does_what_it_did(ends: list[int]) -> None:
     lines: list[str] = []
-    with Closing(lines.append).telling(lambda: "two instances"):
+    with Closing(lines.append, lines.append).telling(lambda: "two instances"):
         pass
     signal.raise_signal(signal.SIGTERM)
     assert (ends, lines) == ([signal.SIGTERM], [])
