@@ -62,7 +62,7 @@ class ActionModule(InProcess):
         driver = Driver(call, closing.show, _seconds(args.get("timeout", TIMEOUT)))
         with closing.telling(lambda: f"Stopped. {driver.standing()}"):
             result = driver.run()
-        if result.get("failed"):
+        if result.get("failed") and not driver.replaced:
             files = args.get("files") or [args[name] for name in ("transactor_src",) if args.get(name)]
             if command := retrace.command(files):
                 result["msg"] += f"\nTo go back to the files that were committed before: {command}"

@@ -117,3 +117,62 @@ def test_what_happens_while_evidence_is_gathered_is_seen_before_anything_is_remo
         result = groups.replace(aws, **METRICS, timeout=300)
     assert result["failed"]
     assert groups.ids(aws) == result["launched"]
+
+
+def test_what_fails_after_the_old_ones_have_gone_is_told_as_that(aws: Emulator) -> None:
+    """Their successors' metrics stop coming in before the last gate."""
+    old = system(aws, 1)
+    gone = once(lambda: role(aws, "dead", among=old), lambda _one: aws.configure(metrics_delay=100_000))
+    result = groups.replace_meddled_with(aws, gone, **METRICS, timeout=900)
+    assert result["failed"]
+    assert result["msg"].startswith("The transactors were replaced, but it is not over after 900 s")
+    assert (result["replaced"], groups.sizes(aws)) == (old, (1, 1, 1))
+
+
+def test_a_hook_that_keeps_the_old_one_longer_than_the_timeout(aws: Emulator) -> None:
+    old = system(aws, 1)
+    aws.configure(terminating=3600)
+    result = groups.replace(aws, **METRICS, timeout=1800)
+    assert result["msg"].startswith("The transactors were replaced, but it is not over after 1800 s")
+    assert f"waiting for {old[0]} to be gone" in result["msg"]
+    assert (result["replaced"], groups.sizes(aws)) == (old, (1, 1, 1))
+    aws.advance(1800)
+    assert not groups.replace(aws, **METRICS).get("failed")
+    assert (groups.ids(aws), aws.outage() <= bound()) == (result["launched"], True)
+
+
+@pytest.mark.parametrize(
+    ("suspend", "told"),
+    [(True, "the group's processes Terminate are suspended"), (False, "the stack is UPDATE_IN_PROGRESS")],
+)
+def test_an_obstacle_in_the_middle_stops_with_the_group_as_it_is(aws: Emulator, suspend: bool, told: str) -> None:
+    old = system(aws, 1)
+    client = aws.backstage("autoscaling")
+    process = {"AutoScalingGroupName": groups.group_name(aws), "ScalingProcesses": ["Terminate"]}
+
+    def hinder(_one: str) -> None:
+        if suspend:
+            client.suspend_processes(**process)
+        else:
+            aws.set_stack_status("orders", "UPDATE_IN_PROGRESS")
+
+    result = groups.replace_meddled_with(aws, once(lambda: role(aws, "standby"), hinder), **METRICS)
+    assert result["failed"]
+    assert told in result["msg"]
+    assert (groups.ids(aws), result["replaced"]) == (sorted([*old, *result["launched"]]), [])
+    assert groups.sizes(aws) == (1, 2, 2)
+    client.resume_processes(**process)
+    aws.set_stack_status("orders", "UPDATE_COMPLETE")
+    again = groups.replace(aws, **METRICS)
+    assert (again["replaced"], groups.ids(aws)) == (old, result["launched"])
+    assert aws.outage() <= bound()
+
+
+def test_a_suspended_process_stops_it_before_anything_changes(aws: Emulator) -> None:
+    old = system(aws, 1)
+    process = {"AutoScalingGroupName": groups.group_name(aws), "ScalingProcesses": ["Terminate"]}
+    aws.backstage("autoscaling").suspend_processes(**process)
+    aws.clear_calls()
+    result = groups.replace(aws, **METRICS)
+    assert "aws autoscaling resume-processes" in result["msg"]
+    assert (groups.ids(aws), [call for call in aws.calls() if call.kind == "write"]) == (old, [])

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import progress
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import RUNNING, STOPPING
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.progress import Event
 
 Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -77,6 +78,13 @@ class Driver:
         last = f" Last step: {self._step}." if self._step else ""
         return f"The group has {instances or 'no instance'}; {self._last['sizes']}.{last} {CONTINUES}"
 
+    @property
+    def replaced(self) -> bool:
+        """None of the old ones is left that is not on its way out, and a new one is in service."""
+        states = [(each["old"], each["state"]) for each in self._last.get("instances", {}).values()]
+        left = any(old for old, state in states if state not in STOPPING)
+        return not left and any(state == RUNNING for old, state in states if not old)
+
     def _take(self, answer: Mapping[str, Any]) -> None:
         """Tell what has happened since the last call."""
         now = answer["snapshot"]
@@ -127,7 +135,8 @@ class Driver:
     def _ended(self) -> dict[str, Any]:
         if not self._failure:
             return self._told()
-        message = "\n".join([f"The transactors were not replaced: {self._failure}.", *self._evidence, self.standing()])
+        what = "were replaced, but" if self.replaced else "were not replaced:"
+        message = "\n".join([f"The transactors {what} {self._failure}.", *self._evidence, self.standing()])
         return {**self._told(), "failed": True, "msg": message, "evidence": self._evidence}
 
 
