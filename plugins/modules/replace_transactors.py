@@ -57,7 +57,7 @@ options:
         C(aws-cloudwatch-dimension-value), C(aws-s3-log-bucket-id) and C(aws-dynamodb-table) are used.
     type: path
   heartbeat_interval_msec:
-    description: In place of the file's C(heartbeat-interval-msec). Datomic's default is 5000.
+    description: In place of the file's C(heartbeat-interval-msec). Datomic's default is 5000, its minimum 1000.
     type: int
   cloudwatch_region:
     description: In place of the file's C(aws-cloudwatch-region).
@@ -76,7 +76,7 @@ options:
     type: int
     default: 300
   poll_seconds:
-    description: How many seconds lie between two looks at the cloud.
+    description: How many seconds lie between two looks at the cloud, at least V(0.1).
     type: float
     default: 5
   files:

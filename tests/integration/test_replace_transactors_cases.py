@@ -186,6 +186,52 @@ def test_the_sizes_of_a_stack_made_by_hand_from_yaml_are_its_templates(aws: Emul
     assert result["replaced"]
 
 
+@pytest.mark.parametrize("minimum", ["0", '"0"'])
+def test_a_minimum_of_zero_is_the_stacks_too(aws: Emulator, minimum: str) -> None:
+    client = aws.backstage("cloudformation")
+    body = (YAML % (groups.IMAGE, "first")).replace("MinSize: !Ref GroupSize", f"MinSize: {minimum}")
+    client.create_stack(StackName="orders", TemplateBody=body)
+    client = aws.backstage("autoscaling")
+    client.update_auto_scaling_group(AutoScalingGroupName=groups.group_name(aws), MinSize=1, MaxSize=9)
+    client.set_desired_capacity(AutoScalingGroupName=groups.group_name(aws), DesiredCapacity=1)
+    assert not groups.replace(aws, settle_seconds=30).get("failed")
+    assert groups.sizes(aws) == (0, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "told"),
+    [
+        ("heartbeat-interval-msec=0", {}, "Invalid value for heartbeat-interval-msec: 0 (write a whole number of at"),
+        ("heartbeat-interval-msec=5s", {}, "Invalid value for heartbeat-interval-msec: 5s"),
+        ("", {"heartbeat_interval_msec": -1}, "heartbeat_interval_msec: -1 is too little (write at least 1000)"),
+        ("", {"heartbeat_interval_msec": 0}, "heartbeat_interval_msec: 0 is too little"),
+        ("", {"poll_seconds": 0}, "poll_seconds: 0 is too little (write at least 0.1)"),
+        ("", {"settle_seconds": -1}, "settle_seconds: -1 is too little"),
+    ],
+)
+def test_what_nothing_can_be_reckoned_with_is_refused(
+    aws: Emulator, tmp_path: pathlib.Path, line: str, options: dict[str, Any], told: str
+) -> None:
+    file = tmp_path / "orders-transactor.properties"
+    file.write_text(f"aws-cloudwatch-region=us-east-1\naws-cloudwatch-dimension-value=orders\n{line}\n")
+    groups.create(aws)
+    groups.update(aws)
+    aws.clear_calls()
+    result = groups.replace(aws, transactor_src=str(file), timeout=60, **options)
+    assert result["failed"]
+    assert told in result["msg"]
+    assert not [call for call in aws.calls() if call.kind == "write"]
+
+
+def test_evidence_holds_each_message_of_this_run_once(aws: Emulator) -> None:
+    system(aws, 1, launch_failure="An earlier trouble", launch_retry=20)
+    assert "An earlier trouble" in groups.replace(aws, **METRICS)["msg"]
+    aws.configure(launch_failure="This is the trouble")
+    result = groups.replace(aws, **METRICS)
+    told = [line for line in result["evidence"] if line.startswith("Scaling activity")]
+    assert told == ["Scaling activity: This is the trouble. Launching EC2 instance failed."]
+
+
 @pytest.mark.parametrize("times", [1, 1000])
 def test_what_was_terminated_before_a_call_failed_is_told(aws: Emulator, times: int) -> None:
     groups.create(aws, 2)
@@ -217,6 +263,20 @@ def test_a_raised_minimum_keeps_no_failed_replacement_from_going_back(aws: Emula
     client.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=2)
     assert groups.replace(aws, **METRICS, timeout=600)["failed"]
     assert (groups.ids(aws), groups.sizes(aws)) == (old, (1, 1, 1))
+
+
+def test_a_note_of_sizes_that_a_killed_run_left_goes_with_the_next(aws: Emulator) -> None:
+    client = aws.backstage("autoscaling")
+    client.create_launch_configuration(LaunchConfigurationName="first", ImageId=groups.IMAGE, InstanceType="c4.large")
+    sizes = {"MinSize": 1, "MaxSize": 3, "AvailabilityZones": ["us-east-1a"]}
+    client.create_auto_scaling_group(AutoScalingGroupName="byhand", LaunchConfigurationName="first", **sizes)
+    tag = {"ResourceId": "byhand", "ResourceType": "auto-scaling-group", "Key": "datomic:own-sizes", "Value": "1/3/1"}
+    client.create_or_update_tags(Tags=[{**tag, "PropagateAtLaunch": False}])
+    assert not groups.replace(aws, auto_scaling_group_name="byhand", settle_seconds=30).get("failed")
+    assert not groups.group(aws, "byhand").get("Tags")
+    client.set_desired_capacity(AutoScalingGroupName="byhand", DesiredCapacity=2)
+    assert not groups.replace(aws, auto_scaling_group_name="byhand", settle_seconds=30)["changed"]
+    assert groups.group(aws, "byhand")["DesiredCapacity"] == 2
 
 
 def test_a_note_of_sizes_that_somebody_changed_since_does_not_count(aws: Emulator) -> None:

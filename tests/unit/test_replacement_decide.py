@@ -212,3 +212,16 @@ def test_another_system_seen_in_the_middle_means_going_back() -> None:
         assert isinstance(step, Stop)
         assert "another system" in step.why
         assert step.retreat is retreat
+
+
+def test_a_note_that_a_killed_run_left_goes_with_the_next_run() -> None:
+    for goal, member in ((ROLLING, new(1)), (RETREAT, old(1))):
+        step = next_step(group(1, member, noted=True), goal)
+        assert isinstance(step, Resize)
+        assert (step.sizes, step.forget) == (Sizes(1, 1, 1), True)
+
+
+def test_only_the_activities_of_a_run_are_its_own() -> None:
+    observed = group(1, old(1), activities=(failed(1), failed(2), failed(3)))
+    assert [one.activity_id for one in observed.activities_since("f3")] == ["f1", "f2"]
+    assert observed.activities_since("") == observed.activities

@@ -22,6 +22,7 @@ def observed_group(group: Group, of: Stack | None, metrics: Metrics | None = Non
         sizes=group.sizes,
         own=own,
         own_known=known,
+        noted=group.noted is not None,
         instances=group.instances,
         room=group.room,
         activities=group.activities,

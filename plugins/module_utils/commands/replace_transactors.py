@@ -14,7 +14,8 @@ from typing import Any
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock, properties, settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, Clients, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.observed_group import observed_group
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
     autoscaling,
     cloudwatch,
@@ -35,8 +36,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.ste
     Wait,
 )
 
-HEARTBEAT_MSEC = 5000
-"""Datomic's default of heartbeat-interval-msec."""
+HEARTBEAT = settings.TRANSACTOR["heartbeat-interval-msec"]
+SHORTEST_PAUSE = 0.1
+"""Seconds between two looks: fewer would only run into AWS's limits."""
 SHOWN_ACTIVITIES = 3
 SHOWN_MINUTES = 5
 
@@ -51,7 +53,7 @@ class Options:
     strategy: str = "rolling"
     when: str = "stale"
     transactor_src: str = ""
-    heartbeat_interval_msec: int = 0
+    heartbeat_interval_msec: int | None = None
     cloudwatch_region: str = ""
     cloudwatch_dimension_value: str = ""
     log_bucket: str = ""
@@ -79,19 +81,38 @@ class System:
 def system(options: Options) -> System:
     """Read the transactor's file, if there is one."""
     file = properties.read(options.transactor_src) if options.transactor_src else None
+    if wrong := _wrong(options, file):
+        raise InputError(wrong)
 
     def value(key: str, given: str = "") -> str:
         return given or (file.get(key).strip() if file else "")
 
-    interval = value("heartbeat-interval-msec")
     return System(
-        interval_msec=options.heartbeat_interval_msec or (int(interval) if interval.isdecimal() else HEARTBEAT_MSEC),
+        interval_msec=options.heartbeat_interval_msec or int(value(HEARTBEAT.name) or HEARTBEAT.default),
         region=value("aws-cloudwatch-region", options.cloudwatch_region),
         dimension=value("aws-cloudwatch-dimension-value", options.cloudwatch_dimension_value),
         log_bucket=value("aws-s3-log-bucket-id", options.log_bucket),
         table=value("aws-dynamodb-table", options.table),
         secrets=settings.secrets(file) if file else (),
     )
+
+
+def _wrong(options: Options, file: Properties | None) -> list[Finding]:
+    """What nothing can be reckoned with."""
+    given, least = options.heartbeat_interval_msec, HEARTBEAT.minimum or 0
+    bounds = [
+        ("heartbeat_interval_msec", given, least),
+        ("settle_seconds", options.settle_seconds, 0),
+        ("poll_seconds", options.poll_seconds, SHORTEST_PAUSE),
+    ]
+    found = [
+        Finding("invalid-value", f"{value} is too little", key=name, instead=f"write at least {minimum}")
+        for name, value, minimum in bounds
+        if value is not None and value < minimum
+    ]
+    if file and given is None:
+        found += [finding for finding in settings.check(file, "transactor") if finding.key == HEARTBEAT.name]
+    return found
 
 
 class Cloud:
@@ -163,11 +184,8 @@ class Cloud:
 
     def evidence(self, observed: Observed, goal: Goal) -> list[str]:
         """What was seen of a failure: activities, heartbeats, consoles, the last log. Secrets are masked."""
-        lines = [
-            f"Scaling activity: {activity.message}"
-            for activity in observed.activities
-            if activity.message and activity.failed
-        ][:SHOWN_ACTIVITIES]
+        failed = [one.message for one in observed.activities_since(goal.since) if one.failed and one.message]
+        lines = [f"Scaling activity: {message}" for message in dict.fromkeys(failed)][:SHOWN_ACTIVITIES]
         lines += _heartbeats(observed)
         new = gate.newcomers(observed, goal)
         for instance in new:

@@ -87,7 +87,7 @@ def _sizes(template: Any, parameters: Mapping[str, str]) -> dict[str, int]:
         value = properties.get(key)
         if isinstance(value, Mapping):
             value = parameters.get(str(value.get("Ref")))
-        if str(value or "").isdecimal():
+        if str(value).isdecimal():
             sizes[key] = int(str(value))
     if "DesiredCapacity" not in properties and sizes.get("MinSize", -1) == sizes.get("MaxSize"):
         sizes["DesiredCapacity"] = sizes["MinSize"]

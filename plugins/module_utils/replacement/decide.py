@@ -39,7 +39,7 @@ def next_step(observed: Observed, goal: Goal) -> Step:
     if goal.giving_up:
         return _retreat(observed, goal) if goal.strategy == "rolling" else Stop("the time is over")
     doomed = tuple(member for member in observed.members if goal.doomed(member))
-    if not doomed and not goal.acted and whole(observed):
+    if not doomed and not goal.acted and whole(observed) and not observed.noted:
         return Done()
     if found := obstacles(observed, goal):
         return Stop("; ".join(found))
@@ -123,7 +123,7 @@ def _finish(observed: Observed, goal: Goal) -> Step:
         # The youngest: an older one is the likelier to be active.
         going = _ids(members[own.desired :])
         return _remove(observed, going, "stopped: more than the group's size", seen)
-    if sizes != own:
+    if sizes != own or observed.noted:
         return _restore(observed, seen)
     return Done(seen)
 
@@ -140,7 +140,7 @@ def _retreat(observed: Observed, goal: Goal) -> Step:
         return _remove(observed, _ids(going), "removed again")
     if sizes.desired > max(len(members), own.desired):
         return _shrink(observed, max(len(members), own.desired), "no more are launched")
-    if len(members) <= own.desired and sizes != own:
+    if len(members) <= own.desired and (sizes != own or observed.noted):
         return _restore(observed)
     return Stop("the time is over")
 

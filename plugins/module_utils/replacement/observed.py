@@ -10,6 +10,7 @@ All times are seconds since the epoch, by AWS's clock.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Literal
 
@@ -134,6 +135,7 @@ class Observed:
 
     now: by AWS's clock. sizes: what the group has; own: what it has outside a replacement, as its stack says;
     own_known: own comes from the stack or from the note that an earlier run left, not just from the group as it is.
+    noted: there is such a note, whether it counts or not.
     room: how many more instances its subnets can take. activities: newest first. metrics: None when the transactor file
     names no region or no dimension. around: what else goes on with the group.
     """
@@ -143,6 +145,7 @@ class Observed:
     sizes: Sizes
     own: Sizes
     own_known: bool = True
+    noted: bool = False
     instances: tuple[Instance, ...] = ()
     room: int = 1_000_000
     activities: tuple[Activity, ...] = ()
@@ -184,11 +187,15 @@ class Observed:
         """How many terminations began between two moments."""
         return sum(first <= activity.started_at < last for activity in self._kind("terminate"))
 
+    def activities_since(self, since: str) -> tuple[Activity, ...]:
+        """Those after the activity since; newest first."""
+        return tuple(itertools.takewhile(lambda activity: activity.activity_id != since, self.activities))
+
     def failed_launches(self, since: str) -> tuple[Activity, ...]:
         """Launches that failed after the activity since; newest first. A success or a termination ends the count."""
         failed = []
-        for activity in self.activities:
-            if activity.activity_id == since or activity.status == "Successful" or activity.kind == "terminate":
+        for activity in self.activities_since(since):
+            if activity.status == "Successful" or activity.kind == "terminate":
                 break
             if activity.kind == "launch" and activity.failed:
                 failed.append(activity)

@@ -29,6 +29,6 @@ def outlook(observed: Observed, goal: Goal) -> list[str]:
             f"terminate {going}; a standby takes over",
             "wait until one is active and the others stand by" if observed.metrics else "wait until all are in service",
         ]
-    if observed.sizes != observed.own or steps:
+    if observed.sizes != observed.own or observed.noted or steps:
         steps.append(f"leave the group at {observed.own}")
     return steps
