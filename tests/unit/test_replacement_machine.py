@@ -336,6 +336,39 @@ def test_a_new_transactor_that_never_beats_keeps_the_old_ones(size: int) -> None
     assert cloud.sizes == cloud.own
 
 
+@settings(max_examples=200, deadline=None)
+@given(SYSTEMS, st.integers(6, 40), st.data())
+def test_giving_up_leaves_one_that_beats_whichever_has_hung(
+    system: tuple[int, int], looks: int, data: st.DataObject
+) -> None:
+    """One transactor hangs as soon as all have beaten; its instance stays in service, and no metric names it.
+
+    Minutes later, when the metrics show all that they ever will, the run gives up.
+    """
+    size, stale = system
+    cloud = Cloud(size, stale)
+    goal = Goal()
+    hung = False
+    while looks:
+        step = next_step(cloud.observed(), goal)
+        cloud.carry_out(step)
+        goal = dataclasses.replace(goal, acted=True)
+        cloud.advance()
+        looks -= hung or not stale
+        beating = [m for m in cloud.members() if m.beats(cloud.now - LOOK)]
+        if not hung and len(beating) == len(cloud.members()) > size:
+            hung = True
+            data.draw(st.sampled_from(beating)).dead_transactor = True
+    goal = dataclasses.replace(goal, giving_up=True)
+    for _look in range(30):
+        step = next_step(cloud.observed(), goal)
+        if isinstance(step, Stop):
+            break
+        cloud.carry_out(step)
+        cloud.advance()
+        assert [m for m in cloud.machines if m.beats(cloud.now)]
+
+
 @settings(deadline=None)
 @given(SYSTEMS)
 def test_terminate_replaces_all_stale_ones_whatever_became_of_the_metrics(system: tuple[int, int]) -> None:

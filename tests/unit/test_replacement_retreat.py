@@ -107,6 +107,12 @@ def test_with_several_one_that_beats_has_to_be_left(standby: tuple[Beats, ...], 
     assert (step == Terminate(("i-new", "i-new2"), True, "removed again")) is removed
 
 
+def test_standbys_that_are_left_suffice_where_the_active_one_does_not_report() -> None:
+    removed = Terminate(("i-new", "i-new2"), True, "removed again")
+    assert next_step(surged(STOPPED, series(*[36] * 5), size=2), RETREAT) == removed
+    assert isinstance(next_step(surged(STOPPED, series(*[24] * 5), size=2), RETREAT), Wait)
+
+
 def test_one_that_ended_is_none_that_is_left() -> None:
     both = surged(STEADY, series(*[12] * 5), size=1)
     dead = dataclasses.replace(both.instances[0], healthy=False)

@@ -63,8 +63,9 @@ def doubt(observed: Observed, going: Sequence[Instance]) -> str:
 def _others_beat(observed: Observed, metrics: Metrics, suspects: int) -> bool:
     """More processes beat than go, so that one is left whichever these are."""
     since = max(observed.last_stop, observed.now - EVIDENCE_AGE - 2 * MINUTE)
-    windows = [pair(metrics, minute) for minute in minutes(since, observed.now, 2)]
-    beating = max((sum(window) for window in [each for each in windows if each[0] >= ENOUGH][:2]), default=0.0)
+    windows = [sum(pair(metrics, minute)) for minute in minutes(since, observed.now, 2)]
+    # The newest that have come in: in older ones some may have beaten that hang by now.
+    beating = max([window for window in windows if window >= ENOUGH][:2], default=0.0)
     ended = sum(not member.healthy for member in observed.members)
     return beating + SLACK >= 1 + suspects + ended
 
@@ -78,7 +79,9 @@ def _never_beat(observed: Observed, metrics: Metrics, launch: float) -> bool:
     if not before.active:
         # The old ones do not report: a new one that is active would.
         return observed.now >= launch + EVIDENCE_AGE and not any(active for _minute, active, _standby in windows)
-    if any(standby > before.standby + SLACK * bool(before.standby) for _minute, _active, standby in windows):
+    # A minute that is not over yet can show that somebody stands by, though not that nobody does.
+    standbys = [pair(metrics, minute)[1] for minute in minutes(launch, observed.now + 2 * MINUTE, 2)]
+    if any(standby > before.standby + SLACK * bool(before.standby) for standby in standbys):
         return False
     reported = list(itertools.dropwhile(lambda window: window[1] < ENOUGH, windows))
     recent = bool(reported) and reported[0][0] + 2 * MINUTE >= observed.now - EVIDENCE_AGE
