@@ -23,14 +23,14 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     _advice,
     _private,
     distribution,
+    ensuring,
     releases,
     settings,
     tool,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Executor, Plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Decision, Executor, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.tool import Outcome, Tool
 
@@ -141,7 +141,7 @@ def prediction(engine: Engine) -> str:
 def conclude(
     engine: Engine,
     file: ensuring.File,
-    decision: ensuring.Decision,
+    decision: Decision,
     executors: Mapping[tuple[str, str, str], Executor],
     again: Callable[[Properties], Rest],
     *,

@@ -62,3 +62,12 @@ class InputError(DatomicError):
         lines = [str(finding) for finding in self.findings]
         message = lines[0] if len(lines) == 1 else f"{len(lines)} errors:\n" + "\n".join(lines)
         super().__init__(message, findings=[finding.as_returned() for finding in self.findings])
+
+
+def refuse(findings: Iterable[Finding]) -> list[str]:
+    """Raise InputError with all the errors among the findings; otherwise return the warnings' texts."""
+    found = list(findings)
+    errors = [finding for finding in found if finding.level == "error"]
+    if errors:
+        raise InputError(errors)
+    return [str(finding) for finding in found if finding.level == "warning"]

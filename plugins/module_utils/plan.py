@@ -77,6 +77,20 @@ class Plan:
             executors[(action.service, action.resource, action.change)](action)
 
 
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What is to be done.
+
+    values: the file's new values, written before the first action. late: keys whose values come out of an action,
+    which saves them itself (an access key's secret exists in one answer only). warnings: for the user.
+    """
+
+    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    plan: Plan = dataclasses.field(default_factory=Plan)
+    late: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 def _shown(actions: Iterable[Action], side: Literal["before", "after"]) -> str:
     """One JSON document of the side's states by "service resource name", with every key sorted."""
     states: dict[str, Any] = {}

@@ -11,8 +11,7 @@ from typing import Any
 
 import botocore.config
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _aws, settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _aws, ensuring, settings
 
 from tests.chaos import playbooks, single
 from tests.chaos import trials as trials_of_chaos

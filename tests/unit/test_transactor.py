@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import transactor
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure import Decision
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Decision
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options, keys_of, policies
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import plan as transactor_plan

@@ -22,9 +22,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     settings,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import modern_template
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, mappings, masking, modern
@@ -94,7 +93,7 @@ def create(
     elif cli:
         made = dataclasses.replace(made, template=_by_the_tool(cli, transactor, cf, options.dest, made.template))
     content = _text(made.template).encode()
-    ensuring.refuse(_too_long(content))
+    refuse(_too_long(content))
     for text in made.warnings:
         warn(text)
     too_open = made.holds_secrets and existing is not None and bool(_mode(options.dest) & 0o077)
@@ -211,9 +210,9 @@ def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options, 
     findings += legacy.required(transactor, cf)
     findings += _unread_secrets(options)
     architectures, found = _architectures(aws, cf)
-    ensuring.refuse([*findings, *found])
+    refuse([*findings, *found])
     template = legacy.template(transactor, cf, architectures)
-    ensuring.refuse(legacy.too_long(template, transactor))
+    refuse(legacy.too_long(template, transactor))
     warnings = [str(finding) for finding in [*found, *legacy.old_java(cf)]]
     holders = [file.path for file in (transactor, cf) if settings.masked(file) != file.as_dict()]
     if holders:

@@ -14,6 +14,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     cloudformation,
     distribution,
     engine_cli,
+    ensuring,
     properties,
     rules,
     settings,
@@ -21,8 +22,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.security_groups import Observed
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError, refuse
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Decision
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import EMPTY, Facts
@@ -68,9 +69,9 @@ def ensure(
     observed = _observed(aws, wanted, findings)
     findings += cloudformation.missing(cf, wanted, observed)
     findings += _memory_findings(cf, options, observed)
-    for text in ensuring.refuse(rules.accepted(findings, accept)[0]):
+    for text in refuse(rules.accepted(findings, accept)[0]):
         warn(text)
-    decision = ensuring.Decision(
+    decision = Decision(
         values=cloudformation.defaults(cf, observed, version), plan=cloudformation.plan(wanted, observed)
     )
     executors = ec2.executors(aws, wanted.region)

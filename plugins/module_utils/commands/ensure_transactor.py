@@ -10,10 +10,15 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, rules, settings, transactor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
+    engine_cli,
+    ensuring,
+    rules,
+    settings,
+    transactor,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, gather, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Executor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
@@ -65,14 +70,14 @@ def ensure(
     needed = () if file.src.get("protocol") == "ddb" else ("required-by-protocol",)
     findings += rules.judge((*needed, "deprecated-key"), Facts(transactor=file.src))
     findings += _region_findings(file.src, wanted, aws)
-    warnings = ensuring.refuse(rules.accepted(findings, accept)[0])
+    warnings = refuse(rules.accepted(findings, accept)[0])
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region) if engine.is_cli else None
     estate = _Estate(aws, wanted, options)
     if account_id:
         estate.refuse_other_account(account_id)
     observed = estate.observe(file.now)
     found = rules.judge(("write-capacity", "log-bucket"), _facts(file.now, wanted, observed, options))
-    warnings += ensuring.refuse(rules.accepted(found, accept)[0])
+    warnings += refuse(rules.accepted(found, accept)[0])
     unique = (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
     decision = transactor_plan.decide(file.now, wanted, observed, options, unique)
     for text in (*warnings, *decision.warnings):

@@ -10,8 +10,7 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation, settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import ensure as ensuring
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import launch
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, modern_rules
@@ -25,12 +24,12 @@ def make(
     In check mode the security group may be missing, for ensure_cf to make.
     """
     findings = [*settings.check(transactor, "transactor"), *settings.check(cf, "cf"), *cloudformation.required(cf)]
-    warnings = ensuring.refuse([*findings, *modern_rules.required(transactor, cf, options)])
+    warnings = refuse([*findings, *modern_rules.required(transactor, cf, options)])
     machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode)
-    ensuring.refuse(wrong)
+    refuse(wrong)
     if machine is None:
         raise DatomicError("AWS told nothing of the instance type and the image, and no reason.")
-    warnings += ensuring.refuse(modern_rules.valcache(transactor, options, machine))
+    warnings += refuse(modern_rules.valcache(transactor, options, machine))
     template = modern.template(transactor, cf, options, machine)
-    ensuring.refuse(modern_rules.too_long(template))
+    refuse(modern_rules.too_long(template))
     return template, tuple(warnings)

@@ -10,9 +10,8 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure import Decision, refuse
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, refuse
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Decision, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
     BUCKET,

@@ -11,29 +11,14 @@ is continued by the next one instead of being forgotten.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties, settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Executor, Plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Decision, Executor, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-
-
-@dataclasses.dataclass(frozen=True)
-class Decision:
-    """What is to be done.
-
-    values: the file's new values, written before the first action. late: keys whose values come out of an action,
-    which saves them itself (an access key's secret exists in one answer only). warnings: for the user.
-    """
-
-    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    plan: Plan = dataclasses.field(default_factory=Plan)
-    late: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 class File:
@@ -69,15 +54,6 @@ def read(src: str, dest: str | None, adopt: Callable[[Properties, Properties], M
     file = File(source, earlier, dest)
     file.now = file.now.edit(adopt(source, earlier))
     return file
-
-
-def refuse(findings: Iterable[Finding]) -> list[str]:
-    """Raise InputError with all the errors among the findings; otherwise return the warnings' texts."""
-    found = list(findings)
-    errors = [finding for finding in found if finding.level == "error"]
-    if errors:
-        raise InputError(errors)
-    return [str(finding) for finding in found if finding.level == "warning"]
 
 
 def planned(file: File, decision: Decision) -> Properties:
