@@ -6,14 +6,17 @@
 
 One reading is that of bin/datomic's provisioning commands: line by line, split at the first "=", a value that starts
 with white space is no value. The other is java.util.Properties, with which create-cf-template and the transactor read
-the same file. Only text that means the same to both is accepted; docs/properties.md says what that is.
+the same file. Only text that means the same to both is accepted; docs/properties.md says what that is. Of other text
+the entries are those of bin/datomic, so that whatever else is wrong with the file can be told in the same message.
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import functools
 import re
+from collections.abc import Mapping
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 
@@ -21,6 +24,8 @@ BLANKS = " \t\f"
 """What java.util.Properties skips before a key and around a separator."""
 
 SOURCE = "https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/Properties.html"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _JAVA_KEY = re.compile(r"[^=: \t\f\\]*")
 
 
@@ -35,6 +40,20 @@ class Entry:
     end: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What scan() made of a file's bytes.
+
+    entries: by key in file order, as bin/datomic reads them; both readers do when there are no findings.
+    legible: false when the bytes are no text of which a key could be missing.
+    """
+
+    text: str = ""
+    entries: Mapping[str, Entry] = dataclasses.field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    legible: bool = True
+
+
 class _Reader:
     """One pass over the lines of a text; collects entries and findings."""
 
@@ -42,6 +61,8 @@ class _Reader:
         self.path = path
         self.entries: dict[str, Entry] = {}
         self.findings: list[Finding] = []
+        # The lines before this one that were not read yet are parts of an earlier one for bin/datomic.
+        self._apart = 0
         # A line's content without its terminator, and where it starts. A last empty piece is no line.
         self.lines: list[str] = []
         self.offsets: list[int] = []
@@ -55,14 +76,23 @@ class _Reader:
             self.offsets.pop()
 
     @functools.cached_property
-    def _equals_signs(self) -> list[bool]:
-        """By line: whether it, or a line that bin/datomic joins with it, holds an equals sign."""
-        found: list[bool] = []
-        following = False
+    def _joints(self) -> list[tuple[bool, bool]]:
+        """By line, with those that bin/datomic joins it with: is there an equals sign, does the file end in them."""
+        found: list[tuple[bool, bool]] = []
+        equals, at_end = False, True
         for line in reversed(self.lines):
-            following = "=" in line or (following and line.endswith("\\"))
-            found.append(following)
+            joined = line.endswith("\\")
+            equals, at_end = "=" in line or (joined and equals), joined and at_end
+            found.append((equals, at_end))
         return found[::-1]
+
+    def _join(self, number: int) -> None:
+        """bin/datomic takes the lines behind this one, which ends in a backslash, for parts of it; Java does not."""
+        if number < self._apart:
+            return
+        while number + 1 < len(self.lines) and self.lines[number].endswith("\\"):
+            number += 1
+        self._apart = number + 1
 
     def found(self, rule: str, line: int, what: str, instead: str, why: str, key: str = "") -> None:
         self.findings.append(
@@ -108,7 +138,9 @@ class _Reader:
 
     def _java_comment(self, number: int) -> None:
         """A comment for Java only ("!", or indented): bin/datomic would take a "=" in it as a key's."""
-        if self._equals_signs[number]:
+        self._join(number)
+        equals, at_end = self._joints[number]
+        if equals:
             self.found(
                 "comment-with-equals-sign",
                 number,
@@ -116,22 +148,27 @@ class _Reader:
                 "begin a comment with # in the first column",
                 "bin/datomic knows only comments that begin with # in the first column",
             )
+        elif at_end and number + 1 == len(self.lines):
+            self._found_at_end(number, "bin/datomic would take a line that is added later for a part of this comment")
+
+    def _found_at_end(self, number: int, why: str, key: str = "") -> None:
+        what = "the last line ends in a backslash, which joins it with a line that is not there"
+        self.found("continued-at-end", number, what, "remove the backslash", why, key)
 
     def _pair(self, number: int) -> int:
         """Read the logical line that starts at this line; return the number of the line behind it."""
-        logical, last, broken = self._joined(number)
         first = self.lines[number]
         key = (_JAVA_KEY.match(first.lstrip(BLANKS)) or [""])[0]
+        apart = number >= self._apart
+        kept, dropped, last, broken = self._joined(number, key)
         if "=" not in first:
             self._without_equals(number, first, last > number)
             return last + 1
-        if broken:
-            return last + 1
-        written, value = logical.split("=", 1)
+        written, value = kept.split("=", 1)
         if not self._key_is_sound(number, written, key):
             return last + 1
-        if not self._value_is_sound(number, key, value):
-            return last + 1
+        if not broken:
+            self._judge_value(number, key, value, kept == dropped)
         if key in self.entries:
             self.found(
                 "duplicate-key",
@@ -141,22 +178,24 @@ class _Reader:
                 "the last line wins when the file is read, and a reader of the file sees two values",
                 key,
             )
-            return last + 1
-        self.entries[key] = Entry(
-            key=key,
-            value=value.lstrip(BLANKS).replace("\\\\", "\\"),
-            line=number + 1,
-            start=self.offsets[number] + first.index("=") + 1,
-            end=self.offsets[last] + len(self.lines[last]),
-        )
+        if apart:
+            self.entries[key] = Entry(
+                key=key,
+                value="" if value[:1].isspace() else value.replace("\\\\", "\\"),
+                line=number + 1,
+                start=self.offsets[number] + first.index("=") + 1,
+                end=self.offsets[last] + len(self.lines[last]),
+            )
         return last + 1
 
-    def _joined(self, number: int) -> tuple[str, int, bool]:
-        """The logical line, the number of its last line, and whether a finding was made about its joints."""
-        parts: list[str] = []
-        piece = self.lines[number]
-        key = (_JAVA_KEY.match(piece.lstrip(BLANKS)) or [""])[0]
-        broken = False
+    def _joined(self, number: int, key: str) -> tuple[str, str, int, bool]:
+        """The logical line with the blanks at its joints, which bin/datomic keeps, and without them, as Java has it.
+
+        Then the number of its last line, and whether a finding was made about its joints.
+        """
+        kept: list[str] = []
+        dropped: list[str] = []
+        blanks, piece, broken = "", self.lines[number], False
         while piece.endswith("\\"):
             if (len(piece) - len(piece.rstrip("\\"))) % 2 == 0:
                 self.found(
@@ -167,18 +206,16 @@ class _Reader:
                     "java.util.Properties reads one backslash; bin/datomic joins the line with the next one",
                     key,
                 )
-                return "", number, True
+                self._join(number)
+                broken = True
+                break
+            piece = piece[:-1]
             if number + 1 == len(self.lines):
-                self.found(
-                    "continued-at-end",
-                    number,
-                    "the last line ends in a backslash, which joins it with a line that is not there",
-                    "remove the backslash",
-                    "a line that is added later would become part of this value",
-                    key,
-                )
-                return "", number, True
-            parts.append(piece[:-1])
+                self._found_at_end(number, "a line that is added later would become part of this value", key)
+                broken = True
+                break
+            kept += [blanks, piece]
+            dropped.append(piece)
             number += 1
             following = self.lines[number]
             if following[:1] == "#":
@@ -195,15 +232,8 @@ class _Reader:
                 self._found_return(number)
                 broken = True
             piece = following.lstrip(BLANKS)
-        parts.append(piece)
-        # What bin/datomic reads: joined with the blanks that Java drops. A value must not begin with them.
-        if len(parts) > 1 and parts[0].endswith("=") and parts[0].count("=") == 1:
-            parts[1] = self._blanks(number, parts) + parts[1]
-        return "".join(parts), number, broken
-
-    def _blanks(self, last: int, parts: list[str]) -> str:
-        following = self.lines[last - len(parts) + 2]
-        return following[: len(following) - len(following.lstrip(BLANKS))]
+            blanks = following[: len(following) - len(piece)]
+        return "".join([*kept, blanks, piece]), "".join([*dropped, piece]), number, broken
 
     def _without_equals(self, number: int, first: str, continued: bool) -> None:
         instead = "write key=value"
@@ -233,26 +263,34 @@ class _Reader:
             rule, what = "white-space-in-key", "white space in the key that is neither a blank nor a tab"
             why = "both readings take it for a letter of the key, which nobody sees in an editor"
         elif written[-1] in BLANKS:
-            # bin/datomic's own words where it then misses the value, as it does for "host = x"
-            rule, what = "blank-around-separator", f"white space before the = (Missing property: {key})"
+            rule, what = "blank-around-separator", "white space before the ="
         if not rule:
             return True
         self.found(rule, number, what, "write key=value without blanks around key and =", why, key)
         return False
 
-    def _value_is_sound(self, number: int, key: str, value: str) -> bool:
+    def _judge_value(self, number: int, key: str, value: str, same: bool) -> None:
+        """value: with the blanks at its joints; same: there are none."""
         if not value.strip(BLANKS):
-            return True
+            return
         if value[0].isspace():
             self.found(
                 "blank-around-separator",
                 number,
-                f"white space between = and the value (Missing property: {key})",
+                "white space between = and the value",
                 "let the value begin right after the =",
                 "java.util.Properties skips it; bin/datomic then reads no value",
                 key,
             )
-            return False
+        elif not same:
+            self.found(
+                "blank-in-continuation",
+                number,
+                "a line that goes on with this value begins with white space",
+                "let it begin in the first column, or write the value in one line",
+                "java.util.Properties skips it; bin/datomic reads it as a part of the value",
+                key,
+            )
         if "\\" in value.replace("\\\\", ""):
             self.found(
                 "escape",
@@ -262,19 +300,35 @@ class _Reader:
                 "java.util.Properties reads an escape there, bin/datomic a backslash",
                 key,
             )
-            return False
-        return True
 
 
-def scan(raw: bytes, path: str) -> tuple[str, dict[str, Entry], list[Finding]]:
-    """The text, its entries by key in file order, and the findings; entries are complete when there are no findings."""
-    findings = list(_not_text(raw, path))
-    if findings:
-        return "", {}, findings
-    text = raw.decode("utf-8")
+def scan(raw: bytes, path: str) -> Reading:
+    """The bytes as the two readers take them."""
+    wrong = _not_text(raw, path)
+    if raw.startswith(UTF_16):
+        return Reading(findings=tuple(wrong), legible=False)
+    text = raw.decode("utf-8-sig", errors="replace")
     reader = _Reader(text, path)
     reader.read()
-    return text, reader.entries, reader.findings
+    entries = reader.entries
+    if any(finding.rule == "lone-carriage-return" for finding in reader.findings):
+        entries = _with_returns_as_line_ends(text, reader.offsets)
+    if raw.startswith(BYTE_ORDER_MARK):
+        # It is the first character of the first key, for which nobody will ask.
+        entries = {key: entry for key, entry in entries.items() if entry.line > 1}
+    # A file with NUL bytes was meant to be something else, of which every line would be told.
+    findings = wrong if b"\0" in raw else wrong + reader.findings
+    return Reading(text, entries, tuple(findings))
+
+
+def _with_returns_as_line_ends(text: str, offsets: list[int]) -> dict[str, Entry]:
+    """The entries as both readers have them, with the numbers that editors give to the lines."""
+    reader = _Reader(re.sub(r"\r(?!\n)", "\n", text), "")
+    reader.read()
+    return {
+        key: dataclasses.replace(entry, line=bisect.bisect_right(offsets, entry.start))
+        for key, entry in reader.entries.items()
+    }
 
 
 def _not_text(raw: bytes, path: str) -> list[Finding]:
@@ -283,9 +337,9 @@ def _not_text(raw: bytes, path: str) -> list[Finding]:
         return [Finding(rule=rule, what=what, file=path, line=line, instead=instead, why=why, source=SOURCE)]
 
     save = "save the file as UTF-8 without a byte order mark"
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if raw.startswith(UTF_16):
         return found("not-utf-8", 1, "the file is UTF-16", save)
-    if raw.startswith(b"\xef\xbb\xbf"):
+    if raw.startswith(BYTE_ORDER_MARK):
         return found("byte-order-mark", 1, "the file begins with a byte order mark, which joins the first key", save)
     if b"\0" in raw:
         return found("nul", raw.count(b"\n", 0, raw.index(b"\0")) + 1, "a NUL byte: not a text file", save)

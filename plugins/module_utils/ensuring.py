@@ -12,25 +12,32 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties, settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Decision, Executor, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+
+Adopt = Callable[[Properties, Properties], Mapping[str, str]]
 
 
 class File:
     """The file that is being ensured: what src holds, on its way to dest.
 
     on_disk: what dest held last, None when there is no such file. now: what dest is to hold; its path is dest's.
+    findings: what is wrong with the lines of src and the place of dest, before any key is looked at.
     """
 
-    def __init__(self, src: Properties, on_disk: Properties | None, dest: str) -> None:
+    def __init__(
+        self, src: Properties, on_disk: Properties | None, dest: str, findings: Iterable[Finding] = ()
+    ) -> None:
         self.src = src
         self.on_disk = on_disk
         self.now = src.at(dest)
+        self.findings = (*src.findings, *findings)
 
     def save(self, changes: Mapping[str, str]) -> None:
         """Put these values, and all that is not on disk yet, into dest; on disk when this returns."""
@@ -39,21 +46,49 @@ class File:
         self.on_disk = self.now
 
 
-def read(src: str, dest: str | None, adopt: Callable[[Properties, Properties], Mapping[str, str]]) -> File:
-    """Read src, and dest when it is another file.
+def read(src: str, dest: str | None, adopt: Adopt | None = None) -> File:
+    """Read src, and dest when it is another file, whatever is wrong with them.
 
     adopt: (src, dest) to the values which dest got in an earlier run for keys that are still blank in src. They are
-    kept, or each run would generate another resource.
+    kept, or each run would generate another resource. Without it nothing of dest is used, and it may hold anything.
     """
-    source = properties.read(src)
+    source = properties.inspect(src)
     if dest is None or os.path.realpath(dest) == os.path.realpath(src):
         return File(source, source, src)
     if not os.path.lexists(dest):
-        return File(source, None, dest)
-    earlier = properties.read(dest)
-    file = File(source, earlier, dest)
-    file.now = file.now.edit(adopt(source, earlier))
+        return File(source, None, dest, missing_directory(dest))
+    earlier = properties.inspect(dest)
+    wrong = [finding for finding in earlier.findings if adopt or finding.rule == "unreadable-file"]
+    file = File(source, earlier, dest, wrong)
+    if adopt and not file.findings:
+        file.now = file.now.edit(adopt(source, earlier))
     return file
+
+
+def missing_directory(path: str) -> list[Finding]:
+    """The finding that a file at path could not be made."""
+    directory = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(directory):
+        return []
+    what = f"Could not write {path}: there is no directory {directory}. Create it first."
+    return [Finding("missing-directory", what)]
+
+
+def about_options(findings: Iterable[Finding]) -> bool:
+    """Whether an option is wrong, which is an error of no file: nothing that AWS could say would help."""
+    return any(finding.level == "error" and not finding.file for finding in findings)
+
+
+@contextlib.contextmanager
+def told_first(findings: Iterable[Finding]) -> Iterator[None]:
+    """Of what AWS refuses inside, nothing is told when the findings have errors: these are, as they come first."""
+    try:
+        yield
+    except AwsError as error:
+        wrong = [finding for finding in findings if finding.level == "error"]
+        if wrong:
+            raise InputError(wrong) from error
+        raise
 
 
 def planned(file: File, decision: Decision) -> Properties:

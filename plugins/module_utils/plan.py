@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+
 Change = Literal["create", "update", "delete"]
 
 GENERATED = "<generated>"
@@ -82,13 +84,14 @@ class Decision:
     """What is to be done.
 
     values: the file's new values, written before the first action. late: keys whose values come out of an action,
-    which saves them itself (an access key's secret exists in one answer only). warnings: for the user.
+    which saves them itself (an access key's secret exists in one answer only). findings: what forbids it, for whoever
+    does it to refuse(), and what the user is warned of.
     """
 
     values: Mapping[str, str] = dataclasses.field(default_factory=dict)
     plan: Plan = dataclasses.field(default_factory=Plan)
     late: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def _shown(actions: Iterable[Action], side: Literal["before", "after"]) -> str:

@@ -30,20 +30,35 @@ _METADATA_COMMENT = re.compile(r"((?:^|\r)[ \t\f]*[#!]):", re.MULTILINE)
 
 @dataclasses.dataclass(frozen=True)
 class Properties:
-    """A properties file that both readers understand alike. Immutable; parse() and read() make it."""
+    """A properties file. Immutable.
+
+    parse() and read() make one that both readers understand alike. scan() and inspect() take every file: with findings
+    it holds what bin/datomic reads, to be judged, and is neither edited nor written.
+    legible: false when there is no text, of which nothing could be missing.
+    """
 
     path: str
     raw: bytes = dataclasses.field(repr=False)  # may hold secrets
     _text: str = dataclasses.field(repr=False, compare=False)
     entries: Mapping[str, _readings.Entry] = dataclasses.field(repr=False, compare=False)
+    findings: tuple[Finding, ...] = dataclasses.field(default=(), repr=False, compare=False)
+    legible: bool = dataclasses.field(default=True, repr=False, compare=False)
+
+    @classmethod
+    def scan(cls, raw: bytes, path: str) -> Properties:
+        """The file with a finding for every line on which the two readings disagree."""
+        reading = _readings.scan(raw, path)
+        return cls(path, raw, reading.text, reading.entries, reading.findings, reading.legible)
 
     @classmethod
     def parse(cls, raw: bytes, path: str) -> Properties:
-        """Raises InputError with a finding for every line on which the two readings disagree."""
-        text, entries, findings = _readings.scan(raw, path)
-        if findings:
-            raise InputError(findings)
-        return cls(path, raw, text, entries)
+        """The same; raises InputError with the findings."""
+        return cls.scan(raw, path)._sound()
+
+    def _sound(self) -> Properties:
+        if self.findings:
+            raise InputError(self.findings)
+        return self
 
     def __contains__(self, key: object) -> bool:
         return key in self.entries
@@ -79,8 +94,10 @@ class Properties:
     def edit(self, changes: Mapping[str, str]) -> Properties:
         """The file with these values: replaced in place, new keys appended as key=value, every other byte kept.
 
-        Raises InputError for a key or a value that the two readings would not both give back.
+        Raises InputError for a key or a value that the two readings would not both give back, and for a file of which
+        they do not read the same.
         """
+        self._sound()
         findings = [finding for key, value in changes.items() for finding in self._unwritable(key, value)]
         if findings:
             raise InputError(findings)
@@ -138,7 +155,12 @@ class Properties:
         return "".join([*pieces, _METADATA_COMMENT.sub(r"\1 ", self._text[position:])])
 
     def shown(self, mask: Callable[[str, str], str]) -> str:
-        """The text with mask(key, value) in the place of each value, in commented-out pairs too."""
+        """The text with mask(key, value) in the place of each value, in commented-out pairs too.
+
+        Of a file with findings only its size: a secret may stand on any line of it.
+        """
+        if self.findings:
+            return f"({len(self.raw)} bytes that are no sound properties file)\n"
         pieces: list[str] = []
         position = 0
         for key, entry in self.entries.items():
@@ -152,27 +174,27 @@ class Properties:
 
 def read(path: str) -> Properties:
     """The file at path. Raises InputError naming it when it cannot be read, is no file or no sound text."""
+    return inspect(path)._sound()
+
+
+def inspect(path: str) -> Properties:
+    """The file at path with all that is wrong with it, also when it cannot be read."""
     try:
         # A pipe or a device would block or never end.
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise InputError(
-                [
-                    Finding(
-                        "unreadable-file",
-                        "not a regular file",
-                        file=path,
-                        instead="give the path of the properties file",
-                    )
-                ]
-            )
+            return _unreadable(path, "not a regular file", "give the path of the properties file")
         with open(path, "rb") as file:
             raw = file.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         instead = "check the path; a relative one starts at the directory of the run"
-        finding = Finding("unreadable-file", f"cannot be read: {reason}", file=path, instead=instead)
-        raise InputError([finding]) from error
-    return Properties.parse(raw, path)
+        return _unreadable(path, f"cannot be read: {reason}", instead)
+    return Properties.scan(raw, path)
+
+
+def _unreadable(path: str, what: str, instead: str) -> Properties:
+    finding = Finding("unreadable-file", what, file=path, instead=instead)
+    return Properties(path, b"", "", {}, (finding,), legible=False)
 
 
 def write(new: Properties, *, was: Properties | None) -> None:
@@ -212,7 +234,8 @@ def _masked_comment(found: re.Match[str], mask: Callable[[str, str], str]) -> st
 
 
 def verify(properties: Properties) -> None:
-    """Read the text with a parser that is not ours, before it replaces anything."""
+    """Read the text with a parser that is not ours, before it replaces anything. InputError for unsound text."""
+    properties._sound()
     if jproperties is None:
         raise DatomicError("The Python library jproperties is missing: pip install jproperties, and run again.")
     parser = jproperties.Properties()

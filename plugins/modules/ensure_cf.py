@@ -145,8 +145,10 @@ actions:
     - {service: ec2, resource: security_group, name: datomic, change: create}
     - {service: ec2, resource: security_group_ingress, name: datomic, change: create}
 generated:
-  description: The values that were filled in, by key, but for an empty C(java-opts).
-  returned: success
+  description:
+    - The values that were filled in, by key, but for an empty C(java-opts).
+    - After a failure half way, those that are in the file already, for the next run to go on with.
+  returned: success, or when a change failed half way
   type: dict
   sample: {java-xmx: 2625m, datomic-version: 1.0.7277}
 properties:

@@ -34,7 +34,8 @@ def refused(raw: str | bytes) -> list[tuple[str, int]]:
         ("a=1\r\nb=2\r\n", {"a": "1", "b": "2"}),
         ("a=b=c:d # e ! f", {"a": "b=c:d # e ! f"}),
         ("a=\nb=   \nc=\t\f", {"a": "", "b": "", "c": ""}),
-        ("a=x \\\n   y\\\r\n\tz\nb=1", {"a": "x yz", "b": "1"}),
+        ("a=x \\\ny\\\r\nz\nb=1", {"a": "x yz", "b": "1"}),
+        ("a=\\\n  \nb=1", {"a": "", "b": "1"}),
         ("a=x\\\n\nb=1", {"a": "x", "b": "1"}),
         ("a=\\\nx", {"a": "x"}),
         ("a=C:\\\\dir\\\\file", {"a": "C:\\dir\\file"}),
@@ -72,6 +73,9 @@ def test_text_that_means_the_same_to_both_readers_is_accepted(text: str, values:
         ("y= leading", [("blank-around-separator", 1)]),
         ("y=\u2003", [("blank-around-separator", 1)]),
         ("y=\\\n  next", [("blank-around-separator", 1)]),
+        ("y=\\\n\\\n  next", [("blank-around-separator", 1)]),
+        ("a=x\\\n   y\\\n\tz\nb=1", [("blank-in-continuation", 1)]),
+        ("a=x\\\n  ", [("blank-in-continuation", 1)]),
         ("=1", [("empty-key", 1)]),
         (" =1", [("empty-key", 1)]),
         ("a=\\u00fc\nb=\\t\nc=x\\:y\nd=\\\\\\n", [("escape", n) for n in (1, 2, 3, 4)]),
@@ -87,6 +91,8 @@ def test_text_that_means_the_same_to_both_readers_is_accepted(text: str, values:
         ("a=x\\\\\nb=1", [("backslash-at-line-end", 1)]),
         ("a=x\\", [("continued-at-end", 1)]),
         ("a=x\\\n", [("continued-at-end", 1)]),
+        ("a=1\n! note\\\n", [("continued-at-end", 2)]),
+        ("! one \\\n  # two\\", [("continued-at-end", 2)]),
         ("a=x\\\n# comment\n", [("continued-comment", 2)]),
         ("\ufeffa=1", [("byte-order-mark", 1)]),
         (b"a=1\nb=\0\n", [("nul", 2)]),
@@ -101,12 +107,58 @@ def test_what_the_readers_understand_differently_is_refused_by_rule_and_line(
     assert refused(text) == findings
 
 
-def test_all_findings_come_in_one_message_with_the_tool_s_words() -> None:
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("host = x\nport=1", {"port": "1"}),
+        ("host= x\nport=1", {"host": "", "port": "1"}),
+        (" host=x\nport: 1\nname x", {}),
+        ("a:b=c\n=1\na\\=b=4\nb=2", {"b": "2"}),
+        ("a=1\na=2\na=", {"a": ""}),
+        ("dir=C:\\\\\nhost=x\nport=1", {"dir": "C:\\", "port": "1"}),
+        ("a=x\\\ny\\\\\nhost=x\nport=1", {"a": "xy\\", "port": "1"}),
+        ("! a=1\\\nhost=x\nport=1", {"port": "1"}),
+        ("a=x\\\n  y", {"a": "x  y"}),
+        ("a=\\u00fc", {"a": "\\u00fc"}),
+        ("a=x\\", {"a": "x"}),
+        ("a=1\rb=2\r# c\nc=3", {"a": "1", "b": "2", "c": "3"}),
+        ("\ufeffhost=x\nport=1", {"port": "1"}),
+        (b"a=Z\xfcrich\nb=1", {"a": "Z\ufffdrich", "b": "1"}),
+        (b"a=1\nb=2\0\n c=3", {"a": "1", "b": "2\0"}),
+        ("a=1\n".encode("utf-16"), {}),
+    ],
+)
+def test_an_unsound_file_holds_what_the_tool_reads_and_is_neither_edited_nor_shown_nor_written(
+    text: str | bytes, values: dict[str, str]
+) -> None:
+    raw = text if isinstance(text, bytes) else text.encode()
+    p = Properties.scan(raw, "x.properties")
+    assert p.as_dict() == values
+    assert p.findings
+    assert p.shown(lambda key, value: value) == f"({len(raw)} bytes that are no sound properties file)\n"
+    for refusing in (lambda: p.edit({}), lambda: properties.verify(p)):
+        with pytest.raises(InputError) as caught:
+            refusing()
+        assert caught.value.findings == p.findings
+
+
+def test_lines_are_counted_as_editors_do() -> None:
+    p = Properties.scan(b"a=1\rb=2\nc=3\r\nd=4\n", "x")
+    assert [p.line(key) for key in p] == [1, 1, 2, 3]
+
+
+def test_what_is_no_text_lacks_no_key() -> None:
+    assert not Properties.scan("a=1\n".encode("utf-16"), "x").legible
+    assert not properties.inspect("/nonexistent/x").legible
+    assert Properties.scan(b"a = 1\n\0", "x").legible
+
+
+def test_all_findings_come_in_one_message() -> None:
     with pytest.raises(InputError) as caught:
         parse("protocol: ddb\nhost = x\nport=1\nport=2\n")
     message = str(caught.value)
     assert message.startswith("3 errors:\nx.properties:1: ")
-    assert "x.properties:2: host: white space before the = (Missing property: host)" in message
+    assert "x.properties:2: host: white space before the = (write key=value" in message
     assert "x.properties:4: port: the key stands in line 3 already" in message
 
 
@@ -152,8 +204,8 @@ def test_lookups() -> None:
         ("a=1\r\nb=2", {"n": "3"}, "a=1\r\nb=2\r\nn=3"),
         ("# end", {"n": "3"}, "# end\nn=3"),
         ("", {"n": "3"}, "n=3\n"),
-        ("a=x\\\n  y\nb=2\n", {"a": "z"}, "a=z\nb=2\n"),
-        ("a=x\\\n  y\nb=2\n", {"a": "xy"}, "a=x\\\n  y\nb=2\n"),
+        ("a=x\\\ny\nb=2\n", {"a": "z"}, "a=z\nb=2\n"),
+        ("a=x\\\ny\nb=2\n", {"a": "xy"}, "a=x\\\ny\nb=2\n"),
         ("a=   \n", {"a": ""}, "a=   \n"),
         ("a=   \n", {"a": "1"}, "a=1\n"),
         ("a=1\n", {"a": "C:\\dir"}, "a=C:\\\\dir\n"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules, settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 
 from tests.modules import run_module
@@ -330,8 +330,11 @@ def test_an_accepted_rule_does_not_count() -> None:
     ],
 )
 def test_an_acceptance_that_means_nothing_is_refused(rule: str, reason: str, told: str) -> None:
+    found = judged({"port": "0"}, {})
+    counting, accepted = rules.accepted(found, [rules.Acceptance(rule, reason)])
+    assert (counting[1:], accepted) == (found, [])
     with pytest.raises(InputError, match=re.escape(told)):
-        rules.accepted([], [rules.Acceptance(rule, reason)])
+        refuse(counting)
 
 
 @pytest.fixture
@@ -361,9 +364,11 @@ def test_the_module_tells_every_error_of_both_files_at_once(files: dict[str, str
     pathlib.Path(files["cf_src"]).write_text(text(CF, values))
     result = run_module("validate_properties", files)
     assert result["failed"]
-    assert result["msg"].startswith("4 errors:\n")
+    assert result["msg"].startswith("10 errors:\n")
     assert f"{files['transactor_src']}:1: " in result["msg"]
     assert f"{files['transactor_src']}:2: host: white space" in result["msg"]
+    for key in ("protocol", "host", "port", "memory-index-threshold", "memory-index-max", "object-cache-max"):
+        assert f"{files['transactor_src']}: {key}: Missing property: {key}" in result["msg"]
     assert "Invalid value for aws-autoscaling-group-size: 010" in result["msg"]
     assert {one["level"] for one in result["findings"]} == {"error", "warning"}, "what is no error is told beside"
     assert "a heap of 9216m on c4.large" in result["msg"]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
@@ -19,10 +19,10 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     rules,
     settings,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, refuse_other_account
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.security_groups import Observed
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError, refuse
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Decision
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam
@@ -56,19 +56,23 @@ def ensure(
 ) -> dict[str, Any]:
     """The module's result."""
     why = engine_cli.reason(engine, COMMAND)
-    file = ensuring.read(options.src, options.dest, _nothing)
+    file = ensuring.read(options.src, options.dest)
     cf = file.src
     version = _version(options)
-    port, findings = _port(options)
+    transactor = properties.inspect(options.transactor_src) if options.transactor_src else EMPTY
+    port, unsound = _port(transactor)
+    findings = [*file.findings, *transactor.findings, *unsound]
+    if not cf.legible:
+        refuse(rules.accepted(findings, accept)[0])
     wanted, unsound = cloudformation.wanted(
         cf, port=port, vpc_id=options.vpc_id or "", account=options.account_id or "", tags=options.tags
     )
     findings += [*settings.check(cf, "cf"), *cloudformation.required(cf), *unsound]
     findings += cloudformation.version_finding(cf, version)
     findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
-    observed = _observed(aws, wanted, findings)
+    observed = _observed(aws, wanted, rules.accepted(findings, accept)[0])
     findings += cloudformation.missing(cf, wanted, observed)
-    findings += _memory_findings(cf, options, observed)
+    findings += rules.judge(("memory-three-quarters", "heap-fits-instance"), _facts(cf, transactor, observed))
     for text in refuse(rules.accepted(findings, accept)[0]):
         warn(text)
     decision = Decision(
@@ -87,13 +91,10 @@ def ensure(
     return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
 
 
-def _memory_findings(cf: Properties, options: Options, observed: Observed) -> list[Finding]:
-    """Whether heap and caches fit a type whose memory only EC2 knows."""
-    if observed.instance_type is None:
-        return []
-    transactor = properties.read(options.transactor_src) if options.transactor_src else EMPTY
-    facts = Facts(transactor=transactor, cf=cf, instance_memory_mib=observed.instance_type.memory_mib)
-    return rules.judge(("memory-three-quarters", "heap-fits-instance"), facts)
+def _facts(cf: Properties, transactor: Properties, observed: Observed) -> Facts:
+    """The files, and the memory of a type that only EC2 knows."""
+    memory = observed.instance_type.memory_mib if observed.instance_type else None
+    return Facts(transactor=transactor, cf=cf, instance_memory_mib=memory)
 
 
 def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
@@ -111,11 +112,6 @@ def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
         )
 
 
-def _nothing(src: Properties, dest: Properties) -> dict[str, str]:
-    """Defaults follow from the file, so what an earlier run wrote into dest is not needed."""
-    return {}
-
-
 def _version(options: Options) -> str:
     """The release for a file that names none."""
     if options.datomic_home:
@@ -123,11 +119,10 @@ def _version(options: Options) -> str:
     return options.datomic_version or ""
 
 
-def _port(options: Options) -> tuple[int, list[Finding]]:
+def _port(transactor: Properties) -> tuple[int, list[Finding]]:
     """The transactor's port, with the findings of a file that gives none."""
-    if not options.transactor_src:
+    if transactor is EMPTY or not transactor.legible:
         return cloudformation.DEFAULT_PORT, []
-    transactor = properties.read(options.transactor_src)
     port = settings.parse_integer(transactor.get("port"))
     if port is not None and 1 <= port <= 65535:
         return port, []
@@ -138,19 +133,11 @@ def _port(options: Options) -> tuple[int, list[Finding]]:
     return cloudformation.DEFAULT_PORT, [finding]
 
 
-def _observed(aws: Aws, wanted: Wanted, findings: Iterable[Finding]) -> Observed:
-    """What AWS has. It is asked even when the file has errors, so that one message tells of all of them.
-
-    Where it cannot be asked, the file's errors are told alone.
-    """
-    wrong = [finding for finding in findings if finding.level == "error"]
-    if not wanted.region:
-        raise InputError(wrong)
-    try:
+def _observed(aws: Aws, wanted: Wanted, findings: list[Finding]) -> Observed:
+    """What AWS has. It is asked even when the file has errors, so that one message tells of all of them."""
+    if not wanted.region or ensuring.about_options(findings):
+        refuse(findings)
+    with ensuring.told_first(findings):
         observed = ec2.observe(aws, wanted)
-    except AwsError as error:
-        if wrong:
-            raise InputError(wrong) from error
-        raise
     refuse_other_account(aws, wanted.account, observed.account)
     return observed

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
@@ -64,27 +64,31 @@ def ensure(
     """The module's result."""
     why = engine_cli.reason(engine, COMMAND)
     file = ensuring.read(src, dest, transactor.adopt)
-    wanted = transactor.wanted(file.now)
-    findings = [*transactor.unsound(options), *settings.check(file.src, "transactor"), *transactor.required(file.src)]
-    # The region of DynamoDB may be the connection's.
-    needed = () if file.src.get("protocol") == "ddb" else ("required-by-protocol",)
-    findings += rules.judge((*needed, "deprecated-key"), Facts(transactor=file.src))
-    findings += _region_findings(file.src, wanted, aws)
-    warnings = refuse(rules.accepted(findings, accept)[0])
-    cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region) if engine.is_cli else None
+    wanted, findings = _offline(file, aws)
+    findings = [*transactor.unsound(options), *file.findings, *findings]
+
+    def counting() -> list[Finding]:
+        return rules.accepted(findings, accept)[0]
+
+    # AWS is asked even when the file has errors, so that one message tells of all of them.
+    if not file.src.legible or ensuring.about_options(counting()) or _nowhere(findings):
+        refuse(counting())
+    judged = file.now.at(file.src.path)  # dest may not exist yet
     estate = _Estate(aws, wanted, options)
-    if account_id:
-        estate.refuse_other_account(account_id)
-    observed = estate.observe(file.now)
-    found = rules.judge(("write-capacity", "log-bucket"), _facts(file.now, wanted, observed, options))
-    warnings += refuse(rules.accepted(found, accept)[0])
+    with ensuring.told_first(counting()):
+        if account_id:
+            estate.refuse_other_account(account_id)
+        observed = estate.observe(judged)
+    findings += rules.judge(("write-capacity", "log-bucket"), _facts(judged, wanted, observed, options))
     unique = (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
-    decision = transactor_plan.decide(file.now, wanted, observed, options, unique)
-    for text in (*warnings, *decision.warnings):
+    decision = transactor_plan.decide(judged, wanted, observed, options, unique)
+    findings += decision.findings
+    for text in refuse(counting()):
         warn(text)
     executors = estate.executors(file, observed)
-    if cli is None:
+    if not engine.is_cli:
         return engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why)
+    cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
     _known_to_the_tool(file.src)
     if observed.account:
         engine_cli.refuse_role(cli, observed.account.arn)
@@ -92,10 +96,25 @@ def ensure(
     def again(properties: Properties) -> engine_cli.Rest:
         rest = _Estate(aws, transactor.wanted(properties), options)
         state = rest.observe(properties)
-        plan = transactor_plan.decide(properties, rest.wanted, state, options, unique).plan
-        return plan, rest.executors(file, state)
+        decided = transactor_plan.decide(properties, rest.wanted, state, options, unique)
+        refuse(decided.findings)
+        return decided.plan, rest.executors(file, state)
 
     return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
+
+
+def _offline(file: ensuring.File, aws: Aws) -> tuple[Wanted, list[Finding]]:
+    """What the file asks for as far as AWS can be asked about it, and what is wrong with its keys and values."""
+    src, wanted = file.src, transactor.wanted(file.now)
+    if not src.legible:
+        return wanted, []
+    required = transactor.required(src)
+    # The region of DynamoDB may be the connection's.
+    needed = () if src.get("protocol") == "ddb" else ("required-by-protocol",)
+    findings = [*settings.check(src, "transactor"), *required]
+    findings += rules.judge((*needed, "deprecated-key"), Facts(transactor=src))
+    findings += _region_findings(src, wanted, aws)
+    return transactor.observable(wanted, required), findings
 
 
 def _facts(properties: Properties, wanted: Wanted, observed: Observed, options: Options) -> Facts:
@@ -125,6 +144,11 @@ def _region_findings(properties: Properties, wanted: Wanted, aws: Aws) -> list[F
     what = f"Missing property: {transactor.REGION}"
     why = "neither the file nor the connection names a region for the table"
     return [Finding("region", what, file=properties.path, key=transactor.REGION, why=why, instead="such as us-east-1")]
+
+
+def _nowhere(findings: Iterable[Finding]) -> bool:
+    """Whether they say that nobody knows in which region AWS is to be asked."""
+    return any(finding.key == transactor.REGION and finding.rule in ("region", "region-name") for finding in findings)
 
 
 class _Estate:

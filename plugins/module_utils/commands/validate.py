@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties, read
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import inspect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +31,8 @@ class Options:
 
 def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
     """The module's result. Raises InputError with every error; warnings are told first either way."""
-    unreadable: list[Finding] = []
-    transactor = _read(options.transactor_src, unreadable)
-    cf = _read(options.cf_src, unreadable)
+    transactor = inspect(options.transactor_src) if options.transactor_src else None
+    cf = inspect(options.cf_src) if options.cf_src else None
     findings, accepted = rules.accepted(
         rules.preflight(
             transactor,
@@ -46,7 +45,6 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         ),
         options.accept,
     )
-    findings = unreadable + findings
     for finding in findings:
         if finding.level == "warning":
             warn(str(finding))
@@ -63,14 +61,3 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         "findings": returned,
         "accepted": [{**finding.as_returned(), "reason": reason} for finding, reason in accepted],
     }
-
-
-def _read(path: str | None, unreadable: list[Finding]) -> Properties | None:
-    """The file, or None with its findings, so that the other file is judged all the same."""
-    if not path:
-        return None
-    try:
-        return read(path)
-    except InputError as error:
-        unreadable += error.findings
-        return None

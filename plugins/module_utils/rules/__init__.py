@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation, settings, transactor
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import memory, release, service
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import EMPTY, Facts
@@ -43,6 +43,10 @@ def preflight(
     datomic_version: the release for a blank datomic-version. running_version: the one that runs now. The other facts
     come from AWS: MiB of the instance type, the table's provisioned write units (None: on demand), a try at the bucket.
     """
+    given = [file for file in (transactor_file, cf) if file]
+    findings = [finding for file in given for finding in file.findings]
+    # A file that cannot be read lacks nothing.
+    transactor_file, cf = (file if file and file.legible else None for file in (transactor_file, cf))
     facts = Facts(
         transactor=transactor_file or EMPTY,
         cf=cf or EMPTY,
@@ -52,7 +56,6 @@ def preflight(
         table_write_units=table_write_units,
         log_bucket_writable=log_bucket_writable,
     )
-    findings: list[Finding] = []
     if transactor_file:
         findings += settings.check(transactor_file, "transactor") + transactor.required(transactor_file)
     if cf:
@@ -62,7 +65,7 @@ def preflight(
         findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
     for rule in RULES.values():
         findings += rule(facts)
-    files = [file.path for file in (transactor_file, cf) if file]
+    files = [file.path for file in given]
     return sorted(findings, key=lambda one: (files.index(one.file) if one.file in files else len(files), one.line))
 
 
@@ -100,15 +103,14 @@ def accepted(
 ) -> tuple[list[Finding], list[tuple[Finding, str]]]:
     """The findings that still count, and those accepted with their reasons.
 
-    Raises InputError for an acceptance of a rule that does not exist or cannot be accepted, or without a reason.
+    An acceptance of a rule that does not exist or cannot be accepted, or without a reason, counts as well.
     """
-    reasons = {one.rule: one.reason for one in acceptances}
-    wrong = [finding for rule, reason in reasons.items() for finding in _unsound(rule, reason)]
-    if wrong:
-        raise InputError(wrong)
-    findings = list(findings)
+    findings, reasons = list(findings), {one.rule: one.reason for one in acceptances}
+    wrong = {rule: found for rule, reason in reasons.items() for found in _unsound(rule, reason)}
+    reasons = {rule: reason for rule, reason in reasons.items() if rule not in wrong}
     counting = [finding for finding in findings if finding.rule not in reasons]
-    return counting, [(finding, reasons[finding.rule]) for finding in findings if finding.rule in reasons]
+    accepted = [(finding, reasons[finding.rule]) for finding in findings if finding.rule in reasons]
+    return [*wrong.values(), *counting], accepted
 
 
 def _unsound(rule: str, reason: str) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
@@ -41,6 +41,11 @@ _TABLE_NAME_DOCS = (
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html"
 )
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
+# In AWS's own words, as bin/datomic passes them on.
+_TABLE_NAME_REFUSED = (
+    "Invalid table/index name.  Table/index names must be between 3 and 255 characters long, and may contain only the "
+    "characters a-z, A-Z, 0-9, '_', '-', and '.'"
+)
 _BUCKET_NAME_DOCS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"
 _BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _IAM_NAME_DOCS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
@@ -181,7 +186,7 @@ def unsound(options: Options) -> list[Finding]:
 
 def required(properties: Properties) -> list[Finding]:
     """All that is missing or contradicts itself, whatever AWS holds."""
-    findings = [_missing(properties, key) for key in ("protocol", "host", "port") if not properties.has_value(key)]
+    findings = lacking(properties, ("protocol", "host", "port"))
     protocol = properties.get("protocol")
     if protocol in ("ddb", "ddb-local"):
         findings += _table_findings(properties)
@@ -190,6 +195,11 @@ def required(properties: Properties) -> list[Finding]:
     if protocol == "ddb":
         findings += _identity_findings(properties)
     return findings + list(_name_findings(properties))
+
+
+def lacking(properties: Properties, keys: Iterable[str]) -> list[Finding]:
+    """The keys that have to have a value and have none."""
+    return [_missing(properties, key) for key in keys if not properties.has_value(key)]
 
 
 def _found(properties: Properties, key: str, rule: str, what: str, *, instead: str, why: str, source: str) -> Finding:
@@ -208,8 +218,8 @@ def _table_findings(properties: Properties) -> Iterator[Finding]:
         yield _missing(properties, TABLE)
     table = table_name(properties)
     if table and not _TABLE_NAME.fullmatch(table):
-        instead, why = "3 to 255 of the letters a-z and A-Z, digits, _, . and -", "DynamoDB takes no other name"
-        what = "no name for a DynamoDB table"
+        instead, why = "such as datomic", "DynamoDB takes no other name"
+        what = f"no name for a DynamoDB table: {_TABLE_NAME_REFUSED}"
         yield _found(properties, TABLE, "table-name", what, instead=instead, why=why, source=_TABLE_NAME_DOCS)
     elif properties.get("protocol") == "ddb" and len(f"{table}-transactor") > _POLICY_NAME_LENGTH:
         instead = f"at most {_POLICY_NAME_LENGTH - len('-transactor')} characters"
@@ -285,8 +295,23 @@ def _name_findings(properties: Properties) -> Iterator[Finding]:
         yield _found(properties, ENDPOINT, "endpoint", what, instead=instead, why=why, source=DOCS)
 
 
+def observable(wanted: Wanted, findings: Iterable[Finding]) -> Wanted:
+    """What AWS can be asked about when required() has findings: what they are not about."""
+    wrong = {finding.key for finding in findings}
+    role_of = {TRANSACTOR_USER: TRANSACTOR_ROLE, PEER_USER: PEER_ROLE}
+    return dataclasses.replace(
+        wanted,
+        table="" if wrong & {TABLE, ENDPOINT} else wanted.table,
+        bucket=None if BUCKET in wrong else wanted.bucket,
+        roles=tuple(role for role in wanted.roles if role.key not in wrong),
+        users=tuple(
+            user for user in wanted.users if not wrong & {*keys_of(user.prefix), role_of.get(user.prefix, user.prefix)}
+        ),
+    )
+
+
 def wanted(properties: Properties) -> Wanted:
-    """The resources that a file without findings asks for."""
+    """The resources that the file asks for; with findings, those that it seems to ask for."""
     protocol = properties.get("protocol")
     metrics = properties.has_value(METRICS_REGION)
     if protocol == "ddb-local":

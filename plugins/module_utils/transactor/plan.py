@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, refuse
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Decision, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
@@ -67,7 +67,7 @@ def decide(
 ) -> Decision:
     """The plan and the file's values. unique: a random part for a bucket's name, or what stands for it in check mode.
 
-    Raises InputError with all that forbids it; nothing was changed then.
+    Its findings may forbid it.
     """
     return _Planner(properties, wanted, observed, options, unique).decide()
 
@@ -107,9 +107,8 @@ class _Planner:
     def decide(self) -> Decision:
         actions = [*self.of_table(), *self.of_bucket(), *self.of_roles(), *self.of_users()]
         self.judge_leftovers()
-        warnings = refuse(self.findings)
         changed = {key: value for key, value in self.values.items() if self.properties.get(key) != value}
-        return Decision(changed, Plan(tuple(actions)), tuple(self.late), tuple(warnings))
+        return Decision(changed, Plan(tuple(actions)), tuple(self.late), tuple(self.findings))
 
     def of_table(self) -> Iterator[Action]:
         if not self.table:
