@@ -18,20 +18,24 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     _atomic,
     cloudformation,
     engine_cli,
+    ensuring,
     properties,
     settings,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import modern_template
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, mappings, masking, modern
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import lacking
 
 COMMAND = "create-cf-template"
 OWNER_ONLY = 0o600
 LONGEST = 51_200
 """Bytes."""
+NEEDED = ("protocol", "port")
+"""The transactor's properties without which no instance starts; its host is the instance's own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,10 +65,11 @@ class Made:
     plannable: dict[str, Any] | None = None
 
 
-Maker = Callable[[Aws, Properties, Properties, Options, bool], Made]
+Maker = Callable[[Aws, Properties, Properties, Options, list[Finding], bool], Made]
 """Makes a flavor's template of the transactor's and the CloudFormation file; InputError for what it cannot take.
 
-In check mode, the last argument, other modules may not have made yet what the files name.
+It is given the findings of every flavor, to tell them together with its own, and whether this is check mode, in which
+other modules may not have made yet what the files name.
 """
 
 
@@ -80,12 +85,11 @@ def create(
     why = engine_cli.reason(engine, COMMAND)
     if engine.is_cli and options.flavor != "legacy":
         raise DatomicError(f"bin/datomic makes no template of flavor {options.flavor}. Use engine: native for it.")
-    transactor = properties.read(options.transactor_src).edit(_texts(options.transactor_values))
-    cf = properties.read(options.cf_src).edit(_texts(options.cf_values))
+    transactor, cf, findings = _files(options)
+    existing = _existing(options)
+    made = MAKERS[options.flavor](aws, transactor, cf, options, findings, check_mode)
     region = cf.get("aws-region")
     cli = engine_cli.prepare(aws, engine, COMMAND, region) if engine.is_cli else None
-    existing = _existing(options)
-    made = MAKERS[options.flavor](aws, transactor, cf, options, check_mode)
     if cli:
         engine_cli.refuse_role(cli, iam.account(aws.client("sts", region=region)).arn)
     if cli and check_mode:
@@ -130,9 +134,42 @@ def _by_the_tool(
     return native if engine_cli.ordered(native) == made else made
 
 
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """The values as a properties file has them: YAML makes numbers and booleans of some."""
-    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}
+def _files(options: Options) -> tuple[Properties, Properties, list[Finding]]:
+    """The transactor's and the CloudFormation file with the values that they are going to get, and what is wrong."""
+    findings = ensuring.missing_directory(options.dest)
+    transactor = _completed(options.transactor_src, "transactor_values", options.transactor_values, findings)
+    cf = _completed(options.cf_src, "cf_values", options.cf_values, findings)
+    if transactor.legible:
+        findings += [*settings.check(transactor, "transactor"), *lacking(transactor, NEEDED)]
+    if cf.legible:
+        findings += [*settings.check(cf, "cf"), *cloudformation.required(cf)]
+    if not (transactor.legible and cf.legible):
+        refuse(findings)
+    return transactor, cf, findings
+
+
+def _completed(path: str, option: str, values: Mapping[str, Any], findings: list[Finding]) -> Properties:
+    """The file with the values, or as it is when it cannot get them; why goes to the findings."""
+    file = properties.inspect(path)
+    instead = "give a text, a number, true or false"
+    wrong = [
+        Finding("invalid-option", "is no value of a property", key=f"{option}.{key}", instead=instead)
+        for key, value in values.items()
+        if not isinstance(value, (str, int, float))
+    ]
+    findings += [*file.findings, *wrong]
+    if file.findings or wrong:
+        return file
+    try:
+        return file.edit({key: _text_of(value) for key, value in values.items()})
+    except InputError as error:
+        findings += error.findings
+        return file
+
+
+def _text_of(value: str | int | float) -> str:
+    """A value as a properties file has it: YAML makes numbers and booleans of some."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _write(path: str, content: bytes) -> None:
@@ -161,9 +198,6 @@ def _existing(options: Options) -> bytes | None:
     dest = options.dest
     if os.path.realpath(dest) in (os.path.realpath(options.transactor_src), os.path.realpath(options.cf_src)):
         raise DatomicError(f"{dest} is one of the two properties files: give another dest.")
-    directory = os.path.dirname(os.path.realpath(dest))
-    if not os.path.isdir(directory):
-        raise DatomicError(f"Could not write {dest}: there is no directory {directory}. Create it first.")
     try:
         if not stat.S_ISREG(os.stat(dest).st_mode):
             raise DatomicError(f"Could not write {dest}: it is not a regular file.")
@@ -205,11 +239,12 @@ def _text(template: Any) -> str:
     return json.dumps(template, indent=2, ensure_ascii=False) + "\n"
 
 
-def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: Options, check_mode: bool) -> Made:
-    findings = [*settings.check(transactor, "transactor"), *settings.check(cf, "cf"), *cloudformation.required(cf)]
-    findings += legacy.required(transactor, cf)
-    findings += _unread_secrets(options)
-    architectures, found = _architectures(aws, cf)
+def _legacy(
+    aws: Aws, transactor: Properties, cf: Properties, options: Options, findings: list[Finding], check_mode: bool
+) -> Made:
+    findings = [*findings, *legacy.required(transactor, cf), *_unread_secrets(options)]
+    with ensuring.told_first(findings):
+        architectures, found = _architectures(aws, cf)
     refuse([*findings, *found])
     template = legacy.template(transactor, cf, architectures)
     refuse(legacy.too_long(template, transactor))
@@ -259,11 +294,13 @@ def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Findi
     return {name: mappings.ARCHITECTURE}, [warning]
 
 
-def _modern(aws: Aws, transactor: Properties, cf: Properties, options: Options, check_mode: bool) -> Made:
+def _modern(
+    aws: Aws, transactor: Properties, cf: Properties, options: Options, findings: list[Finding], check_mode: bool
+) -> Made:
     chosen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in options.modern.items()
     }
-    template, warnings = modern_template.make(aws, transactor, cf, modern.Options(**chosen), check_mode=check_mode)
+    template, warnings = modern_template.make(aws, transactor, cf, modern.Options(**chosen), findings, check_mode)
     return Made(template, warnings, plannable=modern.plannable(template))
 
 

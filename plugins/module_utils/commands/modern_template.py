@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation, settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, refuse
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import launch
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, modern_rules
 
 
 def make(
-    aws: Aws, transactor: Properties, cf: Properties, options: modern.Options, *, check_mode: bool
+    aws: Aws,
+    transactor: Properties,
+    cf: Properties,
+    options: modern.Options,
+    findings: list[Finding],
+    check_mode: bool,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The template and the warnings. InputError with everything that is wrong: first offline, then what AWS says.
 
-    In check mode the security group may be missing, for ensure_cf to make.
+    findings: of the files, whatever the flavor. In check mode the security group may be missing, for ensure_cf to make.
     """
-    findings = [*settings.check(transactor, "transactor"), *settings.check(cf, "cf"), *cloudformation.required(cf)]
     warnings = refuse([*findings, *modern_rules.required(transactor, cf, options)])
     machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode)
     refuse(wrong)
