@@ -195,7 +195,7 @@ class _Reader:
         """
         kept: list[str] = []
         dropped: list[str] = []
-        blanks, piece, broken = "", self.lines[number], False
+        blanks, piece, broken, comment = "", self.lines[number], False, False
         while piece.endswith("\\"):
             if (len(piece) - len(piece.rstrip("\\"))) % 2 == 0:
                 self.found(
@@ -214,11 +214,13 @@ class _Reader:
                 self._found_at_end(number, "a line that is added later would become part of this value", key)
                 broken = True
                 break
-            kept += [blanks, piece]
-            dropped.append(piece)
+            if not comment:
+                kept += [blanks, piece]
+                dropped.append(piece)
             number += 1
             following = self.lines[number]
-            if following[:1] == "#":
+            comment = following[:1] == "#"
+            if comment:
                 self.found(
                     "continued-comment",
                     number,
@@ -233,7 +235,9 @@ class _Reader:
                 broken = True
             piece = following.lstrip(BLANKS)
             blanks = following[: len(following) - len(piece)]
-        return "".join([*kept, blanks, piece]), "".join([*dropped, piece]), number, broken
+        # A comment is no part of a value that may be shown.
+        last = "" if comment else piece
+        return "".join([*kept, blanks, last]), "".join([*dropped, last]), number, broken
 
     def _without_equals(self, number: int, first: str, continued: bool) -> None:
         instead = "write key=value"

@@ -121,6 +121,8 @@ def test_what_the_readers_understand_differently_is_refused_by_rule_and_line(
         ("a=x\\\n  y", {"a": "x  y"}),
         ("a=\\u00fc", {"a": "\\u00fc"}),
         ("a=x\\", {"a": "x"}),
+        ("a=x\\\n# s3cr3t\\\ny", {"a": "xy"}),
+        ("a=x\\\n# s3cr3t", {"a": "x"}),
         ("a=1\rb=2\r# c\nc=3", {"a": "1", "b": "2", "c": "3"}),
         ("\ufeffhost=x\nport=1", {"port": "1"}),
         (b"a=Z\xfcrich\nb=1", {"a": "Z\ufffdrich", "b": "1"}),
