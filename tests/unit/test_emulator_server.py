@@ -98,12 +98,13 @@ class TestCallLog:
         resource = {"Type": "AWS::AutoScaling::LaunchConfiguration", "Properties": launch}
         body = json.dumps({"Resources": {"Launch": resource}})
         aws.client("cloudformation").create_stack(StackName="s", TemplateBody=body)
-        assert aws.calls()[0].permissions == (
+        assert set(aws.calls()[0].permissions) == {
             "cloudformation:CreateStack",
             "autoscaling:CreateLaunchConfiguration",
+            "autoscaling:DeleteLaunchConfiguration",
             "autoscaling:DescribeLaunchConfigurations",
             "iam:PassRole",
-        )
+        }
 
     def test_change_sets_are_plans_and_dry_runs_reads(self, aws: Emulator) -> None:
         with pytest.raises(ClientError):
