@@ -12,13 +12,15 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.emulator import Emulator
 from tests.emulator.account import snapshot
-from tests.estate import Estate, Run
+from tests.estate import ROOT, Estate, Run
 from tests.modules import CREDENTIALS, run_module
 
 TRANSACTOR = "aws/wormbase-transactor.properties"
@@ -31,7 +33,7 @@ STEPS = """
   tasks:
     - ansible.builtin.include_role:
         name: datomic_onprem.aws.datomic
-        tasks_from: "{{ item }}.yml"
+        tasks_from: "{{ item }}"
       loop: [stack, replace]
 """
 
@@ -260,6 +262,34 @@ def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Em
         ["error", "aws/wormbase-cf.properties:19", "aws-autoscaling-group-size"],
     ], validated.output
     assert len(estate.calls()) == asked, "bad files are told without AWS"
+
+
+def test_every_wrong_variable_is_told_before_anything_is_asked(estate: Estate) -> None:
+    run = estate.play("create.yml", "--check", "-e", "datomic_replace=foo", "-e", "datomic_replace_timeout=soon")
+    refused(run, "datomic_replace", "stale, always, never", "datomic_replace_timeout", "soon")
+    assert run.calls == []
+
+
+@pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
+def test_the_variables_of_a_playbook_are_checked_once(playbook: pathlib.Path) -> None:
+    specs = yaml.safe_load((ROOT / "roles/datomic/meta/argument_specs.yml").read_text())["argument_specs"]
+    imports = [task["ansible.builtin.import_role"] for task in tasks(yaml.safe_load(playbook.read_text())[0]["tasks"])]
+    # Ansible looks the spec up by exactly this text.
+    assert {step["tasks_from"] for step in imports} <= set(specs)
+    first, *others = imports
+    assert first.get("rolespec_validate", True)
+    assert not any(step.get("rolespec_validate", True) for step in others)
+    if others:
+        assert first["tasks_from"] == "preflight"
+        assert specs["preflight"]["options"] == specs["main"]["options"]
+
+
+def tasks(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in block:
+        if "block" in task:
+            yield from tasks(task["block"] + task.get("always", []))
+        else:
+            yield task
 
 
 Spoil = Callable[[Estate, Emulator], object]
