@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 from typing import Any
 
 import pytest
@@ -223,6 +224,16 @@ def test_an_answer_that_got_lost_is_no_error(aws: Emulator, src: pathlib.Path, p
     assert not _run(aws, src)["failed"]
     assert _sources(aws) == {(4334, "10.0.0.0/8"), (4334, peers), (4334, _group(aws)["GroupId"])}
     assert not _run(aws, src)["changed"]
+
+
+def test_a_group_whose_answer_got_lost_is_waited_for_until_it_is_seen(aws: Emulator, src: pathlib.Path) -> None:
+    src.write_text(re.sub("ingress-groups=.*", "ingress-groups=", CF))
+    aws.configure(visibility=3)
+    aws.fault(match="ec2:CreateSecurityGroup", mode="drop_after")
+    result = _run(aws, src)
+    assert not result["failed"], result["msg"]
+    aws.configure(visibility=0)
+    assert _sources(aws) == {(4334, "10.0.0.0/8")}
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])

@@ -21,6 +21,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
 
+WAIT = {"Delay": 1, "MaxAttempts": 60}
+
 
 def observe(aws: Aws, wanted: Wanted) -> Observed:
     """The groups that the file names (of every VPC where a name may be meant), and what else the plan depends on."""
@@ -68,7 +70,7 @@ def executors(aws: Aws, region: str) -> Mapping[tuple[str, str, str], Executor]:
         if not group_id:
             group_id = created[action.name]
             with calling("wait for the security group", group_id, client):
-                client.get_waiter("security_group_exists").wait(GroupIds=[group_id])
+                client.get_waiter("security_group_exists").wait(GroupIds=[group_id], WaiterConfig=WAIT)
         _authorize(client, action, group_id)
 
     return {
@@ -80,9 +82,7 @@ def executors(aws: Aws, region: str) -> Mapping[tuple[str, str, str], Executor]:
 
 def _groups(client: Any, filters: Mapping[str, Sequence[str]]) -> tuple[SecurityGroup, ...]:
     with calling("look up the security groups", ", ".join(next(iter(filters.values()))), client):
-        pages = client.get_paginator("describe_security_groups").paginate(
-            Filters=[{"Name": name, "Values": list(values)} for name, values in filters.items()]
-        )
+        pages = client.get_paginator("describe_security_groups").paginate(Filters=_filters(filters))
         return tuple(
             SecurityGroup(
                 group_id=group["GroupId"],
@@ -94,6 +94,10 @@ def _groups(client: Any, filters: Mapping[str, Sequence[str]]) -> tuple[Security
             for page in pages
             for group in page["SecurityGroups"]
         )
+
+
+def _filters(filters: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    return [{"Name": name, "Values": list(values)} for name, values in filters.items()]
 
 
 def _ingress(permissions: Iterable[Mapping[str, Any]]) -> Iterator[IngressRule]:
@@ -152,8 +156,22 @@ def _create(client: Any, action: Action) -> str:
         # A retry after a lost answer finds the group that its first try made.
         if error.code != "InvalidGroup.Duplicate":
             raise
-        return _groups(client, {"group-name": [action.name], "vpc-id": [vpc_id]})[0].group_id
+        return _made_before(client, action.name, vpc_id)
     return group_id
+
+
+def _made_before(client: Any, name: str, vpc_id: str) -> str:
+    """The id of a group that exists, though EC2 may not show it for some seconds yet.
+
+    https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+    """
+    filters = {"group-name": [name], "vpc-id": [vpc_id]}
+    with calling("wait for the security group", name, client):
+        client.get_waiter("security_group_exists").wait(Filters=_filters(filters), WaiterConfig=WAIT)
+    groups = _groups(client, filters)
+    if not groups:
+        raise AwsError(f"EC2 has the security group {name} in {vpc_id}, and does not show it yet. Run again.")
+    return groups[0].group_id
 
 
 def _authorize(client: Any, action: Action, group_id: str) -> None:
