@@ -9,6 +9,7 @@ A run costs seconds of CPU: what a single module decides is tested with the modu
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
@@ -233,8 +234,9 @@ def test_what_cannot_be_registered_stops_the_run_first(estate: Estate, aws: Emul
 def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Emulator) -> None:
     nobody = estate.play("create.yml", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     refused(nobody, "Could not read the stack wormbase: Unable to locate credentials. Set a profile")
-    elsewhere = estate.play("create.yml", "-e", '{"datomic_aws": {"region": "eu-west-1"}}')
-    refused(elsewhere, "datomic_aws says region eu-west-1, but aws-region in")
+    for name in ("region", "aws_region", "ec2_region"):
+        elsewhere = estate.play("create.yml", "-e", json.dumps({"datomic_aws": {name: "eu-west-1"}}))
+        refused(elsewhere, "datomic_aws says region eu-west-1, but aws-region in")
     estate.edit(CF, aws_region="us-east-9")
     nowhere = estate.play("create.yml")
     refused(nowhere, "Could not read the stack wormbase: ", "There is no such region: correct aws-region in the file")
