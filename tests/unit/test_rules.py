@@ -141,7 +141,7 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
         {},
     ),
     ("single-transactor", "note", "aws-autoscaling-group-size", {}, {"aws-autoscaling-group-size": "1"}, {}),
-    ("regions-differ", "warning", "aws-region", {}, {"aws-region": "us-west-2"}, {}),
+    ("regions-differ", "error", "aws-region", {}, {"aws-region": "us-west-2"}, {}),
     ("no-ingress", "warning", "aws-ingress-groups", {}, {"aws-ingress-groups": None}, {}),
     ("open-to-anyone", "warning", "aws-ingress-cidrs", {}, {"aws-ingress-cidrs": "0.0.0.0/0"}, {}),
     ("write-capacity", "warning", "write-concurrency", {"write-concurrency": "4"}, {}, {"table_write_units": 799}),

@@ -203,11 +203,11 @@ def regions_differ(facts: Facts) -> Iterator[Finding]:
             facts.cf,
             "aws-region",
             "regions-differ",
-            "warning",
+            "error",
             f"the transactor runs in {region}, its table is in {table_region}",
-            why="every write crosses regions, and a typing error looks the same",
+            why="a typing error would make another table there; meant so, every write crosses regions",
             source=STORAGE,
-            instead="one region for both",
+            instead="one region for both, or accept this rule with a reason",
         )
 
 
