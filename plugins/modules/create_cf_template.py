@@ -37,7 +37,8 @@ options:
   planned_dest:
     description:
       - Where the template is written in check mode when O(dest) would change, for tasks that plan with it.
-      - Who gives it removes the file. Without it, check mode writes nothing.
+      - Its directory is made when it is missing, for its owner alone. Who gives it removes the file.
+      - Without it, check mode writes nothing.
       - Its parameters for what is yet to be made, such as the security group, are text, because CloudFormation looks up
         the values of other types.
     type: path

@@ -37,6 +37,7 @@ STEPS = """
         tasks_from: "{{ item }}"
       loop: [stack, replace]
 """
+PLANNED = STEPS.replace("[stack, replace]", "[provision, template]")
 
 
 @pytest.fixture
@@ -66,6 +67,11 @@ def value(estate: Estate, path: str, key: str) -> str:
     return found
 
 
+def planned_templates(estate: Estate) -> list[pathlib.Path]:
+    """What checks have left, which may hold secrets."""
+    return list(pathlib.Path(estate.environment["HOME"]).glob(".ansible/datomic_onprem.aws/planned/*"))
+
+
 def in_service(aws: Emulator) -> list[str]:
     groups = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     return [i["InstanceId"] for group in groups for i in group["Instances"] if i["LifecycleState"] == "InService"]
@@ -91,8 +97,16 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
         "LaunchGroup",
     ):
         assert shown in plan.output
+    # A check that was killed between the template and the stack.
+    (estate.directory / "planned.yml").write_text(PLANNED)
+    successful(estate.play("planned.yml", "--check", "-e", "datomic_commit=false"))
+    (estate.directory / "planned.yml").unlink()
+    (left,) = planned_templates(estate)
+    assert left.stat().st_mode & 0o077 == left.parent.stat().st_mode & 0o077 == 0
+    assert estate.git("status", "--porcelain") == "", "nothing that somebody may commit"
 
     successful(estate.play("create.yml"))
+    assert planned_templates(estate) == []
     account = snapshot(aws)
     role = value(estate, TRANSACTOR, "aws-transactor-role")
     assert role == "datomic-aws-transactor"

@@ -174,6 +174,7 @@ def _text_of(value: str | int | float) -> str:
 
 def _write(path: str, content: bytes) -> None:
     """The template that dest would get: without it no change set can be planned."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     try:
         with open(path, "rb") as file:
             earlier = file.read()
