@@ -55,19 +55,21 @@ class DatomicError(Exception):
 
 
 class InputError(DatomicError):
-    """All that is wrong with an input, in one message; nothing was changed."""
+    """All that is wrong with an input, in one message; nothing was changed.
+
+    What is no error among the findings is returned beside.
+    """
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
-        lines = [str(finding) for finding in self.findings]
+        lines = [str(finding) for finding in self.findings if finding.level == "error"]
         message = lines[0] if len(lines) == 1 else f"{len(lines)} errors:\n" + "\n".join(lines)
         super().__init__(message, findings=[finding.as_returned() for finding in self.findings])
 
 
 def refuse(findings: Iterable[Finding]) -> list[str]:
-    """Raise InputError with all the errors among the findings; otherwise return the warnings' texts."""
+    """Raise InputError when there are errors among the findings; otherwise return the warnings' texts."""
     found = list(findings)
-    errors = [finding for finding in found if finding.level == "error"]
-    if errors:
-        raise InputError(errors)
+    if any(finding.level == "error" for finding in found):
+        raise InputError(found)
     return [str(finding) for finding in found if finding.level == "warning"]

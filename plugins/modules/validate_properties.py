@@ -30,6 +30,52 @@ options:
     description: The release that is going to run, when the file's C(datomic-version) is blank.
     type: str
     default: ""
+  datomic_home:
+    description: The root of a distribution. Its release counts when file and O(datomic_version) name none.
+    type: path
+  found:
+    description: Findings of other modules about the same files, to be told and judged with these.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      rule:
+        description: The rule's name.
+        type: str
+        required: true
+      what:
+        description: What was found.
+        type: str
+        required: true
+      level:
+        description: How much it counts.
+        type: str
+        choices: [error, warning, note]
+        default: error
+      file:
+        description: The file.
+        type: str
+        default: ""
+      line:
+        description: The line.
+        type: int
+        default: 0
+      key:
+        description: The property.
+        type: str
+        default: ""
+      why:
+        description: The reason of the rule.
+        type: str
+        default: ""
+      source:
+        description: Where the rule comes from.
+        type: str
+        default: ""
+      instead:
+        description: What to write instead.
+        type: str
+        default: ""
   running_version:
     description: The release that runs now. Without it no rule about the way from one release to another applies.
     type: str
@@ -166,8 +212,22 @@ accepted:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import Options, validate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SPEC, acceptances
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+
+TEXT = {"type": "str", "default": ""}
+FINDING = {
+    "rule": {"type": "str", "required": True},
+    "what": {"type": "str", "required": True},
+    "level": {"type": "str", "choices": ["error", "warning", "note"], "default": "error"},
+    "file": TEXT,
+    "line": {"type": "int", "default": 0},
+    "key": {**TEXT, "no_log": False},
+    "why": TEXT,
+    "source": TEXT,
+    "instead": TEXT,
+}
 
 
 def main() -> None:
@@ -176,6 +236,8 @@ def main() -> None:
         "cf_src": {"type": "path"},
         **SPEC,
         "datomic_version": {"type": "str", "default": ""},
+        "datomic_home": {"type": "path"},
+        "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
         "running_version": {"type": "str", "default": ""},
         "instance_memory_mib": {"type": "int"},
         "table_write_units": {"type": "int"},
@@ -183,6 +245,7 @@ def main() -> None:
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[("transactor_src", "cf_src")], supports_check_mode=True)
     given = {**{name: module.params[name] for name in spec}, "accept": acceptances(module.params)}
+    given["found"] = [Finding(**one) for one in module.params["found"]]
     run(module, lambda: validate(Options(**given), module.warn))
 
 

@@ -252,9 +252,11 @@ def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Em
         elsewhere = estate.play("create.yml", "-e", json.dumps({"datomic_aws": {name: "eu-west-1"}}))
         refused(elsewhere, "datomic_aws says region eu-west-1, but aws-region in")
     estate.edit(CF, aws_region="us-east-9")
+    estate.edit(TRANSACTOR, aws_dynamodb_region="us-east-9")
     nowhere = estate.play("create.yml")
     refused(nowhere, "Could not read the stack wormbase: ", "There is no such region: correct aws-region in the file")
     estate.edit(CF, aws_region="us-east-1")
+    estate.edit(TRANSACTOR, aws_dynamodb_region="us-east-1")
     (estate.directory / "steps.yml").write_text(STEPS)
     for playbook in ("create.yml", "steps.yml"):
         stranger = estate.play(playbook, "-e", "datomic_account_id=999999999999")
@@ -351,6 +353,21 @@ def test_a_file_that_may_not_be_read(estate: Estate, aws: Emulator) -> None:
     assert result["failed"]
     assert f"{estate.directory / TRANSACTOR}: cannot be read: Permission denied" in result["msg"]
     assert aws.calls() == []
+
+
+def test_all_that_aws_has_against_the_files_is_told_at_once(estate: Estate, aws: Emulator) -> None:
+    a_table_of_another_shape(estate, aws)
+    estate.edit(CF, aws_ingress_groups="nosuch", aws_autoscaling_group_size="1")
+    aws.fault(match="ssm:", times=99, code="AccessDeniedException", status=400)
+    secrets = {"datomic_secrets": {"memcached-password": SENTINEL}}
+    run = estate.play("create.yml", "-e", json.dumps(secrets))
+    refused(run, "4 errors:", "Datomic's has id (S, HASH)", "there is no security group nosuch", "Allow ssm:")
+    assert "secrets-need-modern" in run.output
+    assert SENTINEL not in run.output
+    rows = [line.split() for line in run.output.rpartition("LEVEL ")[2].splitlines()]
+    told = {(row[0], row[2]) for row in rows if row and row[0] in ("error", "note")}
+    assert {("error", "aws-dynamodb-table"), ("error", "aws-ingress-groups")} <= told
+    assert ("note", "aws-autoscaling-group-size") in told, "what the files alone say stands in the same table"
 
 
 @pytest.mark.parametrize("check", [True, False])

@@ -15,6 +15,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules, s
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 
+from tests import standin
 from tests.modules import run_module
 
 TRANSACTOR = {
@@ -271,6 +272,12 @@ def test_every_finding_about_a_file_tells_its_reason_and_source(rule: str, lines
         assert finding.instead, finding
 
 
+def test_the_release_has_to_be_known() -> None:
+    (finding,) = judged({}, {"datomic-version": None})
+    assert (finding.rule, finding.level, finding.key) == ("required-key", "error", "datomic-version")
+    assert judged({}, {"datomic-version": None}, datomic_version="1.0.7277") == []
+
+
 def test_every_rule_was_tried() -> None:
     assert set(rules.RULES) == {case[0] for case in BROKEN} - {"open-to-anyone"} | {"host-unreachable"}
 
@@ -388,6 +395,24 @@ def test_the_module_takes_facts_and_acceptances(files: dict[str, str]) -> None:
     ]
     refused = run_module("validate_properties", {**files, "accept": [{"rule": "nonsense", "reason": "x"}]})
     assert "the rule 'nonsense' cannot be accepted" in refused["msg"]
+
+
+def test_the_module_judges_what_other_modules_found_with_the_files(files: dict[str, str]) -> None:
+    found = {"rule": "table-key", "what": "another key", "file": files["transactor_src"], "line": 4, "why": "so"}
+    again = {"rule": "open-to-anyone", "what": "0.0.0.0/0 lets the whole Internet connect to the transactor"}
+    again |= {"level": "warning", "file": files["cf_src"], "line": 10, "key": "aws-ingress-cidrs"}
+    result = run_module("validate_properties", {**files, "found": [found, again]})
+    assert result["failed"]
+    assert f"{files['transactor_src']}:4: another key" in result["msg"]
+    assert [one["rule"] for one in result["findings"]] == ["table-key", "single-transactor", "open-to-anyone"]
+    assert result["findings"][0]["why"] == "so"
+
+
+def test_the_module_asks_a_distribution_for_the_release(files: dict[str, str], tmp_path: pathlib.Path) -> None:
+    pathlib.Path(files["cf_src"]).write_text(text(CF, {"datomic-version": ""}))
+    assert "Missing property: datomic-version" in run_module("validate_properties", files)["msg"]
+    result = run_module("validate_properties", {**files, "datomic_home": str(standin.build(tmp_path))})
+    assert result["datomic_version"] == "1.0.7277"
 
 
 def test_the_module_needs_a_file() -> None:

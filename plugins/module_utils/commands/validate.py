@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, rules
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import inspect
 
 
@@ -27,37 +27,44 @@ class Options:
     instance_memory_mib: int | None
     table_write_units: int | None
     log_bucket_writable: bool | None
+    found: Sequence[Finding] = ()
+    datomic_home: str | None = None
 
 
 def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
     """The module's result. Raises InputError with every error; warnings are told first either way."""
     transactor = inspect(options.transactor_src) if options.transactor_src else None
     cf = inspect(options.cf_src) if options.cf_src else None
-    findings, accepted = rules.accepted(
-        rules.preflight(
-            transactor,
-            cf,
-            datomic_version=options.datomic_version,
-            running_version=options.running_version,
-            instance_memory_mib=options.instance_memory_mib,
-            table_write_units=options.table_write_units,
-            log_bucket_writable=options.log_bucket_writable,
-        ),
-        options.accept,
+    version = options.datomic_version
+    if options.datomic_home and not version:
+        version = distribution.inspect(options.datomic_home).version
+    offline = rules.preflight(
+        transactor,
+        cf,
+        datomic_version=version,
+        running_version=options.running_version,
+        instance_memory_mib=options.instance_memory_mib,
+        table_write_units=options.table_write_units,
+        log_bucket_writable=options.log_bucket_writable,
     )
+    findings, accepted = rules.accepted(_merged(options, offline), options.accept)
     for finding in findings:
         if finding.level == "warning":
             warn(str(finding))
     returned = [finding.as_returned() for finding in findings]
-    errors = [finding for finding in findings if finding.level == "error"]
-    if errors:
-        stop = InputError(errors)
-        stop.details["findings"] = returned  # what is no error is told beside
-        raise stop
+    if any(finding.level == "error" for finding in findings):
+        raise InputError(findings)
     return {
         "changed": False,
         "region": cf.get("aws-region") if cf else "",
-        "datomic_version": (cf.get("datomic-version") if cf else "") or options.datomic_version,
+        "datomic_version": (cf.get("datomic-version") if cf else "") or version,
         "findings": returned,
         "accepted": [{**finding.as_returned(), "reason": reason} for finding, reason in accepted],
     }
+
+
+def _merged(options: Options, offline: Sequence[Finding]) -> list[Finding]:
+    """What other modules found and the files' own findings, each once, in the order of the files."""
+    by_place = {(one.rule, one.file, one.key, one.what): one for one in (*options.found, *offline)}
+    files = [options.transactor_src, options.cf_src]
+    return sorted(by_place.values(), key=lambda one: (files.index(one.file) if one.file in files else 2, one.line))

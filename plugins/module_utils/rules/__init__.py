@@ -62,6 +62,7 @@ def preflight(
         port = settings.parse_integer(facts.transactor.get("port")) or cloudformation.DEFAULT_PORT
         wanted, unsound = cloudformation.wanted(cf, port=port, tags={})
         findings += settings.check(cf, "cf") + cloudformation.required(cf) + unsound
+        findings += cloudformation.version_finding(cf, datomic_version)
         findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
     for rule in RULES.values():
         findings += rule(facts)
