@@ -17,7 +17,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.
     IngressRule,
     Observed,
     SecurityGroup,
-    canonical,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, Level
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import TOOL_MEMORY, default_heap
@@ -37,7 +36,8 @@ DEFAULTED = ("java-xmx", "java-opts", "datomic-version")
 """The keys that the file gets when it lacks them."""
 GROUP_DESCRIPTION = "Provisioned by Datomic"
 DEFAULT_PORT = 4334
-ANYWHERE = ("0.0.0.0/0", "::/0")
+NARROW = {4: 8, 6: 16}
+"""The shortest prefixes, by IP version, that somebody may own alone: halves of the Internet are the Internet."""
 PREFIX = re.compile(r"/(0|[1-9][0-9]*)$", re.ASCII)
 """The length at the end of a CIDR; ipaddress takes netmasks and leading zeros as well, and EC2 neither."""
 
@@ -200,24 +200,19 @@ def unknown_instance_type(cf: Properties) -> Finding:
 
 
 def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
-    """A warning for each range that is the whole Internet."""
+    """A warning for each range that is the whole Internet, or a good part of it."""
     key = "aws-ingress-cidrs"
     instead = "name the peers' security groups in aws-ingress-groups, or their own ranges"
     why = "whoever reaches the port can try to talk to the transactor"
-    return [
-        finding(
-            cf,
-            key,
-            "open-to-anyone",
-            f"{cidr} lets the whole Internet connect to the transactor",
-            instead,
-            "warning",
-            why=why,
-            source=RULES_DOCS,
-        )
-        for cidr in cidrs
-        if canonical(cidr) in ANYWHERE
-    ]
+    findings = []
+    for cidr in cidrs:
+        network = ipaddress.ip_network(cidr, strict=False)
+        if network.prefixlen < NARROW[network.version]:
+            # IPv6 counts networks: nobody imagines the number of addresses.
+            whom = f"{network.num_addresses} addresses" if network.version == 4 else f"a /{network.prefixlen} of IPv6"
+            what = f"{cidr} lets {whom if network.prefixlen else 'the whole Internet'} connect to the transactor"
+            findings.append(finding(cf, key, "open-to-anyone", what, instead, "warning", why=why, source=RULES_DOCS))
+    return findings
 
 
 def missing(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]:

@@ -13,6 +13,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import F
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
     AWS_DOCS,
     CHANGES,
+    EMPTY,
     STORAGE,
     Facts,
     found,
@@ -121,6 +122,21 @@ def release_aws_sdk(facts: Facts) -> Iterator[Finding]:
         yield _about(facts, "release-aws-sdk", "warning", what, why, "add it to the peers before they are updated")
 
 
+def release_add_opens(facts: Facts) -> Iterator[Finding]:
+    """Releases with AWS SDK v1 need flags on Java 17, which only our own template gives."""
+    since = releases.AWS_SDK_V2_SINCE
+    if (
+        facts.cf is EMPTY
+        and facts.transactor is not EMPTY
+        and facts.version
+        and not releases.at_least(facts.version, since)
+    ):
+        what = f"on Java 17 or newer {facts.version} needs --add-opens options"
+        why = f"AWS SDK v1, as in all releases before {since}, opens packages of the JDK"
+        instead = "--add-opens=java.base/java.lang=ALL-UNNAMED and so on in JDK_JAVA_OPTIONS, or an older Java"
+        yield _about(facts, "release-add-opens", "note", what, why, instead)
+
+
 def release_java(facts: Facts) -> Iterator[Finding]:
     """A newer release may need a newer Java."""
     if facts.version and facts.running:
@@ -175,6 +191,7 @@ RULES = (
     release_full_stop,
     release_transactor_first,
     release_aws_sdk,
+    release_add_opens,
     release_java,
     release_backup,
     release_ensure_cf,

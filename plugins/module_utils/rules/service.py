@@ -54,6 +54,7 @@ JUDGED_ELSEWHERE = {
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
 PORTS = ("port", "ping-port", "rest-port", "h2-port")
 UNITS_A_WRITER = 200
+INTERNAL_PROTOCOLS = ("inf", "mdev", "olddev")
 
 
 def required_by_protocol(facts: Facts) -> Iterator[Finding]:
@@ -70,6 +71,21 @@ def required_by_protocol(facts: Facts) -> Iterator[Finding]:
                 source=STORAGE,
                 instead=f"write {key}=… with a value",
             )
+
+
+def protocol_internal(facts: Facts) -> Iterator[Finding]:
+    """Some protocols are Datomic's own."""
+    if facts.protocol in INTERNAL_PROTOCOLS:
+        yield found(
+            facts.transactor,
+            "protocol",
+            "protocol-internal",
+            "warning",
+            f"the protocol {facts.protocol} is internal to Datomic",
+            why="it is documented nowhere, and may go with any release",
+            source=STORAGE,
+            instead="ddb, or another storage of the documentation",
+        )
 
 
 def blank_value(facts: Facts) -> Iterator[Finding]:
@@ -180,6 +196,23 @@ def cloudwatch_incomplete(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def cloudwatch_missing(facts: Facts) -> Iterator[Finding]:
+    """Without metrics a replacement cannot see that a new transactor stands by."""
+    keys = ("aws-cloudwatch-region", "aws-cloudwatch-dimension-value")
+    if facts.transactor is EMPTY or facts.cf is EMPTY or any(facts.transactor.has_value(key) for key in keys):
+        return
+    yield found(
+        facts.transactor,
+        keys[0],
+        "cloudwatch-missing",
+        "note",
+        f"neither {keys[0]} nor {keys[1]} has a value: no metrics",
+        why="without heartbeats a replacement waits datomic_replace_settle seconds, and proves less",
+        source=MONITORING,
+        instead="give both a value",
+    )
+
+
 def single_transactor(facts: Facts) -> Iterator[Finding]:
     """One instance has no standby."""
     if parse_integer(facts.cf.get("aws-autoscaling-group-size")) == 1:
@@ -280,12 +313,14 @@ def deprecated_key(facts: Facts) -> Iterator[Finding]:
 CAPACITY_OF_TABLE = STORAGE + "#provisioning"
 RULES = (
     required_by_protocol,
+    protocol_internal,
     blank_value,
     trailing_blank,
     port_clash,
     host_unreachable,
     heartbeat_failover,
     cloudwatch_incomplete,
+    cloudwatch_missing,
     single_transactor,
     regions_differ,
     no_ingress,

@@ -45,7 +45,7 @@ def findings(name: str, table: Table | None, options: Options) -> Iterator[Judge
         yield "table-global", what, "Datomic cannot run on a global table: " + other, "error"
     if table.on_demand and options.table_billing_mode == PROVISIONED:
         what = f"the table {name} is on demand; provisioned units would limit it"
-        yield "table-shrunk", what, "leave table_billing_mode out, or change the table by hand", "error"
+        yield "table-on-demand", what, "leave table_billing_mode out, or change the table by hand", "error"
     lower = [
         f"{wanted} {kind} units wanted, {have} there"
         for kind, wanted, have in (
