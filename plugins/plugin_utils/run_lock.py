@@ -51,7 +51,7 @@ def beginning(pid: int) -> str:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         state, *fields = stat.rpartition(")")[2].split()
         return "" if state in "ZX" else fields[18]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second: it ended between open and read
         if os.path.exists("/proc/self/stat"):
             return ""
     told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
@@ -98,21 +98,27 @@ class Locks:
             holder = _read(path)
             if holder and holder.lives and (holder.pid, holder.began) != (self._owner.pid, self._owner.began):
                 return holder
-            new = path.with_suffix(".new")
-            new.write_text(json.dumps(dataclasses.asdict(self._owner)), encoding="utf-8")
-            os.replace(new, path)
+            try:
+                new = path.with_suffix(".new")
+                new.write_text(json.dumps(dataclasses.asdict(self._owner)), encoding="utf-8")
+                os.replace(new, path)
+            except OSError as error:
+                raise DatomicError(f"The lock {path} cannot be written: {error.strerror}.") from error
         return None
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Only for the moment of looking and writing, so a lock of the kernel does."""
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(self._directory / "lock", "a", encoding="utf-8") as file:
+        with contextlib.ExitStack() as stack:
+            try:
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                file = stack.enter_context(open(self._directory / "lock", "a", encoding="utf-8"))
                 fcntl.flock(file, fcntl.LOCK_EX)
-                yield
-        except OSError as error:
-            raise DatomicError(f"The directory of locks {self._directory} cannot be used: {error.strerror}.") from error
+            except OSError as error:
+                raise DatomicError(
+                    f"The directory of locks {self._directory} cannot be used: {error.strerror}."
+                ) from error
+            yield
 
 
 def _read(path: pathlib.Path) -> Owner | None:

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, Owner, me
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, Owner, beginning, me
 
 from tests.emulator import Emulator
 from tests.estate import Estate
@@ -76,6 +76,29 @@ def test_a_damaged_lock_holds_nobody_up(tmp_path: pathlib.Path, another: subproc
     for file in tmp_path.glob("*.json"):
         file.write_text("{")
     locks(tmp_path, me(os.getpid())).take(WANTED, 0)
+
+
+def test_a_process_that_ends_while_it_is_looked_at_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_text(*dummy: object, **also: object) -> str:
+        raise ProcessLookupError(3, "No such process")
+
+    monkeypatch.setattr(pathlib.Path, "read_text", read_text)
+    assert beginning(os.getpid()) == ""
+
+
+def test_only_what_the_lock_itself_meets_is_told_of_its_directory(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatomicError, match=r"The directory of locks .*file/locks cannot be used: Not a directory"):
+        locks(tmp_path / "file" / "locks", me(os.getpid())).take(WANTED, 0)
+
+    def replace(*dummy: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(DatomicError, match=r"The lock .*\.json cannot be written: No space left on device"):
+        locks(tmp_path, me(os.getpid())).take(WANTED, 0)
 
 
 def test_update_waits_for_the_run_that_has_the_system(
