@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each kind of call that modules make is refused: the message names the missing IAM action, without a traceback."""
+"""Each kind of call that modules make is refused: the message names the missing IAM action and the resource, without a traceback."""
 
 from __future__ import annotations
 
@@ -67,6 +67,11 @@ class Runs:
         assert not result["failed"], result["msg"]
         return list({call.name: call for call in self.aws.calls() if call.permissions}.values())
 
+    def resources(self, refused: Call) -> set[str]:
+        """What the last run's calls of this kind were about; parameters are told by their path."""
+        names = {call.resource for call in self.aws.calls() if call.name == refused.name}
+        return {name.rpartition("/")[0] for name in names} if refused.operation == "GetParameters" else names
+
     def refused(self, call: Call, code: str, message: str) -> str:
         self.prepare()
         self.aws.fault(match=f"^{call.name}$", code=code, message=message, times=99)
@@ -90,6 +95,8 @@ def test_every_call_that_is_refused_names_its_action(aws: Emulator, tmp_path: pa
                 tried.add(call.name)
                 said = runs.refused(call, CODES.get(call.service, "AccessDenied"), "no")
                 assert call.permissions[0] in said, (call.name, said)
+                # Of calls of one kind that go side by side, it is one of them.
+                assert any(resource in said for resource in runs.resources(call)), (call.name, said)
     assert len(tried) > 30, tried
 
 
