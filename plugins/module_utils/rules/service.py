@@ -199,10 +199,12 @@ def cloudwatch_incomplete(facts: Facts) -> Iterator[Finding]:
 def cloudwatch_missing(facts: Facts) -> Iterator[Finding]:
     """Without metrics a replacement cannot see that a new transactor stands by."""
     keys = ("aws-cloudwatch-region", "aws-cloudwatch-dimension-value")
-    if facts.transactor is EMPTY or facts.cf is EMPTY or any(facts.transactor.has_value(key) for key in keys):
+    file = facts.transactor
+    # A line that could not be read may hold what seems to lack.
+    if EMPTY in (file, facts.cf) or file.findings or any(file.has_value(key) for key in keys):
         return
     yield found(
-        facts.transactor,
+        file,
         keys[0],
         "cloudwatch-missing",
         "note",
