@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each kind of call that modules make is refused: the message names the missing IAM action and the resource, without a traceback."""
+"""Each kind of call that modules make is refused: the message names the missing IAM action and the resource."""
 
 from __future__ import annotations
 
