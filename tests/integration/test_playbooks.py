@@ -126,6 +126,9 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     aws.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=group(aws), MaxSize=2)
     assert successful(estate.play("update.yml")).changed == {"wormbase": 1}
     (estate.directory / "steps.yml").write_text(STEPS)
+    refused(
+        estate.play("steps.yml", "-e", "datomic_stack_name=wormbsae"), "The stack wormbsae does not exist in us-east-1."
+    )
     alone = successful(estate.play("steps.yml"))
     assert alone.changed == {"wormbase": 0}
     assert set(alone.writes()) <= {"cloudformation:UpdateStack"}
@@ -150,6 +153,28 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     assert new != old
     assert "memory-index-max=256m" in estate.git("show", "HEAD:" + TRANSACTOR)
     assert done.changed["wormbase"] > 0
+
+
+LATER = """
+- ansible.builtin.import_playbook: datomic_onprem.aws.update
+- hosts: datomic
+  gather_facts: false
+  tasks:
+    - ansible.builtin.lineinfile:
+        path: aws/wormbase-transactor.properties
+        regexp: ^aws-dynamodb-table=
+        line: aws-dynamodb-table=second
+    - ansible.builtin.include_role:
+        name: datomic_onprem.aws.datomic
+        tasks_from: provision
+"""
+
+
+def test_a_plan_holds_for_its_own_files(estate: Estate, aws: Emulator) -> None:
+    successful(estate.play("create.yml"))
+    (estate.directory / "later.yml").write_text(LATER)
+    successful(estate.play("later.yml"))
+    assert {name.partition("/")[2] for name in snapshot(aws)["tables"]} == {"wormbase", "second"}
 
 
 def add_hosts(estate: Estate, *names: str, directory: str = "aws") -> None:
