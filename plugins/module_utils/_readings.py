@@ -121,10 +121,12 @@ class _Reader:
                     number = self._pair(number)
 
     def _lone_return(self, number: int) -> None:
-        """A carriage return inside a line ends the line for Java; harmless where both halves hold no key."""
+        """A carriage return inside a line ends the line for Java; harmless where no half holds a key or goes on."""
         line = self.lines[number]
-        halves = [half.lstrip(BLANKS)[:1] for half in line.split("\r")]
-        if not all(half in ("", "#", "!") for half in halves) or (line[:1] != "#" and "=" in line):
+        halves = line.split("\r")
+        keyless = all(half.lstrip(BLANKS)[:1] in ("", "#", "!") for half in halves)
+        joined = any(half.endswith("\\") and half[:1] != "#" for half in halves)
+        if not keyless or joined or (line[:1] != "#" and "=" in line):
             self._found_return(number)
 
     def _found_return(self, number: int) -> None:

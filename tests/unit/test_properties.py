@@ -45,7 +45,7 @@ def refused(raw: str | bytes) -> list[tuple[str, int]]:
         ("a=x\ty\fz", {"a": "x\ty\fz"}),
         ("! bang comment\n  # indented\n\t! both\na=1", {"a": "1"}),
         ("# ends in a backslash \\\na=1", {"a": "1"}),
-        ("# mac\r# comment\na=1", {"a": "1"}),
+        ("# mac\\\r# comment\\\na=1", {"a": "1"}),
         ("a=line\u2028separator\x85", {"a": "line\u2028separator\x85"}),
     ],
 )
@@ -86,6 +86,8 @@ def test_text_that_means_the_same_to_both_readers_is_accepted(text: str, values:
         ("a=1\rb=2\n", [("lone-carriage-return", 1)]),
         ("# c\rb=2\n", [("lone-carriage-return", 1)]),
         ("a=1\r", [("lone-carriage-return", 1)]),
+        ("! note\\\r", [("lone-carriage-return", 1)]),
+        ("! one\r  # two\\\n", [("lone-carriage-return", 1)]),
         ("a=x\\\ny\rz=1", [("lone-carriage-return", 2)]),
         ("a=x\\\n\r", [("lone-carriage-return", 2)]),
         ("a=x\\\\\nb=1", [("backslash-at-line-end", 1)]),
