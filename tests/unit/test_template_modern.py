@@ -91,6 +91,7 @@ def test_low_memory_is_a_share_of_the_heap() -> None:
     [
         ({"sql_password": "x"}, {}, {}, "secret-in-file"),
         ({"sql_url": "jdbc:x://u:secret@h/d"}, {}, {}, "secret-in-file"),
+        ({}, {"java_opts": "-Djavax.net.ssl.keyStorePassword=hidden"}, {}, "secret-in-file"),
         ({"sql_user": "me"}, {}, {"secrets": ("sql-user",)}, "secret-in-file"),
         ({"aws_transactor_role": ""}, {}, {}, "template-value-missing"),
         ({}, {"java_xmx": ""}, {}, "template-value-missing"),

@@ -69,6 +69,7 @@ def required(transactor: Properties, cf: Properties, options: Options) -> list[F
         *_missing(transactor, cf),
         *_users(transactor),
         *_secrets_in_file(transactor, options),
+        *_secrets_in_java_options(cf),
         *_unusable(cf),
         *_java_options(cf, options),
         *_options(cf, options),
@@ -153,6 +154,13 @@ def _secrets_in_file(transactor: Properties, options: Options) -> Iterator[Findi
                 "a secret stands in the file, from where it would go into the template",
                 instead,
             )
+
+
+def _secrets_in_java_options(cf: Properties) -> Iterator[Finding]:
+    key = "java-opts"
+    if settings.has_secret(key, cf.get(key)):
+        instead = "take it out, and let the JVM read it from a file: whoever may describe the stack reads the options"
+        yield _of(cf, key, "secret-in-file", "a secret stands among the options, which go into the template", instead)
 
 
 def _unusable(cf: Properties) -> Iterator[Finding]:
