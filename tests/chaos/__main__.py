@@ -10,74 +10,140 @@ import argparse
 import concurrent.futures
 import dataclasses
 import json
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tests import conftest as _importable
-from tests.chaos import playbooks, single
+from tests.chaos import playbooks, rubbish, sentinel, single, suites
 from tests.chaos.trials import Tally, Trials
 from tests.emulator import Emulator
+from tests.estate import ROOT
 
 assert _importable  # it makes the collection importable from a plain checkout
 
-ROWS: dict[str, Callable[[Trials], Tally]] = {
+PARTS: dict[str, Callable[[Trials], Tally]] = {
     "killed update.yml": lambda trials: playbooks.killed(trials, "update"),
+    "killed update.yml at changes": lambda trials: playbooks.killed_at_changes(trials, "update"),
+    "killed create.yml at changes": lambda trials: playbooks.killed_at_changes(trials, "create"),
     "killed create.yml": lambda trials: playbooks.killed(trials, "create"),
+    "starved update.yml": lambda trials: playbooks.starved(trials, "update"),
+    "starved create.yml": lambda trials: playbooks.starved(trials, "create"),
+    "secrets in playbooks": sentinel.in_playbooks,
+    "absurd variables": rubbish.variables,
+    "starved create": lambda trials: trials.starved(["create"]),
+    "starved users": lambda trials: trials.starved(["users"]),
+    "starved update": lambda trials: trials.starved(["update"]),
+    "killed users": lambda trials: trials.killed(["users"]),
     "killed create": lambda trials: trials.killed(["create"]),
     "killed update": lambda trials: trials.killed(["update"]),
-    "starved create": lambda trials: trials.starved(["create"]),
-    "starved update": lambda trials: trials.starved(["update"]),
+    "twice: tests": lambda _trials: suites.suite("twice at once", *suites.TWICE),
+    "refused: tests": lambda _trials: suites.suite("starved", *suites.REFUSED),
+    "wrong place: tests": lambda _trials: suites.suite("wrong place", *suites.WRONG_PLACE),
+    "preflight: tests": lambda _trials: suites.suite("preflight", *suites.PREFLIGHT),
+    "rubbish": rubbish.files,
+    "absurd options": rubbish.options,
+    "secrets in modules": sentinel.in_modules,
+    "twice": single.twice,
     "wrong place": single.wrong_place,
-    "twice at once": single.twice,
     "preflight": single.preflight,
-    "secrets": single.secrets,
-    "secrets in playbooks": playbooks.secrets,
-    "rubbish": single.rubbish,
-    "absurd options": single.options,
 }
+"""The longest first, so that two workers end together."""
+LEAST = {
+    "killed": 400,
+    "starved": 500,
+    "wrong place": 8,
+    "twice at once": 20,
+    "preflight": 100,
+    "secrets": 60,
+    "rubbish": 15_000,
+}
+"""How many tries each row has at least: a row that tries little proves nothing."""
+MOST_UNMET = 0.05
+"""The part of a row's tries that may end before their moment came."""
 COLUMNS = ("tried", "lost", "orphaned", "leaked", "crashed")
+PAGE = ROOT / "docs" / "resilience.md"
+BEGIN, END = "<!-- table of make chaos -->\n", "<!-- end of the table -->\n"
 
 
 def alone(name: str, step: int) -> Tally:
-    """One row, in a process of its own: accounts are one set a process."""
-    command = [sys.executable, "-m", "tests.chaos", "--row", name, "--step", str(step)]
+    """One part, in a process of its own: accounts are one set a process."""
+    command = [sys.executable, "-m", "tests.chaos", "--part", name, "--step", str(step)]
+    start = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
         return Tally(name, tried=1, crashed=1, details=[done.stderr[-2000:]])
-    return Tally(**json.loads(lines[-1]))
+    tally = Tally(**json.loads(lines[-1]))
+    print(f"{name}: {tally.tried} tried, {tally.bad} bad, {time.monotonic() - start:.0f} s", flush=True)
+    return tally
 
 
-def table(tallies: list[Tally]) -> str:
-    """The seven rows."""
-    rows: dict[str, list[int]] = {}
+def rows(tallies: Iterable[Tally]) -> dict[str, Tally]:
+    """The seven rows, each the sum of its parts."""
+    found = {name: Tally(name) for name in LEAST}
     for tally in tallies:
-        row = rows.setdefault(tally.name, [0] * len(COLUMNS))
-        rows[tally.name] = [before + getattr(tally, name) for before, name in zip(row, COLUMNS, strict=True)]
+        row = found.setdefault(tally.name, Tally(tally.name))
+        for name in (*COLUMNS, "unmet"):
+            setattr(row, name, getattr(row, name) + getattr(tally, name))
+    return found
+
+
+def table(found: dict[str, Tally]) -> str:
     head = f"{'':14}" + "".join(f"{name:>10}" for name in COLUMNS)
-    return "\n".join([head, *(f"{name:14}" + "".join(f"{n:10}" for n in row) for name, row in rows.items())])
+    lines = (f"{name:14}" + "".join(f"{getattr(row, column):10}" for column in COLUMNS) for name, row in found.items())
+    return "\n".join([head, *lines])
+
+
+def complaints(found: dict[str, Tally], step: int = 1) -> list[str]:
+    """Why the whole does not count as passed, beside what the table shows."""
+    said = [f"{row.name}: {row.bad} of {row.tried} went wrong" for row in found.values() if row.bad]
+    for name, least in LEAST.items():
+        if found[name].tried < max(1, least // step // 2 if step > 1 else least):
+            said.append(f"{name}: only {found[name].tried} were tried, not {least}")
+        if found[name].unmet > 2 + MOST_UNMET * found[name].tried:
+            said.append(f"{name}: {found[name].unmet} tries ended before their moment came")
+    return said
+
+
+def write(text: str) -> None:
+    """Put the table into the page."""
+    before, _begin, rest = PAGE.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n```\n{text}\n```\n\n{END}{after}")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--step", type=int, default=1, help="try every STEP-th moment only")
-    parser.add_argument("--row", choices=ROWS, help="one row, as JSON")
+    parser.add_argument("--minutes", type=float, default=20, help="how long it may take; 0: as long as it takes")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
+    parser.add_argument("--part", choices=PARTS, help="one part, as JSON")
     options = parser.parse_args()
-    if options.row:
+    if options.part:
         with Emulator() as aws:
-            print(json.dumps(dataclasses.asdict(ROWS[options.row](Trials(aws, options.step)))))
+            print(json.dumps(dataclasses.asdict(PARTS[options.part](Trials(aws, options.step)))))
         return 0
+    start = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        start = time.monotonic()
-        tallies = list(pool.map(lambda name: alone(name, options.step), ROWS))
+        tallies = list(pool.map(lambda name: alone(name, options.step), PARTS))
     for tally in tallies:
         for detail in tally.details:
             print(f"{tally.name}: {detail}")
-    print(table(tallies))
-    print(f"{(time.monotonic() - start) / 60:.0f} minutes")
-    return 1 if any(tally.bad for tally in tallies) else 0
+    found = rows(tallies)
+    minutes = (time.monotonic() - start) / 60
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    text = f"{table(found)}\n\n{minutes:.0f} minutes, {(used.ru_utime + used.ru_stime) / 60:.0f} of processor time"
+    print(text)
+    if options.write:
+        write(text)
+    said = complaints(found, options.step)
+    if options.minutes and minutes > options.minutes:
+        said.append(f"it took {minutes:.0f} minutes, more than {options.minutes:.0f}")
+    print("\n".join(said) or "nothing was lost, orphaned or leaked, and nothing crashed")
+    return 1 if said else 0
 
 
 if __name__ == "__main__":

@@ -15,22 +15,25 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Mapping
 from typing import Any
+from unittest import mock
 
+from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 
+from tests.chaos import state
 from tests.emulator import Emulator
 from tests.estate import EXAMPLE
+from tests.integration.ensuring import USERS
 from tests.modules import CREDENTIALS
 
 OURS = "ansible_collections.datomic_onprem.aws.plugins.modules."
 STACK_MODULE = "ansible_collections.amazon.aws.plugins.modules.cloudformation"
-READ_TIMEOUT = 2
+READ_TIMEOUT = 1
 """Seconds, in place of botocore's 60."""
-UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""The random part of a bucket's name: the same name in every file is what counts, not which."""
+LOCAL = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 class ModuleError(Exception):
@@ -38,34 +41,60 @@ class ModuleError(Exception):
 
 
 class System:
-    """The example's files in a git repository of their own."""
+    """The example's files in a git repository of their own, in the directory base with a HOME and a TMPDIR beside it.
 
-    def __init__(self, directory: pathlib.Path, aws: Emulator) -> None:
-        self.directory = directory
+    users: with IAM users and access keys in place of roles, the deprecated way.
+    """
+
+    def __init__(self, base: pathlib.Path, aws: Emulator, *, users: bool = False) -> None:
+        self.base = base
+        self.directory, self.home, self.temporary = base / "estate", base / "home", base / "tmp"
         self.aws = aws
-        self.transactor = directory / "aws" / "wormbase-transactor.properties"
-        self.cf = directory / "aws" / "wormbase-cf.properties"
-        self.template = directory / "aws" / "wormbase-cf.json"
+        self.transactor = self.directory / "aws" / "wormbase-transactor.properties"
+        self.cf = self.directory / "aws" / "wormbase-cf.properties"
+        self.template = self.directory / "aws" / "wormbase-cf.json"
         self.said = ""
-        shutil.copytree(EXAMPLE, directory)
+        for directory in (self.home, self.temporary):
+            directory.mkdir(parents=True)
+        shutil.copytree(EXAMPLE, self.directory)
         self.git("init", "--quiet", "--initial-branch", "main")
         self.git("config", "user.name", "Operator")
         self.git("config", "user.email", "operator@example.com")
+        # Its own tidying up would leave other files from one run to the next.
+        self.git("config", "gc.auto", "0")
+        if users:
+            self._name_users()
         self.git("add", ".")
         self.git("commit", "--quiet", "--message", "The first day")
 
+    def _name_users(self) -> None:
+        text = re.sub(r"(?m)^aws-(transactor-role|peer-role)=\n", "", self.transactor.read_text())
+        self.transactor.write_text(text + "".join(re.findall(r"(?m)^aws-dynamodb-\S*(?:user|key|id)=\n", USERS)))
+        # Keys would get into git in clear text, which no run does.
+        self.conceal("base64")
+
+    def conceal(self, command: str) -> None:
+        """Let git hold the files as the command gives them, as an encrypting filter would."""
+        (self.directory / ".git" / "info" / "attributes").write_text("aws/* filter=conceal\n")
+        self.git("config", "filter.conceal.clean", command)
+
     def git(self, *arguments: str) -> str:
-        environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
         return subprocess.run(
-            ["git", *arguments], cwd=self.directory, env=environment, check=True, capture_output=True, text=True
+            ["git", *arguments], cwd=self.directory, env=LOCAL, check=True, capture_output=True, text=True
         ).stdout
 
     def module(self, name: str, params: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
         """The result of a module; ModuleError with its message."""
         printed = io.StringIO()
-        args = {**params, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}
+        args = {**params, "_ansible_check_mode": check, "_ansible_diff": True}
         try:
-            with patch_module_args(args), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+            with contextlib.ExitStack() as stack:
+                # Whatever has imported the controller's part before: a module's warnings are in its result.
+                stack.enter_context(mock.patch.object(_internal, "is_controller", False))
+                stack.enter_context(mock.patch.object(tempfile, "tempdir", str(self.temporary)))
+                stack.enter_context(patch_module_args({**args, "_ansible_remote_tmp": str(self.temporary)}))
+                stack.enter_context(contextlib.redirect_stdout(printed))
+                stack.enter_context(contextlib.suppress(SystemExit))
                 importlib.import_module(name).main()
         finally:
             self.said += printed.getvalue()
@@ -74,17 +103,23 @@ class System:
             raise ModuleError(result["msg"])
         return result
 
-    def run(self) -> None:
-        """Register, provision, template, stack, register: also after a failure, as the playbooks do."""
+    def run(self, secrets: Mapping[str, str] | None = None) -> None:
+        """Register, provision, template, stack, register: also after a failure, as the playbooks do.
+
+        secrets: what datomic_secrets holds.
+        """
         short = {"read_timeout": READ_TIMEOUT, "connect_timeout": READ_TIMEOUT}
         connection = {**CREDENTIALS, "endpoint_url": self.aws.url, "aws_config": short}
         files = {"cf_src": str(self.cf), "transactor_src": str(self.transactor)}
         self.module(OURS + "validate_properties", {**files, "datomic_version": "1.0.7277"})
+        self.module(OURS + "transactor_info", {**connection, "stack_name": "wormbase"})
         self.register()
         try:
             self.module(OURS + "ensure_transactor", {**connection, "src": str(self.transactor)})
             options = {"src": str(self.cf), "transactor_src": str(self.transactor), "datomic_version": "1.0.7277"}
             self.module(OURS + "ensure_cf", {**connection, **options})
+            if secrets:
+                self.module(OURS + "ensure_secrets", {**connection, "path": "/datomic/wormbase", "secrets": secrets})
             self.module(OURS + "create_cf_template", {**connection, **files, "dest": str(self.template)})
             stack = {"stack_name": "wormbase", "state": "present", "template_body": self.template.read_text()}
             self.stack({**connection, **stack})
@@ -92,7 +127,7 @@ class System:
             self.register()
 
     def stack(self, params: Mapping[str, Any]) -> None:
-        """As the role does: once more when the answer to an earlier request was lost."""
+        """Once more when the answer to an earlier request was lost. The role's own `until` is tried by playbooks."""
         try:
             self.module(STACK_MODULE, params)
         except ModuleError as error:
@@ -100,8 +135,12 @@ class System:
                 raise
             self.module(STACK_MODULE, params)
 
+    def files(self) -> list[pathlib.Path]:
+        """Those of the system that are there."""
+        return [path for path in (self.transactor, self.cf, self.template) if path.exists()]
+
     def register(self) -> None:
-        paths = [str(path) for path in (self.transactor, self.cf, self.template) if path.exists()]
+        paths = [str(path) for path in self.files()]
         self.module(OURS + "register_files", {"paths": paths, "commit_message": "Register"})
 
     def edit(self) -> None:
@@ -120,64 +159,4 @@ class System:
 
     def state(self) -> dict[str, Any]:
         """The end state, random parts aside: account, group, files, what is committed, what is left over."""
-        groups = self.aws.backstage("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-        stacks = self.aws.backstage("cloudformation").describe_stacks()["Stacks"]
-        inside = [path for path in self.directory.rglob("*") if ".git/objects" not in str(path)]
-        known = {"hooks", "info", "refs", "logs", "branches"}
-        state = {
-            "account": self.aws.snapshot(),
-            "groups": [len(group["Instances"]) for group in groups],
-            "stacks": [(stack["StackName"], stack["StackStatus"]) for stack in stacks],
-            "files": {path.name: path.read_text() for path in (self.transactor, self.cf, self.template)},
-            "status": self.git("status", "--porcelain"),
-            "left": sorted(str(path.relative_to(self.directory)) for path in inside if known.isdisjoint(path.parts)),
-        }
-        names: dict[str, str] = {}
-        text = json.dumps(state, sort_keys=True, default=str)
-        text = UNIQUE.sub(lambda match: names.setdefault(match[0], f"unique-{len(names)}"), text)
-        settled: dict[str, Any] = json.loads(text)
-        return settled
-
-
-def in_a_child(work: Callable[[], object], prepare: Callable[[int], object] = lambda pid: None) -> bool:
-    """Run it in another process; whether that was killed. prepare: gets its process id before it starts."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.read(reader, 1)
-            work()
-        finally:
-            os._exit(0)
-    prepare(child)
-    os.write(writer, b"x")
-    os.close(reader)
-    os.close(writer)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-MOMENTS = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "subprocess.Popen"}
-
-
-def die_at(number: int, directory: str) -> None:
-    """Let this process be killed at its number-th change of a file below directory, fsync, or start of git."""
-    done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        if done == number:
-            os.kill(os.getpid(), 9)
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in MOMENTS and directory in str(arguments):
-            count()
-
-    fsync = os.fsync
-
-    def counted(descriptor: int) -> None:
-        count()
-        fsync(descriptor)
-
-    os.fsync = counted
-    sys.addaudithook(hook)
+        return state.of(self)

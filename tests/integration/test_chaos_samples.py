@@ -6,69 +6,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import botocore.config
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import _aws, ensuring, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties, diff_with
 
-from tests.chaos import playbooks, single
+from tests.chaos import __main__ as chaos
+from tests.chaos import playbooks, rubbish, runs, sentinel, single
 from tests.chaos import trials as trials_of_chaos
-from tests.chaos.system import OURS, ModuleError, System
+from tests.chaos.system import System
 from tests.chaos.trials import Tally, Trials
 from tests.emulator import Emulator
-from tests.modules import CREDENTIALS
+
+
+def passed(tally: Tally, least: int) -> None:
+    assert tally.tried >= least, tally
+    assert not tally.bad, tally.details
 
 
 def test_a_sample_of_killed_runs(aws: Emulator) -> None:
-    tally = Trials(aws, step=40).killed(["create"])
-    assert tally.tried >= 3
-    assert not tally.bad, tally.details
+    passed(Trials(aws, step=40).killed(["create", "users"]), 4)
 
 
-def test_a_killed_playbook(aws: Emulator) -> None:
-    tally = playbooks.killed(Trials(aws, step=17), "create")
-    assert tally.tried >= 2
-    assert not tally.bad, tally.details
+def test_a_sample_of_starved_runs(aws: Emulator) -> None:
+    passed(Trials(aws, step=17).starved(["create"]), 10)
+
+
+def test_a_killed_create(aws: Emulator) -> None:
+    passed(playbooks.killed(Trials(aws, step=45), "create"), 2)
+
+
+def test_an_update_killed_at_a_change_of_a_file(aws: Emulator) -> None:
+    trials = Trials(aws)
+    system = playbooks.fresh(trials, "update")
+    assert runs.play(system, "update", k=12).code == playbooks.KILLED
+    assert runs.play(system, "update").code == 0
+    assert system.git("status", "--porcelain") == ""
+
+
+def test_a_run_that_ends_otherwise_than_killed_is_counted() -> None:
+    tally = Tally("killed")
+    assert not playbooks.met(tally, "over before", runs.Ended(0, ""))
+    assert not playbooks.met(tally, "failed", runs.Ended(2, ""))
+    assert playbooks.met(tally, "killed", runs.Ended(-9, ""))
+    assert (tally.tried, tally.unmet, tally.crashed) == (1, 1, 1)
+
+
+def test_an_exception_in_a_child_is_counted(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials, tally = Trials(aws), Tally("killed")
+
+    def broken(dummy: System) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(System, "run", broken)
+    trials.killed_once(tally, "create", {}, "broken", 1, "kill")
+    assert tally.crashed == 1
+
+
+def test_rows_that_try_too_little_fail() -> None:
+    enough = {name: Tally(name, tried=least) for name, least in chaos.LEAST.items()}
+    assert chaos.complaints(enough) == []
+    assert chaos.complaints({**enough, "killed": Tally("killed")})
+    assert chaos.complaints({**enough, "killed": Tally("killed", tried=500, unmet=100)})
+    assert chaos.complaints({**enough, "secrets": Tally("secrets", tried=500, leaked=1)})
 
 
 def test_no_secret_in_a_failing_run_at_full_verbosity(aws: Emulator) -> None:
-    tally = playbooks.secrets(Trials(aws, step=9))
-    assert tally.tried == 1
-    assert not tally.bad, tally.details
+    passed(sentinel.in_playbooks(Trials(aws, step=14)), 2)
+
+
+def test_every_key_that_may_hold_a_secret_has_the_sentinel() -> None:
+    assert {key for key in settings.TRANSACTOR if settings.is_secret(key)} < set(sentinel.SECRETS)
 
 
 def test_absurd_options_are_refused_in_words(aws: Emulator) -> None:
-    tally = single.options(Trials(aws, step=40))
-    assert tally.tried > 150
-    assert not tally.bad, tally.details
+    passed(rubbish.options(Trials(aws, step=40)), 150)
 
 
-def test_wrong_place_and_preflight(aws: Emulator) -> None:
-    for trial in (single.wrong_place, single.preflight):
-        tally = trial(Trials(aws))
-        assert tally.tried
-        assert not tally.bad, tally.details
+def test_wrong_place_twice_and_preflight(aws: Emulator) -> None:
+    passed(single.wrong_place(Trials(aws)), 6)
+    passed(single.twice(Trials(aws)), 2)
+    passed(single.preflight(Trials(aws)), 5)
 
 
 def test_a_sample_of_rubbish(aws: Emulator) -> None:
-    tally = single.rubbish(Trials(aws, step=10))
-    assert tally.tried == 1000
-    assert not tally.bad, tally.details
+    passed(rubbish.files(Trials(aws, step=20)), 400)
 
 
-def test_a_lost_name_and_a_left_file_are_counted(aws: Emulator) -> None:
-    trials = Trials(aws)
-    system: System = trials.fresh("create")
-    system.run()
-    wanted = system.state()
-    tally = Tally("mutation")
-    system.transactor.write_text(system.transactor.read_text().replace("aws-peer-role=datomic", "aws-peer-role=#"))
-    tally.compare("a lost name", system.state(), wanted)
-    aws.backstage("iam").create_role(RoleName="orphan", AssumeRolePolicyDocument="{}")
-    tally.compare("an orphan", system.state(), wanted)
-    assert (tally.lost, tally.orphaned) == (1, 1)
+def test_a_sample_of_absurd_variables(aws: Emulator) -> None:
+    passed(rubbish.variables(Trials(aws, step=25)), 2)
 
 
 def without_retries(aws: _aws.Aws, service: str, region: str | None = None, endpoint: str | None = None) -> Any:
@@ -78,16 +107,9 @@ def without_retries(aws: _aws.Aws, service: str, region: str | None = None, endp
 
 
 def test_a_removed_retry_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials_of_chaos, "STARVATION", ("5xx",))
-    assert not Trials(aws, step=1000).starved(["create"]).bad
-    monkeypatch.setattr(System, "run", ensure_only)
+    monkeypatch.setattr(trials_of_chaos, "STARVATION", ("503",))
     monkeypatch.setattr(_aws.Aws, "client", without_retries)
-    aws.reset()
-    trials = Trials(aws)
-    system = trials.fresh("create")
-    trials.starve("5xx", 1)
-    with pytest.raises(ModuleError, match="ServiceUnavailable"):
-        system.run()
+    assert Trials(aws, step=12).starved(["create"]).bad > 0
 
 
 def test_a_file_that_is_written_last_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +134,107 @@ def test_a_file_that_is_written_last_is_found(aws: Emulator, monkeypatch: pytest
 
 
 def test_a_secret_in_a_diff_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "mask", lambda _key, value: value)
-    assert single.secrets(Trials(aws, step=1000)).leaked == 1
+    def open_diff(before: Properties | None, after: Properties) -> dict[str, str]:
+        return diff_with(before, after, lambda _key, value: value)
+
+    monkeypatch.setattr(settings, "masked_diff", open_diff)
+    assert sentinel.in_modules(Trials(aws, step=1000)).leaked == 1
 
 
-def ensure_only(system: System) -> None:
-    options = {**CREDENTIALS, "endpoint_url": system.aws.url, "src": str(system.transactor)}
-    system.module(OURS + "ensure_transactor", options)
+POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
+
+
+def managed_policy(aws: Emulator, dummy: System) -> None:
+    aws.backstage("iam").create_policy(PolicyName="left", PolicyDocument=POLICY)
+
+
+def parameter(aws: Emulator, dummy: System) -> None:
+    aws.backstage("ssm").put_parameter(Name="/datomic/left", Value="x", Type="String")
+
+
+def group_of(aws: Emulator) -> str:
+    (group,) = aws.backstage("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    return str(group["AutoScalingGroupName"])
+
+
+def maximum(aws: Emulator, dummy: System) -> None:
+    aws.backstage("autoscaling").update_auto_scaling_group(AutoScalingGroupName=group_of(aws), MaxSize=5)
+
+
+def suspended(aws: Emulator, dummy: System) -> None:
+    aws.backstage("autoscaling").suspend_processes(AutoScalingGroupName=group_of(aws), ScalingProcesses=["Launch"])
+
+
+def stale(aws: Emulator, dummy: System) -> None:
+    client = aws.backstage("autoscaling")
+    (old,) = client.describe_launch_configurations()["LaunchConfigurations"]
+    named = {"LaunchConfigurationName": "another", "ImageId": old["ImageId"], "InstanceType": "c4.large"}
+    client.create_launch_configuration(**named)
+    client.update_auto_scaling_group(AutoScalingGroupName=group_of(aws), LaunchConfigurationName="another")
+
+
+def other_parameters(aws: Emulator, system: System) -> None:
+    aws.backstage("cloudformation").update_stack(
+        StackName="wormbase", TemplateBody=system.template.read_text().replace("memory-index-max=512m", "")
+    )
+
+
+def change_set(aws: Emulator, system: System) -> None:
+    body = system.template.read_text().replace("2625m", "2000m")
+    aws.backstage("cloudformation").create_change_set(StackName="wormbase", TemplateBody=body, ChangeSetName="left")
+
+
+def tags_of_the_bucket(aws: Emulator, dummy: System) -> None:
+    (bucket,) = aws.snapshot()["buckets"]
+    aws.backstage("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "left", "Value": "x"}]})
+
+
+def billing(aws: Emulator, dummy: System) -> None:
+    aws.backstage("dynamodb").update_table(TableName="wormbase", DeletionProtectionEnabled=True)
+
+
+def two_commits(dummy: Emulator, system: System) -> None:
+    for _number in range(2):
+        system.git("commit", "--quiet", "--allow-empty", "--message", "Register")
+
+
+def git_lock(dummy: Emulator, system: System) -> None:
+    (system.directory / ".git/refs/heads/main.lock").touch()
+
+
+def file_beside(dummy: Emulator, system: System) -> None:
+    (system.base / "left").touch()
+
+
+def temporary_file(dummy: Emulator, system: System) -> None:
+    (system.temporary / "tmpabcdefgh").touch()
+
+
+def lost_name(dummy: Emulator, system: System) -> None:
+    system.transactor.write_text(system.transactor.read_text().replace("aws-peer-role=datomic", "aws-peer-role=#"))
+
+
+def orphaned_key(aws: Emulator, dummy: System) -> None:
+    iam = aws.backstage("iam")
+    iam.create_user(UserName="left")
+    iam.create_access_key(UserName="left")
+
+
+IN_AWS = (
+    *(managed_policy, parameter, maximum, suspended, stale, other_parameters, change_set, tags_of_the_bucket, billing),
+    orphaned_key,
+)
+IN_FILES = (two_commits, git_lock, file_beside, temporary_file, lost_name)
+
+
+@pytest.mark.parametrize("difference", [*IN_AWS, *IN_FILES], ids=lambda difference: difference.__name__)
+def test_each_difference_is_noticed(aws: Emulator, difference: Callable[[Emulator, System], None]) -> None:
+    trials = Trials(aws)
+    system = trials.fresh("create")
+    system.run()
+    wanted, same, tally = system.state(), Tally("same"), Tally("different")
+    same.compare("nothing", system.state(), wanted)
+    assert not same.bad, same.details
+    difference(aws, system)
+    tally.compare(difference.__name__, system.state(), wanted)
+    assert (tally.orphaned, tally.lost) == ((1, 0) if difference in IN_AWS else (0, 1)), tally.details

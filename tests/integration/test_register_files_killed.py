@@ -10,15 +10,13 @@ import fcntl
 import os
 import pathlib
 import shutil
-import signal
-import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository import index
 
+from tests.chaos.moments import die_at, in_a_child
 from tests.integration.repositories import FILE, Repository, registering, sample
 
 OPTIONS: dict[str, Any] = {"push": True, "remote": "origin"}
@@ -64,18 +62,6 @@ def uninterrupted(repository: Repository) -> dict[str, Any]:
     copy.git("remote", "set-url", "origin", str(copy.root.parent / "remote.git"))
     assert registering(copy, FILE, **OPTIONS)["changed"]
     return end_state(copy)
-
-
-def in_a_child(work: Callable[[], object]) -> bool:
-    """Run it in another process; whether that was killed."""
-    child = os.fork()
-    if not child:
-        os.setpgid(0, 0)
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
 def fresh(repository: Repository) -> Repository:
@@ -125,25 +111,13 @@ def test_killed_at_every_git_command_that_changes_something(
     assert number == 7
 
 
-CHANGES = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
-
-
 def test_killed_at_every_change_of_a_file(repository: Repository) -> None:
     expected = uninterrupted(repository)
     directory = str(repository.directory)
     number = 0
 
     def killed() -> None:
-        done = 0
-
-        def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal done
-            if event in CHANGES and directory in str(arguments):
-                done += 1
-                if done == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hook)
+        die_at(number, directory)
         registering(repository, FILE, **OPTIONS)
 
     while True:

@@ -1,0 +1,40 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ansible-playbook, with hurried waiters; through a pipe it tells that its K-th moment has come, and waits for its end.
+
+`launch.py K DESCRIPTOR PLACES ARGUMENT...`; PLACES: directories with colons between them.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+import time
+
+sys.path[0] = str(pathlib.Path(__file__).resolve().parents[2])
+
+from ansible.cli import playbook
+
+from tests.chaos import waiters
+from tests.chaos.moments import on_moment
+
+
+def main(number: str, descriptor: str, places: str, *arguments: str) -> None:
+    pipe = int(descriptor)
+    # For the workers, which are forked, not for what they start: the reader waits until the last one has ended.
+    os.set_inheritable(pipe, False)
+
+    def reached() -> None:
+        os.write(pipe, b"x")
+        time.sleep(3600)
+
+    waiters.hurry()
+    on_moment(int(number), places.split(":"), reached)
+    playbook.main(["ansible-playbook", *arguments])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

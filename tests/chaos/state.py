@@ -1,0 +1,207 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The end state of a system, random parts aside: what two runs are compared by."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tests.emulator import Emulator
+
+if TYPE_CHECKING:
+    from tests.chaos.system import System
+
+RANDOM = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # of a bucket, of a stack's id
+    r"|\b(?:sg|vpc|subnet|lt|r|sgr)-[0-9a-f]{8,17}\b"
+    r"|(?<=wormbase-LaunchGroup-)[0-9A-Za-z]+|(?<=wormbase-LaunchConfig-)[0-9A-Za-z]+"
+)
+"""The same name everywhere is what counts, not which."""
+MADE_UP = re.compile(r"((?:access-key-id|secret-key)=)[A-Za-z0-9+/]{16,}")
+ACCOUNT = ("account", "groups", "launches", "stacks", "iam", "parameters", "tables", "buckets", "security", "alarms")
+"""The parts that are AWS's; the others are the system's files and git."""
+LEFT_ASIDE = re.compile(
+    r"^home/\.ansible/tmp(/|$)|^tmp/(ansible|pymp-)|_payload_|^output$"
+    r"|(^|/)objects/([0-9a-f]{2}|pack)(/[0-9a-f]{38}|/pack-.*)?$"
+)
+"""What Ansible itself leaves when it is killed, and git's objects: what nothing refers to any more stays."""
+
+
+def of(system: System) -> dict[str, Any]:
+    """Each part in a form that JSON holds."""
+    aws = system.aws
+    files = {path.name: path.read_text() for path in (system.transactor, system.cf, system.template) if path.exists()}
+    found = {
+        "account": aws.snapshot(),
+        "groups": groups(aws),
+        "launches": launches(aws),
+        "stacks": stacks(aws),
+        "iam": iam(aws, files),
+        "parameters": parameters(aws),
+        "tables": tables(aws),
+        "buckets": buckets(aws),
+        "security": [
+            group.get("Tags", []) for group in _described(aws, "ec2", "SecurityGroups", "describe_security_groups")
+        ],
+        "alarms": sorted(
+            alarm["AlarmName"] for alarm in _described(aws, "cloudwatch", "MetricAlarms", "describe_alarms")
+        ),
+        "files": files,
+        "modes": {path.name: oct(path.stat().st_mode) for path in system.files()},
+        "status": system.git("status", "--porcelain"),
+        "commits": commits(system),
+        "left": left(system),
+    }
+    names: dict[str, str] = {}
+    text = MADE_UP.sub(r"\1made", json.dumps(found, sort_keys=True, default=str))
+    text = RANDOM.sub(lambda match: names.setdefault(match[0], f"random-{len(names)}"), text)
+    settled: dict[str, Any] = json.loads(text)
+    return settled
+
+
+def _described(aws: Emulator, service: str, key: str, call: str, **options: Any) -> list[dict[str, Any]]:
+    answer: list[dict[str, Any]] = getattr(aws.backstage(service), call)(**options)[key]
+    return answer
+
+
+def groups(aws: Emulator) -> list[dict[str, Any]]:
+    """Sizes, what is suspended, and of each instance whether it runs what the group says."""
+    return [
+        {
+            "sizes": [group["MinSize"], group["DesiredCapacity"], group["MaxSize"]],
+            "suspended": sorted(process["ProcessName"] for process in group["SuspendedProcesses"]),
+            "instances": sorted(
+                [each["LifecycleState"], each["HealthStatus"], "fresh" if _launch(each) == _launch(group) else "stale"]
+                for each in group["Instances"]
+            ),
+            "tags": sorted((tag["Key"], tag["Value"]) for tag in group["Tags"]),
+        }
+        for group in _described(aws, "autoscaling", "AutoScalingGroups", "describe_auto_scaling_groups")
+    ]
+
+
+def _launch(of: dict[str, Any]) -> tuple[Any, Any]:
+    return of.get("LaunchConfigurationName"), of.get("LaunchTemplate")
+
+
+def launches(aws: Emulator) -> list[Any]:
+    """Launch configurations and templates, by what they say."""
+    named = ("LaunchConfigurationARN", "CreatedTime")
+    configurations = _described(aws, "autoscaling", "LaunchConfigurations", "describe_launch_configurations")
+    templates = _described(aws, "ec2", "LaunchTemplates", "describe_launch_templates")
+    return [
+        *(
+            {key: value for key, value in each.items() if key not in named}
+            | {"UserData": base64.b64decode(each.get("UserData", "")).decode()}
+            for each in configurations
+        ),
+        *((each["LaunchTemplateName"], each["LatestVersionNumber"]) for each in templates),
+    ]
+
+
+def stacks(aws: Emulator) -> list[dict[str, Any]]:
+    client = aws.backstage("cloudformation")
+    return [
+        {
+            "status": [stack["StackName"], stack["StackStatus"]],
+            "template": client.get_template(StackName=stack["StackName"])["TemplateBody"],
+            "parameters": stack.get("Parameters", []),
+            "tags": stack["Tags"],
+            "change sets": len(client.list_change_sets(StackName=stack["StackName"])["Summaries"]),
+        }
+        for stack in client.describe_stacks()["Stacks"]
+    ]
+
+
+def iam(aws: Emulator, files: dict[str, str]) -> dict[str, Any]:
+    """Managed policies, tags, and whether each access key is the one that a file holds."""
+    client = aws.backstage("iam")
+    held = "\n".join(files.values())
+    return {
+        "policies": sorted(policy["PolicyName"] for policy in client.list_policies(Scope="Local")["Policies"]),
+        "roles": {
+            role["RoleName"]: [
+                client.list_role_tags(RoleName=role["RoleName"])["Tags"],
+                client.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"],
+            ]
+            for role in client.list_roles()["Roles"]
+        },
+        "users": {
+            user["UserName"]: [
+                client.list_user_tags(UserName=user["UserName"])["Tags"],
+                [
+                    [key["Status"], f"={key['AccessKeyId']}\n" in held]
+                    for key in client.list_access_keys(UserName=user["UserName"])["AccessKeyMetadata"]
+                ],
+            ]
+            for user in client.list_users()["Users"]
+        },
+    }
+
+
+def parameters(aws: Emulator) -> list[list[Any]]:
+    """Of Systems Manager: name, type, value, version."""
+    pages = aws.backstage("ssm").get_paginator("get_parameters_by_path")
+    found = [
+        one for page in pages.paginate(Path="/", Recursive=True, WithDecryption=True) for one in page["Parameters"]
+    ]
+    return [
+        [one["Name"], one["Type"], one["Value"], one["Version"]] for one in found if not one["Name"].startswith("/aws/")
+    ]
+
+
+def tables(aws: Emulator) -> dict[str, Any]:
+    client = aws.backstage("dynamodb")
+    found = {}
+    for name in client.list_tables()["TableNames"]:
+        table = client.describe_table(TableName=name)["Table"]
+        backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        found[name] = [
+            table.get("BillingModeSummary", {}).get("BillingMode"),
+            table.get("DeletionProtectionEnabled"),
+            backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
+            client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"],
+        ]
+    return found
+
+
+def buckets(aws: Emulator) -> dict[str, Any]:
+    client = aws.backstage("s3")
+    asked = (
+        "get_bucket_tagging",
+        "get_bucket_encryption",
+        "get_public_access_block",
+        "get_bucket_lifecycle_configuration",
+    )
+    return {
+        bucket["Name"]: [_answer(client, call, bucket["Name"]) for call in asked]
+        for bucket in client.list_buckets()["Buckets"]
+    }
+
+
+def _answer(client: Any, call: str, name: str) -> Any:
+    """What is set, or what the service says when nothing is."""
+    try:
+        answer = getattr(client, call)(Bucket=name)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def commits(system: System) -> list[str]:
+    """Oldest first: each commit's subject and files."""
+    log = system.git("log", "--reverse", "--format=%x00%s", "--name-only")
+    return [" ".join(commit.split("\n")).strip() for commit in log.split("\0")[1:]]
+
+
+def left(system: System) -> list[str]:
+    """Every file and directory beside and below the estate, git's own included."""
+    names = (str(path.relative_to(system.base)) for path in system.base.rglob("*"))
+    return sorted(name for name in names if not LEFT_ASIDE.search(name))
