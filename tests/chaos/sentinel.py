@@ -49,7 +49,8 @@ def holding(system: System, *, modern: bool = False) -> None:
     if not modern:
         system.put(SECRETS)
     script = system.directory / ".git" / "info" / "conceal.sed"
-    script.write_text(f"s/{SENTINEL}/concealed/g\n")
+    # Without the sentinel itself, which is looked for there too.
+    script.write_text(f"s/[{SENTINEL[0]}]{SENTINEL[1:]}/concealed/g\n")
     system.conceal(f"sed -f {script}")
     (system.home / VAULT).write_text(json.dumps(MODERN if modern else {}))
 

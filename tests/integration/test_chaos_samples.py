@@ -137,6 +137,7 @@ def test_a_secret_in_a_diff_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPa
     def open_diff(before: Properties | None, after: Properties) -> dict[str, str]:
         return diff_with(before, after, lambda _key, value: value)
 
+    passed(sentinel.in_modules(Trials(aws, step=1000)), 1)
     monkeypatch.setattr(settings, "masked_diff", open_diff)
     assert sentinel.in_modules(Trials(aws, step=1000)).leaked == 1
 
