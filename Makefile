@@ -67,9 +67,9 @@ verify:
 bench: environment
 	$(BIN)/python -m tests.bench --json docs/performance.json --svg docs/performance.svg --page docs/performance.md
 
-# Everything that could be lost, tried: see docs/resilience.md.
+# Everything that could be lost, tried, in at most 20 minutes: see docs/resilience.md. CHAOS=--write puts the table there.
 chaos: environment
-	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
 	rm -rf .venv .venv-oldest .venv-verify .venv-verify-oldest .venv-ministack .venv-tools .cache .tree .mypy_cache .pytest_cache .ruff_cache .hypothesis
