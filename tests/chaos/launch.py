@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import sys
@@ -16,10 +17,23 @@ import time
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[2])
 
+import botocore.session
 from ansible.cli import playbook
 
 from tests.chaos import waiters
 from tests.chaos.moments import on_moment
+
+
+SERVICES = ("autoscaling", "cloudformation", "cloudwatch", "dynamodb", "ec2", "iam", "s3", "sts")
+
+
+def load_models() -> None:
+    """Read AWS's models once for all of the run's workers, which would each read them again."""
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    loader = botocore.session.get_session().get_component("data_loader")
+    for service in SERVICES:
+        for kind in ("service-2", "endpoint-rule-set-1", "paginators-1"):
+            loader.load_service_model(service, kind)
 
 
 def main(number: str, descriptor: str, places: str, *arguments: str) -> None:
@@ -32,6 +46,7 @@ def main(number: str, descriptor: str, places: str, *arguments: str) -> None:
         time.sleep(3600)
 
     waiters.hurry()
+    load_models()
     on_moment(int(number), places.split(":"), reached)
     playbook.main(["ansible-playbook", *arguments])
 

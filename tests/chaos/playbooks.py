@@ -15,6 +15,8 @@ from tests.chaos.trials import STARVATION, Tally, Trials
 INVISIBLE = 60.0
 """Seconds of AWS's time for which something new is unknown: half a second of ours."""
 KILLED = -9
+CHANGES = 5
+"""At which changes of a file whole playbooks are killed: every fifth, for all of them together fill twenty minutes."""
 
 
 def fresh(trials: Trials, playbook: str) -> System:
@@ -72,12 +74,13 @@ def killed(trials: Trials, playbook: str) -> Tally:
 
 
 def killed_at_changes(trials: Trials, playbook: str) -> Tally:
-    """The same at every change of a file, fsync and git command, until a run has no more of them."""
+    """The same at every fifth change of a file, fsync or git command, until a run has no more of them.
+
+    Runs of the modules, a tenth as long, are killed at each of them (trials.py).
+    """
     tally = Tally("killed")
     wanted = undisturbed(trials, tally, playbook)
-    for k in itertools.count(trials.step) if wanted else ():
-        if k % trials.step:
-            continue
+    for k in itertools.count(1, CHANGES * trials.step) if wanted else ():
         system = fresh(trials, playbook)
         what = f"{playbook}.yml, killed at change {k}"
         ended = runs.play(system, playbook, k=k)
@@ -88,14 +91,15 @@ def killed_at_changes(trials: Trials, playbook: str) -> Tally:
     return tally
 
 
-def starved(trials: Trials, playbook: str) -> Tally:
+def starved(trials: Trials, playbook: str, every: int = 1) -> Tally:
     """Every call fails once, the failures in turn: the whole set at each call is tried in runs of the modules."""
     tally = Tally("starved")
     wanted = undisturbed(trials, tally, playbook)
-    for k in range(1, len(trials.kinds) + 1, trials.step) if wanted else ():
-        how = STARVATION[k // trials.step % len(STARVATION)]
+    for k in range(1, len(trials.kinds) + 1, every * trials.step) if wanted else ():
+        how = STARVATION[(k - 1) // (every * trials.step) % len(STARVATION)]
         system = fresh(trials, playbook)
-        # botocore's time-out is a minute here; a late answer is one that a run waits for.
         trials.starve(how, k)
         again(tally, system, playbook, f"{playbook}.yml, {how} at call {k}", wanted)
+        if not any(call.fault for call in trials.aws.calls()):
+            tally.unmet += 1
     return tally

@@ -128,12 +128,12 @@ class Trials:
         self.kinds = tuple(call.kind for call in self.aws.calls())
         return system.state(), len(self.kinds)
 
-    def killed(self, playbooks: Iterable[str] = ("create", "update", "users")) -> Tally:
-        """Killed before and after every call, and at every change of a file and every git command."""
+    def killed(self, playbooks: Iterable[str] = ("create", "update", "users"), *, calls: bool = True) -> Tally:
+        """Killed at every change of a file and every git command, and (calls) before and after every call."""
         tally = Tally("killed")
         for playbook in playbooks:
-            wanted, calls = self.undisturbed(playbook)
-            for k in range(1, calls + 1, self.step):
+            wanted, made = self.undisturbed(playbook)
+            for k in range(1, made + 1, self.step) if calls else ():
                 # After a call that changes nothing comes the next call or change of a file, at which it is killed too.
                 for mode in ("kill", "kill_after") if self.kinds[k - 1] != "read" else ("kill",):
                     if not self.killed_once(tally, playbook, wanted, f"{mode} at call {k}", k, mode):

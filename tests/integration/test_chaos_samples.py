@@ -97,7 +97,7 @@ def test_a_sample_of_rubbish(aws: Emulator) -> None:
 
 
 def test_a_sample_of_absurd_variables(aws: Emulator) -> None:
-    passed(rubbish.variables(Trials(aws, step=25)), 2)
+    passed(rubbish.variables(Trials(aws, step=20)), 1)
 
 
 def without_retries(aws: _aws.Aws, service: str, region: str | None = None, endpoint: str | None = None) -> Any:
