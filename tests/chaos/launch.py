@@ -23,7 +23,6 @@ from ansible.cli import playbook
 from tests.chaos import waiters
 from tests.chaos.moments import on_moment
 
-
 SERVICES = ("autoscaling", "cloudformation", "cloudwatch", "dynamodb", "ec2", "iam", "s3", "sts")
 
 

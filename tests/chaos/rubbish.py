@@ -158,8 +158,8 @@ def variables(trials: Trials) -> Tally:
     names = sorted(known)
     # What the command line cannot hold is no variable's value.
     absurd = [value for value in ABSURD if value != "\0"]
-    for pair in list(zip(names[::2], names[1::2], strict=False))[:: trials.step]:
-        given = {name: chance.choice(absurd) for name in pair}
+    for first in range(0, len(names), 2 * trials.step):
+        given = {name: chance.choice(absurd) for name in names[first : first + 2]}
         ended = runs.play(system, "create", "--check", "-e", json.dumps({"datomic_lock_timeout": 1, **given}))
         tally.tried += 1
         if "Traceback" in ended.output or "Unexpected failure" in ended.output or ended.code not in (0, 2, 4):
