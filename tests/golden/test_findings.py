@@ -25,7 +25,7 @@ from tests.golden.harness import RELEASE, told
 from tests.modules import CREDENTIALS, run_module
 from tests.standin import provisioning
 
-TRIALS = int(os.environ.get("FINDINGS_TRIALS", "30"))
+TRIALS = int(os.environ.get("FINDINGS_TRIALS", "20"))
 
 ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 """Of the stand-in."""
