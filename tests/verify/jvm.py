@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 from tests.verify.servers import CACHE
 
@@ -62,9 +63,21 @@ def _printed(*command: str) -> str:
     return done.stdout + done.stderr
 
 
+def pom_of(project: str) -> pathlib.Path:
+    return HERE / "maven" / project / "pom.xml"
+
+
+def release(project: str, artifact: str) -> str:
+    """The release of the artifact that maven/<project>/pom.xml asks for."""
+    for dependency in ElementTree.parse(pom_of(project)).iterfind(".//{*}dependency"):
+        if dependency.findtext("{*}artifactId") == artifact:
+            return dependency.findtext("{*}version", "")
+    raise LookupError(f"{pom_of(project)} does not name {artifact}")
+
+
 def classpath(project: str) -> str:
     """The jars of maven/<project>/pom.xml as a class path, fetched when the file has changed."""
-    pom = HERE / "maven" / project / "pom.xml"
+    pom = pom_of(project)
     library = CACHE / project
     stamp = library / "pom.xml"
     if not stamp.exists() or stamp.read_bytes() != pom.read_bytes():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Mapping
@@ -159,11 +160,11 @@ def _ingress(group: Mapping[str, Any], names: Mapping[str, str]) -> list[dict[st
     return sorted(rules, key=lambda one: (one["from_port"] or 0, "cidr" not in one, str(one)))
 
 
-def run(version: str, program: str, directory: pathlib.Path) -> Tally:
+def run(program: str, directory: pathlib.Path) -> Tally:
     """Every case but those of LIMITS. program: the Python of the environment that has ministack."""
     tally = Tally(
         "ministack, a second emulator",
-        version,
+        _version(program),
         "every recorded case of ensure-transactor, ensure-cf and create-cf-template: result, account and files",
     )
     port = servers.free_port()
@@ -217,3 +218,9 @@ def _survives_a_wrong_policy(aws: Ministack) -> bool:
         except AssertionError:
             return False
     return True
+
+
+def _version(program: str) -> str:
+    """The release in that Python's environment."""
+    code = "from importlib.metadata import version; print(version('ministack'))"
+    return subprocess.run([program, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

@@ -21,7 +21,7 @@ def run(release: str, local: str) -> Tally:
     """One release against the tables on DynamoDB Local at that URL, all in one JVM."""
     tally = Tally(
         "Datomic's peer library",
-        release,
+        jvm.release(f"peer-{release}", "peer"),
         "get-database-names on every table that ensure_transactor made, on tables with another key, on a missing one",
         python="any (Java)",
     )

@@ -74,7 +74,8 @@ def table(tallies: Iterable[Tally]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
-def exceptions(tallies: Iterable[Tally]) -> str:
-    """What was left out, as a list in Markdown; each exception once."""
-    lines = dict.fromkeys(f"- {one.part}: {text}" for one in tallies for text in one.exceptions)
+def exceptions(tallies: Iterable[Tally], of_all: Iterable[str] = ()) -> str:
+    """What was left out, of all parts and of single ones, as a list in Markdown; each exception once."""
+    lines = dict.fromkeys(f"- {text}" for text in of_all)
+    lines |= dict.fromkeys(f"- {one.part}: {text}" for one in tallies for text in one.exceptions)
     return "\n".join(lines) + "\n" if lines else ""
