@@ -41,9 +41,9 @@ ABOUT = """\
 # Verified against parts that others wrote
 
 `make verify` runs the collection against real parts, and ends with this table. It needs a JDK (17 or newer) and Maven,
-which it does not install; jars stay in `.cache/`, Python packages in `.venv-*`. A row's deliberate mistake is made at
-every run: the row fails when the mistake is not noticed. Datomic's peers run once, as they have nothing to do with our
-Python; everything else runs on the oldest and the newest Python and ansible-core.
+which it does not install; jars stay in `.cache/`, Python packages in `.venv-*`. At every run a row's comparison is also
+made with a build that has a deliberate mistake: the row fails when that is not noticed. Datomic's peers run once, as
+they have nothing to do with our Python; everything else runs on the oldest and the newest Python and ansible-core.
 
 """
 

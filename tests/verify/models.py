@@ -9,119 +9,108 @@ Everything is read from our source and our templates, so that nothing has to be 
 
 from __future__ import annotations
 
-import ast
-import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
 import botocore.exceptions
 import botocore.session
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern
 from botocore import xform_name
 from botocore.config import Config
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from tests import template_combinations as combinations
-from tests.estate import ROOT
+from tests.verify import schemas, sources
 from tests.verify.tally import Tally
 
-SOURCES = ROOT / "plugins" / "module_utils"
-SERVICES = (
-    "autoscaling",
-    "cloudformation",
-    "cloudwatch",
-    "dynamodb",
-    "ec2",
-    "iam",
-    "s3",
-    "secretsmanager",
-    "ssm",
-    "sts",
-)
-_CALLS = re.compile(r"get_(waiter|paginator)\(\s*\"([a-z_0-9]+)\"")
+MISTAKES = {
+    "an operation": ("client.create_table(", "client.make_table("),
+    "an operation of another service": ("client.describe_table(", "client.describe_stacks("),
+    "a parameter": ("AutoScalingGroupNames=", "AutoScalingGroupTitles="),
+    "a nested parameter": ('{"PointInTimeRecoveryEnabled":', '{"PointInTimeRecoveryOn":'),
+    "an answer's field": (')["Stacks"]', ')["Piles"]'),
+    "a waiter": ('get_waiter("table_exists")', 'get_waiter("table_is_there")'),
+    "a paginator": ('get_paginator("list_objects_v2")', 'get_paginator("list_objects_v4")'),
+    "a retry mode": ('"mode": "standard"', '"mode": "usual"'),
+    "a resource type": ("AWS::AutoScaling::AutoScalingGroup", "AWS::AutoScaling::Group"),
+    "a property": ('"MinSize"', '"MinimalSize"'),
+    "a nested property": ('"HttpTokens"', '"HttpCoins"'),
+}
+"""What it is that our source and our templates name otherwise than botocore and the registry do: right, and wrong."""
 
 
-def used() -> dict[str, list[str]]:
-    """Waiters and paginators by kind, as the source names them."""
-    found: dict[str, set[str]] = {"waiter": set(), "paginator": set()}
-    for path in sorted(SOURCES.rglob("*.py")):
-        for kind, name in _CALLS.findall(path.read_text()):
-            found[kind].add(name)
-    return {kind: sorted(names) for kind, names in found.items()}
+class Botocore:
+    """botocore's models of the services, in the spelling of its clients. Reading them is what takes time."""
+
+    def __init__(self) -> None:
+        self._session = botocore.session.get_session()
+        self._operations: dict[str, dict[str, Any]] = {}
+
+    def knows(self, service: str) -> bool:
+        return service in self._session.get_available_services()
+
+    def operations(self, service: str) -> dict[str, Any]:
+        """The operations' models, by name."""
+        if service not in self._operations:
+            model = self._session.get_service_model(service)
+            models = {xform_name(one): model.operation_model(one) for one in model.operation_names}
+            self._operations[service] = models
+        return self._operations[service]
+
+    def used(self, use: sources.Use) -> Any:
+        """The operation that is behind a use; None when the service has no such operation, waiter or paginator."""
+        operations = self.operations(use.service)
+        if use.kind == "operation":
+            return operations.get(use.name)
+        if use.kind == "waiter":
+            waiters = self._session.get_waiter_model(use.service)
+            named = {xform_name(one): waiters.get_waiter(one).operation for one in waiters.waiter_names}
+            return operations[xform_name(named[use.name])] if use.name in named else None
+        found = operations.get(use.name)
+        try:
+            self._session.get_paginator_model(use.service).get_paginator(found.name if found else use.name)
+        except ValueError:
+            return None
+        return found
 
 
-def known() -> dict[str, set[str]]:
-    """What botocore has in the services that we use."""
-    session = botocore.session.get_session()
-    found: dict[str, set[str]] = {"waiter": set(), "paginator": set(), "operation": set()}
-    for service in SERVICES:
-        client = session.create_client(
-            service, region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-        )
-        found["waiter"] |= set(client.waiter_names)
-        operations = {xform_name(name) for name in client.meta.service_model.operation_names}
-        found["operation"] |= operations
-        found["paginator"] |= {name for name in operations if client.can_paginate(name)}
+BOTOCORE = Botocore()
+
+
+def checks(texts: Mapping[str, str], templates: str) -> dict[str, bool]:
+    """What is checked, by what it is about, of the source and the templates given."""
+    found: dict[str, bool] = {}
+    for use in sources.uses(texts):
+        found |= dict(_of(use))
+    for mode in sources.retry_modes(texts):
+        found[f"botocore takes the retry mode {mode}"] = takes(mode)
+    for kind in sources.resource_types(texts):
+        found[f"the registry has {kind}"] = schemas.of_type(kind) is not None
+    found |= {f"the registry has {name}": known for name, known in schemas.properties(templates).items()}
     return found
 
 
-def templates() -> Iterator[Any]:
-    """Every recorded legacy template, and modern ones that have every kind of resource."""
-    for path in sorted((ROOT / "tests" / "golden" / "cases").glob("template-*.json")):
-        for run in json.loads(path.read_text())["runs"]:
-            yield run.get("template") or {}
-    transactor, cf = combinations.transactor(**combinations.METRICS), combinations.cf()
-    full = {"alarms": True, "alarm_email": "oncall@example.com", "session_manager": True, "secrets": ("sql-password",)}
-    for options in (modern.Options(), modern.Options(**full, extra_jars=("s3://jars/a.jar",), volume_size=20)):
-        yield modern.template(transactor, cf, options, combinations.MACHINE)
+def _of(use: sources.Use) -> Iterator[tuple[str, bool]]:
+    if not BOTOCORE.knows(use.service):
+        yield f"it can be told whose {use.name} is ({use.where})", False
+        return
+    operation = BOTOCORE.used(use)
+    what = f"{use.service}'s {use.kind} {use.name}"
+    yield what, operation is not None
+    if operation is not None:
+        for name in use.parameters:
+            yield f"{what} takes {name}", has(operation.input_shape, name)
+        for name in use.answers:
+            # botocore puts this into every answer.
+            yield f"{what} gives {name}", name == "ResponseMetadata" or has(operation.output_shape, name)
 
 
-def resources() -> Iterator[tuple[str, list[str]]]:
-    """Type and property names of every resource of the templates."""
-    for template in templates():
-        for resource in template.get("Resources", {}).values():
-            yield resource["Type"], sorted(resource.get("Properties", {}))
-
-
-def literal_types() -> list[str]:
-    """The resource types that our own templates name, from the source."""
-    found: set[str] = set()
-    for path in sorted((SOURCES / "template").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found |= set(re.findall(r"^AWS::[A-Za-z0-9]+::[A-Za-z0-9]+$", node.value))
-    return sorted(found)
-
-
-def has_property(kind: str, name: str) -> bool:
-    """Whether CloudFormation's registry knows the property of the type."""
-    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
-    return name in schema["properties"]
-
-
-def checks() -> dict[str, Callable[[], bool]]:
-    """What is checked, by what it is about."""
-    botocore_has, wanted = known(), used()
-    found: dict[str, Callable[[], bool]] = {}
-    for kind, names in wanted.items():
-        for name in names:
-            found[f"botocore has the {kind} {name}"] = lambda kind=kind, name=name: name in botocore_has[kind]
-    found["botocore takes the retry mode standard"] = lambda: takes("standard")
-    for kind in literal_types():
-        found[f"the registry has {kind}"] = lambda kind=kind: has_type(kind)
-    for kind, names in resources():
-        for name in names:
-            found[f"{kind} has {name}"] = lambda kind=kind, name=name: has_property(kind, name)
-    return found
-
-
-def has_type(kind: str) -> bool:
-    try:
-        PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind)
-    except Exception:
-        return False
+def has(shape: Any, name: str) -> bool:
+    """Whether the shape has the member, of which nested names come after a dot."""
+    for part in name.split("."):
+        while shape is not None and shape.type_name == "list":
+            shape = shape.member
+        if shape is None or shape.type_name != "structure" or part not in shape.members:
+            return False
+        shape = shape.members[part]
     return True
 
 
@@ -138,16 +127,23 @@ def run() -> Tally:
     tally = Tally(
         "botocore's and cfn-lint's models",
         f"botocore {version('botocore')}, cfn-lint {version('cfn-lint')}",
-        "every waiter, paginator and retry mode that the source names, every resource type and property of the "
-        "templates",
+        "every operation, paginator and waiter that the source names, in its own service, with the parameters and the "
+        "answer's fields that it names; every retry mode; every resource type and property of the templates, nested "
+        "ones too",
     )
-    for what, check in checks().items():
-        tally.same(what, check(), True)
-    tally.mistake(
-        "a waiter, a retry mode, a type and a property renamed",
-        "table_is_there" not in known()["waiter"]
-        and not takes("usual")
-        and not has_type("AWS::AutoScaling::Group")
-        and not has_property("AWS::AutoScaling::AutoScalingGroup", "MinimalSize"),
-    )
+    texts, templates = sources.texts(), schemas.templates()
+    _compare(tally, texts, templates)
+    for what, (right, wrong) in MISTAKES.items():
+        other = {path: text.replace(right, wrong) for path, text in texts.items()}, templates.replace(right, wrong)
+        tally.mistake(f"{what} misnamed", lambda broken, other=other: _compare(broken, *other), _told(wrong))
     return tally
+
+
+def _compare(tally: Tally, texts: Mapping[str, str], templates: str) -> None:
+    for what, holds in checks(texts, templates).items():
+        tally.same(what, holds, True)
+
+
+def _told(wrong: str) -> str:
+    """The wrong name alone."""
+    return max(wrong.replace('"', " ").replace("(", " ").replace(".", " ").split(), key=len).strip("{}[]:=)")

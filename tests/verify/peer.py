@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pathlib
 import subprocess
+from collections.abc import Iterable, Mapping
 
 from tests.verify import jvm, table
 from tests.verify.tally import Tally
@@ -28,13 +29,17 @@ def run(release: str, local: str) -> Tally:
     good = table.good_tables()
     foreign = [f"{prefix}-{kind}" for prefix in table.NAMES.values() for kind in (table.FOREIGN, "number", "sorted")]
     missing = ["no-such-table"]
-    heard = _ask(release, local, [*good, *foreign, *missing])
-    for name in good:
-        tally.same(f"the peer on {name}", heard[name], "opened nil")
+    heard = _ask(release, local, [*good, *foreign, *missing, table.BROKEN])
+    _opened(tally, heard, good)
     for name in (*foreign, *missing):
         tally.same(f"the peer on {name} ({heard[name]})", heard[name].split()[0], "refused")
-    tally.mistake(f"a table with the key {table.FOREIGN}", heard[f"ddb-{table.FOREIGN}"] != "opened nil")
+    tally.mistake(table.MISTAKE, lambda broken: _opened(broken, heard, [table.BROKEN]), "refused")
     return tally
+
+
+def _opened(tally: Tally, heard: Mapping[str, str], names: Iterable[str]) -> None:
+    for name in names:
+        tally.same(f"the peer on {name}", heard[name], "opened nil")
 
 
 def _ask(release: str, local: str, names: list[str]) -> dict[str, str]:

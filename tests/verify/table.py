@@ -10,22 +10,30 @@ import dataclasses
 import json
 import os
 import pathlib
-import re
 from collections.abc import Mapping
 from typing import Any
 from unittest import mock
 
 import boto3
 import botocore.exceptions
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import dynamodb as provision
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
 from botocore.config import Config
 
 from tests.emulator import Emulator
 from tests.modules import run_module
 from tests.verify.tally import Tally
 
+SERVICES = ("dynamodb", "application-autoscaling")
+DIMENSIONS = {"read": "dynamodb:table:ReadCapacityUnits", "write": "dynamodb:table:WriteCapacityUnits"}
 NAMES = {"ddb": "ddb", "ddb-local": "local"}
 FOREIGN = "pk"
-LONGEST = {"ddb": 100, "local": 255}
+MISTAKE = f"a table with the key {FOREIGN}"
+BROKEN = "broken-plain"
+"""The table on DynamoDB Local that a build made that takes that key for Datomic's."""
+DATOMICS_KEY = [{"AttributeName": "id", "KeyType": "HASH"}]
+"""Written down here once more: what the source says of it is not asked."""
+LONGEST = {"ddb": 100, "ddb-local": 255}
 """Characters: DynamoDB takes 255, IAM 128 for the name of a policy, which has the table's name in it."""
 
 
@@ -33,7 +41,8 @@ LONGEST = {"ddb": 100, "local": 255}
 class Step:
     """One run of ensure_transactor.
 
-    what: for people; check: check mode; changed: None when it has to fail; forgotten: what DynamoDB Local forgets.
+    what: for people; check: check mode; changed: None when it has to fail; forgotten: what DynamoDB Local forgets;
+    scaling: how the table scales afterwards, when that matters.
     """
 
     what: str
@@ -42,9 +51,10 @@ class Step:
     changed: bool | None
     check: bool = False
     forgotten: str = ""
+    scaling: Mapping[str, tuple[int, int, float]] | None = None
 
 
-def _steps(prefix: str) -> list[Step]:
+def _steps(protocol: str, prefix: str) -> list[Step]:
     """The life of some tables; each step finds what the ones before it left."""
     plain, lean, bare = f"{prefix}-plain", f"{prefix}-on-demand", f"{prefix}-raised"
     units = {"table_read_capacity": 120, "table_write_capacity": 60}
@@ -84,14 +94,44 @@ def _steps(prefix: str) -> list[Step]:
         Step("a name of two characters", "ab", {}, None),
         Step("a name with a blank", "a b", {}, None),
         Step("a name of 256 characters", "x" * 256, {}, None),
-        Step("a long name", f"{prefix}-".ljust(LONGEST[prefix], "x"), {}, True),
+        Step("a long name", f"{prefix}-".ljust(LONGEST[protocol], "x"), {}, True),
         Step("no units", f"{prefix}-zero", {"table_read_capacity": 0}, None),
+        *_scaling_steps(protocol, f"{prefix}-scaled"),
+    ]
+
+
+def _scaling_steps(protocol: str, table: str) -> list[Step]:
+    """Auto scaling, which is another service's: the emulator's, beside DynamoDB Local too."""
+    most = {"table_max_read_capacity": 400, "table_max_write_capacity": 90, "table_write_capacity": 60}
+    least = {"table_max_read_capacity": 10, "table_read_capacity": 11}
+    both = {"read": (100, 400, 70.0), "write": (60, 90, 70.0)}
+    wider = both | {"read": (100, 500, 50.0)}
+    raised = {"table_max_read_capacity": 500, "table_target_utilization": 50}
+    refused = [
+        Step("a maximum below the units", table, least, None),
+        Step("a utilization of 91 percent", table, {**most, "table_target_utilization": 91}, None),
+    ]
+    if protocol == "ddb-local":
+        return [
+            Step("auto scaling, which DynamoDB Local does not have", table, {**most, **raised}, True),
+            Step("that again", table, {**most, **raised}, False),
+            *refused,
+        ]
+    return [
+        Step("auto scaling of a fresh table, in check mode", table, most, True, check=True),
+        Step("auto scaling of a fresh table", table, most, True, scaling=both),
+        Step("auto scaling again", table, most, False, scaling=both),
+        Step("a wider range and another utilization, in check mode", table, raised, True, check=True, scaling=both),
+        Step("a wider range and another utilization", table, raised, True, scaling=wider),
+        Step("that again", table, raised, False, scaling=wider),
+        Step("a narrower range: never", table, most, False, scaling=wider),
+        *refused,
     ]
 
 
 def good_tables() -> list[str]:
     """The tables of DynamoDB Local that are Datomic's after the steps."""
-    return sorted({step.table for prefix in NAMES.values() for step in _steps(prefix) if step.changed})
+    return sorted({step.table for names in NAMES.items() for step in _steps(*names) if step.changed})
 
 
 def run(local: str, version: str, directory: pathlib.Path) -> Tally:
@@ -99,8 +139,9 @@ def run(local: str, version: str, directory: pathlib.Path) -> Tally:
     tally = Tally(
         "Amazon's DynamoDB Local",
         version,
-        "ensure_transactor with protocol ddb and ddb-local: fresh, again, check mode, every table option, another key, "
-        "names that are refused; result, diff and table as expected, and the emulator's the same; errors of the API",
+        "ensure_transactor with protocol ddb and ddb-local: fresh, again, check mode, every table option (auto scaling "
+        "by the emulator, beside it), another key, names that are refused; result, diff and table as expected, and the "
+        "emulator's the same; errors of the API",
     )
     tally.exceptions.append(
         "`table_point_in_time_recovery` is tried on the emulators only: DynamoDB Local does not know the operations "
@@ -113,24 +154,46 @@ def run(local: str, version: str, directory: pathlib.Path) -> Tally:
         "UpdateTable that does not name it, which DynamoDB Local takes away"
     )
     with Emulator() as aws:
-        for protocol, prefix in NAMES.items():
-            for url in (local, aws.url):
-                _arrange(client(url), prefix)
-            for step in _steps(prefix):
-                real = _play(step, protocol, aws, local, directory)
-                ours = _play(step, protocol, aws, aws.url, directory)
-                what = f"{protocol}: {step.what}"
-                real["table"].pop(step.forgotten, None)
-                ours["table"].pop(step.forgotten, None)
-                verdict = "failed" if real["failed"] else real["changed"]
-                tally.same(what, verdict, "failed" if step.changed is None else step.changed)
-                tally.same(f"{what}, on the emulator", ours, real)
+        _compare(tally, NAMES, aws, local, directory)
         for what, call in _requests().items():
             tally.same(
                 f"the API, {what}, on the emulator", _answer(client(aws.url), call), _answer(client(local), call)
             )
-        _faults(tally, client(local))
+        key = ((FOREIGN, "S", "HASH"),)
+        with mock.patch.object(table_plan, "KEY", key), mock.patch.object(provision, "KEY", key):
+            tally.mistake(
+                MISTAKE,
+                lambda broken: _compare(broken, {"ddb": "broken"}, aws, local, directory),
+                f"the table's key:\n    is        {[{'AttributeName': FOREIGN, 'KeyType': 'HASH'}]}",
+            )
     return tally
+
+
+def _compare(tally: Tally, names: Mapping[str, str], aws: Emulator, local: str, directory: pathlib.Path) -> None:
+    """Every step on DynamoDB Local and on the emulator. names: protocol to prefix."""
+    real, ours = (_live(names, aws, url, directory) for url in (local, aws.url))
+    for protocol, prefix in names.items():
+        for step in _steps(protocol, prefix):
+            what = f"{protocol}: {step.what}"
+            verdict = "failed" if real[what]["failed"] else real[what]["changed"]
+            tally.same(what, verdict, "failed" if step.changed is None else step.changed)
+            if step.changed is not None and "error" not in real[what]["table"]:
+                tally.same(f"{what}, the table's key", real[what]["table"]["key"], DATOMICS_KEY)
+            tally.same(f"{what}, on the emulator", ours[what], real[what])
+            if step.scaling:
+                tally.same(f"{what}, how the table scales", real[what]["scaling"], step.scaling)
+
+
+def _live(names: Mapping[str, str], aws: Emulator, dynamodb: str, directory: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """What came of every step. Roles, policies and auto scaling are the emulator's, whose account is a fresh one."""
+    aws.reset()
+    played = {}
+    for protocol, prefix in names.items():
+        _arrange(client(dynamodb), prefix)
+        for step in _steps(protocol, prefix):
+            played[f"{protocol}: {step.what}"] = _play(step, protocol, aws, dynamodb, directory)
+            played[f"{protocol}: {step.what}"]["table"].pop(step.forgotten, None)
+    return played
 
 
 def client(url: str) -> Any:
@@ -183,16 +246,20 @@ def _play(step: Step, protocol: str, aws: Emulator, dynamodb: str, directory: pa
         "changed": result.get("changed"),
         "msg": result.get("msg", "").replace(host, "HOST"),
         "warnings": [text for text in map(str, result.get("warnings", [])) if "table" in text.lower()],
-        "actions": [one for one in result.get("actions", []) if one["service"] == "dynamodb"],
+        "actions": [one for one in result.get("actions", []) if one["service"] in SERVICES],
         "diff": [_of_the_table(one, host) for one in result.get("diff", []) if one["after_header"] != str(file)],
         "table": described(client(dynamodb), step.table),
+        "scaling": _scaling(aws, step.table),
     }
 
 
 def _of_the_table(diff: Mapping[str, str], host: str) -> list[dict[str, Any]]:
-    """What a diff of resources says of the table; roles and policies are the emulator's in both runs."""
+    """What a diff of resources says of the table and its auto scaling."""
     texts = [diff[side].replace(host, "HOST") or "{}" for side in ("before", "after")]
-    return [{name: state for name, state in json.loads(text).items() if name.startswith("dynamodb ")} for text in texts]
+    return [
+        {name: state for name, state in json.loads(text).items() if name.partition(" ")[0] in SERVICES}
+        for text in texts
+    ]
 
 
 def described(dynamodb: Any, name: str) -> dict[str, Any]:
@@ -210,6 +277,23 @@ def described(dynamodb: Any, name: str) -> dict[str, Any]:
         "write": units.get("WriteCapacityUnits"),
         "billing": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
         "protected": table.get("DeletionProtectionEnabled", False),
+    }
+
+
+def _scaling(aws: Emulator, table: str) -> dict[str, tuple[int, int, float]]:
+    """Least and most units and the utilization that is aimed at, by kind."""
+    client = aws.client("application-autoscaling")
+    of = {"ServiceNamespace": "dynamodb"}
+    targets = client.describe_scalable_targets(**of, ResourceIds=[f"table/{table}"])["ScalableTargets"]
+    policies = client.describe_scaling_policies(**of, ResourceId=f"table/{table}")["ScalingPolicies"]
+    aims = {
+        one["ScalableDimension"]: one["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] for one in policies
+    }
+    return {
+        kind: (one["MinCapacity"], one["MaxCapacity"], aims[one["ScalableDimension"]])
+        for one in targets
+        for kind, dimension in DIMENSIONS.items()
+        if one["ScalableDimension"] == dimension
     }
 
 
@@ -243,16 +327,3 @@ def _answer(dynamodb: Any, call: tuple[str, dict[str, Any]]) -> str:
     except botocore.exceptions.ClientError as error:
         return str(error.response["Error"]["Code"])
     return "taken"
-
-
-def _faults(tally: Tally, dynamodb: Any) -> None:
-    """A table with the key pk, given for Datomic's, does not compare as equal."""
-    right = described(dynamodb, "ddb-plain")
-    wrong = described(dynamodb, f"ddb-{FOREIGN}")
-    tally.mistake(
-        f"a table with the key {FOREIGN}", wrong["key"] != right["key"] and _is_datomics(right) != _is_datomics(wrong)
-    )
-
-
-def _is_datomics(table: Mapping[str, Any]) -> bool:
-    return bool(re.fullmatch(r"\[\{'AttributeName': 'id', 'KeyType': 'HASH'\}\]", str(table["key"])))

@@ -51,9 +51,14 @@ class Tally:
         else:
             self.agreed += 1
 
-    def mistake(self, what: str, noticed: bool) -> None:
-        """A mistake that was made on purpose: the comparison has to notice it."""
-        self.mistakes[what] = noticed
+    def mistake(self, what: str, compare: Callable[[Tally], None], sign: str) -> None:
+        """The same comparison on a build with a mistake that was made on purpose: it has to fail because of that.
+
+        sign: what tells a problem of the mistake from any other.
+        """
+        broken = dataclasses.replace(self, agreed=0, total=0, problems=[], exceptions=[], mistakes={})
+        compare(broken)
+        self.mistakes[what] = any(sign in problem for problem in broken.problems)
 
     @property
     def passed(self) -> bool:

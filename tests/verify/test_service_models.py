@@ -6,14 +6,28 @@
 
 from __future__ import annotations
 
-from tests.verify import models
+import re
+
+from tests.verify import models, schemas, sources
 
 
 def test_botocore_and_cfn_lint_know_what_we_use() -> None:
-    checks = models.checks()
-    assert len(checks) > 20
-    assert [what for what, check in checks.items() if not check()] == []
+    checks = models.checks(sources.texts(), schemas.templates())
+    assert len(checks) > 250
+    assert [what for what, holds in checks.items() if not holds] == []
 
 
 def test_a_renamed_one_is_noticed() -> None:
-    assert models.run().mistakes == {"a waiter, a retry mode, a type and a property renamed": True}
+    assert models.run().mistakes == {f"{what} misnamed": True for what in models.MISTAKES}
+
+
+def test_no_operation_is_overlooked() -> None:
+    """What in the source is named like an operation of a service that we use, in several words, is among the uses."""
+    texts = sources.texts()
+    uses = sources.uses(texts)
+    operations = {name for service in {use.service for use in uses} for name in models.BOTOCORE.operations(service)}
+    found = {(use.where.partition(":")[0], use.name) for use in uses}
+    for path, text in texts.items():
+        named = set(re.findall(r"\.([a-z0-9]+_[a-z_0-9]+)\b|\"([a-z0-9]+_[a-z_0-9]+)\"", text))
+        for name in {one or other for one, other in named} & operations:
+            assert (path, name) in found
