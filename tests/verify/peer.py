@@ -10,7 +10,7 @@ import pathlib
 import subprocess
 from collections.abc import Iterable, Mapping
 
-from tests.verify import jvm, table
+from tests.verify import jvm, steps, table
 from tests.verify.tally import Tally
 
 RELEASES = ("1.0.7277", "1.0.7622")
@@ -26,14 +26,16 @@ def run(release: str, local: str) -> Tally:
         "get-database-names on every table that ensure_transactor made, on tables with another key, on a missing one",
         python="any (Java)",
     )
-    good = table.good_tables()
-    foreign = [f"{prefix}-{kind}" for prefix in table.NAMES.values() for kind in (table.FOREIGN, "number", "sorted")]
+    good = steps.good_tables()
+    foreign = [f"{prefix}-{kind}" for prefix in steps.NAMES.values() for kind in (steps.FOREIGN, "number", "sorted")]
     missing = ["no-such-table"]
     heard = _ask(release, local, [*good, *foreign, *missing, table.BROKEN])
     _opened(tally, heard, good)
     for name in (*foreign, *missing):
         tally.same(f"the peer on {name} ({heard[name]})", heard[name].split()[0], "refused")
-    tally.mistake(table.MISTAKE, lambda broken: _opened(broken, heard, [table.BROKEN]), "refused")
+    # The peer refuses a table that is not there as well: the broken build has to have made it.
+    made = [table.BROKEN] if "key" in table.described(table.client(local), table.BROKEN) else []
+    tally.mistake(table.MISTAKE, lambda broken: _opened(broken, heard, made), "refused")
     return tally
 
 
@@ -48,7 +50,7 @@ def _ask(release: str, local: str, names: list[str]) -> dict[str, str]:
     uris = [f"datomic:ddb-local://{host}/{name}/*?aws_access_key_id=testing&aws_secret_key=testing" for name in names]
     script = pathlib.Path(__file__).with_name("peer.clj")
     command = ["java", *OPENS, "-cp", jvm.classpath(f"peer-{release}"), "clojure.main", str(script), *uris]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     lines = [line for line in done.stdout.splitlines() if line.startswith(("opened ", "refused "))]
     if len(lines) != len(names):
         raise SystemExit(f"The peer {release} did not answer for each table:\n{(done.stdout + done.stderr)[-3000:]}")
