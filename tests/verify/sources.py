@@ -96,11 +96,11 @@ def _uses(path: str, text: str, services: frozenset[str]) -> tuple[Use, ...]:
 @functools.cache
 def _retry_modes(text: str) -> tuple[str, ...]:
     return tuple(
-        value.value
+        _text(value)
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.keyword) and node.arg == "retries" and isinstance(node.value, ast.Dict)
         for key, value in zip(node.value.keys, node.value.values, strict=True)
-        if key is not None and _text(key) == "mode" and isinstance(value, ast.Constant)
+        if key is not None and _text(key) == "mode"
     )
 
 
