@@ -23,7 +23,7 @@ from tests.verify.tally import Tally
 
 MISTAKES = {
     "an operation": ("client.create_table(", "client.make_table("),
-    "an operation of another service": ("client.describe_table(", "client.describe_stacks("),
+    "an operation, as another service has it,": ("client.describe_table(", "client.describe_stacks("),
     "a parameter": ("AutoScalingGroupNames=", "AutoScalingGroupTitles="),
     "a nested parameter": ('{"PointInTimeRecoveryEnabled":', '{"PointInTimeRecoveryOn":'),
     "an answer's field": (')["Stacks"]', ')["Piles"]'),
