@@ -30,14 +30,27 @@ ACCOUNT = "123456789012"
 NAMED = {
     "iam": tuple(f"arn:aws:iam::{ACCOUNT}:{kind}/{{}}" for kind in ("role", "instance-profile", "user")),
     "s3": ("arn:aws:s3:::{}",),
+    "autoscaling": tuple(
+        f"arn:aws:autoscaling:us-east-1:{ACCOUNT}:{kind}:id:{kind}Name/{{}}"
+        for kind in ("autoScalingGroup", "launchConfiguration")
+    ),
     "dynamodb": (f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{{}}",),
     "cloudformation": (f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/{{}}/id",),
     "ssm": (f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter{{}}",),
 }
 """The ARNs that the name in a call may stand for."""
 OF_OBJECTS = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}
-OF_ALL = {"ssm:DescribeParameters"}
-"""Actions that know no narrower resource."""
+OF_ALL = {
+    "ssm:DescribeParameters",
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeInstanceRefreshes",
+    "autoscaling:DescribeScalingActivities",
+    "autoscaling:TerminateInstanceInAutoScalingGroup",
+}
+"""Actions that know no narrower resource, and one whose call names an instance instead of the group.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
+"""
 LINKED = {
     service: f"aws-service-role/{name}/a-role"
     for service, name in {
