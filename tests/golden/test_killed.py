@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program
 
 from tests import standin
-from tests.chaos.system import in_a_child
+from tests.chaos.moments import in_a_child
 from tests.emulator import Emulator
 from tests.golden.harness import HERE, RELEASE
 from tests.golden.in_process import KilledError, in_process
