@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.chaos import state, waiters
 from tests.chaos.moments import die_at, in_a_child
-from tests.chaos.system import READ_TIMEOUT, ModuleError, System
+from tests.chaos.system import READ_TIMEOUT, System
 from tests.emulator import Emulator
 
 STARVATION = ("throttle", "500", "503", "drop", "drop_after", "timeout")
@@ -178,8 +178,8 @@ class Trials:
                     self.starve(how, k)
                     try:
                         system.run()
-                    except ModuleError as error:
-                        tally.crash(f"{playbook}, {how} at call {k}: {error}")
+                    except Exception as error:
+                        tally.crash(f"{playbook}, {how} at call {k}: {type(error).__name__} {error}")
                         continue
                     if any(call.fault for call in self.aws.calls()):
                         tally.compare(f"{playbook}, {how} at call {k}", system.state(), wanted)
