@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -72,6 +73,14 @@ def test_rows_that_try_too_little_fail() -> None:
     assert chaos.complaints({**enough, "killed": Tally("killed")})
     assert chaos.complaints({**enough, "killed": Tally("killed", tried=500, unmet=100)})
     assert chaos.complaints({**enough, "secrets": Tally("secrets", tried=500, leaked=1)})
+
+
+def test_the_table_is_put_into_the_page(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chaos, "PAGE", tmp_path / "page.md")
+    chaos.PAGE.write_text(f"before\n{chaos.BEGIN}old\n{chaos.END}after\n")
+    for text in ("new", chaos.table(chaos.rows([Tally("killed", tried=3)]))):
+        chaos.write(text)
+        assert chaos.PAGE.read_text() == f"before\n{chaos.BEGIN}\n```\n{text}\n```\n\n{chaos.END}after\n"
 
 
 def test_no_secret_in_a_failing_run_at_full_verbosity(aws: Emulator) -> None:
