@@ -29,7 +29,12 @@ SECRETS = {
     "my-own-password": SENTINEL,
     "sql-url": f"jdbc:postgresql://db/datomic?user=u&password={SENTINEL}",
     "sql-driver-params": f"ssl=true;password={SENTINEL}",
+    "java-opts": f"-XX:+UseG1GC -XX:MaxGCPauseMillis=50 -Djavax.net.ssl.keyStorePassword={SENTINEL}",
+    # Keys come with the names of their users.
+    "aws-s3-log-user": "logs",
+    "aws-cloudwatch-user": "metrics",
 }
+USERS = ("aws-s3-log-user", "aws-cloudwatch-user")
 KEPT = dict.fromkeys(("memcached-password", "sql-password"), SENTINEL)
 """datomic_secrets: what goes to the Parameter Store."""
 MODERN = {"datomic_secrets": KEPT, "datomic_template_flavor": "modern"}
@@ -59,6 +64,8 @@ def holding(system: System, *, modern: bool = False) -> None:
     """
     if not modern:
         system.put(SECRETS)
+        for key in USERS:
+            system.aws.backstage("iam").create_user(UserName=SECRETS[key])
     script = system.directory / ".git" / "info" / "conceal.sed"
     # Without the sentinel itself, which is looked for there too.
     script.write_text(f"s/[{SENTINEL[0]}]{SENTINEL[1:]}/concealed/g\n")
