@@ -29,7 +29,7 @@ GIVEN = {
     "iam.account": "sts",
     "launch._found": "ec2",
     "launch._groups": "ec2",
-    "launch._release": "s3",
+    "launch._unreadable": "s3",
     "scaling": "application-autoscaling",
     "stack": "cloudformation",
     "storage._bucket_region": "s3",

@@ -25,7 +25,9 @@ def test_no_operation_is_overlooked() -> None:
     """What in the source is named like an operation of a service that we use, in several words, is among the uses."""
     texts = sources.texts()
     uses = sources.uses(texts)
-    operations = {name for service in {use.service for use in uses} for name in models.BOTOCORE.operations(service)}
+    operations = {
+        name for service in {use.service for use in uses} - {""} for name in models.BOTOCORE.operations(service)
+    }
     found = {(use.where.partition(":")[0], use.name) for use in uses}
     for path, text in texts.items():
         named = set(re.findall(r"\.([a-z0-9]+_[a-z_0-9]+)\b|\"([a-z0-9]+_[a-z_0-9]+)\"", text))
