@@ -93,7 +93,9 @@ def test_releases_and_backups(machine: Machine) -> None:
         assert done.returncode == 0, done.output
     assert (machine.root / "srv" / "backup" / "audit" / "roots" / "1001").exists()
     (machine.storage / "main.json").write_text(json.dumps({"id": "main", "t": 9000}))
-    refused = machine.play("datomic_onprem.aws.restore")
+    untyped = machine.play("datomic_onprem.aws.restore")
+    assert "missing required arguments: datomic_restore_confirm" in untyped.output
+    refused = machine.play("datomic_onprem.aws.restore", "-e", "datomic_restore_confirm=mian")
     assert "datomic_restore_confirm has to be the name of the database" in refused.output
     blind = machine.play("datomic_onprem.aws.restore", "-e", "datomic_restore_confirm=main")
     assert blind.returncode, "there is no stack, so whether transactors run cannot be seen"

@@ -249,6 +249,7 @@ def test_what_was_terminated_before_a_call_failed_is_told(aws: Emulator, times: 
 def test_a_group_scaled_by_hand_with_its_minimum_is_brought_back(aws: Emulator) -> None:
     groups.create(aws, 1)
     kept = groups.ids(aws)
+    aws.advance(60)  # launch times tell which is the older one
     sizes = {"AutoScalingGroupName": groups.group_name(aws), "MinSize": 2, "MaxSize": 2}
     aws.backstage("autoscaling").update_auto_scaling_group(**sizes)
     result = groups.replace(aws, settle_seconds=30, timeout=600)
