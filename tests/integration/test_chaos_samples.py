@@ -29,15 +29,15 @@ def passed(tally: Tally, least: int) -> None:
 
 
 def test_a_sample_of_killed_runs(aws: Emulator) -> None:
-    passed(Trials(aws, step=40).killed(["create", "users"]), 4)
+    passed(Trials(aws, step=80).killed(["create", "users"]), 2)
 
 
 def test_a_sample_of_starved_runs(aws: Emulator) -> None:
-    passed(Trials(aws, step=17).starved(["create"]), 10)
+    passed(Trials(aws, step=34).starved(["create"]), 5)
 
 
 def test_a_killed_create(aws: Emulator) -> None:
-    passed(playbooks.killed(Trials(aws, step=45), "create"), 2)
+    passed(playbooks.killed(Trials(aws, step=90), "create"), 1)
 
 
 def test_an_update_killed_at_a_change_of_a_file(aws: Emulator) -> None:
@@ -84,7 +84,7 @@ def test_the_table_is_put_into_the_page(tmp_path: pathlib.Path, monkeypatch: pyt
 
 
 def test_no_secret_in_a_failing_run_at_full_verbosity(aws: Emulator) -> None:
-    passed(sentinel.in_playbooks(Trials(aws, step=14)), 2)
+    passed(sentinel.in_playbooks(Trials(aws, step=28)), 1)
 
 
 def test_every_key_that_may_hold_a_secret_has_the_sentinel() -> None:
