@@ -60,7 +60,7 @@ class Wanted:
     """What the file asks for.
 
     region: empty when the file has none. ingress_cidrs: ranges as the file writes them.
-    unknown_type: the instance type, when EC2 has to be asked about it. account: the only one to work in, empty for any.
+    unknown_type: the instance type, when EC2 has to be asked about it.
     """
 
     region: str
@@ -71,7 +71,6 @@ class Wanted:
     vpc_id: str = ""
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unknown_type: str = ""
-    account: str = ""
 
     @property
     def references(self) -> tuple[GroupReference, ...]:
@@ -95,9 +94,7 @@ def _required(cf: Properties, key: str, instead: str) -> Finding:
     return finding(cf, key, "required-key", f"Missing property: {key}", instead, why=why, source=CF_DOCS)
 
 
-def wanted(
-    cf: Properties, *, port: int, vpc_id: str = "", account: str = "", tags: Mapping[str, str]
-) -> tuple[Wanted, list[Finding]]:
+def wanted(cf: Properties, *, port: int, vpc_id: str = "", tags: Mapping[str, str]) -> tuple[Wanted, list[Finding]]:
     """What the file asks for, with the findings of what it asks for wrongly (left out of Wanted)."""
     findings: list[Finding] = []
     region = _region(cf, findings)
@@ -115,7 +112,6 @@ def wanted(
             vpc_id=vpc_id,
             tags=tags,
             unknown_type="" if instance_type in TOOL_MEMORY else instance_type,
-            account=account,
         ),
         findings,
     )

@@ -64,13 +64,11 @@ def ensure(
     findings = [*file.findings, *transactor.findings, *unsound]
     if not cf.legible:
         refuse(rules.accepted(findings, accept)[0])
-    wanted, unsound = cloudformation.wanted(
-        cf, port=port, vpc_id=options.vpc_id or "", account=options.account_id or "", tags=options.tags
-    )
+    wanted, unsound = cloudformation.wanted(cf, port=port, vpc_id=options.vpc_id or "", tags=options.tags)
     findings += [*settings.check(cf, "cf"), *cloudformation.required(cf), *unsound]
     findings += cloudformation.version_finding(cf, version)
     findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
-    observed = _observed(aws, wanted, rules.accepted(findings, accept)[0])
+    observed = _observed(aws, wanted, options.account_id, rules.accepted(findings, accept)[0])
     findings += cloudformation.missing(cf, wanted, observed)
     findings += rules.judge(("memory-three-quarters", "heap-fits-instance"), _facts(cf, transactor, observed))
     for text in refuse(rules.accepted(findings, accept)[0]):
@@ -133,11 +131,10 @@ def _port(transactor: Properties) -> tuple[int, list[Finding]]:
     return cloudformation.DEFAULT_PORT, [finding]
 
 
-def _observed(aws: Aws, wanted: Wanted, findings: list[Finding]) -> Observed:
+def _observed(aws: Aws, wanted: Wanted, account_id: str | None, findings: list[Finding]) -> Observed:
     """What AWS has. It is asked even when the file has errors, so that one message tells of all of them."""
     if not wanted.region or ensuring.about_options(findings):
         refuse(findings)
+    refuse_other_account(aws, account_id)
     with ensuring.told_first(findings):
-        observed = ec2.observe(aws, wanted)
-    refuse_other_account(aws, wanted.account, observed.account)
-    return observed
+        return ec2.observe(aws, wanted)

@@ -39,7 +39,7 @@ def observe(aws: Aws, wanted: Wanted) -> Observed:
         reads["by_id"] = functools.partial(_groups, client, {"group-id": ids})
     if names and not wanted.group.group_id:
         reads["vpc"] = functools.partial(_vpc, client, wanted.vpc_id)
-    if wanted.account or any(reference.account for reference in wanted.references):
+    if any(reference.account for reference in wanted.references):
         reads["account"] = functools.partial(_account, aws.client("sts", region=wanted.region))
     if wanted.unknown_type:
         reads["instance_type"] = functools.partial(_instance_type, client, wanted.unknown_type)
