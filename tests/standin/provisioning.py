@@ -40,7 +40,7 @@ class Run:
 
     def __init__(self) -> None:
         self.messages: list[str] = []
-        self._operation, _, number = os.environ.get("STANDIN_DIE", "-1").rpartition(":")
+        self._operation, _colon, number = os.environ.get("STANDIN_DIE", "-1").rpartition(":")
         self._left = int(number)
         self._account = ""
         self._users: dict[str, tuple[str, str]] = {}

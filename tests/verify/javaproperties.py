@@ -145,6 +145,8 @@ ESCAPES = [
 
 COMMENT = re.compile(rb"(?m)^#.*\\(?=\r?$)")
 """Whether bin/datomic joins a comment that ends in a backslash with the next line, nobody has seen."""
+ONLY_A_BACKSLASH = re.compile(rb"(?m)^[ \t\f]*\\(?=\r?$)")
+"""A line of nothing else begins a key that never comes, or the next line's: refused as a line without an equals sign."""
 BY_CHOICE = frozenset(
     (
         "backslash-at-line-end",  # at the end of a file, where no line follows to be joined
@@ -171,7 +173,8 @@ def _compare(tally: Tally, raw: bytes, one: Properties | frozenset[str], utf8: R
     if isinstance(one, frozenset):
         told = f"{raw!r}, refused for {', '.join(sorted(one))}: Java refuses it too, or bin/datomic reads it otherwise"
         otherwise = any(_tool(each) != utf8 for each in (raw, COMMENT.sub(b"#", raw)))
-        tally.same(told, utf8 is None or bool(one & BY_CHOICE) or otherwise, True)
+        by_choice = bool(one & BY_CHOICE) or bool(ONLY_A_BACKSLASH.search(raw))
+        tally.same(told, utf8 is None or by_choice or otherwise, True)
         return
     tally.same(f"{raw!r}", one.as_dict(), utf8)
     if raw.isascii():
