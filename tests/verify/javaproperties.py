@@ -146,7 +146,7 @@ ESCAPES = [
 COMMENT = re.compile(rb"(?m)^#.*\\(?=\r?$)")
 """Whether bin/datomic joins a comment that ends in a backslash with the next line, nobody has seen."""
 ONLY_A_BACKSLASH = re.compile(rb"(?m)^[ \t\f]*\\(?=\r?$)")
-"""A line of nothing else begins a key that never comes, or the next line's: refused as a line without an equals sign."""
+"""A line of nothing else begins a key that never comes, or the next line: refused as one without an equals sign."""
 BY_CHOICE = frozenset(
     (
         "backslash-at-line-end",  # at the end of a file, where no line follows to be joined
