@@ -103,8 +103,8 @@ def measured(page: str, found: Sequence[Row]) -> str:
     before, _old, after = rest.partition("| row |")
     if not after:
         raise SystemExit(f"The page has no table below {SECTION!r}.")
-    rows = [("row", "figure", "goal", "reached"), ("---",) * 4]
-    rows += [(row.number, row.figure, row.goal, "yes" if row.met else "no") for row in found]
+    rows = [("row", "work", "figure", "goal", "reached"), ("---",) * 5]
+    rows += [(row.number, row.work, row.figure, row.goal, "yes" if row.met else "no") for row in found]
     table = "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
     return head + section + before + table + after[after.index("\n\n") + 1 :]
 

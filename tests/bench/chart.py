@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from tests.bench.figures import Row
 
-WIDTH, LINE, TOP, LEFT = 1180, 46, 44, 780
-FULL = 260
+WIDTH, LINE, TOP, LEFT = 1080, 66, 44, 18
+FULL = 500
 """Width of a bar that takes all that the goal allows; longer ones end at the edge."""
 COLOURS = {True: "#1a7f37", False: "#cf222e"}
 TEXT, LINES = "#1f2328", "#57606a"
@@ -36,12 +36,12 @@ def svg(rows: Sequence[Row]) -> str:
 
 def _row(row: Row, y: int) -> list[str]:
     beside = f" (beside: {row.beside})" if row.beside else ""
-    width = min(FULL * row.measured / row.limit if row.limit else FULL * row.measured, WIDTH - LEFT - 10)
+    width = min(FULL * row.measured / row.limit if row.limit else FULL * row.measured, FULL + 200)
     return [
-        _text(18, y, f"{row.number}  {row.work}{beside}", TEXT, "bold"),
-        _text(18, y + 18, row.figure, LINES),
-        f'<rect x="{LEFT}" y="{y - 9}" width="{max(width, 1):.0f}" height="14" fill="{COLOURS[row.met]}"/>',
-        _text(LEFT, y + 20, f"{row.goal}: {'reached' if row.met else 'missed'}", COLOURS[row.met]),
+        _text(LEFT, y, f"{row.number}  {row.work}{beside}", TEXT, "bold"),
+        _text(LEFT, y + 18, row.figure, LINES),
+        f'<rect x="{LEFT}" y="{y + 25}" width="{max(width, 1):.0f}" height="14" fill="{COLOURS[row.met]}"/>',
+        _text(LEFT + FULL + 220, y + 37, f"{row.goal}: {'reached' if row.met else 'missed'}", COLOURS[row.met]),
     ]
 
 
