@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ansible-playbook, with hurried waiters; through a pipe it tells that its K-th moment has come, and waits for its end.
+"""ansible-playbook, with hurried waits; through a pipe it tells that its K-th moment has come, and waits for its end.
 
 `launch.py K DESCRIPTOR PLACES ARGUMENT...`; PLACES: directories with colons between them.
 """
@@ -13,6 +13,7 @@ import functools
 import os
 import pathlib
 import sys
+import threading
 import time
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[2])
@@ -23,6 +24,8 @@ from ansible.cli import playbook
 from tests.chaos import waiters
 from tests.chaos.moments import on_moment
 
+LONGEST_WAIT = 1.0
+"""Seconds: the emulated AWS has minutes pass meanwhile."""
 SERVICES = ("autoscaling", "cloudformation", "cloudwatch", "dynamodb", "ec2", "iam", "s3", "sts")
 
 
@@ -35,6 +38,13 @@ def load_models() -> None:
             loader.load_service_model(service, kind)
 
 
+def hurry() -> None:
+    """Let the pauses between two looks at a group, and between two tries of a task, be short."""
+    sleep = time.sleep
+    time.sleep = lambda seconds: sleep(min(seconds, LONGEST_WAIT))
+    waiters.hurry()
+
+
 def main(number: str, descriptor: str, places: str, *arguments: str) -> None:
     pipe = int(descriptor)
     # For the workers, which are forked, not for what they start: the reader waits until the last one has ended.
@@ -42,9 +52,9 @@ def main(number: str, descriptor: str, places: str, *arguments: str) -> None:
 
     def reached() -> None:
         os.write(pipe, b"x")
-        time.sleep(3600)
+        threading.Event().wait()
 
-    waiters.hurry()
+    hurry()
     load_models()
     on_moment(int(number), places.split(":"), reached)
     playbook.main(["ansible-playbook", *arguments])
