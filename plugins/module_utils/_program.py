@@ -11,8 +11,8 @@ import dataclasses
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -109,22 +109,15 @@ def watch(
     """
     import asyncio
 
-    return asyncio.run(_heedfully(arguments, directory, environment, output, timeout, holding))
+    return asyncio.run(_heedfully(_watch(arguments, directory, environment, output, timeout, holding)))
 
 
-async def _heedfully(
-    arguments: Sequence[str],
-    directory: str,
-    environment: Mapping[str, str],
-    output: tuple[int, int],
-    timeout: float,
-    holding: tuple[int, ...],
-) -> int:
+async def _heedfully(work: Coroutine[Any, Any, int]) -> int:
     """A session of its own gets no signal that is meant for this process's: it would outlive it."""
     import asyncio
 
     asked: list[str] = []
-    watching = asyncio.ensure_future(_watch(arguments, directory, environment, output, timeout, holding))
+    watching = asyncio.ensure_future(work)
 
     def stop(number: signal.Signals) -> None:
         if not asked:
