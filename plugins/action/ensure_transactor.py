@@ -12,3 +12,4 @@ from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process impo
 
 class ActionModule(InProcess):
     module = ensure_transactor
+    services = ("sts", "dynamodb", "iam", "s3")

@@ -36,6 +36,7 @@ class ActionModule(InProcess):
 
     TRANSFERS_FILES = False
     module = replace_transactors
+    services = ("cloudformation", "autoscaling", "ec2")
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         ActionBase.run(self, tmp, task_vars)

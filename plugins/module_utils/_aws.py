@@ -20,10 +20,12 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule says so in its constructor
 
+from ansible.module_utils.ansible_release import __version__
 from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._session import session
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 __all__ = [
@@ -42,6 +44,8 @@ __all__ = [
 # warn instead of AnsibleAWSModule.warn, which passes its warnings on in a way that ansible-core deprecates.
 
 PARALLEL_READS = 16
+USER_AGENT = f"Ansible/{__version__} datomic_onprem.aws"
+"""By which CloudTrail tells whose calls they are."""
 
 DENIED = frozenset(
     (
@@ -128,10 +132,27 @@ class Aws:
             config = botocore.config.Config(
                 retries={"mode": "standard", "total_max_attempts": 8},
                 max_pool_connections=PARALLEL_READS,
+                user_agent_extra=USER_AGENT,
             )
-            overrides = {name: value for name, value in (("region", region), ("endpoint", endpoint)) if value}
-            self._clients[key] = self._module.client(service, config=config, **overrides)
+            self._clients[key] = self._made(service, region, endpoint, config)
         return self._clients[key]
+
+    def _made(self, service: str, region: str | None, endpoint: str | None, config: Any) -> Any:
+        try:
+            region_given, endpoint_given, options = get_aws_connection_info(self._module)
+            profile, own = options.pop("profile_name", None), options.pop("aws_config", None)
+            with calling("prepare a client of", service):
+                return session(profile).client(
+                    service,
+                    region_name=region or region_given,
+                    endpoint_url=endpoint or endpoint_given,
+                    config=config.merge(own) if own else config,
+                    **options,
+                )
+        except (TypeError, ValueError) as error:
+            # botocore's words for an option of aws_config that does not exist, and for what is not an address.
+            advice = "Correct aws_config or endpoint_url in datomic_aws, or AWS_ENDPOINT_URL."
+            raise AwsError(f"Could not prepare a client of {service}: {error}. {advice}") from error
 
     def environment(self) -> dict[str, str]:
         """The module's connection as environment variables, for a program that finds its credentials by itself.
@@ -213,6 +234,10 @@ def _advice(error: BaseException, code: str, client: Any) -> str:
         return "There is no such region: correct aws-region in the file, or region in datomic_aws."
     if code in UNKNOWN_CREDENTIALS:
         return "AWS does not know these credentials: check profile, access key and session token."
+    if isinstance(error, botocore.exceptions.ProfileNotFound):
+        return "Correct profile in datomic_aws, or AWS_PROFILE."
+    if isinstance(error, (botocore.exceptions.NoRegionError, botocore.exceptions.InvalidRegionError)):
+        return "Set region in datomic_aws, or aws-region in the file."
     if isinstance(error, (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError)):
         return "Set a profile in datomic_aws, or AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
     if isinstance(error, (botocore.exceptions.EndpointConnectionError, botocore.parsers.ResponseParserError)):

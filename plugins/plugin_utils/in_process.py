@@ -16,6 +16,7 @@ user, directory and environment.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -41,6 +42,19 @@ class InProcess(Normal):
     """Ansible's own way to run a module, with another process only where one is needed."""
 
     module: ModuleType
+    services: tuple[str, ...] = ()
+    """Those whose clients the module always makes."""
+
+    def __init_subclass__(cls) -> None:
+        # Ansible imports an action plugin once for all hosts, before it forks the workers.
+        if cls.services:
+            # Not above: a playbook that asks nothing of AWS needs no boto3.
+            from ansible_collections.datomic_onprem.aws.plugins.module_utils._session import load_models
+
+            load_models(*cls.services)
+        # Or each worker, when it first looks for garbage, walks through all that is here, which takes longer than most
+        # tasks: https://docs.python.org/3/library/gc.html#gc.freeze
+        gc.freeze()
 
     def _execute_module(
         self,

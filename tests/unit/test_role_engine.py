@@ -15,9 +15,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_c
 ROLE = pathlib.Path(__file__).resolve().parents[2] / "roles" / "datomic"
 
 
-@pytest.mark.parametrize(("entry_point", "count"), [("provision", 2), ("template", 1)])
-def test_every_option_is_handed_on(entry_point: str, count: int) -> None:
-    listed = yaml.safe_load((ROLE / "tasks" / f"{entry_point}.yml").read_text())
+@pytest.mark.parametrize(("file", "count"), [("_provision", 2), ("_template", 1)])
+def test_every_option_is_handed_on(file: str, count: int) -> None:
+    listed = yaml.safe_load((ROLE / "tasks" / f"{file}.yml").read_text())
     blocks = [task["block"] for task in listed if "block" in task]
     tasks = [options for block in blocks for task in block for options in task.values() if isinstance(options, dict)]
     engines = [options for options in tasks if "engine" in options]

@@ -40,7 +40,8 @@ def task_files(entry_point: str) -> set[str]:
     while files:
         found |= files
         texts = [(ROLE / "tasks" / file).read_text() for file in files]
-        files = {name for text in texts for name in re.findall(r"(?:import|include)_tasks: (\w+\.yml)", text)} - found
+        lines = [line for text in texts for line in re.findall(r"(?:import|include)_tasks:\s+(.*)", text)]
+        files = {name for line in lines for name in re.findall(r"\w+\.yml", line)} - found
     return found
 
 
