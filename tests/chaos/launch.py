@@ -2,40 +2,46 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ansible-playbook, with hurried waits; through a pipe it tells that its K-th moment has come, and waits for its end.
+"""ansible-playbook, prepared once for many runs, with hurried waits: each run is a process that is forked from this.
 
-`launch.py K DESCRIPTOR PLACES ARGUMENT...`; PLACES: directories with colons between them.
+`launch.py DESCRIPTOR`, of a socket to the one that asks for runs: launcher.py.
 """
 
 from __future__ import annotations
 
-import functools
+import dataclasses
+import json
 import os
 import pathlib
+import socket
 import sys
 import threading
 import time
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[2])
 
-import botocore.session
+from ansible import constants
 from ansible.cli import playbook
+from ansible.config.manager import ensure_type
 
 from tests.chaos import waiters
 from tests.chaos.moments import on_moment
+from tests.chaos.prepare import prepare
 
 LONGEST_WAIT = 1.0
 """Seconds: the emulated AWS has minutes pass meanwhile."""
-SERVICES = ("autoscaling", "cloudformation", "cloudwatch", "dynamodb", "ec2", "iam", "s3", "sts")
+LONGEST_REQUEST = 2**17
 
 
-def load_models() -> None:
-    """Read AWS's models once for all of the run's workers, which would each read them again."""
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
-    loader = botocore.session.get_session().get_component("data_loader")
-    for service in SERVICES:
-        for kind in ("service-2", "endpoint-rule-set-1", "paginators-1"):
-            loader.load_service_model(service, kind)
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What is asked for. output, pipe: descriptors; see Launcher.run for the others."""
+
+    arguments: list[str]
+    k: int
+    places: list[str]
+    output: int
+    pipe: int
 
 
 def hurry() -> None:
@@ -45,19 +51,45 @@ def hurry() -> None:
     waiters.hurry()
 
 
-def main(number: str, descriptor: str, places: str, *arguments: str) -> None:
-    pipe = int(descriptor)
-    # For the workers, which are forked, not for what they start: the reader waits until the last one has ended.
-    os.set_inheritable(pipe, False)
+def asked_for(asking: socket.socket) -> Run:
+    """Returns in a new process for each run; this one ends when nobody can ask any more."""
+    while True:
+        request, descriptors, *_flags = socket.recv_fds(asking, LONGEST_REQUEST, 2)
+        if not request:
+            sys.exit()
+        child = os.fork()
+        if not child:
+            return Run(**json.loads(request), output=descriptors[0], pipe=descriptors[1])
+        for descriptor in descriptors:
+            os.close(descriptor)
+        asking.send(str(child).encode())
+        asking.send(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+
+
+def main(descriptor: str) -> None:
+    hurry()
+    prepare()
+    directory = os.getcwd()
+    with socket.socket(fileno=int(descriptor)) as asking:
+        run = asked_for(asking)
+        # Nothing comes when the one that asked has gone.
+        if not asking.recv(1):
+            return
 
     def reached() -> None:
-        os.write(pipe, b"x")
+        os.write(run.pipe, b"x")
         threading.Event().wait()
 
-    hurry()
-    load_models()
-    on_moment(int(number), places.split(":"), reached)
-    playbook.main(["ansible-playbook", *arguments])
+    # For the workers, which are forked, not for what they start: the reader waits until the last one has ended.
+    os.set_inheritable(run.pipe, False)
+    for stream in (1, 2):
+        os.dup2(run.output, stream)
+    os.close(run.output)
+    # What this process was started in may have been removed, and made anew.
+    os.chdir(directory)
+    constants.DEFAULT_LOCAL_TMP = ensure_type(os.path.dirname(constants.DEFAULT_LOCAL_TMP), "tmppath")
+    on_moment(run.k, run.places, reached)
+    playbook.main(["ansible-playbook", *run.arguments])
 
 
 if __name__ == "__main__":

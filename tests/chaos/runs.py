@@ -8,21 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import pathlib
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 
+from tests.chaos.launcher import Launcher
 from tests.chaos.system import System
-from tests.emulator.faults import kill_tree
-from tests.estate import environment
 
 SCALE = 120
 """Seconds of AWS's time in one of ours: without metrics a new transactor has to settle for minutes."""
-PATIENCE = 300
-LAUNCH = pathlib.Path(__file__).with_name("launch.py")
 LOCKS = ".ansible/datomic_onprem.aws"
 
 
@@ -34,50 +26,37 @@ class Ended:
     output: str
 
 
-@contextlib.contextmanager
-def _started(system: System, arguments: list[str], k: int, extra: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A run, which is over after the block: at its k-th change of a file it is killed, 0: at none."""
-    reader, writer = os.pipe()
-    places = f"{system.directory}:{system.home / LOCKS}"
-    with (system.base / "output").open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, str(LAUNCH), str(k), str(writer), places, "-i", "inventory", *arguments],
-            cwd=system.directory,
-            env=environment(system.aws.url, system.home) | {"TMPDIR": str(system.temporary)} | extra,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            pass_fds=(writer,),
-            text=True,
-        )
-    os.close(writer)
-    late = threading.Timer(PATIENCE, kill_tree, (process.pid,))
-    late.start()
-    try:
-        yield process
-        # Its end when the last process of the run has ended.
-        if os.read(reader, 1):
-            kill_tree(process.pid)
-        process.wait()
-    finally:
-        late.cancel()
-        os.close(reader)
-
-
 def play(system: System, playbook: str, *arguments: str, k: int = 0, **extra: str) -> Ended:
-    """A run that nothing disturbs but the faults that are set. k: see above; extra: environment variables."""
-    with _started(system, [playbook if "." in playbook else f"{playbook}.yml", *arguments], k, extra) as process:
-        pass
-    return _ended(system, process)
+    """A run that nothing disturbs but the faults that are set.
+
+    k: at which change of a file it is killed, 0: at none. extra: environment variables, for which Ansible starts anew.
+    """
+    asked = [playbook if "." in playbook else f"{playbook}.yml", *arguments]
+    if not extra:
+        return _ended(system, system.launcher, asked, k)
+    with contextlib.closing(Launcher(system.directory, {**system.environment, **extra})) as launcher:
+        return _ended(system, launcher, asked, k)
 
 
 def killed_at_call(system: System, playbook: str, k: int, mode: str) -> Ended:
     """kill -9 of all its processes at the k-th call, or right after it."""
-    with _started(system, [f"{playbook}.yml"], 0, {}) as process:
-        system.aws.fault(k=k, mode=mode, pid=process.pid)
+
+    def prepare(pid: int) -> None:
+        system.aws.fault(k=k, mode=mode, pid=pid)
+
+    ended = _ended(system, system.launcher, [f"{playbook}.yml"], prepare=prepare)
     system.aws.clear_faults()
-    return _ended(system, process)
+    return ended
 
 
-def _ended(system: System, process: subprocess.Popen[str]) -> Ended:
-    return Ended(process.returncode, (system.base / "output").read_text(errors="replace"))
+def _ended(
+    system: System,
+    launcher: Launcher,
+    arguments: list[str],
+    k: int = 0,
+    prepare: Callable[[int], object] = lambda pid: None,
+) -> Ended:
+    output = system.base / "output"
+    places = [str(system.directory), str(system.home / LOCKS)]
+    code = launcher.run(["-i", "inventory", *arguments], k, places, output, prepare)
+    return Ended(code, output.read_text(errors="replace"))

@@ -24,8 +24,9 @@ from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 
 from tests.chaos import state
+from tests.chaos.launcher import Launcher
 from tests.emulator import Emulator
-from tests.estate import EXAMPLE
+from tests.estate import EXAMPLE, environment
 from tests.integration.ensuring import USERS
 from tests.modules import CREDENTIALS
 
@@ -43,13 +44,17 @@ class ModuleError(Exception):
 class System:
     """The example's files in a git repository of their own, in the directory base with a HOME and a TMPDIR beside it.
 
-    users: with IAM users and access keys in place of roles, the deprecated way.
+    users: with IAM users and access keys in place of roles, the deprecated way. launcher: of another in the same place.
     """
 
-    def __init__(self, base: pathlib.Path, aws: Emulator, *, users: bool = False) -> None:
+    def __init__(
+        self, base: pathlib.Path, aws: Emulator, *, users: bool = False, launcher: Launcher | None = None
+    ) -> None:
         self.base = base
         self.directory, self.home, self.temporary = base / "estate", base / "home", base / "tmp"
         self.aws = aws
+        self.environment = {**environment(aws.url, self.home), "TMPDIR": str(self.temporary)}
+        self.launcher = launcher or Launcher(self.directory, self.environment)
         self.transactor = self.directory / "aws" / "wormbase-transactor.properties"
         self.cf = self.directory / "aws" / "wormbase-cf.properties"
         self.template = self.directory / "aws" / "wormbase-cf.json"

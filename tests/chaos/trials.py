@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.chaos import state, waiters
+from tests.chaos.launcher import Launcher
 from tests.chaos.moments import die_at, in_a_child
 from tests.chaos.system import READ_TIMEOUT, System
 from tests.emulator import Emulator
@@ -100,6 +101,7 @@ class Trials:
         self.kinds: tuple[str, ...] = ()
         waiters.hurry()
         self._directory = tempfile.TemporaryDirectory(prefix="chaos-")
+        self._launcher: Launcher | None = None
 
     def fresh(self, playbook: str) -> System:
         """A system just before create, or before an update that changes something; always in the same directory.
@@ -109,7 +111,8 @@ class Trials:
         self.aws.reset()
         base = pathlib.Path(self._directory.name) / "base"
         shutil.rmtree(base, ignore_errors=True)
-        system = System(base, self.aws, users=playbook == "users")
+        system = System(base, self.aws, users=playbook == "users", launcher=self._launcher)
+        self._launcher = system.launcher
         if playbook == "update":
             system.run()
             system.edit()
