@@ -28,8 +28,8 @@ from tests.chaos import waiters
 from tests.chaos.moments import on_moment
 from tests.chaos.prepare import prepare
 
-LONGEST_WAIT = 1.0
-"""Seconds: the emulated AWS has minutes pass meanwhile."""
+LONGEST_WAIT = 0.25
+"""Seconds: two minutes of the emulated AWS's time, so that a look or two fall into every time that is waited for."""
 LONGEST_REQUEST = 2**17
 
 

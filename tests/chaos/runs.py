@@ -13,7 +13,7 @@ from collections.abc import Callable
 from tests.chaos.launcher import Launcher
 from tests.chaos.system import System
 
-SCALE = 120
+SCALE = 480
 """Seconds of AWS's time in one of ours: without metrics a new transactor has to settle for minutes."""
 LOCKS = ".ansible/datomic_onprem.aws"
 
