@@ -6,16 +6,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import gc
 import importlib
 import pathlib
 import shutil
 import warnings
 
-import botocore.exceptions
-import botocore.session
 from ansible import constants
 from ansible.plugins import loader as plugins
 
@@ -28,24 +24,16 @@ LOADERS = (
 
 
 def prepare() -> None:
-    load_models()
     load_plugins()
+    # Not above: collections are found once their loader is there.
+    from ansible_collections.datomic_onprem.aws.plugins.module_utils import _session
+
+    _session.load_models(*SERVICES)
     # Each run makes one of its own.
     shutil.rmtree(constants.DEFAULT_LOCAL_TMP)
     # What is there now stays. Looked through for garbage, every page of it would be copied to every worker.
     gc.collect()
     gc.freeze()
-
-
-def load_models() -> None:
-    """AWS's models, and all else that a client reads: every client gets it from one loader."""
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
-    loader = botocore.session.get_session().get_component("data_loader")
-    for service in SERVICES:
-        botocore.session.get_session().create_client(service, region_name="us-east-1")
-        for kind in ("paginators-1", "waiters-2"):
-            with contextlib.suppress(botocore.exceptions.UnknownServiceError):
-                loader.load_service_model(service, kind)
 
 
 def load_plugins() -> None:
