@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 from unittest import mock
 
+import botocore.exceptions
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 
@@ -34,6 +35,7 @@ OURS = "ansible_collections.datomic_onprem.aws.plugins.modules."
 STACK_MODULE = "ansible_collections.amazon.aws.plugins.modules.cloudformation"
 READ_TIMEOUT = 1
 """Seconds, in place of botocore's 60."""
+TAGS = {"team": "databases"}
 LOCAL = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
@@ -120,7 +122,7 @@ class System:
         self.module(OURS + "transactor_info", {**connection, "stack_name": "wormbase"})
         self.register()
         try:
-            self.module(OURS + "ensure_transactor", {**connection, "src": str(self.transactor)})
+            self.module(OURS + "ensure_transactor", {**connection, "src": str(self.transactor), "tags": TAGS})
             options = {"src": str(self.cf), "transactor_src": str(self.transactor), "datomic_version": "1.0.7277"}
             self.module(OURS + "ensure_cf", {**connection, **options})
             if secrets:
@@ -139,6 +141,9 @@ class System:
             if "AlreadyExistsException" not in str(error):
                 raise
             self.module(STACK_MODULE, params)
+        except botocore.exceptions.ClientError as error:
+            # amazon.aws's module handles no refusal of its last call; Ansible makes a failed task of it.
+            raise ModuleError(str(error)) from error
 
     def files(self) -> list[pathlib.Path]:
         """Those of the system that are there."""

@@ -143,6 +143,15 @@ def test_tags_on_everything_that_is_created(aws: Emulator, file: pathlib.Path) -
     assert ensure(aws, file, tags={"team": 7})["actions"] == []
 
 
+def test_a_bucket_without_tags_was_left_by_a_run_that_was_killed(aws: Emulator, file: pathlib.Path) -> None:
+    bucket = ensure(aws, file)["generated"]["aws-s3-log-bucket-id"]
+    tagging = {"service": "s3", "resource": "tags", "name": bucket, "change": "update"}
+    assert tagging in ensure(aws, file, check=True, tags={"team": "orders"})["actions"]
+    assert tagging in ensure(aws, file, tags={"team": "orders"})["actions"]
+    assert aws.client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"] == [{"Key": "team", "Value": "orders"}]
+    assert ensure(aws, file, tags={"team": "others", "of": "theirs"})["actions"] == [], "tags that are there stay"
+
+
 def test_a_role_without_its_profile_gets_one(aws: Emulator, file: pathlib.Path) -> None:
     file.write_text(ROLES.replace("aws-transactor-role=", "aws-transactor-role=tx"))
     iam = aws.client("iam")

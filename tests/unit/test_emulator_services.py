@@ -273,6 +273,12 @@ class TestVisibility:
         aws.advance(50)
         getattr(client, read)(**named)
 
+    def test_a_user_that_is_not_seen_yet_hides_nobody_s_identity(self, aws: Emulator) -> None:
+        iam = aws.client("iam")
+        aws.configure(visibility=50)
+        iam.create_user(UserName="new")
+        assert aws.client("sts").get_caller_identity()["Account"] == "123456789012"
+
     def test_a_new_security_group(self, aws: Emulator) -> None:
         aws.configure(visibility=50)
         ec2 = aws.client("ec2")

@@ -214,6 +214,7 @@ class _Estate:
             public_access=own and options.bucket_block_public_access is not None,
             encryption=own and options.bucket_encryption is not None,
             rules=own and options.bucket_expiration_days is not None,
+            tags=own and bool(options.tags),
         )
 
     def identities(self, properties: Properties) -> Mapping[str, Callable[[], Any]]:

@@ -22,13 +22,14 @@ UNSET = (
     "NoSuchPublicAccessBlockConfiguration",
     "ServerSideEncryptionConfigurationNotFoundError",
     "NoSuchLifecycleConfiguration",
+    "NoSuchTagSet",
 )
 
 WAIT = {"Delay": 1, "MaxAttempts": 60}
 """Seconds between looks, and looks: one minute for a new bucket to be seen."""
 
 
-def observe(client: Any, name: str, *, public_access: bool, encryption: bool, rules: bool) -> Bucket:
+def observe(client: Any, name: str, *, public_access: bool, encryption: bool, rules: bool, tags: bool) -> Bucket:
     """The bucket; of its settings those that are asked for, each in a call of its own, side by side."""
     try:
         with calling("look for the bucket", name, client):
@@ -46,6 +47,8 @@ def observe(client: Any, name: str, *, public_access: bool, encryption: bool, ru
         reads["encryption"] = lambda: _setting(client, name, "get_bucket_encryption")
     if rules:
         reads["rules"] = lambda: _setting(client, name, "get_bucket_lifecycle_configuration")
+    if tags:
+        reads["tags"] = lambda: _setting(client, name, "get_bucket_tagging")
     found = gather(reads)
     encrypted = found.get("encryption", {}).get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
     algorithms = [rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm") for rule in encrypted]
@@ -54,6 +57,7 @@ def observe(client: Any, name: str, *, public_access: bool, encryption: bool, ru
         public_access=found.get("public_access", {}).get("PublicAccessBlockConfiguration"),
         encryption=algorithms[0] if algorithms else None,
         rules=tuple(found.get("rules", {}).get("Rules", [])),
+        untagged=tags and not found["tags"].get("TagSet"),
     )
 
 
@@ -82,10 +86,13 @@ def executors(client: Any, region: str) -> dict[tuple[str, str, str], Executor]:
             if error.code != "BucketAlreadyOwnedByYou":
                 raise
         if "tags" in action.after:
-            tags = [{"Key": key, "Value": value} for key, value in action.after["tags"].items()]
-            seen(action.name)
-            with calling("tag the bucket", action.name, client):
-                client.put_bucket_tagging(Bucket=action.name, Tagging={"TagSet": tags})
+            tag(action)
+
+    def tag(action: Action) -> None:
+        tags = [{"Key": key, "Value": value} for key, value in action.after["tags"].items()]
+        seen(action.name)
+        with calling("tag the bucket", action.name, client):
+            client.put_bucket_tagging(Bucket=action.name, Tagging={"TagSet": tags})
 
     def seen(name: str) -> None:
         with calling("wait for the bucket", name, client):
@@ -114,6 +121,7 @@ def executors(client: Any, region: str) -> dict[tuple[str, str, str], Executor]:
 
     return {
         ("s3", "bucket", "create"): create,
+        ("s3", "tags", "update"): tag,
         ("s3", "public_access_block", "update"): public_access,
         ("s3", "encryption", "update"): encryption,
         ("s3", "lifecycle", "update"): lifecycle,

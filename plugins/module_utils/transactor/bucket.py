@@ -23,6 +23,9 @@ def bucket_actions(name: str, bucket: Bucket, options: Options) -> Iterator[Acti
     if not bucket.exists:
         tags = {"tags": dict(options.tags)} if options.tags else {}
         yield Action("s3", "bucket", name, "create", after={"exists": True, **tags})
+    elif bucket.untagged:
+        # S3 tags a bucket in a call of its own, which a run that was killed has not made.
+        yield _update("tags", name, {}, options.tags)
     if options.bucket_block_public_access is not None:
         wanted = dict.fromkeys(SWITCHES, options.bucket_block_public_access)
         have = {switch: bool((bucket.public_access or {}).get(switch)) for switch in SWITCHES}

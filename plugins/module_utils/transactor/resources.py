@@ -71,13 +71,15 @@ class Scaling:
 class Bucket:
     """exists is None when AWS forbids to look. Settings are None when they were not asked for or are not set.
 
-    public_access: the four switches by name. rules: the lifecycle configuration, as AWS has it.
+    public_access: the four switches by name. rules: the lifecycle configuration, as AWS has it. untagged: it was asked
+    for its tags and has none.
     """
 
     exists: bool | None
     public_access: Mapping[str, bool] | None = None
     encryption: str | None = None
     rules: tuple[Mapping[str, Any], ...] = ()
+    untagged: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
