@@ -55,8 +55,8 @@ options:
   tags:
     description:
       - Tags for everything that is created.
-      - Resources that exist keep the tags that they have. Only a log bucket that has none gets them, because S3 tags a bucket in a call of its own,
-        which a run that was interrupted may not have made.
+      - Resources that exist keep the tags that they have. Only a log bucket that has none gets them, because S3 tags a
+        bucket in a call of its own, which a run that was interrupted may not have made.
     type: dict
     default: {}
   policies:
