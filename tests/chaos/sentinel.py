@@ -48,7 +48,7 @@ CAN_FAIL = {
     "Table, log bucket, roles",
     "Security group and the group's defaults",
     "Secrets",
-    "CloudFormation template",
+    "Judge what AWS says",  # and what the preflight's plans were refused for, as that of the template
     "CloudFormation stack",
     "Instances that do not run what the group says",
     "Register the files in git",
