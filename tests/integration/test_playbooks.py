@@ -26,7 +26,7 @@ from tests.modules import CREDENTIALS, run_module
 
 TRANSACTOR = "aws/wormbase-transactor.properties"
 CF = "aws/wormbase-cf.properties"
-NO_CHANGE_CALLS = 21
+NO_CHANGE_CALLS = 22
 SENTINEL = "hunter2hunter2"
 STEPS = """
 - hosts: datomic
