@@ -103,11 +103,12 @@ def in_modules(trials: Trials) -> Tally:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of a playbook. refused: from which call on AWS refuses; spoiled: what else makes it fail."""
+    """One run of a playbook. refused: from which call on AWS refuses; denied: which; spoiled: what else makes it fail."""
 
     playbook: str
     arguments: tuple[str, ...] = ("-vvvv", "--diff")
     refused: int = 0
+    denied: str = ""
     spoiled: str = ""
     callback: str = "default"
     extra: str = ""
@@ -115,7 +116,7 @@ class Run:
 
     @property
     def fails(self) -> bool:
-        return bool(self.refused or self.spoiled)
+        return bool(self.refused or self.denied or self.spoiled)
 
 
 ALLOWED = "datomic_commit_secrets=allow"
@@ -129,6 +130,7 @@ def _runs(calls: int) -> list[Run]:
         *spoiled,
         *failing,
         *(Run("create", refused=k, callback=_callback(k), modern=True) for k in range(1, calls + 1, 9)),
+        Run("create", denied="ssm:PutParameter", modern=True),
         Run("create", modern=True),
         Run("update", ("--diff", "-vvvv"), callback="ansible.posix.json", modern=True),
         Run("create", callback="ansible.posix.json"),
@@ -183,6 +185,8 @@ def in_playbooks(trials: Trials) -> Tally:
             system.put({"memory-index-max": f"{200 + number}m"})
         if run.spoiled:
             SPOILS[run.spoiled](system)
+        if run.denied:
+            trials.aws.fault(run.denied, times=FAILING, mode="error", code="AccessDenied")
         if run.refused:
             trials.aws.fault(k=run.refused, times=FAILING, mode="error", code="AccessDenied")
         with _process_list() as seen:
