@@ -103,7 +103,7 @@ def in_modules(trials: Trials) -> Tally:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of a playbook. refused: from which call on AWS refuses; denied: which; spoiled: what else makes it fail."""
+    """One run of a playbook. refused: from which call on AWS refuses; denied: which one; spoiled: what else fails."""
 
     playbook: str
     arguments: tuple[str, ...] = ("-vvvv", "--diff")
