@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
@@ -125,6 +126,12 @@ class Aws:
         region: str | None = self._module.region
         return region
 
+    @functools.cached_property
+    def _connection(self) -> tuple[str | None, str | None, dict[str, Any]]:
+        """Region, endpoint and the other options; a region that is not given is looked for in the profile."""
+        found: tuple[str | None, str | None, dict[str, Any]] = get_aws_connection_info(self._module)
+        return found
+
     def client(self, service: str, region: str | None = None, endpoint: str | None = None) -> Any:
         """A boto3 client; region and endpoint override the module's. Not to be made inside a thread."""
         key = (service, region, endpoint)
@@ -139,7 +146,8 @@ class Aws:
 
     def _made(self, service: str, region: str | None, endpoint: str | None, config: Any) -> Any:
         try:
-            region_given, endpoint_given, options = get_aws_connection_info(self._module)
+            region_given, endpoint_given, given = self._connection
+            options = dict(given)
             profile, own = options.pop("profile_name", None), options.pop("aws_config", None)
             with calling("prepare a client of", service):
                 return session(profile).client(
@@ -166,11 +174,11 @@ class Aws:
                 f"{', '.join(names)} {verb} not reach bin/datomic: no environment variable carries that. "
                 "The certificates that it trusts are those of its Java."
             )
-        region, endpoint, options = get_aws_connection_info(self._module)
+        region, endpoint, options = self._connection
         given = {name: options.get(name) for name in CREDENTIAL_OPTIONS}
         profile = options.get("profile_name")
         with calling("find the credentials of", profile or "the default profile"):
-            found = boto3.session.Session(profile_name=profile, **given).get_credentials()
+            found = (boto3.session.Session(**given) if any(given.values()) else session(profile)).get_credentials()
             keys = found.get_frozen_credentials() if found and found.method not in RENEWED_BY_PROGRAM else None
         values = {
             "AWS_REGION": region,
