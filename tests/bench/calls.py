@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-from tests.bench.figures import Row, paired, spread
+from tests.bench.figures import Row, others_garbage_aside, paired, spread
 from tests.emulator import Emulator
 from tests.golden.harness import CASES, play
 from tests.modules import CREDENTIALS, run_module
@@ -89,7 +89,8 @@ def chain(aws: Emulator, runs: int) -> list[Row]:
             return taken
 
         once(0)  # imports and botocore's data
-        pairs = paired(lambda: once(LATENCY), lambda: once(0), runs)
+        with others_garbage_aside():
+            pairs = paired(lambda: once(LATENCY), lambda: once(0), runs)
     aws.configure(latency=0)
     by_time = [(slow - fast) / LATENCY for slow, fast in zip(pairs.ours, pairs.peer, strict=True)]
     agrees = statistics.median(by_time) <= longest + 1  # what the calls' threads cost beside the waiting

@@ -6,17 +6,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import pathlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jproperties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties
 
-from tests.bench.figures import Row, paired
+from tests.bench.figures import Row, others_garbage_aside, paired
 
 GOAL = 2.0
 LINEAR = 1.3
@@ -24,7 +22,7 @@ LINEAR = 1.3
 
 
 def large(runs: int, lines: int = 10_000) -> list[Row]:
-    with tempfile.TemporaryDirectory() as directory, _others_garbage_aside():
+    with tempfile.TemporaryDirectory() as directory, others_garbage_aside():
         small_file, large_file = (_file(pathlib.Path(directory), size) for size in (lines, lines * 10))
         pairs = paired(_ours(small_file), _jproperties(small_file), runs)
         growing = paired(_ours(large_file), _ours(small_file), runs)
@@ -44,17 +42,6 @@ def large(runs: int, lines: int = 10_000) -> list[Row]:
             {**pairs.as_dict(), "tenfold": growing.ratios, "tenfold_jproperties": beside.ratios},
         )
     ]
-
-
-@contextlib.contextmanager
-def _others_garbage_aside() -> Iterator[None]:
-    """Collections of garbage here do not look through what other rows have left in memory: a quarter of a second."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _file(directory: pathlib.Path, lines: int) -> pathlib.Path:

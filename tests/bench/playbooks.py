@@ -113,7 +113,7 @@ def growth(plays: Playbooks, sizes: tuple[int, int, int], runs: int) -> list[Row
             "5",
             f"{one}, {some}, {many} systems in one run, --forks 10",
             f"seconds per system at {some}",
-            f"{pairs.shown()}; {one}: {spread(alone)}; peak memory: controller {peaks.controller:.0f} MiB, "
+            f"{pairs.shown()} per system; {one}: {spread(alone)}; peak memory: controller {peaks.controller:.0f} MiB, "
             f"fork {peaks.fork:.0f} MiB",
             f"at most {GROWTH_GOAL} x",
             pairs.ratio,

@@ -32,8 +32,6 @@ PARTS: dict[str, Callable[[Trials], Tally]] = {
     "starved update.yml": lambda trials: playbooks.starved(trials, "update"),
     "killed users": lambda trials: trials.killed(["users"]),
     "killed create at changes": lambda trials: trials.killed(["create"], calls=False),
-    "killed update.yml at changes": lambda trials: playbooks.killed_at_changes(trials, "update"),
-    "killed create.yml at changes": lambda trials: playbooks.killed_at_changes(trials, "create"),
     "starved update": lambda trials: trials.starved(["update"]),
     "killed update at changes": lambda trials: trials.killed(["update"], calls=False),
     "secrets in playbooks": sentinel.in_playbooks,
@@ -79,7 +77,8 @@ def alone(name: str, step: int) -> Tally:
     if done.returncode or not lines:
         return Tally(name, tried=1, crashed=1, details=[done.stderr[-2000:]])
     tally = Tally(**json.loads(lines[-1]))
-    print(f"{name}: {tally.tried} tried, {tally.bad} bad, {time.monotonic() - start:.0f} s", flush=True)
+    alike = f" ({tally.alike} left what another had left)" if tally.alike else ""
+    print(f"{name}: {tally.tried} tried{alike}, {tally.bad} bad, {time.monotonic() - start:.0f} s", flush=True)
     return tally
 
 
@@ -88,7 +87,7 @@ def rows(tallies: Iterable[Tally]) -> dict[str, Tally]:
     found = {name: Tally(name) for name in LEAST}
     for tally in tallies:
         row = found.setdefault(tally.name, Tally(tally.name))
-        for name in (*COLUMNS, "unmet"):
+        for name in (*COLUMNS, "alike", "unmet"):
             setattr(row, name, getattr(row, name) + getattr(tally, name))
     return found
 
@@ -138,6 +137,7 @@ def main() -> int:
     minutes = (time.monotonic() - start) / 60
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     text = f"{table(found)}\n\n{minutes:.0f} minutes, {(used.ru_utime + used.ru_stime) / 60:.0f} of processor time"
+    text += f"; {found['killed'].alike} of those killed left what an earlier one had left"
     print(text)
     if options.write:
         write(text)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import itertools
 
-from tests.chaos import runs
+from tests.chaos import runs, state
 from tests.chaos.system import System
 from tests.chaos.trials import STARVATION, Tally, Trials
 
 INVISIBLE = 120.0
 """Seconds of AWS's time for which something new is unknown: a quarter of a second of ours, many times a call's own."""
 KILLED = -9
-CHANGES = 5
-"""At which changes of a file whole playbooks are killed: every fifth, for all of them together fill twenty minutes."""
 
 
 def fresh(trials: Trials, playbook: str) -> System:
@@ -55,40 +53,66 @@ def undisturbed(trials: Trials, tally: Tally, playbook: str) -> dict[str, object
 
 
 def killed(trials: Trials, playbook: str) -> Tally:
-    """kill -9 of all processes at a call and right after it, then the same playbook once more."""
+    """kill -9 of all processes at every call, right after it, and at every change of a file, fsync and git command.
+
+    Then the same playbook once more.
+    """
     tally = Tally("killed")
-    wanted = undisturbed(trials, tally, playbook)
+    if wanted := undisturbed(trials, tally, playbook):
+        repeated = Repeated(tally, playbook, wanted)
+        _at_calls(trials, repeated)
+        _at_changes(trials, repeated)
+    return tally
+
+
+class Repeated:
+    """The second runs, each compared with one that nothing disturbed.
+
+    What a second run does depends on what the killed one left, and on nothing else: of kills that left the same behind
+    the first one's is enough. Two reads in a row are such kills, and so are two git commands that only ask.
+    """
+
+    def __init__(self, tally: Tally, playbook: str, wanted: dict[str, object]) -> None:
+        self.tally = tally
+        self.playbook = playbook
+        self._wanted = wanted
+        self._left: set[str] = set()
+
+    def __call__(self, system: System, what: str) -> None:
+        left = state.left_behind(system)
+        if left in self._left:
+            self.tally.tried += 1
+            self.tally.alike += 1
+        else:
+            self._left.add(left)
+            again(self.tally, system, self.playbook, what, self._wanted)
+
+
+def _at_calls(trials: Trials, repeated: Repeated) -> None:
     moments = [
         (k, mode)
         for k, kind in enumerate(trials.kinds, 1)
         for mode in ("kill", "kill_after")
         if mode == "kill" or kind != "read"  # right after a read is what it is at the next call
     ]
-    for k, mode in moments[:: trials.step] if wanted else ():
-        system = fresh(trials, playbook)
-        what = f"{playbook}.yml, {mode} at call {k}"
+    for k, mode in moments[:: trials.step]:
+        system = fresh(trials, repeated.playbook)
+        what = f"{repeated.playbook}.yml, {mode} at call {k}"
         # A replacement looks more or less often from one run to the next: the last moments may not come.
-        if met(tally, what, runs.killed_at_call(system, playbook, k, mode)):
-            again(tally, system, playbook, what, wanted)
-    return tally
+        if met(repeated.tally, what, runs.killed_at_call(system, repeated.playbook, k, mode)):
+            repeated(system, what)
 
 
-def killed_at_changes(trials: Trials, playbook: str) -> Tally:
-    """The same at every fifth change of a file, fsync or git command, until a run has no more of them.
-
-    Runs of the modules, a tenth as long, are killed at each of them (trials.py).
-    """
-    tally = Tally("killed")
-    wanted = undisturbed(trials, tally, playbook)
-    for k in itertools.count(1, CHANGES * trials.step) if wanted else ():
-        system = fresh(trials, playbook)
-        what = f"{playbook}.yml, killed at change {k}"
-        ended = runs.play(system, playbook, k=k)
+def _at_changes(trials: Trials, repeated: Repeated) -> None:
+    """Until a run has no more of them."""
+    for k in itertools.count(1, trials.step):
+        system = fresh(trials, repeated.playbook)
+        what = f"{repeated.playbook}.yml, killed at change {k}"
+        ended = runs.play(system, repeated.playbook, k=k)
         if ended.code == 0:
             break
-        if met(tally, what, ended):
-            again(tally, system, playbook, what, wanted)
-    return tally
+        if met(repeated.tally, what, ended):
+            repeated(system, what)
 
 
 def starved(trials: Trials, playbook: str, every: int = 1) -> Tally:

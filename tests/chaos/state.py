@@ -55,15 +55,24 @@ def of(system: System) -> dict[str, Any]:
         ),
         "files": files,
         "modes": {path.name: oct(path.stat().st_mode) for path in system.files()},
-        "status": system.git("status", "--porcelain"),
+        "status": system.git("--no-optional-locks", "status", "--porcelain"),
         "commits": commits(system),
         "left": left(system),
     }
+    settled: dict[str, Any] = json.loads(_without_random_parts(found))
+    return settled
+
+
+def left_behind(system: System) -> str:
+    """The state, with the size of every file: half of one is another state than the whole of it."""
+    sizes = [[name, (system.base / name).lstat().st_size] for name in left(system)]
+    return _without_random_parts([of(system), sizes])
+
+
+def _without_random_parts(found: object) -> str:
     names: dict[str, str] = {}
     text = MADE_UP.sub(r"\1made", json.dumps(found, sort_keys=True, default=str))
-    text = RANDOM.sub(lambda match: names.setdefault(match[0], f"random-{len(names)}"), text)
-    settled: dict[str, Any] = json.loads(text)
-    return settled
+    return RANDOM.sub(lambda match: names.setdefault(match[0], f"random-{len(names)}"), text)
 
 
 def _described(aws: Emulator, service: str, key: str, call: str, **options: Any) -> list[dict[str, Any]]:

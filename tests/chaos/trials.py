@@ -31,6 +31,7 @@ INVISIBLE = 0.2
 class Tally:
     """One row of the table.
 
+    alike: of those tried, kills that left what an earlier one had left, after which the second run is known already.
     unmet: tries that ended before their moment came, which try nothing. details: what was wrong, for the reader.
     """
 
@@ -40,6 +41,7 @@ class Tally:
     orphaned: int = 0
     leaked: int = 0
     crashed: int = 0
+    alike: int = 0
     unmet: int = 0
     details: list[str] = dataclasses.field(default_factory=list)
 

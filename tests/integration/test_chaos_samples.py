@@ -16,7 +16,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import _aws, en
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties, diff_with
 
 from tests.chaos import __main__ as chaos
-from tests.chaos import playbooks, rubbish, runs, sentinel, single
+from tests.chaos import playbooks, rubbish, runs, sentinel, single, state
 from tests.chaos import trials as trials_of_chaos
 from tests.chaos.system import System
 from tests.chaos.trials import Tally, Trials
@@ -46,6 +46,23 @@ def test_an_update_killed_at_a_change_of_a_file(aws: Emulator) -> None:
     assert runs.play(system, "update", k=12).code == playbooks.KILLED
     assert runs.play(system, "update").code == 0
     assert system.git("status", "--porcelain") == ""
+
+
+def test_only_kills_that_left_the_same_behind_share_a_second_run(
+    aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tally, second = Tally("killed"), []
+    monkeypatch.setattr(playbooks, "again", lambda _tally, _system, _playbook, what, _wanted: second.append(what))
+    repeated = playbooks.Repeated(tally, "create", {})
+    system = Trials(aws).fresh("create")
+    repeated(system, "untouched")
+    repeated(system, "another kill")
+    half = system.directory / "half"
+    for text in ("a", "a whole"):
+        half.write_text(text)
+        repeated(system, text)
+    assert second == ["untouched", "a", "a whole"]
+    assert (tally.tried, tally.alike) == (1, 1)
 
 
 def test_a_run_that_ends_otherwise_than_killed_is_counted() -> None:
@@ -242,9 +259,11 @@ def test_each_difference_is_noticed(aws: Emulator, difference: Callable[[Emulato
     trials = Trials(aws)
     system = trials.fresh("create")
     system.run()
-    wanted, same, tally = system.state(), Tally("same"), Tally("different")
+    wanted, left, same, tally = system.state(), state.left_behind(system), Tally("same"), Tally("different")
     same.compare("nothing", system.state(), wanted)
     assert not same.bad, same.details
+    assert state.left_behind(system) == left
     difference(aws, system)
+    assert state.left_behind(system) != left
     tally.compare(difference.__name__, system.state(), wanted)
     assert (tally.orphaned, tally.lost) == ((1, 0) if difference in IN_AWS else (0, 1)), tally.details
