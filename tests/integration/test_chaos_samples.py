@@ -53,8 +53,8 @@ def test_only_kills_that_left_the_same_behind_share_a_second_run(
 ) -> None:
     tally, second = Tally("killed"), []
     monkeypatch.setattr(playbooks, "again", lambda _tally, _system, _playbook, what, _wanted: second.append(what))
-    repeated = playbooks.Repeated(tally, "create", {})
-    system = Trials(aws).fresh("create")
+    trials, repeated = Trials(aws), playbooks.Repeated(tally, "create", {})
+    system = trials.fresh("create")
     repeated(system, "untouched")
     repeated(system, "another kill")
     half = system.directory / "half"
