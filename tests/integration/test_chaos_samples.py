@@ -88,7 +88,7 @@ def test_rows_that_try_too_little_fail() -> None:
     enough = {name: Tally(name, tried=least) for name, least in chaos.LEAST.items()}
     assert chaos.complaints(enough) == []
     assert chaos.complaints({**enough, "killed": Tally("killed")})
-    assert chaos.complaints({**enough, "killed": Tally("killed", tried=500, unmet=100)})
+    assert chaos.complaints({**enough, "killed": Tally("killed", tried=700, unmet=100)})
     assert chaos.complaints({**enough, "secrets": Tally("secrets", tried=500, leaked=1)})
 
 
