@@ -90,8 +90,10 @@ class System:
             ["git", *arguments], cwd=self.directory, env=LOCAL, check=True, capture_output=True, text=True
         ).stdout
 
-    def module(self, name: str, params: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
-        """The result of a module; ModuleError with its message."""
+    def module(
+        self, name: str, params: Mapping[str, Any], *, check: bool = False, no_log: bool = False
+    ) -> dict[str, Any]:
+        """The result of a module; ModuleError with its message. no_log: as of a task, whose result nobody is shown."""
         printed = io.StringIO()
         args = {**params, "_ansible_check_mode": check, "_ansible_diff": True}
         try:
@@ -104,7 +106,7 @@ class System:
                 stack.enter_context(contextlib.suppress(SystemExit))
                 importlib.import_module(name).main()
         finally:
-            self.said += printed.getvalue()
+            self.said += "" if no_log else printed.getvalue()
         result: dict[str, Any] = json.loads(printed.getvalue().strip().splitlines()[-1])
         if result.get("failed"):
             raise ModuleError(result["msg"])
@@ -127,20 +129,21 @@ class System:
             self.module(OURS + "ensure_cf", {**connection, **options})
             if secrets:
                 self.module(OURS + "ensure_secrets", {**connection, "path": "/datomic/wormbase", "secrets": secrets})
-            self.module(OURS + "create_cf_template", {**connection, **files, "dest": str(self.template)})
+            made = self.module(OURS + "create_cf_template", {**connection, **files, "dest": str(self.template)})
             stack = {"stack_name": "wormbase", "state": "present", "template_body": self.template.read_text()}
-            self.stack({**connection, **stack})
+            # The role's task does the same: ansible-core 2.19 shows a module's options in its result.
+            self.stack({**connection, **stack}, no_log=made["holds_secrets"])
         finally:
             self.register()
 
-    def stack(self, params: Mapping[str, Any]) -> None:
+    def stack(self, params: Mapping[str, Any], *, no_log: bool) -> None:
         """Once more when the answer to an earlier request was lost. The role's own `until` is tried by playbooks."""
         try:
-            self.module(STACK_MODULE, params)
+            self.module(STACK_MODULE, params, no_log=no_log)
         except ModuleError as error:
             if "AlreadyExistsException" not in str(error):
                 raise
-            self.module(STACK_MODULE, params)
+            self.module(STACK_MODULE, params, no_log=no_log)
         except botocore.exceptions.ClientError as error:
             # amazon.aws's module handles no refusal of its last call; Ansible makes a failed task of it.
             raise ModuleError(str(error)) from error
