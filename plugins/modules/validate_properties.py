@@ -77,7 +77,15 @@ options:
         type: str
         default: ""
   running_version:
-    description: The release that runs now. Without it no rule about the way from one release to another applies.
+    description:
+      - The release that runs now, RV(datomic_onprem.aws.transactor_info#module:running_version).
+      - Without it and O(stack_version) no rule about the way from one release to another applies.
+    type: str
+    default: ""
+  stack_version:
+    description:
+      - The release that the stack names, RV(datomic_onprem.aws.transactor_info#module:stack.datomic_version).
+      - Where it is not known what runs, the way from this one is judged, and a warning says so.
     type: str
     default: ""
   instance_memory_mib:
@@ -239,6 +247,7 @@ def main() -> None:
         "datomic_home": {"type": "path"},
         "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
         "running_version": {"type": "str", "default": ""},
+        "stack_version": {"type": "str", "default": ""},
         "instance_memory_mib": {"type": "int"},
         "table_write_units": {"type": "int"},
         "log_bucket_writable": {"type": "bool"},

@@ -270,6 +270,24 @@ def test_what_cannot_be_registered_stops_the_run_first(estate: Estate, aws: Emul
     assert estate.git("status", "--porcelain").split() == ["M", TRANSACTOR], clean
 
 
+def test_no_release_is_older_than_the_stack_s_whatever_runs(estate: Estate, aws: Emulator) -> None:
+    successful(estate.play("create.yml"))
+    estate.edit(CF, datomic_version="1.0.7364")
+    successful(estate.play("update.yml", "-e", "datomic_replace=never"))
+    estate.edit(CF, datomic_version="1.0.7277")
+    older = "1.0.7277 is older than 1.0.7364, which the stack names"
+    refused(estate.play("update.yml"), older)
+    aws.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=group(aws), MinSize=0, MaxSize=0, DesiredCapacity=0
+    )
+    aws.advance(600)
+    assert in_service(aws) == []
+    refused(estate.play("update.yml", "--check"), older)
+    estate.edit(CF, datomic_version="1.0.7469")
+    plan = successful(estate.play("update.yml", "--check", "-e", "datomic_replace=never"))
+    assert "not known which release runs: judged as 1.0.7364, which the stack names" in plan.output
+
+
 def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Emulator) -> None:
     nobody = estate.play("create.yml", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     refused(nobody, "Could not read the stack wormbase: Unable to locate credentials. Set a profile")

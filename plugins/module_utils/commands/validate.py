@@ -24,6 +24,7 @@ class Options:
     accept: Sequence[rules.Acceptance]
     datomic_version: str
     running_version: str
+    stack_version: str
     instance_memory_mib: int | None
     table_write_units: int | None
     log_bucket_writable: bool | None
@@ -43,6 +44,7 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         cf,
         datomic_version=version,
         running_version=options.running_version,
+        stack_version=options.stack_version,
         instance_memory_mib=options.instance_memory_mib,
         table_write_units=options.table_write_units,
         log_bucket_writable=options.log_bucket_writable,

@@ -43,14 +43,16 @@ def preflight(
     *,
     datomic_version: str = "",
     running_version: str = "",
+    stack_version: str = "",
     instance_memory_mib: int | None = None,
     table_write_units: int | None = None,
     log_bucket_writable: bool | None = None,
 ) -> list[Finding]:
     """All findings about the files, in the order of their lines; what is not given is not judged.
 
-    datomic_version: the release for a blank datomic-version. running_version: the one that runs now. The other facts
-    come from AWS: MiB of the instance type, the table's provisioned write units (None: on demand), a try at the bucket.
+    datomic_version: the release for a blank datomic-version. running_version: the one that runs now. stack_version:
+    the stack's, where that is not known. The other facts come from AWS: MiB of the instance type, the table's
+    provisioned write units (None: on demand), a try at the bucket.
     """
     given = [file for file in (transactor_file, cf) if file]
     findings = [finding for file in given for finding in file.findings]
@@ -61,6 +63,7 @@ def preflight(
         cf=cf or EMPTY,
         datomic_version=datomic_version,
         running_version=running_version,
+        stack_version=stack_version,
         instance_memory_mib=instance_memory_mib,
         table_write_units=table_write_units,
         log_bucket_writable=log_bucket_writable,

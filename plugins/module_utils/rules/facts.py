@@ -38,6 +38,7 @@ class Facts:
     """The files (EMPTY when not given), and facts that are not in them, each optional.
 
     datomic_version: for a file whose datomic-version is blank. running_version: the release that runs now.
+    stack_version: the one that the stack names, which counts where it is not known what runs.
     instance_memory_mib: what EC2 says of the instance type. table_write_units: the table's provisioned write capacity,
     None when unknown or on demand. log_bucket_writable: None when nobody tried.
     """
@@ -46,6 +47,7 @@ class Facts:
     cf: Properties = EMPTY
     datomic_version: str = ""
     running_version: str = ""
+    stack_version: str = ""
     instance_memory_mib: int | None = None
     table_write_units: int | None = None
     log_bucket_writable: bool | None = None
@@ -62,7 +64,18 @@ class Facts:
 
     @property
     def running(self) -> str:
-        return self.running_version if is_release(self.running_version) else ""
+        """The release that the way to the next one starts from; empty when unknown.
+
+        Where it is not known what runs, it is the stack's: what runs is as old or older, the way from there to the
+        stack's was judged when the stack got it, and an instance that the group launches by itself has it.
+        """
+        known = self.running_version or self.stack_version
+        return known if is_release(known) else ""
+
+    @property
+    def running_told(self) -> str:
+        """Where running comes from, for messages: it follows the release's number."""
+        return "runs now" if self.running_version else "the stack names"
 
     @property
     def protocol(self) -> str:

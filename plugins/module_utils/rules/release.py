@@ -17,6 +17,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts imp
     STORAGE,
     Facts,
     found,
+    is_release,
 )
 
 KEY = "datomic-version"
@@ -40,9 +41,10 @@ def release_format(facts: Facts) -> Iterator[Finding]:
     if facts.given_version and not facts.version:
         what = f"{facts.given_version} is no release of Datomic"
         yield _about(facts, "release-format", "error", what, why, instead)
-    if facts.running_version and not facts.running:
-        what = f"running_version: {facts.running_version} is no release of Datomic"
-        yield Finding("release-format", what, why=why, source=CHANGES, instead=instead)
+    for name, version in (("running_version", facts.running_version), ("stack_version", facts.stack_version)):
+        if version and not is_release(version):
+            what = f"{name}: {version} is no release of Datomic"
+            yield Finding("release-format", what, why=why, source=CHANGES, instead=instead)
 
 
 def release_forbidden(facts: Facts) -> Iterator[Finding]:
@@ -89,8 +91,18 @@ def release_region(facts: Facts) -> Iterator[Finding]:
 def release_downgrade(facts: Facts) -> Iterator[Finding]:
     """Never a downgrade against what runs now."""
     if facts.version and facts.running and not releases.at_least(facts.version, facts.running):
-        what, why = f"{facts.version} is older than {facts.running}, which runs now", "Datomic must never be downgraded"
+        what = f"{facts.version} is older than {facts.running}, which {facts.running_told}"
+        why = "Datomic must never be downgraded"
         yield _about(facts, "release-downgrade", "error", what, why, f"{facts.running} or later")
+
+
+def release_running(facts: Facts) -> Iterator[Finding]:
+    """From one release to another it has to be known which one runs."""
+    if facts.version and facts.running and not facts.running_version and facts.version != facts.running:
+        what = f"it is not known which release runs: judged as {facts.running}, which {facts.running_told}"
+        why = "no instance runs, or some were launched before the stack's last update and may run an older one"
+        instead = f"first let all transactors run {facts.running}, or make sure of the way from the one that runs"
+        yield _about(facts, "release-running", "warning", what, why, instead)
 
 
 def release_full_stop(facts: Facts) -> Iterator[Finding]:
@@ -150,7 +162,7 @@ def release_java(facts: Facts) -> Iterator[Finding]:
 def release_backup(facts: Facts) -> Iterator[Finding]:
     """A backup is taken before another release."""
     if facts.version and facts.running and facts.version != facts.running:
-        what = f"another release ({facts.running} runs now): take a backup with bin/datomic backup-db first"
+        what = f"another release than {facts.running}, which {facts.running_told}: take a backup with bin/datomic backup-db first"
         why = "there is no way back to the older release but a restore; DynamoDB's own backups are none of Datomic's"
         yield _about(facts, "release-backup", "note", what, why, "bin/datomic backup-db")
 
@@ -188,6 +200,7 @@ RULES = (
     release_ddb_local,
     release_region,
     release_downgrade,
+    release_running,
     release_full_stop,
     release_transactor_first,
     release_aws_sdk,
