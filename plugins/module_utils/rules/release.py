@@ -162,7 +162,7 @@ def release_java(facts: Facts) -> Iterator[Finding]:
 def release_backup(facts: Facts) -> Iterator[Finding]:
     """A backup is taken before another release."""
     if facts.version and facts.running and facts.version != facts.running:
-        what = f"another release than {facts.running}, which {facts.running_told}: take a backup with bin/datomic backup-db first"
+        what = f"another release than {facts.running}, which {facts.running_told}: take a backup first"
         why = "there is no way back to the older release but a restore; DynamoDB's own backups are none of Datomic's"
         yield _about(facts, "release-backup", "note", what, why, "bin/datomic backup-db")
 
