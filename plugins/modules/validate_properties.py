@@ -34,7 +34,9 @@ options:
     description: The root of a distribution. Its release counts when file and O(datomic_version) name none.
     type: path
   found:
-    description: Findings of other modules about the same files, to be told and judged with these.
+    description:
+      - Findings of other modules about the same files, to be told with these.
+      - An error among them stays one whatever O(accept) says, since it would stop that module again.
     type: list
     elements: dict
     default: []

@@ -453,6 +453,15 @@ def test_the_module_takes_facts_and_acceptances(files: dict[str, str]) -> None:
     assert "the rule 'nonsense' cannot be accepted" in refused["msg"]
 
 
+def test_a_module_that_refuses_is_not_accepted_away(files: dict[str, str]) -> None:
+    found = {"rule": "single-transactor", "what": "as another module calls a thing that stops it", "level": "error"}
+    warning = {**found, "what": "as another module warns of it", "level": "warning"}
+    accept = [{"rule": "single-transactor", "reason": "a test system"}]
+    result = run_module("validate_properties", {**files, "found": [found, warning], "accept": accept})
+    assert result["failed"]
+    assert result["msg"] == found["what"]
+
+
 def test_the_module_judges_what_other_modules_found_with_the_files(files: dict[str, str]) -> None:
     found = {"rule": "table-key", "what": "another key", "file": files["transactor_src"], "line": 4, "why": "so"}
     again = {"rule": "open-to-anyone", "what": "0.0.0.0/0 lets the whole Internet connect to the transactor"}

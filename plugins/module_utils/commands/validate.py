@@ -49,7 +49,11 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         table_write_units=options.table_write_units,
         log_bucket_writable=options.log_bucket_writable,
     )
-    findings, accepted = rules.accepted(_merged(options, offline), options.accept)
+    # A module that refuses has judged with the same acceptances, or takes none: its errors would stop it again.
+    refusals = [one for one in options.found if one.level == "error"]
+    told = [one for one in options.found if one.level != "error"]
+    counting, accepted = rules.accepted(_merged(options, told, offline), options.accept)
+    findings = _merged(options, refusals, counting)
     for finding in findings:
         if finding.level == "warning":
             warn(str(finding))
@@ -65,8 +69,8 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
-def _merged(options: Options, offline: Sequence[Finding]) -> list[Finding]:
-    """What other modules found and the files' own findings, each once, in the order of the files."""
-    by_place = {(one.rule, one.file, one.key, one.what): one for one in (*options.found, *offline)}
+def _merged(options: Options, first: Sequence[Finding], then: Sequence[Finding]) -> list[Finding]:
+    """All findings, each once, in the order of the files."""
+    by_place = {(one.rule, one.file, one.key, one.what): one for one in (*first, *then)}
     files = [options.transactor_src, options.cf_src]
     return sorted(by_place.values(), key=lambda one: (files.index(one.file) if one.file in files else 2, one.line))
