@@ -70,6 +70,21 @@ options:
     type: str
     choices: [refuse, allow]
     default: refuse
+  expected:
+    description:
+      - Files that later steps are going to write, whether they exist yet or not.
+      - What stands against registering them (an ignored path, another repository, none at all) is an error now,
+        before those steps, instead of after them.
+    type: list
+    elements: path
+    default: []
+  planned:
+    description:
+      - For check mode, where a task stands behind others that write files. The files that they would have written,
+        which are then what is reported, without a diff, since those tasks show it.
+      - Without it check mode reports how the files differ now. A real run looks at the files themselves.
+    type: list
+    elements: path
   secrets_expected:
     description:
       - Files that later steps are going to write a secret into, whether they exist yet or not.
@@ -229,6 +244,8 @@ def main() -> None:
             "remote": {"type": "str"},
             "branch": {"type": "str"},
             "secrets": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse", "no_log": False},
+            "expected": {"type": "list", "elements": "path", "default": []},
+            "planned": {"type": "list", "elements": "path"},
             "secrets_expected": {"type": "list", "elements": "path", "default": [], "no_log": False},
         },
         supports_check_mode=True,
@@ -241,7 +258,9 @@ def main() -> None:
         remote=options["remote"] or "",
         branch=options["branch"] or "",
         allow_secrets=options["secrets"] == "allow",
+        expected=options["expected"],
         secrets_expected=options["secrets_expected"],
+        planned=options["planned"],
     )
     run(module, lambda: register(request, check=module.check_mode))
 

@@ -270,6 +270,39 @@ def test_what_cannot_be_registered_stops_the_run_first(estate: Estate, aws: Emul
     assert estate.git("status", "--porcelain").split() == ["M", TRANSACTOR], clean
 
 
+def test_a_template_that_git_would_not_take_stops_the_run_first(
+    estate: Estate, aws: Emulator, tmp_path: pathlib.Path
+) -> None:
+    before = snapshot(aws)
+    (tmp_path / "outside").mkdir()
+    elsewhere = f"datomic_cf_template={tmp_path}/outside/cf.json"
+    refused(estate.play("create.yml", "-e", elsewhere), "outside/cf.json: is not in a git repository")
+    (estate.directory / ".git" / "info" / "exclude").write_text("*.json\n")
+    ignored = "aws/wormbase-cf.json: is ignored by git (.git/info/exclude:1: *.json)"
+    refused(estate.play("create.yml", "--check"), ignored)
+    assert snapshot(aws) == before
+    assert estate.git("status", "--porcelain") == ""
+    successful(estate.play("create.yml", "-e", elsewhere, "-e", "datomic_commit=false"))
+
+
+def test_a_check_counts_and_shows_what_the_run_does(estate: Estate, aws: Emulator) -> None:
+    plan = successful(estate.play("create.yml", "--check", "--diff"))
+    assert successful(estate.play("create.yml")).changed == plan.changed
+    # An edit that nobody has committed: registered first, and no file is written afterwards but the template.
+    estate.edit(TRANSACTOR, memory_index_max="256m")
+    plan = successful(estate.play("update.yml", "--check", "--diff"))
+    assert plan.output.count("+memory-index-max=256m") == 1
+    assert successful(estate.play("update.yml")).changed == plan.changed
+    # What changes in AWS alone is nothing to register.
+    recoverable = ("update.yml", "-e", "datomic_table_point_in_time_recovery=true")
+    plan = successful(estate.play(*recoverable, "--check"))
+    assert successful(estate.play(*recoverable)).changed == plan.changed == {"wormbase": 1}
+    # The new tags of a stack reach its group.
+    tagged = ("update.yml", "-e", '{"datomic_tags": {"team": "orders"}, "datomic_replace": "never"}')
+    plan = successful(estate.play(*tagged, "--check"))
+    assert successful(estate.play(*tagged)).changed == plan.changed == {"wormbase": 1}
+
+
 def test_no_release_is_older_than_the_stack_s_whatever_runs(estate: Estate, aws: Emulator) -> None:
     successful(estate.play("create.yml"))
     estate.edit(CF, datomic_version="1.0.7364")

@@ -339,6 +339,42 @@ def test_secret_that_is_still_to_be_written_is_refused_beforehand(repository: Re
     assert not registering(repository, FILE, secrets_expected=[template])["failed"]
 
 
+def test_a_place_where_nothing_could_be_registered_is_refused_beforehand(
+    repository: Repository, tmp_path: pathlib.Path
+) -> None:
+    repository.write(".gitignore", "*.json\n")
+    (tmp_path / "outside").mkdir()
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "--quiet", str(other)], check=True)
+    (repository.root / "link.json").symlink_to(tmp_path / "outside" / "cf.json")
+    repository.write(FILE, "memory-index-max=256m\n")
+    commits = repository.git("rev-list", "--count", "HEAD")
+    for path, told in (
+        (repository.root / "aws/cf.json", "aws/cf.json: is ignored by git (.gitignore:1: *.json)"),
+        (tmp_path / "outside/cf.yml", "is not in a git repository"),
+        (other / "cf.yml", f"is in the repository {other}, the others are in {repository.root}"),
+        (repository.root / "nosuch/cf.yml", "is in a directory that does not exist"),
+        (repository.root / "aws", "is a directory: name the files in it"),
+        (repository.root / "link.json", "is not in a git repository"),
+    ):
+        result = registering(repository, FILE, expected=[str(path)])
+        assert result["failed"], path
+        assert told in result["msg"]
+        assert not path.is_file()
+    assert repository.git("rev-list", "--count", "HEAD") == commits
+    fine = registering(repository, FILE, expected=[str(repository.root / "aws/cf.yml"), str(repository.root / FILE)])
+    assert (fine["failed"], fine["files"]) == (False, [FILE]), "what is only expected is not registered"
+
+
+def test_check_mode_reports_what_earlier_tasks_would_have_written(repository: Repository) -> None:
+    repository.write(FILE, "memory-index-max=256m\n")
+    template = str(repository.root / "aws/cf.json")
+    told = registering(repository, FILE, check=True, planned=[template])
+    assert (told["changed"], told["files"], told["diff"], told["commit"]) == (True, ["aws/cf.json"], [], None)
+    assert not registering(repository, FILE, check=True, planned=[])["changed"], "an earlier task has told of the file"
+    assert registering(repository, FILE, planned=[])["files"] == [FILE], "a real run looks at the files"
+
+
 def test_other_line_endings_hide_no_secret(repository: Repository) -> None:
     repository.write(".gitattributes", "*.properties text eol=crlf\n")
     (repository.root / FILE).write_bytes(f"sql-password={SENTINEL}\r\n".encode())

@@ -221,7 +221,8 @@ def _differences(
     entries = [_diff(dest, existing, shown)] if content != existing else []
     if too_open:
         before, after = (f"{dest} has mode {mode:04o}\n" for mode in (_mode(dest), OWNER_ONLY))
-        entries.append({"before_header": dest, "after_header": dest, "before": before, "after": after})
+        header = f"{dest} (mode)"
+        entries.append({"before_header": header, "after_header": header, "before": before, "after": after})
     return entries
 
 

@@ -38,7 +38,8 @@ ENCRYPT = (
 class Request:
     """The options of register_files.
 
-    paths, secrets_expected: as the user wrote them; remote, branch: empty for the upstream's.
+    paths, expected, secrets_expected, planned: as the user wrote them; remote, branch: empty for the upstream's.
+    planned: None to look at what lies there.
     """
 
     paths: Sequence[str]
@@ -47,7 +48,9 @@ class Request:
     remote: str = ""
     branch: str = ""
     allow_secrets: bool = False
+    expected: Sequence[str] = ()
     secrets_expected: Sequence[str] = ()
+    planned: Sequence[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,12 +81,14 @@ def register(request: Request, *, check: bool) -> dict[str, Any]:
 
 
 def _register(request: Request, check: bool) -> dict[str, Any]:
-    place = locate(request.paths)
+    place = locate(request.paths, request.expected)
     found = findings(place, request.message)
     where, wrong = target(place.git, place.branch, request.remote, request.branch) if request.push else (None, [])
     detached = [] if place.branch or where else [_detached(place)]
     if errors := [*found, *wrong, *detached]:
         raise InputError(errors)
+    if check and request.planned is not None:
+        return _planned(place, request.planned, where is not None)
     if check:
         with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
             staged = _stage(place, scratch, request)
@@ -111,6 +116,20 @@ def _result(place: Place, staged: Staged, commit: str | None, pushed: bool) -> d
         "pushed": pushed,
         "branch": place.branch or None,
         "diff": staged.diff,
+    }
+
+
+def _planned(place: Place, planned: Sequence[str], pushes: bool) -> dict[str, Any]:
+    """What a run would register of files that it would have written, whose diffs the tasks that write them show."""
+    files = sorted(os.path.relpath(os.path.realpath(path), place.root) for path in planned)
+    changed = bool(files)
+    return {
+        "changed": changed,
+        "commit": None,
+        "files": files,
+        "pushed": changed and pushes,
+        "branch": place.branch or None,
+        "diff": [],
     }
 
 

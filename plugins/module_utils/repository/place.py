@@ -30,7 +30,8 @@ class Place:
     """A work tree and the files in it.
 
     git: runs at the root. root, git_directory, objects: absolute. branch: empty when HEAD is detached.
-    files: relative to the root, without duplicates, in the order given.
+    files, expected: relative to the root, without duplicates, in the order given; what is to be registered, and what
+    later steps are going to write.
     """
 
     git: Git
@@ -39,20 +40,32 @@ class Place:
     objects: str
     branch: str
     files: tuple[str, ...]
+    expected: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Everything that has to be possible to register, now or at the end."""
+        return tuple(dict.fromkeys(self.files + self.expected))
 
 
-def locate(paths: Sequence[str]) -> Place:
-    """Find the work tree of the files; an InputError with all that is wrong with the paths."""
+def locate(paths: Sequence[str], expected: Sequence[str] = ()) -> Place:
+    """Find the work tree of the files; an InputError with all that is wrong with the paths.
+
+    expected: files that need not exist yet.
+    """
     errors: list[Finding] = []
-    followed: dict[str, str] = {}
+    present: dict[str, str] = {}
+    to_come: dict[str, str] = {}
     if not paths:
         errors.append(Finding("git-no-paths", "no path is given"))
-    for path in paths:
-        wrong = _wrong_file(path)
-        if wrong:
-            errors.append(Finding("git-path", wrong, file=path))
-        else:
-            followed.update(dict.fromkeys(_followed(path), path))
+    for wrong_file, found, given in ((_wrong_file, present, paths), (_wrong_place, to_come, expected)):
+        for path in given:
+            wrong = wrong_file(path)
+            if wrong:
+                errors.append(Finding("git-path", wrong, file=path))
+            else:
+                found.update(dict.fromkeys(_followed(path), path))
+    followed = {**present, **to_come}
     roots: dict[str, str] = {}
     for file in followed:
         directory = os.path.dirname(file)
@@ -84,7 +97,10 @@ def locate(paths: Sequence[str]) -> Place:
         directories[0],
         os.path.join(root, directories[1]),
         git.run("symbolic-ref", "--quiet", "--short", "HEAD").line,
-        tuple(os.path.relpath(file, root) for file in followed if roots[os.path.dirname(file)] == root),
+        *(
+            tuple(os.path.relpath(file, root) for file in found if roots[os.path.dirname(file)] == root)
+            for found in (present, to_come)
+        ),
     )
 
 
@@ -113,6 +129,13 @@ def _wrong_file(path: str) -> str:
     if os.path.isdir(path):
         return "is a directory: name the files in it"
     return "" if os.path.isfile(path) else "is not a regular file"
+
+
+def _wrong_place(path: str) -> str:
+    """Why no file can be written there and then registered, as far as the path tells."""
+    if "\0" in path or not path or os.path.exists(path):
+        return _wrong_file(path)
+    return "" if os.path.isdir(os.path.dirname(os.path.realpath(path))) else "is in a directory that does not exist"
 
 
 def _followed(path: str) -> Iterator[str]:
@@ -150,7 +173,7 @@ def _no_work_tree(answer: Answer, path: str) -> Finding:
 
 def _unusable_entries(place: Place) -> Iterator[Finding]:
     seen = set()
-    for line in place.git.must("ls-files", "-v", "--stage", "-z", "--", *literal(place.files)).fields:
+    for line in place.git.must("ls-files", "-v", "--stage", "-z", "--", *literal(place.judged)).fields:
         told, path = line.split("\t", 1)
         tag, stage = told[0], told[-1]
         if path in seen:
@@ -178,7 +201,7 @@ def _unusable_entries(place: Place) -> Iterator[Finding]:
 
 def _ignored(place: Place) -> Iterator[Finding]:
     # It reads pathspecs: behind ./ no character of a name has a meaning.
-    asked = b"".join(b"./" + os.fsencode(file) + b"\0" for file in place.files)
+    asked = b"".join(b"./" + os.fsencode(file) + b"\0" for file in place.judged)
     answer = place.git.run("check-ignore", "--verbose", "-z", "--stdin", data=asked)
     if answer.status > 1:
         raise DatomicError(f"git cannot tell what is ignored in {place.root}: {answer.told}")

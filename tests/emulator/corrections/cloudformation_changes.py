@@ -15,6 +15,7 @@ from moto.core.responses import ActionResult
 
 from tests.emulator.corrections import cloudformation_parameters
 from tests.emulator.corrections.cloudformation_parameters import effective_parameters, flat, shown_parameters
+from tests.emulator.corrections.cloudformation_tags import GROUP, user_tags
 
 
 def apply() -> None:
@@ -51,10 +52,11 @@ def _nothing_to_update() -> None:
 
 
 def _change_sets() -> None:
-    """A change set for an existing stack is an update's by default, and tells what parameters change too.
+    """A change set for an existing stack is an update's by default, and tells what parameters and tags change too.
 
     moto makes it a CREATE, hence a phantom stack in REVIEW_IN_PROGRESS, and looks at the template alone.
-    "CreateChangeSet", ChangeSetType, https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+    "CreateChangeSet", ChangeSetType and Tags,
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
     """
     get_param = CloudFormationResponse._get_param
 
@@ -64,7 +66,11 @@ def _change_sets() -> None:
     def diff(self: ChangeSet) -> list[Change]:
         old = self.stack.template_dict.get("Resources", {}) if self.stack.template_dict else {}
         resources = {**old, **self.template_dict["Resources"]}
+        self.stack.asked_tags = self.tags
         changes = self.stack.resource_map.build_resource_diff(self.template_dict, self.parameters)
+        if not same_tags(self.stack):
+            tagged = {name for name in old if name in self.template_dict["Resources"] and old[name]["Type"] == GROUP}
+            changes["Modify"] += sorted(tagged - set(changes["Modify"]))
         return [
             Change(action=action, logical_resource_id=name, resource_type=resources[name]["Type"])
             for action, names in changes.items()
@@ -72,9 +78,13 @@ def _change_sets() -> None:
         ]
 
     def has_parameters(self: Stack, other: dict[str, Any]) -> bool:
-        return shown_parameters(self.stack_parameters) == effective_parameters(
+        return same_tags(self) and shown_parameters(self.stack_parameters) == effective_parameters(
             self.template_dict, other, self.resource_map
         )
+
+    def same_tags(stack: Stack) -> bool:
+        """Whether the change set that is being made leaves the stack's tags; without any given they stay."""
+        return not stack.asked_tags or stack.asked_tags == user_tags(stack.tags)
 
     CloudFormationResponse._get_param = get_param_with_default
     ChangeSet.diff = diff
