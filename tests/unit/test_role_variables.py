@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The argument spec of each entry point of the role has every variable that the entry point uses, and no other."""
+"""The role's variables: what its argument specs have to list, and what is made of what a user sets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from tests.conftest import ROOT
 
@@ -66,3 +68,22 @@ def test_every_variable_that_is_used_is_in_the_spec(entry_point: str) -> None:
 def test_every_default_is_a_variable_of_some_entry_point() -> None:
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
     assert set(defaults) - {name for spec in SPECS.values() for name in spec["options"]} == set()
+
+
+def value(name: str, **given: Any) -> Any:
+    """What a variable of the role's own comes to when a user has set these."""
+    loader = DataLoader()
+    own = loader.load_from_file(str(ROLE / "vars" / "main.yml"), trusted_as_template=True)
+    return Templar(loader=loader, variables={**own, **given}).template(own[name])
+
+
+@pytest.mark.parametrize(
+    ("given", "connection"),
+    [
+        ({"region": "", "profile": "", "endpoint_url": None}, {"region": "us-east-1"}),
+        ({"region": "eu-west-1", "aws_region": ""}, {"region": "eu-west-1"}),
+        ({"ec2_region": "eu-west-1", "validate_certs": False}, {"region": "eu-west-1", "validate_certs": False}),
+    ],
+)
+def test_an_option_of_the_connection_that_is_empty_is_none(given: dict[str, Any], connection: dict[str, Any]) -> None:
+    assert value("_datomic_aws", datomic_aws=given, datomic_checked={"region": "us-east-1"}) == connection
