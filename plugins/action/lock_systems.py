@@ -41,8 +41,9 @@ class ActionModule(ActionBase):
         )
         if shared := shared_by(args["systems"]):
             raise AnsibleActionFail(
-                "Two systems have the same stack or file, so that each would undo what the other does: "
-                f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory. "
+                "Two systems have the same stack, table or file, so that each would undo what the other does: "
+                f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory, or aws-dynamodb-table "
+                "in the transactor's file of one of them. "
                 f"{_untouched(task_vars)}"
             )
         if not self._task.check_mode:

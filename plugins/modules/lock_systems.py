@@ -15,7 +15,7 @@ author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
   - Waits until no other run of the same user on the controller works on these systems, and says for whom it waits. From
     then on they are locked until C(ansible-playbook) ends, however it ends.
-  - Refuses two hosts of one run that have the same stack or the same file.
+  - Refuses two hosts of one run that have the same stack, the same table or the same file.
   - In check mode nothing is waited for and nothing is locked.
 options:
   systems:

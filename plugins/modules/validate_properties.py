@@ -144,6 +144,16 @@ datomic_version:
   returned: success
   type: str
   sample: 1.0.7277
+table:
+  description: The DynamoDB table that the transactor's file names; empty without that file and for any other storage.
+  returned: success
+  type: str
+  sample: orders
+table_region:
+  description: The region of that table, empty where the file leaves it to the connection.
+  returned: success
+  type: str
+  sample: us-east-1
 findings:
   description: What was found, in the order of files and lines. Shown as a table too.
   returned: always

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import pathlib
 import subprocess
@@ -120,6 +122,24 @@ def test_update_waits_for_the_run_that_has_the_system(
     run = estate.play("create.yml")
     assert run.returncode == 0, run.output
     assert "waiting for another run" not in run.output
+
+
+def test_a_copy_of_the_estate_waits_for_the_run_that_has_the_table(
+    tmp_path: pathlib.Path, aws: Emulator, another: subprocess.Popen[bytes]
+) -> None:
+    """Other files and another stack: only the table is the same."""
+    estate = Estate(tmp_path / "estate", aws.url)
+    assert estate.play("create.yml", "-e", "datomic_account_id=999999999999").returncode != 0
+    home = estate.environment["HOME"]
+    owner = json.dumps(dataclasses.asdict(me(another.pid)))
+    for lock in (pathlib.Path(home) / ".ansible" / HOME).glob("*.json"):
+        lock.write_text(owner)
+    copy = Estate(tmp_path / "copy", aws.url)
+    run = copy.play("create.yml", "-e", "datomic_stack_name=copy", "-e", "datomic_lock_timeout=1", HOME=home)
+    assert run.returncode != 0
+    waiting = f"waiting for another run that works on the table wormbase in us-east-1: process {another.pid}"
+    assert waiting in run.output, run.output
+    assert run.calls == []
 
 
 def test_two_runs_at_once_go_one_after_the_other(tmp_path: pathlib.Path, aws: Emulator) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 from typing import Any
 
@@ -70,6 +71,21 @@ def test_every_default_is_a_variable_of_some_entry_point() -> None:
     assert set(defaults) - {name for spec in SPECS.values() for name in spec["options"]} == set()
 
 
+def locked(directory: pathlib.Path, host: str, **given: Any) -> set[str]:
+    """What a host of the inventory locks."""
+    variables = {
+        "inventory_hostname": host,
+        "datomic_directory": str(directory),
+        "datomic_transactor_properties": f"{host}-transactor.properties",
+        "datomic_cf_properties": f"{host}-cf.properties",
+        "datomic_cf_template": f"{host}-cf.json",
+        "datomic_stack_name": host,
+        "datomic_aws": {},
+        "datomic_checked": {"region": "us-east-1", "table": host, "table_region": "us-east-1"},
+    }
+    return {each["key"] for each in value("_datomic_own", **{**variables, **given})}
+
+
 def value(name: str, **given: Any) -> Any:
     """What a variable of the role's own comes to when a user has set these."""
     loader = DataLoader()
@@ -87,3 +103,35 @@ def value(name: str, **given: Any) -> Any:
 )
 def test_an_option_of_the_connection_that_is_empty_is_none(given: dict[str, Any], connection: dict[str, Any]) -> None:
     assert value("_datomic_aws", datomic_aws=given, datomic_checked={"region": "us-east-1"}) == connection
+
+
+def test_a_file_is_locked_under_its_real_path(tmp_path: pathlib.Path) -> None:
+    aws = tmp_path / "aws"
+    aws.mkdir()
+    (aws / "orders-cf.properties").touch()
+    (tmp_path / "link.properties").symlink_to("aws/orders-cf.properties")
+    (tmp_path / "link").symlink_to("aws")
+    for names in (
+        {"datomic_transactor_properties": "./aws/../aws/orders-transactor.properties"},
+        {"datomic_transactor_properties": "link/orders-transactor.properties"},
+        {"datomic_cf_properties": "link.properties"},
+        {"datomic_cf_template": "aws//orders-cf.json"},
+    ):
+        billing = locked(tmp_path, "billing", **names)
+        assert len(locked(aws, "orders") & billing) == 1, names
+
+
+def test_a_table_is_locked_in_its_region_and_under_its_connection(tmp_path: pathlib.Path) -> None:
+    def shared(table: dict[str, str], **given: Any) -> int:
+        orders = locked(tmp_path, "orders")
+        checked = {"region": "us-east-1", "table": "orders", "table_region": "us-east-1", **table}
+        return len(orders & locked(tmp_path, "billing", datomic_checked=checked, **given))
+
+    assert shared({}) == 1
+    assert shared({"table_region": ""}) == 1, "then it is the connection's"
+    assert shared({"table": "Orders"}) == 0
+    assert shared({"table_region": "eu-west-1"}) == 0
+    assert shared({}, datomic_aws={"profile": "another"}) == 0
+    assert shared({"table": ""}) == 0, "storage that is no table of DynamoDB"
+    sql = locked(tmp_path, "orders", datomic_checked={"region": "us-east-1", "table": "", "table_region": ""})
+    assert len(sql) == len(locked(tmp_path, "orders")) - 1

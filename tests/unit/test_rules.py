@@ -480,6 +480,22 @@ def test_the_module_asks_a_distribution_for_the_release(files: dict[str, str], t
     assert result["datomic_version"] == "1.0.7277"
 
 
+def test_the_module_tells_the_table(files: dict[str, str]) -> None:
+    def told(**changes: str | None) -> tuple[str, str]:
+        pathlib.Path(files["transactor_src"]).write_text(
+            text(TRANSACTOR, {name.replace("_", "-"): new for name, new in changes.items()})
+        )
+        result = run_module("validate_properties", files)
+        assert not result["failed"], result["msg"]
+        return result["table"], result["table_region"]
+
+    assert told() == ("orders", "us-east-1")
+    assert told(aws_dynamodb_table=None) == ("datomic", "us-east-1")
+    assert told(protocol="ddb-local", aws_dynamodb_override_endpoint="localhost:8000") == ("", "")
+    alone = run_module("validate_properties", {"cf_src": files["cf_src"]})
+    assert (alone["table"], alone["table_region"]) == ("", "")
+
+
 def test_the_module_needs_a_file() -> None:
     assert "one of the following is required" in run_module("validate_properties", {})["msg"]
 

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import inspect
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Wanted, wanted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +61,15 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
     returned = [finding.as_returned() for finding in findings]
     if any(finding.level == "error" for finding in findings):
         raise InputError(findings)
+    storage = wanted(transactor) if transactor else Wanted()
+    # With an endpoint it is a table of another DynamoDB than AWS's.
+    table = "" if storage.endpoint else storage.table
     return {
         "changed": False,
         "region": cf.get("aws-region") if cf else "",
         "datomic_version": (cf.get("datomic-version") if cf else "") or version,
+        "table": table,
+        "table_region": storage.region if table else "",
         "findings": returned,
         "accepted": [{**finding.as_returned(), "reason": reason} for finding, reason in accepted],
     }
