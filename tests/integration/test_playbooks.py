@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -380,6 +381,34 @@ def test_the_variables_of_a_playbook_are_checked_once(playbook: pathlib.Path) ->
     if others:
         assert first["tasks_from"] == "preflight"
         assert specs["preflight"]["options"] == specs["main"]["options"]
+
+
+def test_an_inventory_of_other_machines_too(estate: Estate, aws: Emulator) -> None:
+    """What all hosts have there, an inventory's variables, counts more than a play's keywords."""
+    inventory = estate.directory / "inventory"
+    hosts = yaml.safe_load((inventory / "hosts.yml").read_text())
+    for name in ("ansible_connection", "ansible_python_interpreter"):
+        del hosts["datomic"]["vars"][name]
+    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    (inventory / "group_vars").mkdir()
+    of_all = "ansible_connection: ssh\nansible_user: nobody\n"
+    (inventory / "group_vars" / "all.yml").write_text(of_all)
+    planned = successful(estate.play("create.yml", "--check", "-vvvv"))
+    assert "runs in a process of its own" not in planned.output
+    assert {call["service"] for call in planned.calls} >= {"cloudformation", "dynamodb", "ec2", "iam"}
+    twin = estate.directory.parent / "python"  # the same Python by another name is another interpreter to Ansible
+    twin.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    twin.chmod(0o755)
+    (inventory / "group_vars" / "all.yml").write_text(f"{of_all}ansible_python_interpreter: {twin}\n")
+    validated = successful(estate.play("datomic_onprem.aws.validate", "-vvvv"))
+    assert f"runs in a process of its own: ansible_python_interpreter is {twin}" in validated.output
+
+
+@pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
+def test_a_playbook_runs_where_ansible_playbook_runs(playbook: pathlib.Path) -> None:
+    (play,) = yaml.safe_load(playbook.read_text())
+    assert play["vars"]["ansible_connection"] == "local"
+    assert "connection" not in play, "one of them says it"
 
 
 def tasks(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
