@@ -29,6 +29,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     tool,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import Distribution
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Decision, Executor, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
@@ -49,10 +50,20 @@ class Options:
     datomic_home: str | None = None
     java_home: str | None = None
     engine_timeout: int = 600
+    release_to_come: str | None = None
 
     @property
     def is_cli(self) -> bool:
         return self.engine == "cli"
+
+    def distribution(self, version: str = "") -> Distribution | None:
+        """The distribution in datomic_home, None when that is not given. version: the release that it has to be.
+
+        DatomicError when it is not sound.
+        """
+        if not self.datomic_home:
+            return None
+        return distribution.inspect(self.datomic_home, version, self.release_to_come or "")
 
 
 NATIVE = Options()
@@ -61,6 +72,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "datomic_home": {"type": "path"},
     "java_home": {"type": "path"},
     "engine_timeout": {"type": "int", "default": 600},
+    "release_to_come": {"type": "str"},
 }
 
 
@@ -73,9 +85,10 @@ class Engine:
     timeout: int
 
 
-def chosen(params: Mapping[str, Any]) -> Options:
-    """The engine that a module's parameters ask for."""
-    return Options(**{name: params[name] for name in SPEC})
+def chosen(params: Mapping[str, Any], *, check_mode: bool) -> Options:
+    """The engine that a module's parameters ask for. Only a check can do without the distribution itself."""
+    given = Options(**{name: params[name] for name in SPEC})
+    return given if check_mode else dataclasses.replace(given, release_to_come=None)
 
 
 def native(result: dict[str, Any], why: str) -> dict[str, Any]:
@@ -90,10 +103,9 @@ def reason(options: Options, command: str) -> str:
     """
     if options.engine != "auto":
         return "asked for"
-    if options.datomic_home:
-        version = distribution.inspect(options.datomic_home).version
-        if not releases.has_command(version, command):
-            return f"release {version} has no {command}"
+    home = options.distribution()
+    if home and not releases.has_command(home.version, command):
+        return f"release {home.version} has no {command}"
     return "preferred by auto"
 
 
@@ -102,11 +114,11 @@ def prepare(aws: Aws, options: Options, command: str, region: str) -> Engine:
 
     region: that of the file, where the native engine makes everything; empty for the connection's.
     """
-    if not options.datomic_home:
+    home = options.distribution()
+    if not home:
         raise DatomicError(
             "engine: cli needs datomic_home, the root of a distribution. Without one, use engine: native."
         )
-    home = distribution.inspect(options.datomic_home)
     if not releases.has_command(home.version, command):
         raise DatomicError(
             f"Release {home.version} has no {command}: it is gone since {releases.AWS_SDK_V2_SINCE}. "
@@ -135,7 +147,11 @@ def refuse_role(engine: Engine, arn: str) -> None:
 
 def prediction(engine: Engine) -> str:
     """What a user has to be told of check mode's answer."""
-    return f"This is what the native engine expects of bin/datomic {engine.command}, which has no check mode."
+    told = f"This is what the native engine expects of bin/datomic {engine.command}, which has no check mode."
+    home = engine.tool.distribution
+    if home.to_come:
+        told += f" {home.home} is still to come, and is taken for a sound release {home.version}."
+    return told
 
 
 def conclude(

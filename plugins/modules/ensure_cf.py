@@ -43,6 +43,11 @@ options:
   datomic_home:
     description: The root of a distribution of Datomic.
     type: path
+  release_to_come:
+    description:
+      - The release that M(datomic_onprem.aws.distribution) is going to unpack in O(datomic_home).
+      - For a check, which unpacks nothing. It counts in check mode alone, while there is no O(datomic_home).
+    type: str
   java_home:
     description: A Java for O(engine=cli), when the one of C(PATH) or C(JAVA_HOME) is not to be used.
     type: path
@@ -231,8 +236,8 @@ def main() -> None:
         "tags": {"type": "dict", "default": {}},
     }
     module = AnsibleAWSModule(argument_spec={**spec, **rules.SPEC, **engine_cli.SPEC}, supports_check_mode=True)
-    engine = engine_cli.chosen(module.params)
-    options = Options(**{name: module.params[name] for name in spec}, datomic_home=engine.datomic_home)
+    engine = engine_cli.chosen(module.params, check_mode=module.check_mode)
+    options = Options(**{name: module.params[name] for name in spec})
     accept = rules.acceptances(module.params)
     run(
         module,

@@ -45,6 +45,11 @@ options:
   datomic_home:
     description: The root of a distribution of Datomic, for O(engine=cli).
     type: path
+  release_to_come:
+    description:
+      - The release that M(datomic_onprem.aws.distribution) is going to unpack in O(datomic_home).
+      - For a check, which unpacks nothing. It counts in check mode alone, while there is no O(datomic_home).
+    type: str
   java_home:
     description: A Java for O(engine=cli), when the one of C(PATH) or C(JAVA_HOME) is not to be used.
     type: path
@@ -337,7 +342,7 @@ def main() -> None:
             account_id=params["account_id"],
             check_mode=module.check_mode,
             warn=warn,
-            engine=engine_cli.chosen(params),
+            engine=engine_cli.chosen(params, check_mode=module.check_mode),
             accept=rules.acceptances(params),
         ),
     )

@@ -33,6 +33,12 @@ options:
   datomic_home:
     description: The root of a distribution. Its release counts when file and O(datomic_version) name none.
     type: path
+  release_to_come:
+    description:
+      - The release that M(datomic_onprem.aws.distribution) is going to unpack in O(datomic_home).
+      - For a check, which unpacks nothing. It counts while there is no O(datomic_home).
+    type: str
+    default: ""
   found:
     description:
       - Findings of other modules about the same files, to be told with these.
@@ -257,6 +263,7 @@ def main() -> None:
         **SPEC,
         "datomic_version": {"type": "str", "default": ""},
         "datomic_home": {"type": "path"},
+        "release_to_come": {"type": "str", "default": ""},
         "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
         "running_version": {"type": "str", "default": ""},
         "stack_version": {"type": "str", "default": ""},

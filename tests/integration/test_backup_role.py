@@ -193,8 +193,12 @@ def test_a_check_on_a_fresh_machine(site: Site) -> None:
         datomic_distribution_checksum=checksum,
     )
     site.transact("main", 1001)
-    text = "".join(f"- import_playbook: datomic_onprem.aws.{name}\n" for name in ("distribution", "backup"))
-    (site.estate.directory / "fresh.yml").write_text(text)
+    for name in ("backup", "create"):
+        text = f"- import_playbook: datomic_onprem.aws.distribution\n- import_playbook: datomic_onprem.aws.{name}\n"
+        (site.estate.directory / f"{name}_fresh.yml").write_text(text)
+    planned = site.play("create_fresh.yml", "--check", "--diff")
+    assert planned.returncode == 0, planned.output
+    assert "+datomic-version=1.0.7277" in planned.output
     for arguments in (("--check",), ()):
-        run = site.play("fresh.yml", *arguments)
+        run = site.play("backup_fresh.yml", *arguments)
         assert run.returncode == 0, run.output

@@ -132,6 +132,33 @@ def test_a_release_without_the_command(site: Site) -> None:
     assert (auto["engine"], auto["engine_reason"]) == ("native", "release 1.0.7622 has no ensure-cf")
 
 
+TO_COME = "/absent/datomic-pro-1.0.7622"
+
+
+def test_a_check_before_the_distribution_is_there(site: Site) -> None:
+    """What the module distribution predicts: the release that is going to lie in datomic_home."""
+    fresh = {"datomic_home": TO_COME, "release_to_come": "1.0.7622"}
+    file = site.file(ROLES)
+    predicted = site.run("ensure_transactor", check=True, src=str(file), **fresh)
+    assert (predicted["engine"], predicted["prediction"]) == ("cli", True), predicted
+    assert f"{TO_COME} is still to come, and is taken for a sound release 1.0.7622." in str(predicted["warnings"])
+    assert "is no distribution of Datomic" in site.run("ensure_transactor", src=str(file), **fresh)["msg"]
+    templates = site.templates()
+    assert site.run("create_cf_template", check=True, **templates, **fresh)["prediction"] is True
+    cf = site.file(CF)
+    assert "Release 1.0.7622 has no ensure-cf" in site.run("ensure_cf", check=True, src=str(cf), **fresh)["msg"]
+    auto = site.run("ensure_cf", check=True, src=str(cf), engine="auto", **fresh)
+    assert auto["generated"] == {"java-xmx": "2625m", "datomic-version": "1.0.7622"}
+    assert auto["engine_reason"] == "release 1.0.7622 has no ensure-cf"
+    other = site.run("ensure_cf", check=True, src=str(cf), engine="auto", datomic_version="1.0.7277", **fresh)
+    assert f"{TO_COME} is going to be release 1.0.7622, not 1.0.7277." in other["msg"]
+    there = site.run("ensure_cf", check=True, src=str(cf), release_to_come="1.0.7622")
+    assert there["generated"]["datomic-version"] == "1.0.7277", "the home that is there counts"
+    fresh = {"datomic_home": "/absent", "release_to_come": "1.0.7277"}
+    old = site.run("ensure_transactor", check=True, src=str(site.file(ROLES)), **fresh)
+    assert "reads no endpoint" in old["msg"]
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [

@@ -478,6 +478,8 @@ def test_the_module_asks_a_distribution_for_the_release(files: dict[str, str], t
     assert "Missing property: datomic-version" in run_module("validate_properties", files)["msg"]
     result = run_module("validate_properties", {**files, "datomic_home": str(standin.build(tmp_path))})
     assert result["datomic_version"] == "1.0.7277"
+    fresh = {"datomic_home": str(tmp_path / "none"), "release_to_come": "1.0.7622"}
+    assert run_module("validate_properties", {**files, **fresh})["datomic_version"] == "1.0.7622"
 
 
 def test_the_module_tells_the_table(files: dict[str, str]) -> None:

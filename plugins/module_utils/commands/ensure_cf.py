@@ -12,7 +12,6 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     cloudformation,
-    distribution,
     engine_cli,
     ensuring,
     properties,
@@ -40,7 +39,6 @@ class Options:
     transactor_src: str | None = None
     vpc_id: str | None = None
     datomic_version: str | None = None
-    datomic_home: str | None = None
     account_id: str | None = None
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -58,7 +56,8 @@ def ensure(
     why = engine_cli.reason(engine, COMMAND)
     file = ensuring.read(options.src, options.dest)
     cf = file.src
-    version = _version(options)
+    home = engine.distribution(options.datomic_version or "")
+    version = home.version if home else options.datomic_version or ""
     transactor = properties.inspect(options.transactor_src) if options.transactor_src else EMPTY
     port, unsound = _port(transactor)
     findings = [*file.findings, *transactor.findings, *unsound]
@@ -108,13 +107,6 @@ def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
         raise DatomicError(
             f"{cf.path}: bin/datomic {COMMAND} cannot do this: {'; '.join(reasons)}. Use engine: native."
         )
-
-
-def _version(options: Options) -> str:
-    """The release for a file that names none."""
-    if options.datomic_home:
-        return distribution.inspect(options.datomic_home, options.datomic_version or "").version
-    return options.datomic_version or ""
 
 
 def _port(transactor: Properties) -> tuple[int, list[Finding]]:

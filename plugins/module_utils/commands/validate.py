@@ -31,6 +31,7 @@ class Options:
     log_bucket_writable: bool | None
     found: Sequence[Finding] = ()
     datomic_home: str | None = None
+    release_to_come: str = ""
 
 
 def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
     cf = inspect(options.cf_src) if options.cf_src else None
     version = options.datomic_version
     if options.datomic_home and not version:
-        version = distribution.inspect(options.datomic_home).version
+        version = distribution.inspect(options.datomic_home, to_come=options.release_to_come).version
     offline = rules.preflight(
         transactor,
         cf,

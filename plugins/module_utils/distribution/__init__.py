@@ -28,10 +28,14 @@ _JAR = re.compile(r"(?:datomic-transactor-(?:pro|free)|peer|datomic-(?:pro|free)
 
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-    """An unpacked release. home: absolute path of its root, without symbolic links."""
+    """An unpacked release. home: absolute path of its root, without symbolic links.
+
+    to_come: nothing lies there yet, for this is a check.
+    """
 
     home: str
     version: str
+    to_come: bool = False
 
     @property
     def tool(self) -> str:
@@ -42,12 +46,17 @@ class Distribution:
         return releases.java_minimum(self.version)
 
 
-def inspect(home: str, version: str = "") -> Distribution:
+def inspect(home: str, version: str = "", to_come: str = "") -> Distribution:
     """The distribution whose root is home. version: the release that it is expected to be, if any.
 
+    to_come: for a check, the release that is going to be unpacked there; it counts while there is nothing.
     DatomicError, with all of it, when it is none, is half unpacked, cannot be executed, or names two releases.
     """
     root = pathlib.Path(os.path.realpath(os.path.expanduser(home)))
+    if to_come and not os.path.exists(root):
+        if version and version != to_come:
+            raise DatomicError(f"{home} is going to be release {to_come}, not {version}.")
+        return Distribution(home=str(root), version=to_come, to_come=True)
     if not os.path.isdir(root):  # False too for a name that no file can have
         raise DatomicError(f"{home} is no distribution of Datomic: there is no such directory.")
     if not (root / "VERSION").is_file() and not (root / "bin" / "datomic").is_file():
