@@ -6,6 +6,8 @@
 
 Ours leaves nothing after the same kills, whichever engine works, but for what docs/departures.md says of access keys.
 A kill right after a read leaves what the one after the last change left, so those after a change are played.
+
+No recording has users that are there already and get another access key: these are played beside.
 """
 
 from __future__ import annotations
@@ -25,9 +27,12 @@ from tests.chaos.moments import in_a_child
 from tests.emulator import Emulator
 from tests.golden.harness import HERE, RELEASE
 from tests.golden.in_process import KilledError, in_process
-from tests.integration.ensuring import ROLES, USERS
+from tests.integration.ensuring import ROLES, USERS, warned
 from tests.modules import CREDENTIALS, run_module
 from tests.standin import provisioning
+
+NAMED = USERS.replace("-dynamodb-user=", "-dynamodb-user=bob").replace("-peer-user=", "-peer-user=eve")
+"""Users that are there, without an access key in the file."""
 
 FILES = {"roles, blank bucket, metrics": ROLES, "users with blank names": USERS}
 
@@ -142,3 +147,107 @@ def test_engine_native(aws: Emulator, file: pathlib.Path, kill: Kill) -> None:
     again = run()
     assert not again["failed"], again
     assert _left(aws) - complete == Counter()
+
+
+def _keys(aws: Emulator) -> set[str]:
+    iam = aws.client("iam")
+    return {
+        key["AccessKeyId"]
+        for user in iam.list_users()["Users"]
+        for key in iam.list_access_keys(UserName=user["UserName"])["AccessKeyMetadata"]
+    }
+
+
+def _written(file: pathlib.Path) -> set[str]:
+    lines = [line.split("=", 1) for line in file.read_text().splitlines()]
+    return {value for key, value in lines if key.endswith("-access-key-id")}
+
+
+def _run(aws: Emulator, file: pathlib.Path) -> dict[str, Any]:
+    return run_module("ensure_transactor", {**CREDENTIALS, "endpoint_url": aws.url, "src": str(file)})
+
+
+def _killed(aws: Emulator, file: pathlib.Path, match: str, k: int) -> None:
+    def prepare(pid: int) -> None:
+        aws.fault(match=match, k=k, mode="kill_after", pid=pid)
+
+    assert in_a_child(lambda: _run(aws, file), prepare), "it makes this call too"
+    aws.clear_faults()
+
+
+CALLS = pytest.mark.parametrize(
+    ("match", "k"), [(f"^iam:{call}:", k) for call in ("TagUser", "CreateAccessKey", "UntagUser") for k in (1, 2)]
+)
+
+
+@CALLS
+def test_another_key_of_our_own_users(aws: Emulator, file: pathlib.Path, match: str, k: int) -> None:
+    """The run that made them is long over. A key that they have from then may be in use, and stays."""
+    file.write_text(NAMED)
+    assert not _run(aws, file)["failed"]
+    first = _written(file)
+    assert len(first) == 2
+    file.write_text(NAMED)
+    _killed(aws, file, match, k)
+    again = _run(aws, file)
+    assert not again["failed"], again
+    assert _keys(aws) == first | _written(file)
+    assert len(_keys(aws)) == 4
+    assert not _run(aws, file)["changed"]
+    tags = [tag["Key"] for user in ("bob", "eve") for tag in aws.client("iam").list_user_tags(UserName=user)["Tags"]]
+    assert set(tags) == {"datomic-onprem:system"}
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_another_key_of_users_that_are_not_ours(aws: Emulator, file: pathlib.Path, k: int) -> None:
+    """Nobody but their owner can tell whether the key is in use: the next run names it, and the command."""
+    for user in ("bob", "eve"):
+        aws.client("iam").create_user(UserName=user)
+    file.write_text(NAMED)
+    _killed(aws, file, "^iam:CreateAccessKey:", k)
+    (lost,) = _keys(aws) - _written(file)
+    again = _run(aws, file)
+    assert not again["failed"], again
+    told = warned(again)
+    user = ("bob", "eve")[k - 1]
+    assert (
+        f"the user {user} has access keys that this file does not know: ****{lost[-4:]}; a run that was killed" in told
+    )
+    assert f"aws iam delete-access-key --user-name {user} --access-key-id" in told
+    assert lost not in told
+    assert _keys(aws) == {lost} | _written(file)
+
+
+def test_a_second_kill_of_a_user_that_is_not_ours(aws: Emulator, file: pathlib.Path) -> None:
+    """It has as many keys as AWS allows: the run says which, and what to do, before it changes anything."""
+    for user in ("bob", "eve"):
+        aws.client("iam").create_user(UserName=user)
+    file.write_text(NAMED)
+    for _kill in range(2):
+        _killed(aws, file, "^iam:CreateAccessKey:", 1)
+    lost = _keys(aws)
+    message = _run(aws, file)["msg"]
+    assert all(f"****{key[-4:]}" in message for key in lost)
+    assert "aws iam delete-access-key --user-name bob --access-key-id" in message
+    assert _keys(aws) == lost
+
+
+def test_the_calls_of_users_that_are_not_ours_are_no_more_than_the_tool_s(
+    aws: Emulator, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {"AWS_ENDPOINT_URL": aws.url, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    environment |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def counted(run: Callable[[], Any]) -> int:
+        aws.reset()
+        for user in ("bob", "eve"):
+            aws.client("iam").create_user(UserName=user)
+        file.write_text(NAMED)
+        before = len(aws.calls())
+        run()
+        return len(aws.calls()) - before
+
+    ours = counted(lambda: _run(aws, file))
+    assert ours <= counted(lambda: provisioning.run("ensure-transactor", [str(file), str(file)], RELEASE))

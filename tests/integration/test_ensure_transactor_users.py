@@ -116,6 +116,28 @@ def test_a_user_that_is_not_ours_gets_a_key_beside_its_own(aws: Emulator, file: 
     assert keys(aws, "bob") == {old, values(file)["aws-dynamodb-access-key-id"]}
 
 
+def test_a_lost_answer_about_a_user_that_is_not_ours_is_told(aws: Emulator, file: pathlib.Path) -> None:
+    """botocore asks again: one of the two keys is in the file, and nobody knows the other one's secret."""
+    aws.client("iam").create_user(UserName="bob")
+    file.write_text(USERS.replace("aws-dynamodb-user=", "aws-dynamodb-user=bob"))
+    aws.fault(match="CreateAccessKey", mode="drop_after")
+    result = ensure(aws, file)
+    (lost,) = keys(aws, "bob") - {values(file)["aws-dynamodb-access-key-id"]}
+    assert f"It seems to be ****{lost[-4:]}: when it is certain that nobody uses it" in warned(result)
+    assert "aws iam delete-access-key --user-name bob" in warned(result)
+
+
+def test_a_lost_answer_about_another_key_of_our_user_leaves_its_first_key(aws: Emulator, file: pathlib.Path) -> None:
+    ensure(aws, file)
+    first = keys(aws, USER)
+    file.write_text(USERS.replace("aws-dynamodb-user=", f"aws-dynamodb-user={USER}"))
+    aws.fault(match="CreateAccessKey", mode="drop_after")
+    result = ensure(aws, file)
+    assert "LimitExceeded" in result["msg"], "the first request has made the second key"
+    assert not ensure(aws, file)["failed"]
+    assert keys(aws, USER) == first | {values(file)["aws-dynamodb-access-key-id"]}
+
+
 def test_two_keys_are_aws_limit(aws: Emulator, file: pathlib.Path) -> None:
     iam = aws.client("iam")
     iam.create_user(UserName="bob")

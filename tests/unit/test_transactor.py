@@ -122,7 +122,7 @@ def run(file: Properties, world: World, stop: int = 1000, lost: bool = False) ->
     decision = decide(file, world)
     file = file.edit(decision.values)
     for number, action in enumerate(decision.plan.actions[:stop], start=1):
-        marked = world.users.get(action.name)
+        marked = action.after.get("marked", world.users.get(action.name))
         after = world.execute(action, file)
         if not (lost and number == stop):
             file = after

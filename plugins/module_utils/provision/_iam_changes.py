@@ -35,6 +35,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.iam i
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
     OWNER_TAG,
     UNSAVED_KEY_TAG,
+    deleted_by_hand,
     masked_key,
 )
 
@@ -192,18 +193,33 @@ class _Changes:
             eventually(lambda: self.client.untag_user(UserName=action.name, TagKeys=[UNSAVED_KEY_TAG]))
 
     def create_access_key(self, action: Action) -> None:
+        if marked := action.after.get("marked"):
+            with calling("tag the user", action.name, self.client):
+                tag = {"Key": UNSAVED_KEY_TAG, "Value": marked}
+                eventually(lambda: self.client.tag_user(UserName=action.name, Tags=[tag]))
         with calling("create an access key for the user", action.name, self.client):
             answer = eventually(lambda: self.client.create_access_key(UserName=action.name))
         made = answer["AccessKey"]
         # The secret exists in this answer only: on disk before anything else can happen.
         places = action.after["saved_in"]
         self.save(dict(zip(places, itertools.cycle((made["AccessKeyId"], made["SecretAccessKey"])), strict=False)))
+        # An answer was lost, in this run or in one that died, and with it a secret: its key is of use to nobody.
+        lost = attempts(answer) > 1 or self.is_left(action.name)
+        others = self.others(action, made["AccessKeyId"]) if lost else []
         if "unsaved_access_key" in action.after:
-            # An answer was lost, in this run or in one that died, and with it a secret: its key is of use to nobody.
-            if attempts(answer) > 1 or self.is_left(action.name):
-                known = access_keys(self.client, action.name)
-                self.delete([key for key in known if key != made["AccessKeyId"]], action)
+            self.delete(others, action)
             self.clear_marker(action)
+        elif others:
+            names = ", ".join(masked_key(key) for key in others)
+            warn(
+                f"AWS's first answer about an access key of the user {action.name} was lost, and the secret with it."
+                f" It seems to be {names}: {deleted_by_hand(action.name)}."
+            )
+
+    def others(self, action: Action, made: str) -> list[str]:
+        """The access keys that the user has got beside the one that was made, since it was looked at."""
+        kept = action.after.get("kept_access_keys", [])
+        return [key for key in access_keys(self.client, action.name) if key != made and masked_key(key) not in kept]
 
     def is_left(self, user: str) -> bool:
         """Whether the user was made by a run of ours that died, too short ago to be seen when this one looked."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
@@ -38,6 +38,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.reso
     Scaling,
     Table,
     User,
+    deleted_by_hand,
     masked_key,
     owner,
 )
@@ -72,9 +73,21 @@ def decide(
     return _Planner(properties, wanted, observed, options, unique).decide()
 
 
-def marker(table: str, prefix: str) -> str:
-    """The value of the tag that a user carries while its access key is not on disk."""
-    return f"{table}/{prefix}"
+def marker(table: str, prefix: str, kept: Iterable[str] = ()) -> str:
+    """The value of the tag that a user carries while its access key is not on disk.
+
+    kept: the ids of the access keys that it had before. A tag is no place for more than what tells them apart.
+    """
+    return "/".join((table, prefix, *(masked_key(key_id).lstrip("*") for key_id in kept)))
+
+
+def _lost(user: User, table: str, prefix: str) -> list[str] | None:
+    """The access keys that the user has got since it was marked. None: it is not marked by a run of this system."""
+    marked = marker(table, prefix)
+    if user.unsaved != marked and not user.unsaved.startswith(f"{marked}/"):
+        return None
+    kept = user.unsaved.removeprefix(marked).split("/")
+    return [key_id for key_id in user.key_ids if marker(table, prefix, [key_id]).rpartition("/")[2] not in kept]
 
 
 class _Planner:
@@ -169,6 +182,10 @@ class _Planner:
     def owner(self, key: str) -> str:
         return owner(self.observed.region, self.table, key)
 
+    def is_own(self, whose: str) -> bool:
+        """Whether the value of OWNER_TAG is this system's, for whatever property."""
+        return whose.rpartition("/")[0] == self.owner("").rpartition("/")[0]
+
     def tell_of_sharing(
         self, key: str, what: str, whose: str, wanted: WantedRole | WantedUser, have: Mapping[str, Any]
     ) -> None:
@@ -177,7 +194,7 @@ class _Planner:
         Systems may share on purpose. But two runs may also have found the same name free, and the one that was
         stopped before it made it has it in its file.
         """
-        if not whose or whose.rpartition("/")[0] == self.owner(key).rpartition("/")[0] or have or not wanted.grants:
+        if not whose or self.is_own(whose) or have or not wanted.grants:
             return
         what = f"the {what} was made for another system: its tag {OWNER_TAG} is {whose}"
         self.found(key, "role-of-another-system", what, "blank it unless both are to share it", "warning")
@@ -222,7 +239,7 @@ class _Planner:
             instead = "leave its access key's two properties blank to have the user made"
             self.found(keys_of(given[0].prefix)[0], "user-missing", what, instead)
             return
-        ours = user.unsaved == marker(self.table, group[0].prefix)
+        lost = _lost(user, self.table, group[0].prefix)
         self.tell_of_sharing(keys_of(group[0].prefix)[0], f"user {user.name}", user.owner, group[0], user.policies)
         if not user.exists:
             key = keys_of(group[0].prefix)[0]
@@ -233,48 +250,57 @@ class _Planner:
             }
             yield Action("iam", "user", user.name, "create", after=tags)
         if given:
-            yield from self.of_saved_key(given[0], blank, user, ours)
+            yield from self.of_saved_key(given[0], blank, user, lost)
         else:
-            yield from self.of_new_key(blank, user, ours)
+            yield from self.of_new_key(group, user, lost)
         for wanted in group:
             yield from self.of_policies("user", user.name, wanted, user.policies)
 
-    def of_saved_key(self, given: WantedUser, blank: list[WantedUser], user: User, ours: bool) -> Iterator[Action]:
+    def of_saved_key(
+        self, given: WantedUser, blank: list[WantedUser], user: User, lost: list[str] | None
+    ) -> Iterator[Action]:
         """The file holds the user's key: its other places get it too, and what a dead run left is cleared."""
         _user, key_id, secret = keys_of(given.prefix)
         for wanted in blank:
             _user, its_id, its_secret = keys_of(wanted.prefix)
             self.values |= {its_id: self.properties.get(key_id), its_secret: self.properties.get(secret)}
-        if ours:
-            lost = [known for known in user.key_ids if known != self.properties.get(key_id)]
-            yield from self.of_lost_keys(user, lost)
+        if lost is not None:
+            yield from self.of_lost_keys(user, [known for known in lost if known != self.properties.get(key_id)])
             tag = {"unsaved_access_key": user.unsaved}
             yield Action("iam", "user", user.name, "update", before=tag, after={"unsaved_access_key": ""})
 
-    def of_new_key(self, blank: list[WantedUser], user: User, ours: bool) -> Iterator[Action]:
-        if ours:
-            yield from self.of_lost_keys(user, list(user.key_ids))
-        elif user.key_ids:
-            self.judge_unknown_keys(blank[0], user)
+    def of_new_key(self, blank: list[WantedUser], user: User, lost: list[str] | None) -> Iterator[Action]:
+        """One that a killed run made is replaced where a tag can tell it. A user that is not ours is not tagged."""
+        yield from self.of_lost_keys(user, lost or [])
+        kept = [key_id for key_id in user.key_ids if key_id not in (lost or ())]
+        if kept:
+            self.judge_unknown_keys(blank[0], user.name, kept)
         places = [key for wanted in blank for key in keys_of(wanted.prefix)[1:]]
         self.late += places
-        cleared = {"unsaved_access_key": ""} if ours or not user.exists else {}
-        yield Action("iam", "access_key", user.name, "create", after={"saved_in": places, **cleared})
+        after: dict[str, Any] = {"saved_in": places}
+        if kept:
+            after["kept_access_keys"] = [masked_key(key_id) for key_id in kept]
+        if lost is None and user.exists and self.is_own(user.owner) and not user.unsaved:
+            after |= {"marked": marker(self.table, blank[0].prefix, kept), "unsaved_access_key": ""}
+        elif lost is not None or not user.exists:
+            after["unsaved_access_key"] = ""
+        yield Action("iam", "access_key", user.name, "create", after=after)
 
     def of_lost_keys(self, user: User, lost: list[str]) -> Iterator[Action]:
         if lost:
             names = [masked_key(key_id) for key_id in lost]
             yield Action("iam", "access_key", user.name, "delete", before={"lost_access_keys": names})
 
-    def judge_unknown_keys(self, wanted: WantedUser, user: User) -> None:
-        names = ", ".join(masked_key(key_id) for key_id in user.key_ids)
-        what = f"the user {user.name} has access keys that this file does not know: {names}"
-        key = keys_of(wanted.prefix)[1]
-        if len(user.key_ids) >= ACCESS_KEYS_PER_USER:
-            instead = f"AWS allows {ACCESS_KEYS_PER_USER}: delete one, or write one with its secret into the file"
+    def judge_unknown_keys(self, wanted: WantedUser, user: str, kept: list[str]) -> None:
+        names = ", ".join(masked_key(key_id) for key_id in kept)
+        what = f"the user {user} has access keys that this file does not know: {names}"
+        what += "; a run that was killed may have made one"
+        key, by_hand = keys_of(wanted.prefix)[1], deleted_by_hand(user)
+        if len(kept) >= ACCESS_KEYS_PER_USER:
+            instead = f"AWS allows {ACCESS_KEYS_PER_USER}: write one with its secret into the file, or {by_hand}"
             self.found(key, "access-key-limit", what, instead)
         else:
-            self.found(key, "access-key-unknown", what, "another one is made; delete what nobody uses", "warning")
+            self.found(key, "access-key-unknown", what, f"another one is made; {by_hand}", "warning")
 
     def judge_leftovers(self) -> None:
         """Warnings about keys that are there and have no effect."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 UNSAVED_KEY_TAG = "datomic-onprem:unsaved-access-key"
-"""On a user while its access key is being made: an access key that it then has was never written down."""
+"""On a user while its access key is being made: one that it has got since was never written down."""
 
 OWNER_TAG = "datomic-onprem:system"
 """On a role or user under a generated name: the system that it was made for, as owner() writes it."""
@@ -25,6 +25,12 @@ def owner(region: str, table: str, key: str) -> str:
 def masked_key(access_key_id: str) -> str:
     """An access key's id as it may be shown: enough to tell a user's two keys apart."""
     return f"****{access_key_id[-4:]}"
+
+
+def deleted_by_hand(user: str) -> str:
+    """What to do with an access key of a user that is not ours: only its owner knows whether it is used."""
+    delete = f"aws iam delete-access-key --user-name {user} --access-key-id …"
+    return f"when it is certain that nobody uses it: {delete}, with the id that aws iam list-access-keys tells in full"
 
 
 @dataclasses.dataclass(frozen=True)
