@@ -230,24 +230,3 @@ def test_a_second_kill_of_a_user_that_is_not_ours(aws: Emulator, file: pathlib.P
     assert all(f"****{key[-4:]}" in message for key in lost)
     assert "aws iam delete-access-key --user-name bob --access-key-id" in message
     assert _keys(aws) == lost
-
-
-def test_the_calls_of_users_that_are_not_ours_are_no_more_than_the_tool_s(
-    aws: Emulator, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    environment = {"AWS_ENDPOINT_URL": aws.url, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    environment |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    def counted(run: Callable[[], Any]) -> int:
-        aws.reset()
-        for user in ("bob", "eve"):
-            aws.client("iam").create_user(UserName=user)
-        file.write_text(NAMED)
-        before = len(aws.calls())
-        run()
-        return len(aws.calls()) - before
-
-    ours = counted(lambda: _run(aws, file))
-    assert ours <= counted(lambda: provisioning.run("ensure-transactor", [str(file), str(file)], RELEASE))

@@ -151,6 +151,13 @@ def _nowhere(findings: Iterable[Finding]) -> bool:
     return any(finding.key == transactor.REGION and finding.rule in ("region", "region-name") for finding in findings)
 
 
+def _read_of(identity: WantedRole | WantedUser) -> str:
+    """What tells the read of a role or user from others: its name, which several properties may share, if any."""
+    if isinstance(identity, WantedRole):
+        return f"role {identity.name}" if identity.name else identity.key
+    return f"user {identity.name}" if identity.name else identity.prefix
+
+
 class _Estate:
     """The clients for what a file asks for, made when they are needed, and its reads and changes."""
 
@@ -196,8 +203,8 @@ class _Estate:
             table=found.get("table"),
             scaling=found.get("scaling", {}),
             bucket=found.get("bucket"),
-            roles={role.key: found[role.key] for role in self.wanted.roles},
-            users={user.prefix: found[user.prefix] for user in self.wanted.users},
+            roles={role.key: found[_read_of(role)] for role in self.wanted.roles},
+            users={user.prefix: found[_read_of(user)] for user in self.wanted.users},
         )
 
     @property
@@ -218,7 +225,7 @@ class _Estate:
         )
 
     def identities(self, properties: Properties) -> Mapping[str, Callable[[], Any]]:
-        """The reads of roles and users, by property and prefix."""
+        """The reads of roles and users: one for each, however many properties name it."""
         if not self.wanted.roles and not self.wanted.users:
             return {}
         client = self.client("iam")
@@ -233,11 +240,13 @@ class _Estate:
         def of_user(user: WantedUser) -> Callable[[], Any]:
             if not user.name:
                 return lambda: iam.free_user(client, user.base, users)
-            return lambda: iam.user(client, user.name, self.policies(user.name, self.wanted.users), keys=user.blank)
+            # Its keys matter when none of its triplets has one.
+            keys = all(same.blank for same in self.wanted.users if same.name == user.name)
+            return lambda: iam.user(client, user.name, self.policies(user.name, self.wanted.users), keys=keys)
 
         return {
-            **{role.key: of_role(role) for role in self.wanted.roles},
-            **{user.prefix: of_user(user) for user in self.wanted.users},
+            **{_read_of(role): of_role(role) for role in self.wanted.roles},
+            **{_read_of(user): of_user(user) for user in self.wanted.users},
         }
 
     def policies(self, name: str, identities: tuple[WantedRole, ...] | tuple[WantedUser, ...]) -> list[str]:
