@@ -21,7 +21,6 @@ from tests.golden.harness import RELEASE
 from tests.integration.ensuring import ROLES, USERS, ensure
 from tests.standin import provisioning
 
-IDENTITIES = "aws-transactor-role=\naws-peer-role=\n"
 MINIMAL = ROLES[: ROLES.index("aws-s3-log-bucket-id")]
 NAMED = USERS.replace("-dynamodb-user=", "-dynamodb-user=bob").replace("-peer-user=", "-peer-user=eve")
 BOB = NAMED.replace("eve", "bob") + (
@@ -96,3 +95,34 @@ def test_one_role_for_both(aws: Emulator, file: pathlib.Path) -> None:
 def test_one_user_for_everything(aws: Emulator, file: pathlib.Path) -> None:
     frugal(aws, file, BOB, runs=2)
     frugal(aws, file, BOB, lambda: users(aws, "bob"))
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3, 6])
+def test_roles_whose_names_are_taken(aws: Emulator, file: pathlib.Path, taken: int) -> None:
+    both = [*names("datomic-aws-transactor", taken), *names("datomic-aws-peer", taken)]
+    frugal(aws, file, MINIMAL, lambda: roles(aws, *both))
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3, 6])
+def test_users_whose_names_are_taken(aws: Emulator, file: pathlib.Path, taken: int) -> None:
+    both = [*names("datomic-aws-dynamodb", taken), *names("datomic-aws-dynamodb-peer", taken)]
+    frugal(aws, file, USERS, lambda: users(aws, *both))
+
+
+@pytest.mark.parametrize("taken", [1, 3])
+def test_who_may_not_list_asks_for_each_name(aws: Emulator, file: pathlib.Path, taken: int) -> None:
+    roles(aws, *names("datomic-aws-transactor", taken))
+    users(aws, *names("datomic-aws-dynamodb-peer", taken))
+    file.write_text(MINIMAL.replace("aws-peer-role=\n", USERS[USERS.index("aws-dynamodb-peer-user") :]))
+    aws.fault(match="^iam:List(Roles|Users):", mode="error", code="AccessDenied", times=2)
+    assert not ensure(aws, file)["failed"]
+    assert f"aws-transactor-role=datomic-aws-transactor-{taken}\n" in file.read_text()
+    assert f"aws-dynamodb-peer-user=datomic-aws-dynamodb-peer-{taken}\n" in file.read_text()
+
+
+def test_a_free_name_beyond_a_page_of_the_list(aws: Emulator, file: pathlib.Path) -> None:
+    """The tool sees the first hundred only, and takes a name that is not free."""
+    users(aws, *names("a", 1000), *names("datomic-aws-dynamodb", 2))
+    file.write_text(USERS)
+    assert not ensure(aws, file)["failed"]
+    assert "aws-dynamodb-user=datomic-aws-dynamodb-2\n" in file.read_text()

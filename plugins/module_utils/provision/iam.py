@@ -4,7 +4,7 @@
 
 """IAM and STS: account, roles with their instance profiles, and users, as they are.
 
-Everything is looked up by its name, a free name too: no list has to be read through, whatever else the account holds.
+Everything is looked up by its name; a list is read only when a name that is to be free is taken.
 """
 
 from __future__ import annotations
@@ -13,7 +13,13 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling, eventually, gather
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
+    DENIED,
+    AwsError,
+    calling,
+    eventually,
+    gather,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.policies import trusts_ec2
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
     OWNER_TAG,
@@ -22,6 +28,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.reso
     Role,
     User,
 )
+
+MOST_IN_A_PAGE = 1000
+"""https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html"""
 
 
 def account(client: Any) -> Account:
@@ -56,11 +65,10 @@ def role(client: Any, name: str, policies: Iterable[str]) -> Role:
 
 def free_role(client: Any, base: str, taken: Collection[str]) -> Role:
     """A role that does not exist: base, base-1, base-2, …; its instance profile may be there when it is empty."""
-    for name in _candidates(base, taken):
-        if _role(client, name) is None:
-            profile = _profile(client, name)
-            if not profile:
-                return Role(name, profile=None if profile is None else ())
+    for name in _free(client, "role", base, taken):
+        profile = _profile(client, name)
+        if not profile:
+            return Role(name, profile=None if profile is None else ())
     raise AssertionError("the candidates have no end")
 
 
@@ -79,10 +87,7 @@ def user(client: Any, name: str, policies: Iterable[str], *, keys: bool) -> User
 
 def free_user(client: Any, base: str, taken: Collection[str]) -> User:
     """A user that does not exist: base, base-1, base-2, …"""
-    for name in _candidates(base, taken):
-        if _user(client, name) is None:
-            return User(name)
-    raise AssertionError("the candidates have no end")
+    return User(next(_free(client, "user", base, taken)))
 
 
 def access_keys(client: Any, name: str) -> tuple[str, ...]:
@@ -111,6 +116,36 @@ def _tag(found: Mapping[str, Any], key: str) -> str:
 def _candidates(base: str, taken: Collection[str]) -> Iterator[str]:
     names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(1)))
     return (name for name in names if name not in taken)
+
+
+def _free(client: Any, kind: str, base: str, taken: Collection[str]) -> Iterator[str]:
+    """The candidates under which there is no role or user.
+
+    One call each would be many where many systems have taken their names. Who may not list them asks one by one.
+    """
+    exists = {"role": _role, "user": _user}[kind]
+    candidates = _candidates(base, taken)
+    first = next(candidates)
+    if exists(client, first) is None:
+        yield first
+    listed = _names(client, kind)
+    for name in candidates:
+        if exists(client, name) is None if listed is None else name not in listed:
+            yield name
+
+
+def _names(client: Any, kind: str) -> frozenset[str] | None:
+    """The names of all roles or users; None when the list is refused."""
+    of_kind = {"role": ("list_roles", "Roles", "RoleName"), "user": ("list_users", "Users", "UserName")}
+    operation, key, name = of_kind[kind]
+    try:
+        with calling(f"list the {kind}s of", "the account", client):
+            pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": MOST_IN_A_PAGE})
+            return frozenset(found[name] for page in pages for found in page[key])
+    except AwsError as error:
+        if error.code in DENIED:
+            return None
+        raise
 
 
 def _role(client: Any, name: str) -> Any:
