@@ -282,6 +282,17 @@ def test_a_heap_that_does_not_fit_a_type_that_only_ec2_knows(aws: Emulator, src:
     assert _run(aws, src, check=True, accept=[reason])["failed"] is False
 
 
+@pytest.mark.parametrize(("kind", "looked_up"), [("m3.large", 0), ("m5.large", 1)])
+def test_a_type_that_is_in_the_table_is_not_looked_up(
+    aws: Emulator, src: pathlib.Path, peers: str, kind: str, looked_up: int
+) -> None:
+    """For any other it is the one call more than the tool's, which docs/departures.md tells."""
+    src.write_text(CF.replace("m3.large", kind).replace("java-xmx=", "java-xmx=2g"))
+    since = len(aws.calls())
+    assert not _run(aws, src)["failed"]
+    assert [call.operation for call in aws.calls()[since:]].count("DescribeInstanceTypes") == looked_up
+
+
 def test_caches_that_do_not_fit_the_heap_that_is_filled_in(
     aws: Emulator, src: pathlib.Path, tmp_path: pathlib.Path, peers: str
 ) -> None:
