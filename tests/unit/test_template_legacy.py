@@ -171,10 +171,38 @@ def test_java_opts_arrive_as_one_value_without_their_own_quotes(value: str, arri
     assert _on_instance(legacy.user_data(template))[1] == arrives
 
 
-def test_java_opts_that_are_one_word_already_stay_as_the_tool_writes_them() -> None:
-    value = "'-XX:+UseG1GC -XX:MaxGCPauseMillis=50'"
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [
+        ("'-XX:+UseG1GC -XX:MaxGCPauseMillis=50'", "-XX:+UseG1GC -XX:MaxGCPauseMillis=50"),
+        ('-Dfoo="a b"', "-Dfoo=a b"),
+        ("-Dfoo='/a/b'", "-Dfoo=/a/b"),
+        ('-XX:OnOutOfMemoryError="kill -9 %p"', "-XX:OnOutOfMemoryError=kill -9 %p"),
+        ("'-Da=$HOME'\" -Db='c'\"", "-Da=$HOME -Db='c'"),
+        ('-Da=""', "-Da="),
+    ],
+)
+def test_java_opts_that_are_one_word_already_are_what_they_are_with_the_tool(
+    value: str, arrives: str, shell: str
+) -> None:
+    """The tool writes the value behind JAVA_OPTS= as it stands."""
     template = _template(cf=CF.replace("java-opts=", f"java-opts={value}"))
     assert template["Parameters"]["JavaOpts"]["Default"] == value
+    assert _on_instance(legacy.user_data(template), shell)[1] == arrives
+
+
+@given(value=st.text("ab=-:/'\"$`~*;& ", max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_no_java_opts_are_executed_or_split(value: str) -> None:
+    """Whatever the value: one word, and no command, file name or variable in it."""
+    word = legacy.shell_word(value)
+    script = f'set -- {word} end\nprintf "%s|%s" "$#" "$1"\n'
+    done = subprocess.run(["sh", "-eu"], input=script, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    number, arrived = done.stdout.split("|", 1)
+    assert number == ("2" if word else "1")
+    assert arrived.replace("'", "").replace('"', "") == (value.replace("'", "").replace('"', "") if word else "end")
 
 
 @pytest.mark.parametrize(

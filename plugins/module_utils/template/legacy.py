@@ -45,6 +45,8 @@ JAVA_COMMENTS = ("#", "!")
 """Make a comment of a line that they begin."""
 
 PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+ONE_WORD = re.compile(r"""(?:[\w@%+=:,./-]|'[^']*'|"[^"$`\\]*")+""", re.ASCII)
+"""Of the shell, which finds nothing in it to execute or to fill in."""
 
 
 def required(transactor: Properties, cf: Properties) -> list[Finding]:
@@ -250,11 +252,12 @@ def here_document_line(line: str) -> str:
 
 
 def shell_word(value: str) -> str:
-    """The value as one word of the shell; one that its author has quoted already stays as it is.
+    """The value as one word of the shell; one that its author has written as such stays as it is.
 
-    java-opts is customarily written in single quotes, because of its blanks.
+    java-opts is customarily written in single quotes, because of its blanks. Quotes may stand inside too, which the
+    shell takes off. What it would split, execute or fill in is quoted, without double quotes around all of it.
     """
-    if not value or re.fullmatch(r"""'[^']*'|"[^"$`\\]*\"""", value):
+    if not value or ONE_WORD.fullmatch(value):
         return value
     quoted = re.fullmatch(r'"([^"]*)"', value)
     return shlex.quote(quoted[1] if quoted else value)
