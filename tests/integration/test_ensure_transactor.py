@@ -309,3 +309,29 @@ def test_all_that_is_wrong_is_told_at_once(aws: Emulator, file: pathlib.Path) ->
     ):
         assert part in message, message
     assert aws.calls() == []
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize(
+    ("blank", "named", "name", "policy"),
+    [
+        ("aws-transactor-role", "aws-peer-role", "datomic-aws-transactor", "orders-peer"),
+        ("aws-peer-role", "aws-transactor-role", "datomic-aws-peer", "orders-transactor"),
+    ],
+)
+def test_a_generated_role_is_none_that_the_file_names(
+    aws: Emulator, tmp_path: pathlib.Path, blank: str, named: str, name: str, policy: str, there: bool
+) -> None:
+    """Peers would get the transactor's rights, or the transactor only theirs once the name is changed."""
+    if there:
+        file = tmp_path / "first.properties"
+        file.write_text(ROLES.replace("aws-s3-log-bucket-id=\n", "").replace("aws-cloudwatch-region=us-east-1\n", ""))
+        ensure(aws, file)
+    file = tmp_path / "orders.properties"
+    file.write_text(ROLES.replace(f"{named}=", f"{named}={name}"))
+    assert not ensure(aws, file)["failed"]
+    generated = next(line.partition("=")[2] for line in file.read_text().splitlines() if line.startswith(f"{blank}="))
+    assert generated == f"{name}-1"
+    assert not ensure(aws, file)["changed"]
+    assert policy in aws.snapshot()["roles"][name]["policies"]
+    assert policy not in aws.snapshot()["roles"][generated]["policies"]

@@ -156,3 +156,15 @@ def test_a_file_that_cannot_be_read(aws: Emulator, file: pathlib.Path, path: str
     assert result["failed"]
     assert str(file.parent) in result["msg"]
     assert aws.calls() == []
+
+
+def test_the_name_that_is_chosen_instead_is_not_one_that_the_file_gives(aws: Emulator, file: pathlib.Path) -> None:
+    """The peers' role of that name is yet to be made."""
+    file.write_text(ROLES.replace("aws-peer-role=", f"aws-peer-role={ROLE}-1"))
+    aws.configure(visibility=2.0)
+    aws.backstage("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument="{}")
+    result = ensure(aws, file)
+    assert not result["failed"], result["msg"]
+    assert f"aws-transactor-role={ROLE}-2" in file.read_text().splitlines()
+    roles = aws.snapshot()["roles"]
+    assert set(roles[f"{ROLE}-1"]["policies"]) == {"orders-peer"}

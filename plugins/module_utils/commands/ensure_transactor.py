@@ -282,5 +282,7 @@ class _Estate:
                 for name, base, _key in named
             }
             awaited = observed.roles[TRANSACTOR_ROLE].name if TRANSACTOR_ROLE in observed.roles else ""
-            chosen |= _iam_changes.executors(self.client("iam"), file.save, generated=free, awaited=awaited)
+            given = [*(role.name for role in self.wanted.roles), *(user.name for user in self.wanted.users)]
+            client = self.client("iam")
+            chosen |= _iam_changes.executors(client, file.save, generated=free, given=given, awaited=awaited)
         return chosen

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
@@ -52,15 +52,21 @@ class Generated:
 
 
 def executors(
-    client: Any, save: Callable[[Mapping[str, str]], None], *, generated: Mapping[str, Generated], awaited: str
+    client: Any,
+    save: Callable[[Mapping[str, str]], None],
+    *,
+    generated: Mapping[str, Generated],
+    given: Collection[str],
+    awaited: str,
 ) -> dict[tuple[str, str, str], Executor]:
     """By (service, resource, change).
 
     save: puts values on disk at once. generated: by name, those that this run found free; one that somebody else takes
     before it is made here is left to them, and the next free one is saved and made.
+    given: the names that the file itself gives: none is generated, whether there is one or is yet to be made.
     awaited: the instance profile that the next step starts instances with, so it has to be visible when this returns.
     """
-    changes = _Changes(client, save, generated, awaited)
+    changes = _Changes(client, save, generated, given, awaited)
     return {
         ("iam", "role", "create"): changes.create_role,
         ("iam", "instance_profile", "create"): changes.renamed(changes.create_profile),
@@ -78,11 +84,17 @@ def executors(
 
 class _Changes:
     def __init__(
-        self, client: Any, save: Callable[[Mapping[str, str]], None], generated: Mapping[str, Generated], awaited: str
+        self,
+        client: Any,
+        save: Callable[[Mapping[str, str]], None],
+        generated: Mapping[str, Generated],
+        given: Collection[str],
+        awaited: str,
     ) -> None:
         self.client = client
         self.save = save
         self.generated = generated
+        self.given = given
         self.awaited = awaited
         self.existed: dict[str, str] = {}
         self.instead: dict[str, str] = {}
@@ -150,7 +162,7 @@ class _Changes:
 
     def create(self, kind: str, action: Action, call: Callable[[str], Any]) -> None:
         """Make the entity of the action's name, or, when somebody else has made it since we looked, of the next one."""
-        name, tried = action.name, set(self.generated)
+        name, tried = action.name, {*self.generated, *self.given}
         while True:
             try:
                 with calling(f"create the {kind}", name, self.client):
