@@ -11,6 +11,7 @@ import pathlib
 import re
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import keys_of
 
 from tests.emulator import Emulator
 from tests.integration.ensuring import USERS, ensure, kinds, warned, writes
@@ -217,3 +218,39 @@ def test_an_incomplete_user_for_metrics_is_an_error_beside_a_role_too(aws: Emula
     message = ensure(aws, file)["msg"]
     assert "aws-cloudwatch-user,aws-cloudwatch-access-key-id,aws-cloudwatch-secret-key must be specified" in message
     assert writes(aws) == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "user", "lacking"),
+    [("aws-cloudwatch", METRICS, "aws-cloudwatch-region"), ("aws-s3-log", LOGS, "aws-s3-log-bucket-id")],
+)
+def test_a_user_for_what_the_file_does_not_turn_on(
+    aws: Emulator, file: pathlib.Path, prefix: str, user: str, lacking: str
+) -> None:
+    """The triplet asks for a user, so there is one, and a warning that it may do nothing."""
+    file.write_text(USERS + "".join(f"{key}=\n" for key in keys_of(prefix)))
+    result = ensure(aws, file)
+    assert f"{prefix}-user: the user gets no policy, as {lacking} has no value (write {lacking})" in warned(result)
+    assert aws.client("iam").list_user_policies(UserName=user)["PolicyNames"] == []
+    assert keys(aws, user) == {values(file)[f"{prefix}-access-key-id"]}
+    assert not ensure(aws, file)["changed"]
+    reason = {"rule": "user-without-policy", "reason": "Another tool gives it its rights."}
+    assert "gets no policy" not in warned(ensure(aws, file, accept=[reason]))
+
+
+def test_a_user_whose_key_stands_in_one_triplet_and_not_in_another(aws: Emulator, file: pathlib.Path) -> None:
+    """One user, one key: wherever in the file it stands, and although the user was not made by us."""
+    iam = aws.client("iam")
+    iam.create_user(UserName="bob")
+    key = iam.create_access_key(UserName="bob")["AccessKey"]
+    triplet = "aws-dynamodb-peer-user=\naws-dynamodb-peer-access-key-id=\naws-dynamodb-peer-secret-key=\n"
+    given = f"user=bob\naws-dynamodb-peer-access-key-id={key['AccessKeyId']}\n"
+    given += f"aws-dynamodb-peer-secret-key={key['SecretAccessKey']}\n"
+    text = USERS.replace("aws-dynamodb-user=", "aws-dynamodb-user=bob")
+    file.write_text(text.replace(triplet, f"aws-dynamodb-peer-{given}"))
+    result = ensure(aws, file)
+    assert values(file)["aws-dynamodb-access-key-id"] == key["AccessKeyId"]
+    assert values(file)["aws-dynamodb-secret-key"] == key["SecretAccessKey"]
+    assert keys(aws, "bob") == {key["AccessKeyId"]}
+    assert kinds(result) == ["dynamodb table create", "iam user_policy create", "iam user_policy create"]
+    assert not ensure(aws, file)["changed"]

@@ -16,6 +16,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties impo
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
     BUCKET,
     BUCKET_BASE,
+    LOG_USER,
     METRICS_REGION,
     METRICS_USER,
     TABLE,
@@ -304,9 +305,11 @@ class _Planner:
 
     def judge_leftovers(self) -> None:
         """Warnings about keys that are there and have no effect."""
-        if any(wanted.prefix == METRICS_USER and not wanted.grants for wanted in self.wanted.users):
-            what = f"the user gets no policy, as {METRICS_REGION} has no value"
-            self.found(keys_of(METRICS_USER)[0], "user-without-policy", what, f"write {METRICS_REGION}", "warning")
+        for wanted in self.wanted.users:
+            if not wanted.grants:
+                lacking = {METRICS_USER: METRICS_REGION, LOG_USER: BUCKET}[wanted.prefix]
+                what = f"the user gets no policy, as {lacking} has no value"
+                self.found(keys_of(wanted.prefix)[0], "user-without-policy", what, f"write {lacking}", "warning")
 
     def tags(self) -> dict[str, Any]:
         return {"tags": dict(self.options.tags)} if self.options.tags else {}
