@@ -160,7 +160,7 @@ def test_the_image_goes_with_the_type(account: Emulator, tmp_path: pathlib.Path)
         (MANY, {}, {}, "template-size"),
         ({}, {"java_opts": "-d32"}, {}, "java-option-removed"),
         ({"metrics_callback": "x" * 9000}, {}, {}, "user-data-size"),
-        ({}, {"datomic_version": "0.9.5561"}, {}, "release-java"),
+        ({}, {"datomic_version": "0.9.5561"}, {}, "template-new-java"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_touched(

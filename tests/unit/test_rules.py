@@ -341,6 +341,17 @@ def test_the_documentation_lists_exactly_the_rules_that_exist() -> None:
         assert (f"| `{name}` |" in acceptable) == (name in {*rules.RULES, *rules.ALSO_ACCEPTABLE}), name
 
 
+def test_a_name_that_can_be_accepted_is_that_of_one_rule_alone() -> None:
+    """Or accepting the one would drop the other, which may be an error of something else."""
+    assert sorted(in_the_code().intersection(rules.RULES)) == []
+    assert set(rules.ALSO_ACCEPTABLE) <= in_the_code()
+    folder = pathlib.Path(rules.__file__).parent
+    for file in (folder / name for name in ("memory.py", "release.py", "service.py")):
+        for rule in ast.parse(file.read_text("utf-8")).body:
+            if isinstance(rule, ast.FunctionDef) and not rule.name.startswith("_"):
+                assert set(named(rule, {**NAMED_AT, "_about": 1})) == {rule.name.replace("_", "-")}
+
+
 NAMED_AT = {"Finding": 0, "finding": 2, "found": 2, "_found": 2, "_of": 2}
 """Which argument of these functions is the rule."""
 

@@ -95,7 +95,7 @@ def test_low_memory_is_a_share_of_the_heap() -> None:
         ({"sql_user": "me"}, {}, {"secrets": ("sql-user",)}, "secret-in-file"),
         ({"aws_transactor_role": ""}, {}, {}, "template-value-missing"),
         ({}, {"java_xmx": ""}, {}, "template-value-missing"),
-        ({}, {"datomic_version": "0.9.5561"}, {}, "release-java"),
+        ({}, {"datomic_version": "0.9.5561"}, {}, "template-new-java"),
         ({}, {"datomic_version": "newest"}, {}, "release-number"),
         ({}, {"datomic_version": "../1.0.7705"}, {}, "template-plain-word"),
         ({}, {"java_opts": "'-XX:+UseG1GC -XX:+UseConcMarkSweepGC'"}, {}, "java-option-removed"),
@@ -137,7 +137,7 @@ def test_bad_input_is_told(tx: dict[str, str], group: dict[str, str], options: d
 def test_release_and_flavor_change_together() -> None:
     """The legacy images have Java 8 only, the modern ones none that old: neither can come first."""
     (finding,) = modern_rules.required(transactor(), cf(datomic_version="1.0.6610"), modern.Options())
-    assert (finding.rule, "together with this flavor" in finding.instead) == ("release-java", True)
+    assert (finding.rule, "together with this flavor" in finding.instead) == ("template-new-java", True)
     (warning,) = legacy.old_java(cf(datomic_version="1.0.7277"))
     assert (warning.rule, warning.level) == ("template-old-java", "warning")
     assert "together with this release" in warning.instead

@@ -234,7 +234,7 @@ def _release(cf: Properties, options: Options) -> Iterator[Finding]:
     if least < 11:
         what = f"{version} is made for Java 8, as all releases before 1.0.6711; this flavor has {options.java_version}"
         instead = "1.0.6711 or newer together with this flavor, after a backup: docs/modern.md, Moving a legacy system"
-        yield _of(cf, "datomic-version", "release-java", what, instead)
+        yield _of(cf, "datomic-version", "template-new-java", what, instead)
     if cf.get("datomic-deploy-s3-bucket") in user_data.PUBLIC_BUCKETS and not modern.checksum(cf, options):
         url = releases.PUBLIC_URL.format(version=version)
         instead = f"give modern.sha256; curl -sSf {url} | sha256sum tells it"
