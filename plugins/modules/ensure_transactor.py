@@ -57,6 +57,13 @@ options:
     description: Seconds after which the tool of O(engine=cli) is stopped and the task fails.
     type: int
     default: 600
+  secrets:
+    description:
+      - Properties whose values are not in the file, because M(datomic_onprem.aws.ensure_secrets) keeps them. A storage
+        that needs them, such as C(sql) its C(sql-url), does not lack them.
+    type: list
+    elements: str
+    default: []
   tags:
     description:
       - Tags for everything that is created.
@@ -326,6 +333,7 @@ def main() -> None:
         "account_id": {"type": "str"},
         **RESOURCES,
         **rules.SPEC,
+        **rules.SECRETS_SPEC,
     }
     module = AnsibleAWSModule(argument_spec={**spec, **engine_cli.SPEC}, supports_check_mode=True)
     params = module.params
@@ -344,6 +352,7 @@ def main() -> None:
             warn=warn,
             engine=engine_cli.chosen(params, check_mode=module.check_mode),
             accept=rules.acceptances(params),
+            secrets=params["secrets"],
         ),
     )
 

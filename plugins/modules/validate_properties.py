@@ -84,6 +84,13 @@ options:
         description: What to write instead.
         type: str
         default: ""
+  secrets:
+    description:
+      - Properties of the transactor whose values are not in its file, because M(datomic_onprem.aws.ensure_secrets)
+        keeps them. No rule calls them missing.
+    type: list
+    elements: str
+    default: []
   running_version:
     description:
       - The release that runs now, RV(datomic_onprem.aws.transactor_info#module:running_version).
@@ -239,7 +246,7 @@ accepted:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import Options, validate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SPEC, acceptances
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SECRETS_SPEC, SPEC, acceptances
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 TEXT = {"type": "str", "default": ""}
@@ -265,6 +272,7 @@ def main() -> None:
         "datomic_home": {"type": "path"},
         "release_to_come": {"type": "str", "default": ""},
         "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
+        **SECRETS_SPEC,
         "running_version": {"type": "str", "default": ""},
         "stack_version": {"type": "str", "default": ""},
         "instance_memory_mib": {"type": "int"},

@@ -223,6 +223,7 @@ def test_other_protocols_need_their_own_keys(
     assert [key for key in ("sql-url", "sql-driver-class", "cassandra-table") if f"property: {key}" in message] == [
         *missing
     ]
+    assert not ensure(aws, file, secrets=list(missing))["failed"]
     reason = {"rule": "required-by-protocol", "reason": "It is written later."}
     assert not ensure(aws, file, accept=[reason])["failed"]
 

@@ -106,6 +106,34 @@ def instances(aws: Emulator) -> dict[str, str]:
     return found
 
 
+def test_a_storage_whose_url_is_a_secret(estate: Estate, aws: Emulator) -> None:
+    estate.edit("aws/wormbase-transactor.properties", protocol="sql", aws_transactor_role="transactor")
+    with (estate.directory / "aws/wormbase-transactor.properties").open("a") as file:
+        file.write("sql-driver-class=org.postgresql.Driver\n")
+    url = f"jdbc:postgresql://datomic:{SECRET}@db/datomic"
+    kept = ("-e", json.dumps({"datomic_secrets": {"sql-url": url}}))
+    (estate.directory / "validate.yml").write_text("- import_playbook: datomic_onprem.aws.validate\n")
+    for playbook in ("validate.yml", "create.yml"):
+        without = estate.play(playbook, "--check")
+        assert "Missing property: sql-url" in without.output
+        run = estate.play(playbook, "--check", *kept)
+        assert run.returncode == 0, run.output
+        assert "sql-url" not in run.output.partition("LEVEL")[2]
+        assert SECRET not in run.output
+    assert aws.calls()
+
+
+def test_the_files_are_checked_without_the_password_of_the_vault(estate: Estate) -> None:
+    (estate.directory / "validate.yml").write_text("- import_playbook: datomic_onprem.aws.validate\n")
+    with (estate.directory / "aws/wormbase-transactor.properties").open("a") as file:
+        file.write("memcached-password=\nsql-password=\n")
+    del estate.environment["ANSIBLE_VAULT_PASSWORD_FILE"]
+    run = estate.play("validate.yml")
+    assert run.returncode == 0, run.output
+    assert "sql-password" in run.output
+    assert "memcached-password" not in run.output
+
+
 def test_a_secret_that_cannot_be_kept_stops_the_run_first(estate: Estate, aws: Emulator) -> None:
     before = snapshot(aws)
     run = estate.play("create.yml", "-e", "vaulted_password=")

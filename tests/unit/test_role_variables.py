@@ -60,10 +60,14 @@ def used(entry_point: str) -> set[str]:
     return {name for name in found if not name.startswith("_")} - results()
 
 
+NAMES_ONLY = {"validate": {"datomic_secrets"}}
+"""A spec judges values, and so decrypts them: who checks the files alone need not have the vault's password."""
+
+
 @pytest.mark.parametrize("entry_point", sorted(SPECS))
 def test_every_variable_that_is_used_is_in_the_spec(entry_point: str) -> None:
     options: dict[str, Any] = SPECS[entry_point]["options"]
-    assert used(entry_point) - set(options) == set()
+    assert used(entry_point) - set(options) == NAMES_ONLY.get(entry_point, set())
 
 
 def test_every_default_is_a_variable_of_some_entry_point() -> None:

@@ -68,6 +68,7 @@ def test_a_sound_pair_of_files_has_no_findings() -> None:
 
 
 RUNNING = {"running_version": "1.0.6735"}
+KEPT = {"secrets": ["sql-password"]}
 BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     # rule, level, key, changes of the transactor's file, of the other, facts
     ("memory-required", "error", "object-cache-max", {"object-cache-max": ""}, {}, {}),
@@ -135,6 +136,9 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     ("required-by-protocol", "error", "sql-driver-class", {"protocol": "sql", "sql-url": "jdbc:x"}, {}, {}),
     ("required-by-protocol", "error", "cassandra-table", {"protocol": "cass3", "cassandra-host": "h"}, {}, {}),
     ("blank-value", "warning", "write-concurrency", {"write-concurrency": ""}, {}, {}),
+    ("required-by-protocol", "error", "sql-url", {"protocol": "sql", "sql-driver-class": "d"}, {}, KEPT),
+    ("license-key", "warning", "license-key", {}, {}, {"secrets": ["license-key"]}),
+    ("blank-value", "warning", "log-dir", {"log-dir": ""}, {}, KEPT),
     ("blank-value", "warning", "aws-ingress-cidrs", {}, {"aws-ingress-cidrs": " "}, {}),
     ("trailing-blank", "warning", "log-dir", {"log-dir": "logs "}, {}, {}),
     ("port-clash", "error", "ping-port", {"ping-port": "4334"}, {}, {}),
@@ -227,6 +231,17 @@ UNBROKEN: list[tuple[str, Changes, Changes, dict[str, Any]]] = [
     ("release-full-stop", {}, {}, {"running_version": "0.9.4609"}),
     ("release-aws-sdk", {}, {"datomic-version": "1.0.7622"}, {"running_version": "1.0.7556"}),
     ("license-key", {"license-key": "k"}, {"datomic-version": "1.0.6711"}, {}),
+    ("license-key", {}, {"datomic-version": "1.0.6711"}, {"secrets": ["license-key"]}),
+    ("required-by-protocol", {"protocol": "sql", "sql-driver-class": "d"}, {}, {"secrets": ["sql-url"]}),
+    ("memory-required", {"object-cache-max": None}, {}, {"secrets": ["object-cache-max"]}),
+    ("blank-value", {"sql-password": ""}, {}, KEPT),
+    ("cloudwatch-incomplete", {"aws-cloudwatch-region": None}, {}, {"secrets": ["aws-cloudwatch-region"]}),
+    (
+        "cloudwatch-missing",
+        {"aws-cloudwatch-region": "", "aws-cloudwatch-dimension-value": None},
+        {},
+        {"secrets": ["aws-cloudwatch-region", "aws-cloudwatch-dimension-value"]},
+    ),
     ("blank-value", {"license-key": "", "aws-s3-log-bucket-id": ""}, {"datomic-version": ""}, {}),
     ("write-capacity", {"write-concurrency": "4"}, {}, {"table_write_units": 800}),
     ("write-capacity", {"write-concurrency": "4"}, {}, {"table_write_units": None}),
@@ -417,6 +432,15 @@ def files(tmp_path: pathlib.Path) -> dict[str, str]:
     transactor.write_text(text(TRANSACTOR, {}))
     cf.write_text(text(CF, {"aws-autoscaling-group-size": "1", "aws-ingress-cidrs": "0.0.0.0/0"}))
     return {"transactor_src": str(transactor), "cf_src": str(cf)}
+
+
+def test_the_module_knows_what_is_kept_elsewhere(files: dict[str, str]) -> None:
+    storage: Changes = {"protocol": "sql", "sql-driver-class": "org.postgresql.Driver", "sql-url": ""}
+    pathlib.Path(files["transactor_src"]).write_text(text(TRANSACTOR, storage))
+    assert "Missing property: sql-url" in run_module("validate_properties", files)["msg"]
+    kept = run_module("validate_properties", {**files, "secrets": ["sql-url"]})
+    assert not kept["failed"]
+    assert "sql-url" not in {finding["key"] for finding in kept["findings"]}
 
 
 @pytest.mark.parametrize("check", [False, True])

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
@@ -60,11 +60,12 @@ def ensure(
     warn: Callable[[str], None],
     engine: engine_cli.Options = engine_cli.NATIVE,
     accept: Sequence[rules.Acceptance] = (),
+    secrets: Collection[str] = (),
 ) -> dict[str, Any]:
     """The module's result."""
     why = engine_cli.reason(engine, COMMAND)
     file = ensuring.read(src, dest, transactor.adopt)
-    wanted, findings = _offline(file, aws)
+    wanted, findings = _offline(file, aws, secrets)
     findings = [*transactor.unsound(options), *file.findings, *findings]
 
     def counting() -> list[Finding]:
@@ -103,7 +104,7 @@ def ensure(
     return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
 
 
-def _offline(file: ensuring.File, aws: Aws) -> tuple[Wanted, list[Finding]]:
+def _offline(file: ensuring.File, aws: Aws, secrets: Collection[str]) -> tuple[Wanted, list[Finding]]:
     """What the file asks for as far as AWS can be asked about it, and what is wrong with its keys and values."""
     src, wanted = file.src, transactor.wanted(file.now)
     if not src.legible:
@@ -112,7 +113,7 @@ def _offline(file: ensuring.File, aws: Aws) -> tuple[Wanted, list[Finding]]:
     # The region of DynamoDB may be the connection's.
     needed = () if src.get("protocol") == "ddb" else ("required-by-protocol",)
     findings = [*settings.check(src, "transactor"), *required]
-    findings += rules.judge((*needed, "deprecated-key"), Facts(transactor=src))
+    findings += rules.judge((*needed, "deprecated-key"), Facts(transactor=src, secrets=secrets))
     findings += _region_findings(src, wanted, aws)
     return transactor.observable(wanted, required), findings
 

@@ -29,6 +29,7 @@ class Options:
     instance_memory_mib: int | None
     table_write_units: int | None
     log_bucket_writable: bool | None
+    secrets: Sequence[str] = ()
     found: Sequence[Finding] = ()
     datomic_home: str | None = None
     release_to_come: str = ""
@@ -50,6 +51,7 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         instance_memory_mib=options.instance_memory_mib,
         table_write_units=options.table_write_units,
         log_bucket_writable=options.log_bucket_writable,
+        secrets=options.secrets,
     )
     # A module that refuses has judged with the same acceptances, or takes none: its errors would stop it again.
     refusals = [one for one in options.found if one.level == "error"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation, settings, transactor
@@ -47,12 +47,14 @@ def preflight(
     instance_memory_mib: int | None = None,
     table_write_units: int | None = None,
     log_bucket_writable: bool | None = None,
+    secrets: Collection[str] = (),
 ) -> list[Finding]:
     """All findings about the files, in the order of their lines; what is not given is not judged.
 
     datomic_version: the release for a blank datomic-version. running_version: the one that runs now. stack_version:
     the stack's, where that is not known. The other facts come from AWS: MiB of the instance type, the table's
     provisioned write units (None: on demand), a try at the bucket.
+    secrets: keys of the transactor's file whose values are kept elsewhere.
     """
     given = [file for file in (transactor_file, cf) if file]
     findings = [finding for file in given for finding in file.findings]
@@ -67,6 +69,7 @@ def preflight(
         instance_memory_mib=instance_memory_mib,
         table_write_units=table_write_units,
         log_bucket_writable=log_bucket_writable,
+        secrets=secrets,
     )
     if transactor_file:
         findings += settings.check(transactor_file, "transactor") + transactor.required(transactor_file)
@@ -96,6 +99,10 @@ SPEC: Mapping[str, Any] = {
     }
 }
 """The option of the modules that judge."""
+
+# The keys, not their values.
+SECRETS_SPEC: Mapping[str, Any] = {"secrets": {"type": "list", "elements": "str", "default": [], "no_log": False}}
+"""The option of those that judge whether a property of the transactor is missing."""
 
 
 @dataclasses.dataclass(frozen=True)

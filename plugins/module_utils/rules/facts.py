@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Collection
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
@@ -41,6 +42,7 @@ class Facts:
     stack_version: the one that the stack names, which counts where it is not known what runs.
     instance_memory_mib: what EC2 says of the instance type. table_write_units: the table's provisioned write capacity,
     None when unknown or on demand. log_bucket_writable: None when nobody tried.
+    secrets: keys whose values a transactor gets from elsewhere than its file.
     """
 
     transactor: Properties = EMPTY
@@ -51,6 +53,11 @@ class Facts:
     instance_memory_mib: int | None = None
     table_write_units: int | None = None
     log_bucket_writable: bool | None = None
+    secrets: Collection[str] = ()
+
+    def has(self, key: str) -> bool:
+        """Whether a transactor finds a value for this key when it starts, wherever that is kept."""
+        return self.transactor.has_value(key) or key in self.secrets
 
     @property
     def given_version(self) -> str:

@@ -29,7 +29,7 @@ def memory_required(facts: Facts) -> Iterator[Finding]:
     if facts.transactor is EMPTY:
         return
     for key, example in ((THRESHOLD, "32m"), (MAXIMUM, "512m"), (CACHE, "1g")):
-        if not facts.transactor.has_value(key):
+        if not facts.has(key):
             yield found(
                 facts.transactor,
                 key,

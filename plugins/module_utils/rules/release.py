@@ -65,7 +65,7 @@ def release_memory_growth(facts: Facts) -> Iterator[Finding]:
 
 def release_health_check(facts: Facts) -> Iterator[Finding]:
     """The health check is broken from 1.0.6726 and before 1.0.6735."""
-    if facts.between(*HEALTH_BROKEN) and facts.transactor.has_value("ping-port"):
+    if facts.between(*HEALTH_BROKEN) and facts.has("ping-port"):
         what, why = f"the health check of {facts.version} does not work", f"fixed in {HEALTH_BROKEN[1]}"
         yield _about(facts, "release-health-check", "warning", what, why, "a later release")
 
@@ -174,10 +174,10 @@ def license_key(facts: Facts) -> Iterator[Finding]:
     key, free = "license-key", releases.at_least(facts.version, LICENSE_FREE_SINCE)
     what = why = instead = ""
     level: Level = "error"
-    if facts.transactor.has_value(key) and free:
+    if facts.has(key) and free:
         level, what, instead = "warning", f"a licence key, which {facts.version} does not read", f"remove {key}"
         why = "a secret that nothing needs; keys are valid up to 1.0.6711"
-    elif not facts.transactor.has_value(key) and not free:
+    elif not facts.has(key) and not free:
         what, instead = f"{facts.version} needs a licence key", f"set it, or run {LICENSE_FREE_SINCE} or later"
         why = "the transactor does not start without it"
     if what:

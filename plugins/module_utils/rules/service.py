@@ -60,7 +60,7 @@ INTERNAL_PROTOCOLS = ("inf", "mdev", "olddev")
 def required_by_protocol(facts: Facts) -> Iterator[Finding]:
     """Each storage has keys of its own that the transactor needs."""
     for key in NEEDED.get(facts.protocol, ()):
-        if not facts.transactor.has_value(key):
+        if not facts.has(key):
             yield found(
                 facts.transactor,
                 key,
@@ -93,7 +93,8 @@ def blank_value(facts: Facts) -> Iterator[Finding]:
     for file, known in ((facts.transactor, TRANSACTOR), (facts.cf, CF)):
         for key in file:
             setting = known.get(key)
-            if file.has_value(key) or not setting or key in GENERATED_WHEN_BLANK or key in JUDGED_ELSEWHERE:
+            filled = file.has_value(key) or (file is facts.transactor and facts.has(key))
+            if filled or not setting or key in GENERATED_WHEN_BLANK or key in JUDGED_ELSEWHERE:
                 continue
             yield found(
                 file,
@@ -183,7 +184,7 @@ def cloudwatch_incomplete(facts: Facts) -> Iterator[Finding]:
     """Metrics need a region and a dimension."""
     region, dimension = "aws-cloudwatch-region", "aws-cloudwatch-dimension-value"
     for given, lacking in ((region, dimension), (dimension, region)):
-        if facts.transactor.has_value(given) and not facts.transactor.has_value(lacking):
+        if facts.has(given) and not facts.has(lacking):
             yield found(
                 facts.transactor,
                 given,
@@ -201,7 +202,7 @@ def cloudwatch_missing(facts: Facts) -> Iterator[Finding]:
     keys = ("aws-cloudwatch-region", "aws-cloudwatch-dimension-value")
     file = facts.transactor
     # A line that could not be read may hold what seems to lack.
-    if EMPTY in (file, facts.cf) or file.findings or any(file.has_value(key) for key in keys):
+    if EMPTY in (file, facts.cf) or file.findings or any(facts.has(key) for key in keys):
         return
     yield found(
         file,
