@@ -84,6 +84,10 @@ options:
         description: What to write instead.
         type: str
         default: ""
+  backup_heap:
+    description: The heap of backups and restores, such as V(4g), to be compared with the transactor's.
+    type: str
+    default: ""
   secrets:
     description:
       - Properties of the transactor whose values are not in its file, because M(datomic_onprem.aws.ensure_secrets)
@@ -273,6 +277,7 @@ def main() -> None:
         "release_to_come": {"type": "str", "default": ""},
         "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
         **SECRETS_SPEC,
+        "backup_heap": {"type": "str", "default": ""},
         "running_version": {"type": "str", "default": ""},
         "stack_version": {"type": "str", "default": ""},
         "instance_memory_mib": {"type": "int"},

@@ -115,7 +115,9 @@ def test_playbooks_without_databases_or_with_ambiguous_ones(site: Site) -> None:
 def test_an_update_with_its_backup_or_the_proof_of_one(site: Site) -> None:
     site.aws.configure(scale=120)
     site.say(datomic_backup="before_update")
-    assert site.play("create.yml").returncode == 0, "a new system has nothing to back up"
+    created = site.play("create.yml")
+    assert created.returncode == 0, "a new system has nothing to back up"
+    assert "backup-heap" not in created.output
     stopped(site.play("update.yml", "--check"), NO_DATABASES)
     site.say(database(), datomic_backup="before_update")
     for playbook in ("update.yml", "create.yml"):
@@ -128,6 +130,7 @@ def test_an_update_with_its_backup_or_the_proof_of_one(site: Site) -> None:
     young = site.play("update.yml")
     assert young.returncode == 0
     assert "1001" in young.output, "the proof is shown"
+    assert "datomic_backup_heap: 2625m or more" in young.output, "a heap that is smaller than the transactor's"
     os.utime(root, (0, 0))
     stopped(site.play("update.yml"), "and at most 1h is allowed", "Take a backup first")
 

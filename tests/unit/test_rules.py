@@ -87,6 +87,8 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     ("memory-index-recommended", "note", "memory-index-max", {"memory-index-max": "256m"}, {}, {}),
     ("heap-fits-instance", "error", "java-xmx", {}, {"java-xmx": "3750m"}, {}),
     ("heap-fits-instance", "warning", "java-xmx", {}, {"java-xmx": "3001m"}, {}),
+    ("backup-heap", "warning", "java-xmx", {}, {"aws-instance-type": "m3.xlarge"}, {"backup_heap": "4g"}),
+    ("backup-heap", "warning", "java-xmx", {}, {"java-xmx": "2626m"}, {"backup_heap": "2625m"}),
     ("java-opts-collector", "warning", "java-opts", {}, {"java-opts": "-XX:+UseG1GC"}, {}),
     ("java-opts-quotes", "note", "java-opts", {}, {"java-opts": "-XX:+UseG1GC -XX:MaxGCPauseMillis=50"}, {}),
     ("release-format", "error", "datomic-version", {}, {"datomic-version": "latest"}, {}),
@@ -218,6 +220,9 @@ UNBROKEN: list[tuple[str, Changes, Changes, dict[str, Any]]] = [
     ("memory-index-order", {"memory-index-threshold": "512m"}, {}, {}),
     ("heap-fits-instance", {}, {"java-xmx": "3000m"}, {}),
     ("heap-fits-instance", {}, {"aws-instance-type": "m5.large", "java-xmx": "6g"}, {"instance_memory_mib": 8192}),
+    ("backup-heap", {}, {"java-xmx": "2048m"}, {"backup_heap": "2g"}),
+    ("backup-heap", {}, {"java-xmx": "2048m"}, {"backup_heap": ""}),
+    ("backup-heap", {}, {"java-xmx": "2048m"}, {"backup_heap": "much"}),
     ("java-opts-collector", {}, {"java-opts": "'-XX:+UseG1GC -XX:MaxGCPauseMillis=50'"}, {}),
     ("java-opts-quotes", {}, {"java-opts": "'-XX:+UseG1GC -XX:MaxGCPauseMillis=50'"}, {}),
     ("release-memory-growth", {}, {"datomic-version": "1.0.7075"}, {}),
@@ -432,6 +437,13 @@ def files(tmp_path: pathlib.Path) -> dict[str, str]:
     transactor.write_text(text(TRANSACTOR, {}))
     cf.write_text(text(CF, {"aws-autoscaling-group-size": "1", "aws-ingress-cidrs": "0.0.0.0/0"}))
     return {"transactor_src": str(transactor), "cf_src": str(cf)}
+
+
+def test_the_module_compares_the_heap_of_backups(files: dict[str, str]) -> None:
+    told = run_module("validate_properties", {**files, "backup_heap": "1g"})["findings"]
+    assert "backup-heap" in {finding["rule"] for finding in told}
+    told = run_module("validate_properties", files)["findings"]
+    assert "backup-heap" not in {finding["rule"] for finding in told}
 
 
 def test_the_module_knows_what_is_kept_elsewhere(files: dict[str, str]) -> None:

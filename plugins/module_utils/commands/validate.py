@@ -30,6 +30,7 @@ class Options:
     table_write_units: int | None
     log_bucket_writable: bool | None
     secrets: Sequence[str] = ()
+    backup_heap: str = ""
     found: Sequence[Finding] = ()
     datomic_home: str | None = None
     release_to_come: str = ""
@@ -52,6 +53,7 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         table_write_units=options.table_write_units,
         log_bucket_writable=options.log_bucket_writable,
         secrets=options.secrets,
+        backup_heap=options.backup_heap,
     )
     # A module that refuses has judged with the same acceptances, or takes none: its errors would stop it again.
     refusals = [one for one in options.found if one.level == "error"]

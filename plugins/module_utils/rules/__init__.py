@@ -48,13 +48,14 @@ def preflight(
     table_write_units: int | None = None,
     log_bucket_writable: bool | None = None,
     secrets: Collection[str] = (),
+    backup_heap: str = "",
 ) -> list[Finding]:
     """All findings about the files, in the order of their lines; what is not given is not judged.
 
     datomic_version: the release for a blank datomic-version. running_version: the one that runs now. stack_version:
     the stack's, where that is not known. The other facts come from AWS: MiB of the instance type, the table's
     provisioned write units (None: on demand), a try at the bucket.
-    secrets: keys of the transactor's file whose values are kept elsewhere.
+    secrets: keys of the transactor's file whose values are kept elsewhere. backup_heap: empty without backups.
     """
     given = [file for file in (transactor_file, cf) if file]
     findings = [finding for file in given for finding in file.findings]
@@ -70,6 +71,7 @@ def preflight(
         table_write_units=table_write_units,
         log_bucket_writable=log_bucket_writable,
         secrets=secrets,
+        backup_heap=backup_heap,
     )
     if transactor_file:
         findings += settings.check(transactor_file, "transactor") + transactor.required(transactor_file)

@@ -26,6 +26,7 @@ CAPACITY = "https://docs.datomic.com/operation/capacity.html"
 HIGH_AVAILABILITY = "https://docs.datomic.com/operation/ha.html"
 TRANSACTOR_DOCS = "https://docs.datomic.com/operation/transactor.html"
 AWS_DOCS = "https://docs.datomic.com/operation/aws.html"
+BACKUP = "https://docs.datomic.com/operation/backup.html"
 STORAGE = "https://docs.datomic.com/operation/storage.html"
 MONITORING = "https://docs.datomic.com/operation/monitoring.html"
 CHANGES = "https://docs.datomic.com/changes/pro.html"
@@ -42,7 +43,7 @@ class Facts:
     stack_version: the one that the stack names, which counts where it is not known what runs.
     instance_memory_mib: what EC2 says of the instance type. table_write_units: the table's provisioned write capacity,
     None when unknown or on demand. log_bucket_writable: None when nobody tried.
-    secrets: keys whose values a transactor gets from elsewhere than its file.
+    secrets: keys whose values a transactor gets from elsewhere than its file. backup_heap: of bin/datomic backup-db.
     """
 
     transactor: Properties = EMPTY
@@ -54,6 +55,7 @@ class Facts:
     table_write_units: int | None = None
     log_bucket_writable: bool | None = None
     secrets: Collection[str] = ()
+    backup_heap: str = ""
 
     def has(self, key: str) -> bool:
         """Whether a transactor finds a value for this key when it starts, wherever that is kept."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
+    BACKUP,
     CAPACITY,
     EMPTY,
     TRANSACTOR_DOCS,
@@ -17,7 +18,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts imp
     found,
     mebibytes,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import MIB
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import MIB, parse_memory
 
 MAXIMUM, THRESHOLD, CACHE = "memory-index-max", "memory-index-threshold", "object-cache-max"
 COLLECTOR_FLAGS = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=")
@@ -111,6 +112,22 @@ def heap_fits_instance(facts: Facts) -> Iterator[Finding]:
     )
 
 
+def backup_heap(facts: Facts) -> Iterator[Finding]:
+    """A backup has at least the transactor's heap."""
+    given, heap = parse_memory(facts.backup_heap), facts.heap
+    if given is not None and heap is not None and given < heap:
+        yield found(
+            facts.cf,
+            "java-xmx",
+            "backup-heap",
+            "warning",
+            f"backups have a heap of {facts.backup_heap}, the transactor has {mebibytes(heap)}",
+            why="Datomic asks for at least the transactor's heap, to back up and to restore",
+            source=BACKUP,
+            instead=f"datomic_backup_heap: {mebibytes(heap)} or more",
+        )
+
+
 def java_opts_collector(facts: Facts) -> Iterator[Finding]:
     """java-opts replaces the launcher's own options, the garbage collector's included."""
     missing = [flag for flag in COLLECTOR_FLAGS if flag not in facts.cf.get("java-opts")]
@@ -150,6 +167,7 @@ RULES = (
     memory_index_order,
     memory_index_recommended,
     heap_fits_instance,
+    backup_heap,
     java_opts_collector,
     java_opts_quotes,
 )
