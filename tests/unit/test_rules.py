@@ -144,7 +144,9 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     ("blank-value", "warning", "aws-ingress-cidrs", {}, {"aws-ingress-cidrs": " "}, {}),
     ("trailing-blank", "warning", "log-dir", {"log-dir": "logs "}, {}, {}),
     ("port-clash", "error", "ping-port", {"ping-port": "4334"}, {}, {}),
-    ("port-clash", "error", "h2-port", {"protocol": "dev", "h2-port": "4335"}, {}, {}),
+    ("port-clash", "error", "ping-port", {"protocol": "dev", "ping-port": "4335"}, {}, {}),
+    ("port-clash", "error", "ping-port", {"protocol": "dev", "ping-port": "4335", "h2-port": ""}, {}, {}),
+    ("port-clash", "error", "h2-port", {"protocol": "dev", "ping-port": "4335", "h2-port": "4335"}, {}, {}),
     ("heartbeat-failover", "note", "heartbeat-interval-msec", {"heartbeat-interval-msec": "10000"}, {}, {}),
     ("cloudwatch-incomplete", "warning", "aws-cloudwatch-region", {"aws-cloudwatch-dimension-value": None}, {}, {}),
     (
@@ -239,6 +241,10 @@ UNBROKEN: list[tuple[str, Changes, Changes, dict[str, Any]]] = [
     ("license-key", {}, {"datomic-version": "1.0.6711"}, {"secrets": ["license-key"]}),
     ("required-by-protocol", {"protocol": "sql", "sql-driver-class": "d"}, {}, {"secrets": ["sql-url"]}),
     ("memory-required", {"object-cache-max": None}, {}, {"secrets": ["object-cache-max"]}),
+    ("port-clash", {"protocol": "dev", "h2-port": "4335"}, {}, {}),
+    ("port-clash", {"protocol": "dev", "h2-port": "5000", "ping-port": "4335"}, {}, {}),
+    ("port-clash", {"protocol": "dev", "ping-port": "4335"}, {}, {"secrets": ["h2-port"]}),
+    ("port-clash", {"ping-port": "4335"}, {}, {}),
     ("blank-value", {"sql-password": ""}, {}, KEPT),
     ("cloudwatch-incomplete", {"aws-cloudwatch-region": None}, {}, {"secrets": ["aws-cloudwatch-region"]}),
     (

@@ -126,7 +126,7 @@ def trailing_blank(facts: Facts) -> Iterator[Finding]:
 
 
 def port_clash(facts: Facts) -> Iterator[Finding]:
-    """Two services cannot listen on one port; dev storage also takes the one after port."""
+    """Two services cannot listen on one port; without h2-port, dev storage takes the one after port."""
     taken: dict[int, str] = {}
     for key in PORTS:
         number = parse_integer(facts.transactor.get(key))
@@ -144,7 +144,7 @@ def port_clash(facts: Facts) -> Iterator[Finding]:
                 instead="another port",
             )
         taken.setdefault(number, key)
-        if key == "port" and facts.protocol == "dev":
+        if key == "port" and facts.protocol == "dev" and not facts.has("h2-port"):
             taken.setdefault(number + 1, "the dev storage (port + 1)")
 
 
