@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties, settings
@@ -46,11 +46,12 @@ class File:
         self.on_disk = self.now
 
 
-def read(src: str, dest: str | None, adopt: Adopt | None = None) -> File:
+def read(src: str, dest: str | None, adopt: Adopt | None = None, generated: Collection[str] = ()) -> File:
     """Read src, and dest when it is another file, whatever is wrong with them.
 
     adopt: (src, dest) to the values which dest got in an earlier run for keys that are still blank in src. They are
-    kept, or each run would generate another resource. Without it nothing of dest is used, and it may hold anything.
+    kept, or each run would generate another resource. generated: these keys. While none of them is blank in src,
+    nothing of dest is used, and it may hold anything.
     """
     source = properties.inspect(src)
     if dest is None or os.path.realpath(dest) == os.path.realpath(src):
@@ -58,9 +59,10 @@ def read(src: str, dest: str | None, adopt: Adopt | None = None) -> File:
     if not os.path.lexists(dest):
         return File(source, None, dest, missing_directory(dest))
     earlier = properties.inspect(dest)
-    wrong = [finding for finding in earlier.findings if adopt or finding.rule == "unreadable-file"]
+    awaited = any(key in source and not source.has_value(key) for key in generated)
+    wrong = [finding for finding in earlier.findings if awaited or finding.rule == "unreadable-file"]
     file = File(source, earlier, dest, wrong)
-    if adopt and not file.findings:
+    if adopt and awaited and not file.findings:
         file.now = file.now.edit(adopt(source, earlier))
     return file
 

@@ -33,7 +33,8 @@ options:
   dest:
     description:
       - Where the completed file is written. By default O(src), in place.
-      - Values that an earlier run generated into it are kept while they are blank in O(src).
+      - Values that an earlier run generated into it are kept while they are blank in O(src). Then it has to be a sound
+        properties file; otherwise it is replaced, whatever it holds.
     type: path
   engine:
     description:

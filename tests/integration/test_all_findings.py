@@ -238,8 +238,16 @@ def test_what_stands_in_dest_is_no_concern_of_ensure_cf(bench: Bench) -> None:
     assert (result["failed"], result["changed"]) == (False, True)
     assert result["diff"][0]["before"] == "(22 bytes that are no sound properties file)\n"
     assert "java-xmx=5250m" in pathlib.Path(dest).read_text()
-    unsound = bench.file("old", "sql-password = x")
-    assert "old:1: sql-password" in bench.fails("ensure_transactor", src=src, dest=unsound)
+
+
+def test_what_stands_in_dest_concerns_ensure_transactor_only_while_a_name_may_stand_there(bench: Bench) -> None:
+    dest, given = bench.file("old", "sql-password = s3cr3t\n"), TRANSACTOR.replace("-role=", "-role=ours")
+    assert "old:1: sql-password" in bench.fails("ensure_transactor", src=bench.file("t", TRANSACTOR), dest=dest)
+    params = {**CREDENTIALS, "endpoint_url": bench.aws.url, "src": bench.file("t", given), "dest": dest}
+    result = run_module("ensure_transactor", params)
+    assert not result["failed"], result["msg"]
+    assert "s3cr3t" not in str(result)
+    assert pathlib.Path(dest).read_text() == given
 
 
 def test_the_values_of_a_template_are_texts(bench: Bench) -> None:

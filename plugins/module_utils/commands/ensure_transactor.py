@@ -64,7 +64,7 @@ def ensure(
 ) -> dict[str, Any]:
     """The module's result."""
     why = engine_cli.reason(engine, COMMAND)
-    file = ensuring.read(src, dest, transactor.adopt)
+    file = ensuring.read(src, dest, transactor.adopt, transactor.GENERATED_KEYS)
     wanted, findings = _offline(file, aws, secrets)
     findings = [*transactor.unsound(options), *file.findings, *findings]
 
