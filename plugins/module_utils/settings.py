@@ -325,17 +325,12 @@ def _unknown(key: str, kind: FileKind) -> Finding:
 
 
 def _wrong(setting: Setting, value: str, kind: FileKind) -> Finding | None:
-    problem = ""
-    if setting.kind == "boolean" and value not in ("true", "false"):
-        problem = "write true or false"
-    elif setting.kind == "memory":
-        problem = _memory_problem(setting, value)
-    elif setting.kind in ("integer", "port"):
-        problem = _integer_problem(setting, value)
-    elif setting.choices and value not in setting.choices:
-        problem = "write one of " + ", ".join(setting.choices)
+    problem = _problem(setting, value)
     if not problem:
         return None
+    # Nobody sees it in the message.
+    if value[-1].isspace() and not _problem(setting, value.rstrip()):
+        problem = "remove the white space at its end"
     return Finding(
         "invalid-value",
         f"Invalid value for {setting.name}: {mask(setting.name, value)}",
@@ -343,6 +338,19 @@ def _wrong(setting: Setting, value: str, kind: FileKind) -> Finding | None:
         source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
         instead=problem,
     )
+
+
+def _problem(setting: Setting, value: str) -> str:
+    """What to write instead; empty when the value is sound."""
+    if setting.kind == "boolean" and value not in ("true", "false"):
+        return "write true or false"
+    if setting.kind == "memory":
+        return _memory_problem(setting, value)
+    if setting.kind in ("integer", "port"):
+        return _integer_problem(setting, value)
+    if setting.choices and value not in setting.choices:
+        return "write one of " + ", ".join(setting.choices)
+    return ""
 
 
 def _memory_problem(setting: Setting, value: str) -> str:
