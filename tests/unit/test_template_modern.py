@@ -62,7 +62,7 @@ def test_alarms_need_metrics_and_are_named_after_the_stack() -> None:
     assert "AlarmTopic" not in made()["Resources"]
     resources = made(**METRICS)["Resources"]
     alarms = {name: declared for name, declared in resources.items() if declared["Type"] == "AWS::CloudWatch::Alarm"}
-    of_datomic = {"AnyAlarm", "NoActive", "NoStandby", "StorageBackoff", "IndexingFailed", "LowMemory"}
+    of_datomic = {"AnyAlarm", "NoActive", "NoStandby", "StorageBackoff", "StorageSlow", "IndexingFailed", "LowMemory"}
     assert set(alarms) == of_datomic | {"ReadThrottled", "WriteThrottled"}
     for declared in alarms.values():
         assert declared["Properties"]["AlarmName"]["Fn::Sub"].startswith("${AWS::StackName}-")
@@ -80,6 +80,13 @@ def test_a_missing_standby_is_told_by_the_number_of_heartbeats(size: str, interv
     """A standby reports 60000 / interval times a minute: all of them together less half of one is still all of them."""
     files = transactor(heartbeat_interval_msec=interval, **METRICS), cf(aws_autoscaling_group_size=size)
     assert watching.alarms(*files)["NoStandby"].threshold == threshold
+
+
+def test_a_write_to_storage_that_takes_more_than_a_second_is_told() -> None:
+    alarm = made(**METRICS)["Resources"]["StorageSlow"]["Properties"]
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("StoragePutMsec", "Maximum")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 1000)
+    assert alarm["TreatMissingData"] == "notBreaching", "a transactor that writes nothing is not slow"
 
 
 def test_low_memory_is_a_share_of_the_heap() -> None:

@@ -26,6 +26,9 @@ REGION, DIMENSION = "aws-cloudwatch-region", "aws-cloudwatch-dimension-value"
 LEAST_FREE_PERCENT = 5
 """Of the heap: below that a transactor spends its time in garbage collection."""
 
+SLOW_PUT_MSEC = 1000
+"""Of the slowest write in a minute: above it one may fail. https://docs.datomic.com/operation/capacity.html"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Alarm:
@@ -133,6 +136,10 @@ def alarms(transactor: Properties, cf: Properties) -> dict[str, Alarm]:
             "storage-backoff", "Storage makes the transactor wait: its capacity is too small.",
             "StorageBackoff", "Sum", above, 0, minutes=5,
         ),
+        "StorageSlow": Alarm(
+            "storage-slow", "A write to storage takes more than a second: one that fails ends the transactor.",
+            "StoragePutMsec", "Maximum", above, SLOW_PUT_MSEC, minutes=2,
+        ),
         "IndexingFailed": Alarm(
             "indexing-failed", "Indexing failed: without it, memory runs full and writes stop.",
             "AlarmIndexingJobFailed", "Sum", above, 0,
@@ -214,7 +221,7 @@ def _dashboard(transactor: Properties, cf: Properties) -> Any:
         ("Heartbeats a minute", [of("HeartbeatMsec", "SampleCount"), of("HeartMonitorMsec", "SampleCount")]),
         ("Alarms", [of("Alarm", "Sum"), of("AlarmIndexingJobFailed", "Sum"), of("AlarmBackPressure", "Sum")]),
         ("Transactions, ms", [of("TransactionMsec", "Average"), of("TransactionMsec", "Maximum")]),
-        ("Storage, ms", [of("StoragePutMsec", "Average"), of("StorageBackoff", "Sum")]),
+        ("Storage, ms", [of("StoragePutMsec", s) for s in ("Average", "Maximum")] + [of("StorageBackoff", "Sum")]),
         ("Memory, MB", [of("AvailableMB", "Minimum"), of("MemoryIndexMB", "Maximum")]),
         ("Peers", [of("RemotePeers", "Maximum")]),
     ]
