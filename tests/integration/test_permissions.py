@@ -236,6 +236,15 @@ def test_an_option_s_policy_is_what_it_needs_besides(name: str, aws: Emulator, t
     exactly(without(of_log(aws.calls()), policy("operator")), policy(name))
 
 
+def test_the_policy_for_taken_names_is_what_they_need_besides(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    for table in ("orders", "billing"):
+        for kind, text in (("roles", ROLES), ("users", USERS)):
+            file = tmp_path / f"{table}-{kind}.properties"
+            file.write_text(text.replace("aws-dynamodb-table=orders", f"aws-dynamodb-table={table}"))
+            assert not ensure(aws, file)["failed"]
+    exactly(without(of_log(aws.calls()), policy("operator") + policy("users")), policy("taken-names"))
+
+
 def test_the_modern_template_s_policy_is_what_it_needs_besides(aws: Emulator, tmp_path: pathlib.Path) -> None:
     aws.configure(scale=120)
     estate = Estate(tmp_path / "estate", aws.url)
@@ -271,4 +280,4 @@ def test_the_backups_policy_is_what_they_need_besides(
 
 
 def test_every_policy_is_tested() -> None:
-    assert {file.stem for file in POLICIES.glob("*.json")} == {"operator", "modern", "backups", *OPTIONS}
+    assert {file.stem for file in POLICIES.glob("*.json")} == {"operator", "modern", "backups", "taken-names", *OPTIONS}

@@ -136,11 +136,12 @@ def _free(client: Any, kind: str, base: str, taken: Collection[str]) -> Iterator
 
 def _names(client: Any, kind: str) -> frozenset[str] | None:
     """The names of all roles or users; None when the list is refused."""
-    of_kind = {"role": ("list_roles", "Roles", "RoleName"), "user": ("list_users", "Users", "UserName")}
-    operation, key, name = of_kind[kind]
+    roles = kind == "role"
+    paginator = client.get_paginator("list_roles") if roles else client.get_paginator("list_users")
+    key, name = ("Roles", "RoleName") if roles else ("Users", "UserName")
     try:
         with calling(f"list the {kind}s of", "the account", client):
-            pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": MOST_IN_A_PAGE})
+            pages = paginator.paginate(PaginationConfig={"PageSize": MOST_IN_A_PAGE})
             return frozenset(found[name] for page in pages for found in page[key])
     except AwsError as error:
         if error.code in DENIED:
