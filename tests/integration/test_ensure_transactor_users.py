@@ -83,7 +83,8 @@ def test_a_run_that_fails_at_any_write_is_finished_by_the_next(aws: Emulator, fi
 
 
 def test_a_key_whose_answer_was_lost_is_deleted_by_the_next_run(aws: Emulator, file: pathlib.Path) -> None:
-    aws.fault(match="CreateAccessKey", mode="error", code="AccessDenied")
+    # As after a first request whose answer was lost; what is refused outright has made no key.
+    aws.fault(match="CreateAccessKey", mode="error", code="LimitExceeded", status=409)
     ensure(aws, file)
     lost = aws.client("iam").create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"]
     result = ensure(aws, file)
@@ -137,6 +138,38 @@ def test_a_lost_answer_about_another_key_of_our_user_leaves_its_first_key(aws: E
     assert "LimitExceeded" in result["msg"], "the first request has made the second key"
     assert not ensure(aws, file)["failed"]
     assert keys(aws, USER) == first | {values(file)["aws-dynamodb-access-key-id"]}
+
+
+def test_a_refused_key_leaves_no_mark_by_which_a_later_one_would_be_deleted(aws: Emulator, file: pathlib.Path) -> None:
+    ensure(aws, file)
+    first = keys(aws, USER)
+    file.write_text(USERS.replace("aws-dynamodb-user=", f"aws-dynamodb-user={USER}"))
+    aws.fault(match="CreateAccessKey", mode="error", code="AccessDenied", status=403)
+    assert "Allow iam:CreateAccessKey" in ensure(aws, file)["msg"]
+    aws.clear_faults()
+    assert [tag["Key"] for tag in aws.client("iam").list_user_tags(UserName=USER)["Tags"]] == ["datomic-onprem:system"]
+    by_hand = aws.client("iam").create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"]
+    assert "AWS allows 2" in ensure(aws, file)["msg"]
+    assert keys(aws, USER) == first | {by_hand}
+
+
+def test_a_table_of_the_same_name_in_another_region_takes_no_key_for_a_lost_one(
+    aws: Emulator, file: pathlib.Path
+) -> None:
+    ensure(aws, file)
+    (old,) = keys(aws, USER)
+    other = file.with_name("other.properties")
+    other.write_text(USERS.replace("us-east-1", "eu-west-1").replace("aws-dynamodb-user=", f"aws-dynamodb-user={USER}"))
+    assert not ensure(aws, other, region="eu-west-1")["failed"]
+    aws.client("iam").delete_access_key(UserName=USER, AccessKeyId=old)
+    file.write_text(USERS.replace("aws-dynamodb-user=", f"aws-dynamodb-user={USER}"))
+    aws.fault(match="UntagUser", mode="error", code="AccessDenied", status=403)
+    assert ensure(aws, file)["failed"]
+    aws.clear_faults()
+    in_use = values(file)["aws-dynamodb-access-key-id"]
+    assert in_use in keys(aws, USER)
+    assert not ensure(aws, other, region="eu-west-1")["failed"]
+    assert in_use in keys(aws, USER)
 
 
 def test_two_keys_are_aws_limit(aws: Emulator, file: pathlib.Path) -> None:

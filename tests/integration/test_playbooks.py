@@ -287,6 +287,12 @@ def test_a_template_that_git_would_not_take_stops_the_run_first(
     refused(estate.play("create.yml", "--check"), ignored)
     assert snapshot(aws) == before
     assert estate.git("status", "--porcelain") == ""
+    # A procedure of one's own that writes no template has none to register.
+    own = estate.directory / "own.yml"
+    own.write_text(STEPS.replace("[stack, replace]", "[provision, register]"))
+    successful(estate.play("own.yml"))
+    own.unlink()
+    assert estate.git("status", "--porcelain") == ""
     successful(estate.play("create.yml", "-e", elsewhere, "-e", "datomic_commit=false"))
 
 
@@ -314,7 +320,7 @@ def test_no_release_is_older_than_the_stack_s_whatever_runs(estate: Estate, aws:
     successful(estate.play("update.yml", "-e", "datomic_replace=never"))
     estate.edit(CF, datomic_version="1.0.7277")
     older = "1.0.7277 is older than 1.0.7364, which the stack names"
-    refused(estate.play("update.yml"), older)
+    refused(estate.play("update.yml"), older, "accept release-downgrade")
     aws.client("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName=group(aws), MinSize=0, MaxSize=0, DesiredCapacity=0
     )
@@ -409,6 +415,8 @@ def test_a_playbook_runs_where_ansible_playbook_runs(playbook: pathlib.Path) -> 
     (play,) = yaml.safe_load(playbook.read_text())
     assert play["vars"]["ansible_connection"] == "local"
     assert "connection" not in play, "one of them says it"
+    # Only what is installed for all users may need another user's rights.
+    assert play["vars"].get("ansible_become", True) is (playbook.stem == "distribution")
 
 
 def tasks(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -136,6 +136,7 @@ def test_a_table_is_locked_in_its_region_and_under_its_connection(tmp_path: path
     assert shared({"table": "Orders"}) == 0
     assert shared({"table_region": "eu-west-1"}) == 0
     assert shared({}, datomic_aws={"profile": "another"}) == 0
+    assert shared({}, datomic_aws={"validate_certs": False, "session_token": "t"}) == 1, "the same account"
     assert shared({"table": ""}) == 0, "storage that is no table of DynamoDB"
     sql = locked(tmp_path, "orders", datomic_checked={"region": "us-east-1", "table": "", "table_region": ""})
     assert len(sql) == len(locked(tmp_path, "orders")) - 1

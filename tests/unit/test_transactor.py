@@ -50,6 +50,7 @@ class World:
     profiles: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     policies: dict[str, Any] = dataclasses.field(default_factory=dict)
     users: dict[str, str] = dataclasses.field(default_factory=dict)
+    owners: dict[str, str] = dataclasses.field(default_factory=dict)
     keys: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     made: Any = dataclasses.field(default_factory=itertools.count)
 
@@ -62,7 +63,8 @@ class World:
         free = (base if not number else f"{base}-{number}" for number in itertools.count())
         name = name or next(found for found in free if found not in self.users)
         known = name in self.users
-        return User(name, known, self.users.get(name, ""), tuple(self.keys.get(name, ())), self.inline(name))
+        mark, owner = self.users.get(name, ""), self.owners.get(name, "")
+        return User(name, known, mark, tuple(self.keys.get(name, ())), self.inline(name), owner)
 
     def inline(self, name: str) -> dict[str, Any]:
         return {
@@ -96,6 +98,7 @@ class World:
             self.policies[action.name] = action.after["policy"]
         elif kind == "user":
             self.users[action.name] = action.after["unsaved_access_key"]
+            self.owners[action.name] = action.after.get("owner", self.owners.get(action.name, ""))
         elif (kind, action.change) == ("access_key", "delete"):
             self.keys[action.name] = []
         elif kind == "access_key":

@@ -10,6 +10,7 @@ A creation whose answer was lost is sent again by botocore; that it "already exi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -17,6 +18,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
+    DENIED,
     AwsError,
     attempts,
     calling,
@@ -209,8 +211,15 @@ class _Changes:
             with calling("tag the user", action.name, self.client):
                 tag = {"Key": UNSAVED_KEY_TAG, "Value": marked}
                 eventually(lambda: self.client.tag_user(UserName=action.name, Tags=[tag]))
-        with calling("create an access key for the user", action.name, self.client):
-            answer = eventually(lambda: self.client.create_access_key(UserName=action.name))
+        try:
+            with calling("create an access key for the user", action.name, self.client):
+                answer = eventually(lambda: self.client.create_access_key(UserName=action.name))
+        except AwsError as error:
+            # Nothing was made: with the mark, a key that somebody makes later would be taken for a lost one.
+            if error.code in DENIED and "unsaved_access_key" in action.after:
+                with contextlib.suppress(AwsError):
+                    self.clear_marker(action)
+            raise
         made = answer["AccessKey"]
         # The secret exists in this answer only: on disk before anything else can happen.
         places = action.after["saved_in"]

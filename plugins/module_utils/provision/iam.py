@@ -124,12 +124,10 @@ def _free(client: Any, kind: str, base: str, taken: Collection[str]) -> Iterator
     One call each would be many where many systems have taken their names. Who may not list them asks one by one.
     """
     exists = {"role": _role, "user": _user}[kind]
-    candidates = _candidates(base, taken)
-    first = next(candidates)
-    if exists(client, first) is None:
-        yield first
-    listed = _names(client, kind)
-    for name in candidates:
+    listed: frozenset[str] | None = None
+    for number, name in enumerate(_candidates(base, taken)):
+        if number == 1:
+            listed = _names(client, kind)
         if exists(client, name) is None if listed is None else name not in listed:
             yield name
 

@@ -41,10 +41,15 @@ def release_format(facts: Facts) -> Iterator[Finding]:
     if facts.given_version and not facts.version:
         what = f"{facts.given_version} is no release of Datomic"
         yield _about(facts, "release-format", "error", what, why, instead)
-    for name, version in (("running_version", facts.running_version), ("stack_version", facts.stack_version)):
+    given: tuple[tuple[str, str, Level], ...] = (
+        ("running_version", facts.running_version, "error"),
+        # It comes from outside, and the update is what mends it.
+        ("stack_version", facts.stack_version, "warning"),
+    )
+    for name, version, level in given:
         if version and not is_release(version):
             what = f"{name}: {version} is no release of Datomic"
-            yield Finding("release-format", what, why=why, source=CHANGES, instead=instead)
+            yield Finding("release-format", what, level, why=why, source=CHANGES, instead=instead)
 
 
 def release_forbidden(facts: Facts) -> Iterator[Finding]:
@@ -92,8 +97,10 @@ def release_downgrade(facts: Facts) -> Iterator[Finding]:
     """Never a downgrade against what runs now."""
     if facts.version and facts.running and not releases.at_least(facts.version, facts.running):
         what = f"{facts.version} is older than {facts.running}, which {facts.running_told}"
-        why = "Datomic must never be downgraded"
-        yield _about(facts, "release-downgrade", "error", what, why, f"{facts.running} or later")
+        why, instead = "Datomic must never be downgraded", f"{facts.running} or later"
+        if not facts.running_version:
+            instead += "; when it is certain that no transactor of that release has started, accept release-downgrade"
+        yield _about(facts, "release-downgrade", "error", what, why, instead)
 
 
 def release_running(facts: Facts) -> Iterator[Finding]:

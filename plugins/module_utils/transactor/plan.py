@@ -83,7 +83,10 @@ def marker(table: str, prefix: str, kept: Iterable[str] = ()) -> str:
 
 
 def _lost(user: User, table: str, prefix: str) -> list[str] | None:
-    """The access keys that the user has got since it was marked. None: it is not marked by a run of this system."""
+    """The access keys that the user has got since it was marked. None: it is not marked for this property.
+
+    user: one of this system's own. A table of the same name in another region has the same mark.
+    """
     marked = marker(table, prefix)
     if user.unsaved != marked and not user.unsaved.startswith(f"{marked}/"):
         return None
@@ -240,7 +243,7 @@ class _Planner:
             instead = "leave its access key's two properties blank to have the user made"
             self.found(keys_of(given[0].prefix)[0], "user-missing", what, instead)
             return
-        lost = _lost(user, self.table, group[0].prefix)
+        lost = _lost(user, self.table, group[0].prefix) if self.is_own(user.owner) else None
         self.tell_of_sharing(keys_of(group[0].prefix)[0], f"user {user.name}", user.owner, group[0], user.policies)
         if not user.exists:
             key = keys_of(group[0].prefix)[0]
