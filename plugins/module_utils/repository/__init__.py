@@ -88,48 +88,38 @@ def _register(request: Request, check: bool) -> dict[str, Any]:
     if errors := [*found, *wrong, *detached]:
         raise InputError(errors)
     if check and request.planned is not None:
-        return _planned(place, request.planned, where is not None)
+        # What the run would have written: the tasks that write it show its diffs.
+        files = sorted(os.path.relpath(os.path.realpath(path), place.root) for path in request.planned)
+        return _result(place, files, [], None, where is not None and bool(files))
     if check:
         with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
             staged = _stage(place, scratch, request)
         # The remote is asked even when there is something to commit: what it refuses the real run will fail with.
         pushed = where is not None and (to_be_pushed(place.git, where) or bool(staged.after))
-        return _result(place, staged, None, pushed)
+        return _result(place, staged.paths, staged.diff, None, pushed)
     workspace = Workspace(place.git, place.git_directory)
     with workspace.open():
         staged = _stage(place, workspace.directory, request)
         commit = _commit(place, workspace, staged, request.message) if staged.after else None
-        result = _result(place, staged, commit, False)
+        result = _result(place, staged.paths, staged.diff, commit, False)
         try:
             if not where or not to_be_pushed(place.git, where):
                 return result
-            return _result(place, staged, commit, push(place.git, where))
+            return _result(place, staged.paths, staged.diff, commit, push(place.git, where))
         except DatomicError as error:
             raise DatomicError(_hidden(str(error), staged), **result) from error
 
 
-def _result(place: Place, staged: Staged, commit: str | None, pushed: bool) -> dict[str, Any]:
+def _result(
+    place: Place, files: list[str], diff: list[dict[str, str]], commit: str | None, pushed: bool
+) -> dict[str, Any]:
     return {
-        "changed": bool(staged.after) or pushed,
+        "changed": bool(files) or pushed,
         "commit": commit,
-        "files": staged.paths,
+        "files": files,
         "pushed": pushed,
         "branch": place.branch or None,
-        "diff": staged.diff,
-    }
-
-
-def _planned(place: Place, planned: Sequence[str], pushes: bool) -> dict[str, Any]:
-    """What a run would register of files that it would have written, whose diffs the tasks that write them show."""
-    files = sorted(os.path.relpath(os.path.realpath(path), place.root) for path in planned)
-    changed = bool(files)
-    return {
-        "changed": changed,
-        "commit": None,
-        "files": files,
-        "pushed": changed and pushes,
-        "branch": place.branch or None,
-        "diff": [],
+        "diff": diff,
     }
 
 

@@ -79,7 +79,11 @@ def marker(table: str, prefix: str, kept: Iterable[str] = ()) -> str:
 
     kept: the ids of the access keys that it had before. A tag is no place for more than what tells them apart.
     """
-    return "/".join((table, prefix, *(masked_key(key_id).lstrip("*") for key_id in kept)))
+    return "/".join((table, prefix, *map(_end, kept)))
+
+
+def _end(key_id: str) -> str:
+    return masked_key(key_id).lstrip("*")
 
 
 def _lost(user: User, table: str, prefix: str) -> list[str] | None:
@@ -91,7 +95,7 @@ def _lost(user: User, table: str, prefix: str) -> list[str] | None:
     if user.unsaved != marked and not user.unsaved.startswith(f"{marked}/"):
         return None
     kept = user.unsaved.removeprefix(marked).split("/")
-    return [key_id for key_id in user.key_ids if marker(table, prefix, [key_id]).rpartition("/")[2] not in kept]
+    return [key_id for key_id in user.key_ids if _end(key_id) not in kept]
 
 
 class _Planner:
