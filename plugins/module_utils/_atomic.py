@@ -54,7 +54,7 @@ def replace(path: str, content: bytes, *, was: bytes | None) -> None:
 def _check_unchanged(path: str, target: str, was: bytes | None) -> None:
     try:
         with open(target, "rb") as file:
-            now: bytes | None = file.read()
+            now: bytes | None = file.read(len(was or b"") + 1)
     except FileNotFoundError:
         now = None
     if now != was:

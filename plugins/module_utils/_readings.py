@@ -26,6 +26,11 @@ BLANKS = " \t\f"
 SOURCE = "https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/Properties.html"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LONGEST = 1 << 20
+"""Bytes of a file. Datomic's own samples have less than 10,000."""
+MOST_KEYS = 5000
+MOST_FINDINGS = 100
+WHY_BOUNDED = "what is read has a bound, so that a wrong path costs neither memory nor time"
 _JAVA_KEY = re.compile(r"[^=: \t\f\\]*")
 
 
@@ -310,6 +315,13 @@ class _Reader:
 
 def scan(raw: bytes, path: str) -> Reading:
     """The bytes as the two readers take them."""
+
+    def found(rule: str, what: str, instead: str) -> Finding:
+        return Finding(rule, what, file=path, instead=instead, why=WHY_BOUNDED)
+
+    if len(raw) > LONGEST:
+        what = f"has more than {LONGEST} bytes, so that it is no properties file of Datomic's"
+        return Reading(findings=(found("file-too-large", what, "give the path of the properties file"),), legible=False)
     wrong = _not_text(raw, path)
     if raw.startswith(UTF_16):
         return Reading(findings=tuple(wrong), legible=False)
@@ -322,8 +334,16 @@ def scan(raw: bytes, path: str) -> Reading:
     if raw.startswith(BYTE_ORDER_MARK):
         # It is the first character of the first key, for which nobody will ask.
         entries = {key: entry for key, entry in entries.items() if entry.line > 1}
+    if len(entries) > MOST_KEYS:
+        what = f"has {len(entries)} keys, at most {MOST_KEYS} are read"
+        too_many = found("too-many-keys", what, "remove the keys that are not Datomic's")
+        return Reading(findings=(too_many,), legible=False)
     # A file with NUL bytes was meant to be something else, of which every line would be told.
     findings = wrong if b"\0" in raw else wrong + reader.findings
+    if len(findings) > MOST_FINDINGS:
+        what = f"{len(findings) - MOST_FINDINGS} more lines are wrong"
+        more = found("more-wrong-lines", what, "correct the lines before, and run again")
+        findings = [*findings[:MOST_FINDINGS], more]
     return Reading(text, entries, tuple(findings))
 
 

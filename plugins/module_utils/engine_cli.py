@@ -22,6 +22,7 @@ from typing import Any
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
     _advice,
     _private,
+    _readings,
     distribution,
     ensuring,
     releases,
@@ -247,7 +248,7 @@ def _made(path: str, given: Properties, engine: Engine) -> Properties:
     """What the tool wrote. DatomicError unless it is a whole file."""
     try:
         with open(path, "rb") as copy:
-            raw = copy.read()
+            raw = copy.read(_readings.LONGEST + 1)
     except OSError as error:
         raise DatomicError(
             f"bin/datomic {engine.command} ended well and left no file: {error.strerror}.{_kept(given)}"

@@ -184,7 +184,7 @@ def inspect(path: str) -> Properties:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return _unreadable(path, "not a regular file", "give the path of the properties file")
         with open(path, "rb") as file:
-            raw = file.read()
+            raw = file.read(_readings.LONGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         instead = "check the path; a relative one starts at the directory of the run"

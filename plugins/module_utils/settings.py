@@ -18,6 +18,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Literal
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import passwords
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import MASK, Properties, diff_with
 
@@ -186,44 +187,24 @@ CF: Mapping[str, Setting] = _by_name(
 
 SETTINGS: Mapping[FileKind, Mapping[str, Setting]] = {"transactor": TRANSACTOR, "cf": CF}
 
-Secrecy = Literal["", "whole", "parameters", "options"]
+Secrecy = Literal["", "whole"] | passwords.Place
 """How much of a value is secret: nothing, all, the passwords among a URL's parameters or among options of a JVM."""
 _HOLDS_CREDENTIALS: Mapping[str, Secrecy] = {
     "sql-url": "parameters",
     "sql-driver-params": "parameters",
     "java-opts": "options",
 }
-_CREDENTIAL = r"(?:passw|pwd|secret(?!s)|token(?!s)|access[-_.]?key|licen[cs]e[-_.]?key)"
-"""What the name of a credential has in it. The plurals are about credentials: secretsmanager, HttpTokens."""
+_BLANK = re.compile(r"\s")
 # The token of EC2's metadata service, which a start-up script sends as a header, opens nothing outside of its instance.
-_CREDENTIAL_NAME = re.compile(rf"(?!x-aws-ec2-metadata-)\S*{_CREDENTIAL}\S*")
-# password=… among parameters, however they are separated.
-_NAMED_PASSWORD = re.compile(
-    rf"""(?ix) ([\w.-]* {_CREDENTIAL} [\w.-]* \s* = \s*)
-    ( "[^"]*" | \{{[^}}]*\}} | [^&;,\s)]+ )"""
-)
-# user:PASSWORD@host of a URL, user/PASSWORD@host of Oracle's; up to the last @ before the parameters, as some
-# drivers take a password as it is, with @ and / in it.
-_URL_PASSWORD = re.compile(r"(?<=://)([^:?]*:)((?:(?!\?\w+=).)+)(?=@)")
-_ORACLE_PASSWORD = re.compile(r"(?i)(:(?:thin|oci8?):[^/?]*/)(.+)(?=@)")
-# The same among the options of a JVM, which blanks separate; what a shell fills in is none.
-_OPTION_PASSWORD = re.compile(
-    rf"""(?ix) ([\w.-]* {_CREDENTIAL} [\w.-]* =) (?!"?\$[{{(]) ( "[^"]*" | '[^']*' | \S+? (?=["']?(?:\s|$)) )"""
-)
-_OPTION_URL_PASSWORD = re.compile(r"(?<=://)([^:?\s]*:)(\S+)(?=@)")
-_PASSWORDS: Mapping[Secrecy, tuple[re.Pattern[str], ...]] = {
-    "parameters": (_NAMED_PASSWORD, _URL_PASSWORD, _ORACLE_PASSWORD),
-    "options": (_OPTION_PASSWORD, _OPTION_URL_PASSWORD),
-}
-"""Group 2 is the password, group 1 what leads to it."""
+_CREDENTIAL_NAME = re.compile(rf"(?!x-aws-ec2-metadata-)\S*?{passwords.CREDENTIAL}")
 
 
 @functools.lru_cache(maxsize=4096)
-def _secrecy(key: str) -> Secrecy:
+def secrecy(key: str) -> Secrecy:
     """Of a known key as the table says, of an unknown one as its name sounds: a typo makes no password public."""
     name = key.lower()
     known = TRANSACTOR.get(name) or CF.get(name)
-    if known is None and _CREDENTIAL_NAME.fullmatch(name):
+    if known is None and not _BLANK.search(name) and _CREDENTIAL_NAME.match(name):
         return "whole"
     meant = known or TRANSACTOR.get(_closest(name, "transactor"))
     if meant is None:
@@ -233,26 +214,20 @@ def _secrecy(key: str) -> Secrecy:
 
 def is_secret(key: str) -> bool:
     """Whether the value is, or may hold, a secret."""
-    return bool(_secrecy(key))
+    return bool(secrecy(key))
 
 
 def mask(key: str, value: str) -> str:
     """The value as it may be shown: a secret as ********, of a URL or options with a password in them only that."""
-    secrecy = _secrecy(key)
-    if not value or not secrecy:
+    kind = secrecy(key)
+    if not value or not kind:
         return value
-    return MASK if secrecy == "whole" else _masked(value, secrecy)
+    return MASK if kind == "whole" else passwords.masked(value, kind, MASK)
 
 
 def mask_options(value: str) -> str:
     """Options of a JVM as they may be shown: the passwords among them as ********."""
-    return _masked(value, "options")
-
-
-def _masked(value: str, secrecy: Secrecy) -> str:
-    for password in _PASSWORDS[secrecy]:
-        value = password.sub(rf"\g<1>{MASK}", value)
-    return value
+    return passwords.masked(value, "options", MASK)
 
 
 def secrets(properties: Properties) -> tuple[str, ...]:
@@ -262,10 +237,11 @@ def secrets(properties: Properties) -> tuple[str, ...]:
     """
     found: list[str] = []
     for key, value in properties.as_dict().items():
-        secrecy = _secrecy(key)
-        if secrecy == "whole":
+        kind = secrecy(key)
+        if kind == "whole":
             found.append(value)
-        found += [match[2] for password in _PASSWORDS.get(secrecy, ()) for match in password.finditer(value)]
+        elif kind:
+            found += passwords.passwords(value, kind)
     plain = [secret.strip() for secret in found]
     plain += [secret[1:-1] for secret in plain if secret[:1] + secret[-1:] in ('""', "''", "{}")]
     forms = {form for secret in plain for form in (secret, urllib.parse.unquote(secret)) if form}

@@ -43,7 +43,7 @@ NOT_INHERITED = (
 """The module's options decide on these; what the shell happens to hold could belong to another account."""
 
 _SECRET_PARAMETER = re.compile(
-    r"(?i)\b([a-z_.-]*(?:password|secret[_-]?(?:access[_-]?)?key|access[_-]key[_-]id|token))=[^&\s\"']+"
+    r"(?i)(?<![\w.-])([\w.-]*(?:password|secret[_-]?(?:access[_-]?)?key|access[_-]key[_-]id|token))=[^&\s\"']+"
 )
 _URI_PASSWORD = re.compile(r"(//[^/\s:@]+):[^/\s@]+@")
 _ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")

@@ -243,3 +243,22 @@ def test_a_text_that_jproperties_reads_differently_is_not_written(file: pathlib.
     with pytest.raises(DatomicError, match="jproperties reads the new text differently"):
         properties.write(wrong, was=before)
     assert file.read_bytes() == b"# c\na=1\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "rules"),
+    [
+        (b"#" * (1 << 20), []),
+        (b"#" * (1 << 20) + b"\n", ["file-too-large"]),
+        (b"".join(b"k%d=v\n" % number for number in range(5000)), []),
+        (b"".join(b"k%d=v\n" % number for number in range(5001)), ["too-many-keys"]),
+        (b"rubbish\n" * 100_000, ["separator"] * 100 + ["more-wrong-lines"]),
+    ],
+    ids=["large", "too large", "many keys", "too many keys", "many errors"],
+)
+def test_what_a_file_may_hold_is_bounded(tmp_path: pathlib.Path, raw: bytes, rules: list[str]) -> None:
+    path = tmp_path / "x.properties"
+    path.write_bytes(raw)
+    found = properties.inspect(str(path)).findings
+    assert [finding.rule for finding in found] == rules
+    assert all(str(path) in str(finding) for finding in found)

@@ -33,6 +33,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
 COMMAND = "create-cf-template"
 OWNER_ONLY = 0o600
 LONGEST = 51_200
+LARGEST_EXISTING = 1 << 20
+"""Bytes of what a template may replace: CloudFormation takes no larger one, by whichever way."""
 """Bytes."""
 NEEDED = ("protocol", "port")
 """The transactor's properties without which no instance starts; its host is the instance's own."""
@@ -177,7 +179,7 @@ def _write(path: str, content: bytes) -> None:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     try:
         with open(path, "rb") as file:
-            earlier = file.read()
+            earlier = file.read(LARGEST_EXISTING + 1)
     except FileNotFoundError:
         earlier = None
     _atomic.replace(path, content, was=earlier)
@@ -203,11 +205,17 @@ def _existing(options: Options) -> bytes | None:
         if not stat.S_ISREG(os.stat(dest).st_mode):
             raise DatomicError(f"Could not write {dest}: it is not a regular file.")
         with open(dest, "rb") as file:
-            return file.read()
+            existing = file.read(LARGEST_EXISTING + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise DatomicError(f"Could not read {dest}: {error.strerror}.") from error
+    if len(existing) > LARGEST_EXISTING:
+        raise DatomicError(
+            f"{dest} has more than {LARGEST_EXISTING} bytes, so that it is no template: give another dest "
+            "(datomic_cf_template in the role). It was not changed."
+        )
+    return existing
 
 
 def _mode(path: str) -> int:

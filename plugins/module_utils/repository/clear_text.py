@@ -10,15 +10,15 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import has_secret
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import has_secret, secrecy
 
 HIDDEN = "********"
 
 _KEY = r"(?P<key>[A-Za-z][\w.-]*)"
 _ASSIGNMENT = re.compile(
-    r"(?:^|(?<=[\s\"'{,;\ufeff\ufffd]))(?:-D)?" + _KEY + r"[\"']?[ \t]*[=:](?=[ \t]*[\"']?(?P<value>\S.*))"
+    r"(?:^|(?<=[\s\"'{,;\ufeff\ufffd]))(?:-D)?" + _KEY + r"[\"']?[ \t]*[=:](?=[ \t]*[\"']?(?P<value>\S))"
 )
-_BLANK_SEPARATED = re.compile(r"^[ \t]*" + _KEY + r"[ \t]+(?P<value>[^\s=:].*)")
+_BLANK_SEPARATED = re.compile(r"[ \t]*" + _KEY + r"[ \t]+(?P<value>[^\s=:])")
 _AROUND = " \"',)]}"
 """What may stand around a value in JSON."""
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
@@ -28,16 +28,16 @@ _ENCRYPTED = re.compile(r"ENC\[|\{\{resolve:|\$\{|\$\(|\*{8}$")
 
 @dataclasses.dataclass(frozen=True)
 class Secret:
-    """A secret value in clear text. line: 1-based."""
+    """A secret value in clear text. line: 1-based. values: the value, as far as it may reach."""
 
     line: int
     key: str
-    value: str = dataclasses.field(repr=False)
+    values: tuple[str, ...] = dataclasses.field(repr=False)
 
     @property
     def spellings(self) -> set[str]:
-        """The value, and without what may belong to the JSON around it."""
-        return {self.value, self.value.strip(_AROUND)}
+        """The values, and without what may belong to the JSON around them."""
+        return {text for value in self.values for text in (value, value.strip(_AROUND)) if text}
 
 
 def secrets(content: bytes) -> list[Secret]:
@@ -46,51 +46,108 @@ def secrets(content: bytes) -> list[Secret]:
     Comments do not count: the files that come with Datomic have examples of passwords there.
     """
     found: list[Secret] = []
-    for number, line, inside in _lines(content):
-        if inside and found:
-            found.append(Secret(number, found[-1].key, line.strip()))
+    for line in _lines(content):
+        if line.inside and found:
+            found += [Secret(line.number, found[-1].key, (line.text.strip(),))]
         else:
-            found.extend(dict.fromkeys(Secret(number, key, value) for key, value in _in_line(line)))
+            found += dict.fromkeys(Secret(line.number, *each) for part in line.parts for each in part.found)
     return found
 
 
 def masked(content: bytes) -> str:
     """The text with stars for every secret value."""
-    text = _text(content)
-    lines = text.splitlines(keepends=True)
-    for secret in secrets(content):
-        line = lines[secret.line - 1]
-        if secret.value in line:
-            lines[secret.line - 1] = line.replace(secret.value, HIDDEN)
-        else:  # written with escapes: nothing of the line is safe to show
-            lines[secret.line - 1] = HIDDEN + "\n"
-    return "".join(lines)
+    return "".join(_masked(line) + line.end for line in _lines(content))
 
 
-def _text(content: bytes) -> str:
-    """Without NULs, so that UTF-16 is looked through as well."""
-    return content.replace(b"\0", b"").decode(errors="replace")
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One line of properties, of which a string in JSON holds several. end: the escape that ends it there.
+
+    found: the secret keys and their values. What follows one may all be its value, or the next key with its own: the
+    first has both, the others only what reaches to the next, or all values together were longer than any line.
+    """
+
+    written: str
+    end: str
+    found: list[tuple[str, tuple[str, ...]]]
+
+    @property
+    def masked(self) -> str:
+        if not self.found:
+            return self.written
+        kept, value = self.written.rstrip(), self.found[0][1][0]
+        if "\\" in value or not kept.endswith(value):  # written with escapes: nothing of it is safe to show
+            return HIDDEN
+        return kept.removesuffix(value) + HIDDEN + self.written[len(kept) :]
 
 
-def _lines(content: bytes) -> Iterator[tuple[int, str, bool]]:
-    """Each line's number and text, and whether it continues a line with a secret."""
-    continues = False
-    for number, line in enumerate(_text(content).splitlines(), 1):
-        inside = continues
-        yield number, line, inside
+@dataclasses.dataclass(frozen=True)
+class _Line:
+    """A line of the file. inside: it continues a line with a secret."""
+
+    number: int
+    text: str
+    end: str
+    inside: bool
+    parts: list[_Part]
+
+
+def _masked(line: _Line) -> str:
+    if line.inside and line.text.strip():
+        return line.text.replace(line.text.strip(), HIDDEN)
+    return "".join(part.masked + part.end for part in line.parts)
+
+
+def _lines(content: bytes) -> Iterator[_Line]:
+    # Without NULs, so that UTF-16 is looked through as well.
+    text = content.replace(b"\0", b"").decode(errors="replace")
+    inside = False
+    for number, whole in enumerate(text.splitlines(keepends=True), 1):
+        line = whole.splitlines()[0]
+        parts = list(_parts(line))
+        yield _Line(number, line, whole[len(line) :], inside, parts)
         backslashes = len(line) - len(line.rstrip("\\"))
-        continues = backslashes % 2 == 1 and (inside or bool(list(_in_line(line))))
+        inside = backslashes % 2 == 1 and (inside or any(part.found for part in parts))
 
 
-def _in_line(line: str) -> Iterator[tuple[str, str]]:
-    """The secret keys of a line and their values. A string in JSON holds several lines of a properties file."""
-    for part in _ESCAPE.sub(_unescaped, line).split("\n"):
-        if part.lstrip().startswith(("#", "!")):
+def _parts(line: str) -> Iterator[_Part]:
+    start = 0
+    for match in _ESCAPE.finditer(line):
+        if _unescaped(match) == "\n":
+            yield _part(line[start : match.start()], match[0])
+            start = match.end()
+    yield _part(line[start:], "")
+
+
+def _part(written: str, end: str) -> _Part:
+    text = _ESCAPE.sub(_unescaped, written).rstrip()
+    starts = list(_starts(text))
+    if not starts:
+        return _Part(written, end, [])
+    ends = [*(start for _key, start, _value in starts[1:]), len(text)]
+    values = [text[value:end].rstrip() for (_key, _start, value), end in zip(starts, ends, strict=True)]
+    keys = [key for key, _start, _value in starts]
+    whole = tuple(dict.fromkeys((text[starts[0][2] :], values[0])))
+    return _Part(written, end, list(zip(keys, [whole, *((value,) for value in values[1:])], strict=True)))
+
+
+def _starts(text: str) -> Iterator[tuple[str, int, int]]:
+    """The secret keys of a line of properties, with where each begins and where its value does."""
+    if text.lstrip().startswith(("#", "!")):
+        return
+    last = len(text.rstrip(_AROUND))
+    judged: set[str] = set()
+    for match in (*filter(None, [_BLANK_SEPARATED.match(text)]), *_ASSIGNMENT.finditer(text)):
+        key, value = match["key"], match.start("value")
+        kind = secrecy(key)
+        if value >= last or not kind or kind in judged or _ENCRYPTED.match(text, value):
             continue
-        for match in (*_ASSIGNMENT.finditer(part), *_BLANK_SEPARATED.finditer(part)):
-            key, value = match["key"], match["value"].rstrip()
-            if value.strip(_AROUND) and not _ENCRYPTED.match(value) and has_secret(key, value):
-                yield key, value
+        if kind != "whole":
+            # What follows the first such key has in it what follows the others.
+            judged.add(kind)
+            if not has_secret(key, text[value:]):
+                continue
+        yield key, match.start(), value
 
 
 def _unescaped(match: re.Match[str]) -> str:

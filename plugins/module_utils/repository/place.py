@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Answer, Git, literal
 
+LARGEST = 16 << 20
+"""Bytes of a file that is registered, as all of it is looked through for secrets."""
 STATES = (
     ("MERGE_HEAD", "merge", "finish it with git commit, or git merge --abort"),
     ("rebase-merge", "rebase", "git rebase --continue or --abort"),
@@ -128,7 +130,10 @@ def _wrong_file(path: str) -> str:
         return f"is a symbolic link to {os.path.realpath(path)}, which does not exist"
     if os.path.isdir(path):
         return "is a directory: name the files in it"
-    return "" if os.path.isfile(path) else "is not a regular file"
+    if not os.path.isfile(path):
+        return "is not a regular file"
+    size = os.path.getsize(path)
+    return "" if size <= LARGEST else f"has {size} bytes, at most {LARGEST} are registered: commit it with git itself"
 
 
 def _wrong_place(path: str) -> str:

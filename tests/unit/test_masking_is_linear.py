@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The time that masking takes is linear in the length of what is masked, whatever stands in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import settings, tool
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository import clear_text, git
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import masking
+
+SMALL, TIMES, AT_MOST = 2_000, 8, 24
+"""Eight times as much takes 8 times as long when it is linear, 64 times when it is quadratic."""
+
+UNITS = [
+    *("x", "a.", "a-", "passw", "password ", "password=", "password= ", "password={", "password={;", "password;"),
+    *('password="', "password='", 'password="x"', "password =", "passw.passw-", "token", "secret_", "secrets "),
+    *(
+        "://",
+        "://u",
+        "://u:",
+        "://u:p",
+        "://u:p@",
+        "://u:p@ ",
+        "://@",
+        "?",
+        "?a",
+        "?a=",
+        "?a=://u:p@",
+        "@",
+        "@:",
+        ":@/",
+    ),
+    *(":thin:", ":thin:/", ":thin:u/p@", ":oci:", ":thin:?", "/", "{", "}", '"', "'", "\\", "\\\\", "\\n", "\\u000a"),
+    *(
+        " ",
+        "\t",
+        " =",
+        " :",
+        "a=",
+        "a: ",
+        "java-opts=",
+        "java-opts=x ",
+        "sql-url=x ",
+        "sql-password=x ",
+        "license-key ",
+    ),
+    *('"license-key": "x", ', "#", "# ", "# a", "!", "#a=b ", "${", "ENC[", "********", "AKIA", "//u:p@", "//u:"),
+    *("license-key=x\\n", "sql-password=\\\\x\\n", "java-opts=-Dpassword=x\\n"),
+]
+LEADS = {
+    "": "",
+    "a secret": "sql-password=",
+    "parameters": "sql-url=jdbc:",
+    "options": "java-opts=-D",
+    "a comment": "# license-key=",
+}
+
+
+def _properties(text: str) -> None:
+    properties = Properties.scan(text.encode(), "x.properties")
+    settings.masked(properties)
+    settings.secrets(properties)
+    settings.masked_diff(properties, properties)
+    settings.check(properties, "transactor")
+
+
+MASKERS: dict[str, Callable[[str], object]] = {
+    "a file of properties": _properties,
+    "a file for git": lambda text: clear_text.masked(text.encode()),
+    "secrets for git": lambda text: [secret.spellings for secret in clear_text.secrets(text.encode())],
+    "a template": masking.masked,
+    "the tool's output": lambda text: tool.mask(text),
+    "git's output": git.masked_urls,
+}
+
+
+def _seconds(work: Callable[[str], object], text: str) -> float:
+    settings.secrecy.cache_clear()
+    before = time.process_time()
+    work(text)
+    return time.process_time() - before
+
+
+@pytest.mark.parametrize("masker", MASKERS)
+def test_more_text_takes_longer_in_proportion(masker: str) -> None:
+    slow = []
+    for lead in LEADS.values():
+        for unit in UNITS:
+            texts = [lead + unit * (length // len(unit)) for length in (SMALL, SMALL * TIMES)]
+            # A pause of the machine makes a single measurement long, none makes it short.
+            for _try in range(4):
+                small, large = (_seconds(MASKERS[masker], text) for text in texts)
+                if large < 0.02 or large <= AT_MOST * small:
+                    break
+            else:
+                slow.append((lead, unit, small, large))
+    assert slow == []
