@@ -28,7 +28,7 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST = 1 << 20
 """Bytes of a file. Datomic's own samples have less than 10,000."""
-MOST_KEYS = 5000
+MOST_KEYS = 10_000
 MOST_FINDINGS = 100
 WHY_BOUNDED = "what is read has a bound, so that a wrong path costs neither memory nor time"
 _JAVA_KEY = re.compile(r"[^=: \t\f\\]*")

@@ -250,8 +250,8 @@ def test_a_text_that_jproperties_reads_differently_is_not_written(file: pathlib.
     [
         (b"#" * (1 << 20), []),
         (b"#" * (1 << 20) + b"\n", ["file-too-large"]),
-        (b"".join(b"k%d=v\n" % number for number in range(5000)), []),
-        (b"".join(b"k%d=v\n" % number for number in range(5001)), ["too-many-keys"]),
+        (b"".join(b"k%d=v\n" % number for number in range(10_000)), []),
+        (b"".join(b"k%d=v\n" % number for number in range(10_001)), ["too-many-keys"]),
         (b"rubbish\n" * 100_000, ["separator"] * 100 + ["more-wrong-lines"]),
     ],
     ids=["large", "too large", "many keys", "too many keys", "many errors"],
