@@ -14,7 +14,6 @@ version_added: 1.0.0
 description:
   - Fetches a release of Datomic Pro from the public download, a mirror (HTTPS or S3) or a file, verifies its SHA-256,
     and unpacks it into a directory of its own below O(dest), whole or not at all.
-  - A download that broke off is continued by the next run.
   - Several releases lie side by side; the symbolic link C(current) is switched in one step. Nothing is removed unless
     O(keep) or O(remove) says so.
 options:
@@ -140,11 +139,6 @@ removed:
   elements: str
   returned: success
   sample: []
-resumed:
-  description: Bytes that an earlier run had already brought. 0 when nothing was downloaded.
-  type: int
-  returned: success
-  sample: 0
 sha256:
   description: The archive's SHA-256.
   type: str

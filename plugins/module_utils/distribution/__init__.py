@@ -19,8 +19,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import D
 
 PREFIX = "datomic-pro-"
 CURRENT = "current"
-UNPACKING, REMOVING, SWITCHING = "unpacking", "removing", "current"
-"""Kinds of waiting places."""
+DOWNLOADING, UNPACKING, REMOVING, SWITCHING = "downloading", "unpacking", "removing", "current"
+"""Kinds of temporary directories."""
 
 _NAMED = re.compile(r"datomic-(?:pro|free)-(\d+(?:\.\d+){2,3})")
 _JAR = re.compile(r"(?:datomic-transactor-(?:pro|free)|peer|datomic-(?:pro|free))-(\d+(?:\.\d+){2,3})\.jar")
@@ -146,27 +146,25 @@ def current(directory: str) -> str:
     return os.path.basename(os.readlink(link).rstrip("/")).removeprefix(PREFIX)
 
 
-def waiting_place(directory: str, kind: str) -> str:
-    """A new directory beside the releases, for what is to be moved in one step; clean removes what is left of them."""
-    return tempfile.mkdtemp(prefix=f".{kind}-", dir=directory)
+def temporary_directory(directory: str, kind: str) -> tempfile.TemporaryDirectory[str]:
+    """A new directory next to the releases, for what is then moved in one step; clean removes what a kill left."""
+    os.makedirs(directory, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=f".{kind}-", dir=directory, ignore_cleanup_errors=True)
 
 
 def clean(directory: str) -> None:
-    """Remove the waiting places that killed runs left behind. Only for who holds the lock of the directory."""
-    for kind in (UNPACKING, REMOVING, SWITCHING):
+    """Remove the temporary directories that killed runs left behind. Only for who holds the lock of the directory."""
+    for kind in (DOWNLOADING, UNPACKING, REMOVING, SWITCHING):
         for left in pathlib.Path(directory).glob(f".{kind}-*"):
             shutil.rmtree(left, ignore_errors=True)
 
 
 def switch(directory: str, version: str) -> None:
     """Let `current` name this release, in one step: a process that follows it sees the old one or the new one."""
-    waiting = waiting_place(directory, SWITCHING)
-    try:
-        link = os.path.join(waiting, CURRENT)
+    with temporary_directory(directory, SWITCHING) as temporary:
+        link = os.path.join(temporary, CURRENT)
         os.symlink(PREFIX + version, link)
         os.replace(link, os.path.join(directory, CURRENT))
-    finally:
-        shutil.rmtree(waiting, ignore_errors=True)
 
 
 def superfluous(present: list[str], *, in_use: set[str], keep: int | None, remove: list[str]) -> list[str]:
@@ -183,11 +181,8 @@ def superfluous(present: list[str], *, in_use: set[str], keep: int | None, remov
 
 def delete(directory: str, version: str) -> None:
     """Remove a release. It vanishes under its name first, so that nobody meets half of one."""
-    doomed = waiting_place(directory, REMOVING)
-    try:
-        os.replace(home_of(directory, version), os.path.join(doomed, version))
-    finally:
-        shutil.rmtree(doomed, ignore_errors=True)
+    with temporary_directory(directory, REMOVING) as temporary:
+        os.replace(home_of(directory, version), os.path.join(temporary, version))
 
 
 def unwritten(error: OSError, directory: str, state: str = "") -> DatomicError:

@@ -25,24 +25,22 @@ def unpack(archive: str, directory: str, version: str) -> distribution.Distribut
     disk is full.
     """
     home = distribution.home_of(directory, version)
-    waiting = ""
     try:
-        waiting = distribution.waiting_place(directory, distribution.UNPACKING)
-        with zipfile.ZipFile(archive) as zipped:
+        with (
+            distribution.temporary_directory(directory, distribution.UNPACKING) as temporary,
+            zipfile.ZipFile(archive) as zipped,
+        ):
             members = _checked(archive, zipped, version)
             _room(archive, directory, sum(member.file_size for member in members))
             for member in members:
-                _extract(zipped, member, pathlib.Path(waiting))
-        unpacked = os.path.join(waiting, distribution.PREFIX + version)
-        distribution.inspect(unpacked, version)
-        os.rename(unpacked, home)
+                _extract(zipped, member, pathlib.Path(temporary))
+            unpacked = os.path.join(temporary, distribution.PREFIX + version)
+            distribution.inspect(unpacked, version)
+            os.rename(unpacked, home)
     except zipfile.BadZipFile as error:
         raise DatomicError(f"{archive} is damaged or no zip archive: {error}. Nothing was unpacked.") from error
     except OSError as error:
         raise distribution.unwritten(error, directory, "Nothing was unpacked.") from error
-    finally:
-        if waiting:
-            shutil.rmtree(waiting, ignore_errors=True)
     return distribution.inspect(home, version)
 
 

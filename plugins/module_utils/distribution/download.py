@@ -2,53 +2,24 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fetch one file of known SHA-256 by HTTPS, from S3 or from this machine: resumed where it broke off, and verified."""
+"""Download one file of known SHA-256 by HTTPS or from S3, and verify it."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import errno
 import hashlib
 import http.client
 import os
 import shutil
 import urllib.error
 import urllib.parse
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
 
 from ansible.module_utils.urls import open_url
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, calling
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 MIB = 1024 * 1024
-ATTEMPTS_WITHOUT_PROGRESS = 3
-
-
-class Readable(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """An open transfer. start: the offset of its first byte; total: bytes of the whole file, 0 when nobody says."""
-
-    stream: Readable
-    start: int
-    total: int
-
-
-Source = Callable[[int], contextlib.AbstractContextManager[Part]]
-"""Opens the file from an offset on; a server that cannot do that answers from 0."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Fetched:
-    """path: the verified file. resumed: bytes that an earlier run had already brought."""
-
-    path: str
-    resumed: int
+ATTEMPTS = 3
 
 
 def local_path(url: str) -> str:
@@ -69,69 +40,18 @@ def secrets(url: str) -> list[str]:
     return [part for part in (user and f"{user}@", split.query and f"?{split.query}") if part]
 
 
-def fetch(source: Source, url: str, sha256: str, directory: str) -> Fetched:
-    """Bring the file into directory/SHA256.zip.
+def fetch(url: str, sha256: str, path: str, aws: Aws, *, validate_certs: bool, timeout: int) -> None:
+    """Download url to path. timeout: seconds without any byte.
 
-    When it breaks off, what has arrived stays as SHA256.zip.part for the next run.
+    DatomicError when it cannot be downloaded, or has another SHA-256.
     """
-    path = os.path.join(directory, sha256 + ".zip")
-    part = path + ".part"
-    if os.path.exists(path) and digest(path) == sha256:
-        return Fetched(path, os.path.getsize(path))
-    resumed = os.path.getsize(part) if os.path.exists(part) else 0
-    _complete(source, url, part)
-    found = digest(part)
-    if found != sha256 and resumed:
-        os.unlink(part)  # the earlier bytes may be of another file: once more from the start
-        resumed = 0
-        _complete(source, url, part)
-        found = digest(part)
+    if url.startswith("s3://"):
+        _from_s3(url, path, aws)
+    else:
+        _from_http(url, path, validate_certs, timeout)
+    found = digest(path)
     if found != sha256:
-        os.unlink(part)
-        raise DatomicError(f"{url} has the SHA-256 {found}, not {sha256}. It was thrown away and nothing was unpacked.")
-    os.replace(part, path)
-    return Fetched(path, resumed)
-
-
-def _complete(source: Source, url: str, part: str) -> None:
-    """Ask for what is missing until all of it is there. A broken connection counts only when it brought nothing."""
-    failures = 0
-    while True:
-        had = os.path.getsize(part) if os.path.exists(part) else 0
-        reason = ""
-        try:
-            with source(had) as opened:
-                total = _append(opened, part, had)
-            now = os.path.getsize(part)
-            if not total or now >= total:
-                return
-            reason = f"the connection ended after {now} of {total} bytes"
-        except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
-        except AwsError as error:
-            if error.code:
-                raise
-            reason = str(error)
-        except OSError as error:
-            if error.errno:  # the disk's, and not TLS's or a proxy's
-                raise
-            raise DatomicError(f"Could not download {url}: {error}.") from error
-        gained = (os.path.getsize(part) if os.path.exists(part) else 0) - had
-        failures = 0 if gained > 0 else failures + 1
-        if failures == ATTEMPTS_WITHOUT_PROGRESS:
-            raise DatomicError(f"Could not download {url}: {reason}. What has arrived is kept: run again to continue.")
-
-
-def _append(opened: Part, part: str, had: int) -> int:
-    if opened.start not in (0, had):
-        raise DatomicError(f"The server sent bytes from {opened.start} on where those from {had} on were asked for.")
-    if opened.total and not opened.start:
-        free = shutil.disk_usage(os.path.dirname(part)).free + had
-        if free < opened.total:
-            raise OSError(errno.ENOSPC, f"{free // MIB} MiB are free and {opened.total // MIB} MiB needed")
-    with open(part, "ab" if opened.start else "wb") as target:
-        shutil.copyfileobj(opened.stream, target, MIB)
-    return opened.total
+        raise DatomicError(f"{url} has the SHA-256 {found}, not {sha256}. Nothing was unpacked.")
 
 
 def digest(path: str) -> str:
@@ -143,55 +63,26 @@ def digest(path: str) -> str:
         raise DatomicError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def from_http(url: str, *, validate_certs: bool = True, timeout: int = 60) -> Source:
-    """timeout: seconds without any byte."""
-
-    @contextlib.contextmanager
-    def opened(offset: int) -> Iterator[Part]:
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
+def _from_http(url: str, path: str, validate_certs: bool, timeout: int) -> None:
+    reason = ""
+    for _attempt in range(ATTEMPTS):
         try:
-            response = open_url(url, headers=headers, validate_certs=validate_certs, timeout=timeout, decompress=False)
-        except urllib.error.HTTPError as error:
-            if error.code == 416:  # there is nothing after the offset
-                yield Part(_Nothing(), offset, 0)
+            response = open_url(url, validate_certs=validate_certs, timeout=timeout, decompress=False)
+            with contextlib.closing(response), open(path, "wb") as file:
+                shutil.copyfileobj(response, file, MIB)
+            missing = int(response.headers.get("Content-Length") or 0) - os.path.getsize(path)
+            if missing <= 0:
                 return
+            reason = f"the connection ended {missing} bytes before the end"
+        except urllib.error.HTTPError as error:
             raise DatomicError(f"Could not download {url}: {error.code} {error.reason}.") from error
-        except urllib.error.URLError as error:
-            raise ConnectionError(str(error.reason)) from error
-        with contextlib.closing(response):
-            start = offset if response.status == 206 else 0
-            length = int(response.headers.get("Content-Length") or 0)
-            yield Part(response, start, start + length if length else 0)
-
-    return opened
+        except (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            reason = str(getattr(error, "reason", "") or error) or type(error).__name__
+    raise DatomicError(f"Could not download {url} in {ATTEMPTS} attempts: {reason}. Check the network, then run again.")
 
 
-def from_s3(url: str, aws: Aws) -> Source:
-    """s3://bucket/key, with the module's credentials."""
+def _from_s3(url: str, path: str, aws: Aws) -> None:
     split = urllib.parse.urlsplit(url)
-    bucket, key = split.netloc, split.path.lstrip("/")
-
-    @contextlib.contextmanager
-    def opened(offset: int) -> Iterator[Part]:
-        client = aws.client("s3")
-        asked: dict[str, Any] = {"Range": f"bytes={offset}-"} if offset else {}
-        try:
-            with calling("download", url, client):
-                got = client.get_object(Bucket=bucket, Key=key, **asked)
-        except AwsError as error:
-            if error.code != "InvalidRange":
-                raise
-            yield Part(_Nothing(), offset, 0)  # there is nothing after the offset
-            return
-        start = offset if got.get("ContentRange") else 0
-        with calling("download", url, client), contextlib.closing(got["Body"]) as body:
-            yield Part(body, start, start + int(got["ContentLength"]))
-
-    return opened
-
-
-class _Nothing:
-    """A stream at its end."""
-
-    def read(self, _size: int = -1, /) -> bytes:
-        return b""
+    client = aws.client("s3")
+    with calling("download", url, client):
+        client.download_file(split.netloc, split.path.lstrip("/"), path)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -25,8 +26,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution im
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import download
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
-DOWNLOADS = ".download"
-"""Directory below dest that keeps what has arrived of a broken download."""
 ABSENT = frozenset(("NoSuchKey", "404"))
 WAIT_SECONDS = 1800
 """How long another run may work in dest: as long as a download over a slow line takes."""
@@ -124,11 +123,10 @@ def _ensured(wanted: Wanted, aws: Aws, *, check: bool) -> dict[str, Any]:
         list(before.installed), in_use=in_use, keep=wanted.keep, remove=list(wanted.remove)
     )
     upload = bool(wanted.deploy_bucket) and before.deployed != wanted.sha256
-    resumed = 0
     if not present or upload:
         _verify_file(wanted)
         if not check:
-            resumed = _bring(wanted, aws, present=present, upload=upload)
+            _bring(wanted, aws, present=present, upload=upload)
     switched = wanted.current and before.current != wanted.version
     if not check:
         if switched:
@@ -157,7 +155,6 @@ def _ensured(wanted: Wanted, aws: Aws, *, check: bool) -> dict[str, Any]:
         "current": after.current,
         "installed": list(after.installed),
         "removed": doomed,
-        "resumed": resumed,
         "sha256": wanted.sha256,
         "deploy_key": wanted.deploy_key,
     }
@@ -185,28 +182,20 @@ def _verify_file(wanted: Wanted) -> None:
             raise DatomicError(f"{path} has the SHA-256 {found}, not {wanted.sha256}. Nothing was unpacked.")
 
 
-def _bring(wanted: Wanted, aws: Aws, *, present: bool, upload: bool) -> int:
-    """The archive, and out of it the home and the object in the bucket. Returns the bytes that a former run brought."""
-    downloads = os.path.join(wanted.dest, DOWNLOADS)
-    os.makedirs(downloads, exist_ok=True)
-    path = download.local_path(wanted.url)
-    if path:
-        archive = download.Fetched(path, 0)
-    else:
-        archive = download.fetch(_source(wanted, aws), wanted.url, wanted.sha256, downloads)
-    if not present:
-        archives.unpack(archive.path, wanted.dest, wanted.version)
-    if upload:
-        _upload(wanted, aws, archive.path)
-    if not path:
-        os.unlink(archive.path)
-    return archive.resumed
-
-
-def _source(wanted: Wanted, aws: Aws) -> download.Source:
-    if wanted.url.startswith("s3://"):
-        return download.from_s3(wanted.url, aws)
-    return download.from_http(wanted.url, validate_certs=wanted.validate_certs, timeout=wanted.timeout)
+def _bring(wanted: Wanted, aws: Aws, *, present: bool, upload: bool) -> None:
+    """The archive, and out of it the home and the object in the bucket."""
+    with contextlib.ExitStack() as stack:
+        path = download.local_path(wanted.url)
+        if not path:
+            temporary = distribution.temporary_directory(wanted.dest, distribution.DOWNLOADING)
+            path = os.path.join(stack.enter_context(temporary), "archive.zip")
+            download.fetch(
+                wanted.url, wanted.sha256, path, aws, validate_certs=wanted.validate_certs, timeout=wanted.timeout
+            )
+        if not present:
+            archives.unpack(path, wanted.dest, wanted.version)
+        if upload:
+            _upload(wanted, aws, path)
 
 
 def _deployed(wanted: Wanted, aws: Aws) -> str:
