@@ -90,6 +90,8 @@ def permissions(service: str, operation: str, params: dict[str, Any], status: in
         needed.append("s3:ListBucket")
     if service == "ec2" and params.get("TagSpecifications"):
         needed.append("ec2:CreateTags")
+    if str(params.get("ImageId")).startswith("resolve:ssm:"):
+        needed.append("ssm:GetParameters")
     if (service, operation) in _PASSING and any(params.get(name) for name in _PASSED):
         needed.append("iam:PassRole")
     if service == "cloudformation" and operation in _STACK_VERBS and not params.get("RoleARN"):

@@ -42,6 +42,8 @@ class Settings:
     """How long a stack stays …_IN_PROGRESS."""
     visibility: float = 0.0
     """How long a new role, profile, security group or bucket is unknown to reads and to the services that use it."""
+    profile_propagation: float = 0.0
+    """How much longer EC2 and Auto Scaling do not know a new instance profile that IAM shows already."""
     simulator: bool = False
     """Whether the instances of groups run transactors."""
     boot: float = 0.0

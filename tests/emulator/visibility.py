@@ -27,9 +27,12 @@ def made(kind: str, name: str) -> None:
     _made[kind, name] = CLOCK.now()
 
 
-def hidden(kind: str, name: str) -> bool:
-    """Whether it was made so short ago that it is unknown yet; never to calls from backstage."""
-    return not _everything and CLOCK.now() < _made.get((kind, name), 0.0) + SETTINGS.visibility
+def hidden(kind: str, name: str, longer: float = 0.0) -> bool:
+    """Whether it was made so short ago that it is unknown yet; never to calls from backstage.
+
+    longer: seconds that it takes to reach another service after the one that made it shows it.
+    """
+    return not _everything and CLOCK.now() < _made.get((kind, name), 0.0) + SETTINGS.visibility + longer
 
 
 def all_seen() -> bool:

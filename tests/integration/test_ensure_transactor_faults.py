@@ -11,8 +11,9 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
 
-from tests.emulator import Emulator
+from tests.emulator import Call, Emulator
 from tests.integration.ensuring import ROLES, ensure, writes
 from tests.modules import run_module
 
@@ -88,6 +89,61 @@ def test_what_was_just_made_may_stay_unseen_for_a_while(aws: Emulator, file: pat
     result = ensure(aws, file, bucket_block_public_access=True)
     assert not result["failed"], result["msg"]
     assert aws.client("iam").get_instance_profile(InstanceProfileName=ROLE)
+
+
+@pytest.fixture
+def slept(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits of the product, which pass on the emulated clock."""
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        aws.advance(seconds)
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+    monkeypatch.setattr(clock, "now", lambda: time.time() + sum(waits))
+    return waits
+
+
+def dry_runs(aws: Emulator) -> list[Call]:
+    return [call for call in aws.calls() if call.operation == "RunInstances"]
+
+
+def test_a_run_that_makes_a_profile_ends_when_ec2_knows_it(
+    aws: Emulator, file: pathlib.Path, slept: list[float]
+) -> None:
+    aws.configure(profile_propagation=9.0)
+    assert not ensure(aws, file, check=True)["failed"]
+    assert dry_runs(aws) == []
+    result = ensure(aws, file)
+    assert not result["failed"], result["msg"]
+    assert 0 < sum(slept) <= 12
+    made = {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1, "IamInstanceProfile": {"Name": ROLE}}
+    assert aws.client("ec2").run_instances(**made)
+    aws.clear_calls()
+    assert not ensure(aws, file)["changed"]
+    assert dry_runs(aws) == []
+
+
+def test_a_profile_that_ec2_never_knows_is_an_error(aws: Emulator, file: pathlib.Path, slept: list[float]) -> None:
+    aws.configure(profile_propagation=9000.0)
+    result = ensure(aws, file)
+    assert f"EC2 does not know the instance profile {ROLE} yet, 3 m 0 s after its creation" in result["msg"]
+    assert result["changed"]
+    assert result["generated"]["aws-transactor-role"] == ROLE
+    assert not ensure(aws, file)["failed"], "the next run goes on"
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "VPCIdNotSpecified"])
+def test_who_may_not_try_a_launch_waits_for_some_seconds(
+    aws: Emulator, file: pathlib.Path, slept: list[float], code: str
+) -> None:
+    aws.configure(profile_propagation=9.0)
+    aws.fault(match="ec2:RunInstances", mode="error", code=code)
+    result = ensure(aws, file)
+    assert not result["failed"], result["msg"]
+    assert slept == [15.0]
+    assert len(dry_runs(aws)) == 1
 
 
 def test_a_missing_permission_is_named_with_the_resource(aws: Emulator, file: pathlib.Path) -> None:

@@ -61,11 +61,15 @@ class Runs:
         return run_module(self.module, {**CREDENTIALS, "endpoint_url": self.aws.url, **file, **self.options})
 
     def calls(self) -> list[Call]:
-        """One of each kind that a run makes."""
+        """One of each kind that a run makes, but for the dry run of a launch: without an answer, a wait stands in."""
         self.prepare()
         result = self.run()
         assert not result["failed"], result["msg"]
-        return list({call.name: call for call in self.aws.calls() if call.permissions}.values())
+        return list(
+            {
+                call.name: call for call in self.aws.calls() if call.permissions and call.operation != "RunInstances"
+            }.values()
+        )
 
     def resources(self, refused: Call) -> set[str]:
         """What the last run's calls of this kind were about; parameters are told by their path."""

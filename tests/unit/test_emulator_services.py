@@ -300,3 +300,19 @@ class TestVisibility:
             aws.client("autoscaling").create_launch_configuration(**launch, IamInstanceProfile="p")
         aws.advance(50)
         aws.client("autoscaling").create_launch_configuration(**launch, IamInstanceProfile="p")
+
+    def test_ec2_knows_a_new_profile_later_than_iam_shows_it(self, aws: Emulator) -> None:
+        aws.configure(visibility=10, profile_propagation=20)
+        ec2, iam = aws.client("ec2"), aws.client("iam")
+        iam.create_instance_profile(InstanceProfileName="p")
+        aws.advance(11)
+        iam.get_instance_profile(InstanceProfileName="p")
+        launch: dict[str, Any] = {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro"}
+        launch["IamInstanceProfile"] = {"Name": "p"}
+        for dry_run in (True, False):
+            with pytest.raises(ClientError, match=r"Value \(p\) for parameter iamInstanceProfile.name is invalid"):
+                ec2.run_instances(**launch, DryRun=dry_run)
+        aws.advance(20)
+        with pytest.raises(ClientError, match="DryRunOperation"):
+            ec2.run_instances(**launch, DryRun=True)
+        ec2.run_instances(**launch)

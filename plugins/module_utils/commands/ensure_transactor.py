@@ -19,12 +19,13 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, gather, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Executor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Executor, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
     _iam_changes,
     dynamodb,
     iam,
+    profile,
     s3,
     scaling,
 )
@@ -88,7 +89,9 @@ def ensure(
         warn(text)
     executors = estate.executors(file, observed)
     if not engine.is_cli:
-        return engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why)
+        result = engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why)
+        estate.finish(file, observed, decision.plan, check_mode=check_mode)
+        return result
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
     _known_to_the_tool(file.src)
     if observed.account:
@@ -101,7 +104,9 @@ def ensure(
         refuse(decided.findings)
         return decided.plan, rest.executors(file, state)
 
-    return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
+    result = engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
+    estate.finish(file, observed, decision.plan, check_mode=check_mode)
+    return result
 
 
 def _offline(file: ensuring.File, aws: Aws, secrets: Collection[str]) -> tuple[Wanted, list[Finding]]:
@@ -263,6 +268,17 @@ class _Estate:
             if grant != "logs" or self.wanted.bucket
         ]
 
+    def finish(self, file: ensuring.File, observed: Observed, done: Plan, *, check_mode: bool) -> None:
+        """Wait until EC2 knows the transactor's instance profile, if this run made it: the stack is next."""
+        role = observed.roles.get(TRANSACTOR_ROLE)
+        made = [action.name for action in done.actions if action.resource == "instance_profile"]
+        if check_mode or role is None or role.name not in made:
+            return
+        # The connection's region is the stack's; the table may be in another one.
+        ec2 = self.aws.client("ec2", region=self.aws.region or self.region)
+        with ensuring.telling(file):
+            profile.wait_until_usable(self.client("iam"), ec2, file.now.get(TRANSACTOR_ROLE))
+
     def executors(self, file: ensuring.File, observed: Observed) -> dict[tuple[str, str, str], Executor]:
         chosen: dict[tuple[str, str, str], Executor] = {}
         if self.wanted.table:
@@ -282,8 +298,7 @@ class _Estate:
                 name: _iam_changes.Generated(base, [key for other, _base, key in named if other == name])
                 for name, base, _key in named
             }
-            awaited = observed.roles[TRANSACTOR_ROLE].name if TRANSACTOR_ROLE in observed.roles else ""
             given = [*(role.name for role in self.wanted.roles), *(user.name for user in self.wanted.users)]
             client = self.client("iam")
-            chosen |= _iam_changes.executors(client, file.save, generated=free, given=given, awaited=awaited)
+            chosen |= _iam_changes.executors(client, file.save, generated=free, given=given)
         return chosen

@@ -41,9 +41,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.reso
     masked_key,
 )
 
-WAIT = {"Delay": 1, "MaxAttempts": 60}
-"""Seconds between looks, and looks, for an instance profile to be seen."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Generated:
@@ -59,16 +56,14 @@ def executors(
     *,
     generated: Mapping[str, Generated],
     given: Collection[str],
-    awaited: str,
 ) -> dict[tuple[str, str, str], Executor]:
     """By (service, resource, change).
 
     save: puts values on disk at once. generated: by name, those that this run found free; one that somebody else takes
     before it is made here is left to them, and the next free one is saved and made.
     given: the names that the file itself gives: none is generated, whether there is one or is yet to be made.
-    awaited: the instance profile that the next step starts instances with, so it has to be visible when this returns.
     """
-    changes = _Changes(client, save, generated, given, awaited)
+    changes = _Changes(client, save, generated, given)
     return {
         ("iam", "role", "create"): changes.create_role,
         ("iam", "instance_profile", "create"): changes.renamed(changes.create_profile),
@@ -91,13 +86,11 @@ class _Changes:
         save: Callable[[Mapping[str, str]], None],
         generated: Mapping[str, Generated],
         given: Collection[str],
-        awaited: str,
     ) -> None:
         self.client = client
         self.save = save
         self.generated = generated
         self.given = given
-        self.awaited = awaited
         self.existed: dict[str, str] = {}
         self.instead: dict[str, str] = {}
 
@@ -137,10 +130,6 @@ class _Changes:
             # A profile holds one role: ours, when the answer to a first request was lost.
             if error.code not in ("LimitExceeded", "EntityAlreadyExists") or not self.holds(action.name, role):
                 raise
-        if action.name == self.instead.get(self.awaited, self.awaited):
-            with calling("wait for the instance profile", action.name, self.client):
-                waiter = self.client.get_waiter("instance_profile_exists")
-                waiter.wait(InstanceProfileName=action.name, WaiterConfig=WAIT)
 
     def holds(self, profile: str, role: str) -> bool:
         with calling("read the instance profile", profile, self.client):

@@ -108,9 +108,14 @@ def _profile_name(group: FakeAutoScalingGroup) -> str:
 
 
 def profile_exists(account: str, name: str) -> bool:
-    """Whether the services that use instance profiles know one of that name by now."""
+    """Whether EC2 and Auto Scaling know an instance profile of that name by now, which takes longer than IAM itself.
+
+    "launch_template error when using new iam_instance_profile",
+    https://github.com/hashicorp/terraform-provider-aws/issues/5217, and #24910, #29866, #40088 there.
+    """
     profiles = iam_backends[account]["aws"].instance_profiles.values()
-    return any(profile.name == name for profile in profiles) and not visibility.hidden("instance_profile", name)
+    hidden = visibility.hidden("instance_profile", name, longer=SETTINGS.profile_propagation)
+    return any(profile.name == name for profile in profiles) and not hidden
 
 
 def _surplus(group: FakeAutoScalingGroup, count: int) -> list[InstanceState]:

@@ -17,9 +17,11 @@ from moto.ec2.models import amis
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupBackend
 from moto.ec2.responses.general import General
+from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.security_groups import SecurityGroups
 
 from tests.emulator import visibility
+from tests.emulator.corrections.autoscaling_capacity import profile_exists
 from tests.emulator.user_data import LONGEST_USER_DATA, raw
 
 _NAME = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}")
@@ -32,6 +34,27 @@ def apply() -> None:
     _console_output()
     _user_data()
     _images()
+    _new_profiles()
+
+
+def _new_profiles() -> None:
+    """A launch with a profile that EC2 does not know yet is refused, a dry run too; moto asks IAM itself.
+
+    "Fix IAM instance profile eventual consistency error", the answer to a dry run,
+    https://github.com/aws/karpenter-provider-aws/pull/7849
+    """
+    run = InstanceResponse.run_instances
+
+    def run_instances(self: InstanceResponse) -> ActionResult:
+        name = self._get_param("IamInstanceProfile.Name")
+        name = name or str(self._get_param("IamInstanceProfile.Arn") or "").rpartition("/")[2]
+        if name and not profile_exists(self.current_account, name):
+            told = f"Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+            raise EC2ClientError("InvalidParameterValue", told)
+        answer: ActionResult = run(self)
+        return answer
+
+    InstanceResponse.run_instances = run_instances
 
 
 def _images() -> None:
