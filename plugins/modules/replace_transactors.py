@@ -31,7 +31,7 @@ options:
   strategy:
     description:
       - V(rolling) launches new transactors beside the old ones, waits until they stand by, as their heartbeats prove,
-        and only then terminates the old ones. A standby takes over after two missed heartbeats.
+        and only then terminates the old ones. A standby takes over within three heartbeats and a second.
       - V(terminate) terminates the old ones and lets the group launch others. No transactor serves meanwhile.
     type: str
     choices: [rolling, terminate]

@@ -62,7 +62,16 @@ def test_alarms_need_metrics_and_are_named_after_the_stack() -> None:
     assert "AlarmTopic" not in made()["Resources"]
     resources = made(**METRICS)["Resources"]
     alarms = {name: declared for name, declared in resources.items() if declared["Type"] == "AWS::CloudWatch::Alarm"}
-    of_datomic = {"AnyAlarm", "NoActive", "NoStandby", "StorageBackoff", "StorageSlow", "IndexingFailed", "LowMemory"}
+    of_datomic = {
+        "AnyAlarm",
+        "NoActive",
+        "NoStandby",
+        "ReadBackoff",
+        "WriteBackoff",
+        "StorageSlow",
+        "IndexingFailed",
+        "LowMemory",
+    }
     assert set(alarms) == of_datomic | {"ReadThrottled", "WriteThrottled"}
     for declared in alarms.values():
         assert declared["Properties"]["AlarmName"]["Fn::Sub"].startswith("${AWS::StackName}-")

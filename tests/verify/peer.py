@@ -2,14 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Part 2: Datomic's own peer library opens the tables that ensure_transactor made, and no other."""
+"""Part 2: Datomic's own peer library opens the tables that ensure_transactor made, and no other.
+
+Its classes hold the names of the metrics that alarms and dashboard watch, but for those that only the transactor has.
+"""
 
 from __future__ import annotations
 
 import pathlib
 import subprocess
-from collections.abc import Iterable, Mapping
+import zipfile
+from collections.abc import Iterable, Mapping, Set
 
+from tests.metrics import CLASSES, SOURCES, constants
 from tests.verify import jvm, steps, table
 from tests.verify.tally import Tally
 
@@ -23,7 +28,8 @@ def run(release: str, local: str) -> Tally:
     tally = Tally(
         "Datomic's peer library",
         jvm.release(f"peer-{release}", "peer"),
-        "get-database-names on every table that ensure_transactor made, on tables with another key, on a missing one",
+        "get-database-names on every table that ensure_transactor made, on tables with another key, on a missing one; "
+        "the names of the metrics that alarms and dashboard watch",
         python="any (Java)",
     )
     good = steps.good_tables()
@@ -36,7 +42,24 @@ def run(release: str, local: str) -> Tally:
     # The peer refuses a table that is not there as well: the broken build has to have made it.
     made = [table.BROKEN] if "key" in table.described(table.client(local), table.BROKEN) else []
     tally.mistake(table.MISTAKE, lambda broken: _opened(broken, heard, made), "refused")
+    names = _constants(release)
+    shared = [name for (_namespace, name), source in SOURCES.items() if source == CLASSES]
+    _known(tally, names, shared)
+    tally.mistake("an alarm on StorageBackoff", lambda broken: _known(broken, names, ["StorageBackoff"]), "no class")
     return tally
+
+
+def _known(tally: Tally, constants: Set[str], names: Iterable[str]) -> None:
+    for name in names:
+        tally.same(f"the metric {name}", name if name in constants else "in no class", name)
+
+
+def _constants(release: str) -> set[str]:
+    """The texts of all classes of the peer library itself."""
+    (jar,) = pathlib.Path(jvm.classpath(f"peer-{release}")).parent.glob(f"peer-{release}.jar")
+    with zipfile.ZipFile(jar) as classes:
+        named = [name for name in classes.namelist() if name.endswith(".class")]
+        return {text for name in named for text in constants(classes.read(name))}
 
 
 def _opened(tally: Tally, heard: Mapping[str, str], names: Iterable[str]) -> None:

@@ -173,8 +173,8 @@ def heartbeat_failover(facts: Facts) -> Iterator[Finding]:
             "heartbeat-interval-msec",
             "heartbeat-failover",
             "note",
-            f"a peer recovers within {2 * interval / 1000 + 1:g} s when a standby takes over, by default within 11 s",
-            why="a standby waits for two missed heartbeats",
+            f"a peer recovers within {3 * interval / 1000 + 1:g} s when a standby takes over, by default within 16 s",
+            why="a standby misses two heartbeats, which it looks at at its own phase: up to three intervals",
             source=HIGH_AVAILABILITY,
             instead="5000 unless long pauses of the garbage collector make standbys take over",
         )

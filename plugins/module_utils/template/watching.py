@@ -132,9 +132,13 @@ def alarms(transactor: Properties, cf: Properties) -> dict[str, Alarm]:
             "HeartMonitorMsec", "SampleCount", below, round(beats * (max(standbys, 1) - 0.5), 1), minutes=5,
             missing="breaching", condition="HasStandby", after_group=True,
         ),
-        "StorageBackoff": Alarm(
-            "storage-backoff", "Storage makes the transactor wait: its capacity is too small.",
-            "StorageBackoff", "Sum", above, 0, minutes=5,
+        "ReadBackoff": Alarm(
+            "storage-read-backoff", "The transactor waits before it reads from storage again: too little capacity.",
+            "StorageGetBackoffMsec", "Sum", above, 0, minutes=5,
+        ),
+        "WriteBackoff": Alarm(
+            "storage-write-backoff", "The transactor waits before it writes to storage again: too little capacity.",
+            "StoragePutBackoffMsec", "Sum", above, 0, minutes=5,
         ),
         "StorageSlow": Alarm(
             "storage-slow", "A write to storage takes more than a second: one that fails ends the transactor.",
@@ -221,7 +225,11 @@ def _dashboard(transactor: Properties, cf: Properties) -> Any:
         ("Heartbeats a minute", [of("HeartbeatMsec", "SampleCount"), of("HeartMonitorMsec", "SampleCount")]),
         ("Alarms", [of("Alarm", "Sum"), of("AlarmIndexingJobFailed", "Sum"), of("AlarmBackPressure", "Sum")]),
         ("Transactions, ms", [of("TransactionMsec", "Average"), of("TransactionMsec", "Maximum")]),
-        ("Storage, ms", [of("StoragePutMsec", s) for s in ("Average", "Maximum")] + [of("StorageBackoff", "Sum")]),
+        (
+            "Storage, ms",
+            [of("StoragePutMsec", s) for s in ("Average", "Maximum")]
+            + [of(f"Storage{kind}BackoffMsec", "Sum") for kind in ("Get", "Put")],
+        ),
         ("Memory, MB", [of("AvailableMB", "Minimum"), of("MemoryIndexMB", "Maximum")]),
         ("Peers", [of("RemotePeers", "Maximum")]),
     ]
