@@ -4,8 +4,8 @@
 
 """A simulator of Datomic's transactors on the instances of auto scaling groups, and of a peer that writes all the time.
 
-Each instance runs one transactor after its boot time. Of those on one storage (a table) one is active, by compare-
-and-set on the heartbeat that it writes; the others stand by. A standby's loop sleeps one interval, reads the
+Each instance runs one transactor after its boot time. Of those on one storage (a table) one is active, by
+compare-and-set on the heartbeat that it writes; the others stand by. A standby's loop sleeps one interval, reads the
 heartbeat, and counts a timestamp that has not changed as missed; when two in a row are missed, it takes over. It
 looks at its own phase, so that this is between one and three intervals after the active one's end. A fresh transactor
 does the same, also when nobody is active. Peers look for the new one every second. Each process reports its beats to
