@@ -22,7 +22,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import password
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import MASK, Properties, diff_with
 
-Kind = Literal["text", "integer", "boolean", "memory", "port"]
+Kind = Literal["text", "integer", "boolean", "memory", "port", "symbol", "keyword", "servers"]
 FileKind = Literal["transactor", "cf"]
 
 TRANSACTOR_DOCS = "https://docs.datomic.com/operation/transactor.html"
@@ -35,6 +35,12 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB}
 _MEMORY = re.compile(r"(0|[1-9][0-9]*)([kmg]?)", re.IGNORECASE | re.ASCII)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
+_WORD = r"""(?![\d:])[^\s/,;"'()\[\]{}@^`~\\#]+"""
+_SYMBOL = re.compile(rf"(?=[^/]*[./]){_WORD}(/{_WORD})?")
+"""A Clojure function with its namespace, or a static Java method with its class."""
+_KEYWORD = re.compile(rf":{_WORD}(/{_WORD})?")
+_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):([1-9][0-9]{0,4})", re.ASCII)
+_COMMENT = re.compile(r"\s+#.*", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +48,9 @@ class Setting:
     """One property.
 
     default: as text, empty when there is none. minimum, maximum: in the value's unit, bytes for memory.
+    since: the first release that reads it, as the change log says; empty when that is not known.
+    only: the protocols that read it; empty for all. blank: what a key without a value does, where that is not the
+    default. stops: whether the transactor does not start then.
     """
 
     name: str
@@ -52,6 +61,10 @@ class Setting:
     choices: tuple[str, ...] = ()
     secret: bool = False
     deprecated: str = ""
+    since: str = ""
+    only: tuple[str, ...] = ()
+    blank: str = ""
+    stops: bool = False
 
 
 def parse_memory(text: str) -> int | None:
@@ -72,25 +85,39 @@ def parse_integer(text: str) -> int | None:
     return int(text) if _INTEGER.fullmatch(text) and len(text) <= 19 else None
 
 
-def _text(*names: str) -> list[Setting]:
-    return [Setting(name) for name in names]
+def _text(*names: str, since: str = "") -> list[Setting]:
+    return [Setting(name, since=since) for name in names]
 
 
-def _secret(*names: str) -> list[Setting]:
-    return [Setting(name, secret=True) for name in names]
+def _secret(*names: str, since: str = "") -> list[Setting]:
+    return [Setting(name, secret=True, since=since) for name in names]
 
 
 PROTOCOLS = ("dev", "sql", "ddb", "ddb-local", "cass", "cass2", "cass3", "inf", "mdev", "olddev")
+REMOVED_PROTOCOLS = ("free", "riak", "couchbase")
+"""Storages of earlier releases: https://docs.datomic.com/operation/storage.html lists them no more."""
+EMBEDDED = ("dev", "free", "mdev", "olddev")
+"""The protocols whose storage is the transactor itself."""
+PROTOCOLS_SINCE: Mapping[str, str] = {
+    "ddb-local": "0.9.4353",
+    "cass": "0.9.4384",
+    "cass2": "0.9.5927",
+    "cass3": "1.0.7180",
+}
+"""The first release of a storage, as the change log says."""
+
+_NO_NUMBER = "the transactor reads a number there, and fails when it starts"
+_NO_TEXT = "the embedded storage takes no empty text, and the transactor fails when it starts"
 
 
 def _memcached(prefix: str) -> list[Setting]:
     return [
-        Setting(prefix),
-        Setting(f"{prefix}-username"),
-        Setting(f"{prefix}-password", secret=True),
-        Setting(f"{prefix}-auto-discovery", "boolean", "false"),
-        Setting(f"{prefix}-config-timeout-msec", "integer", "100", minimum=0),
-        Setting(f"{prefix}-expiration-days", "integer", "30", minimum=0, maximum=30),
+        Setting(prefix, "servers"),
+        Setting(f"{prefix}-username", since="0.9.4766"),
+        Setting(f"{prefix}-password", secret=True, since="0.9.4766"),
+        Setting(f"{prefix}-auto-discovery", "boolean", "false", since="1.0.6316"),
+        Setting(f"{prefix}-config-timeout-msec", "integer", "100", minimum=1, since="1.0.6316"),
+        Setting(f"{prefix}-expiration-days", "integer", "30", minimum=0, maximum=30, since="1.0.6397"),
     ]
 
 
@@ -114,11 +141,12 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
         Setting("host"),
         Setting("alt-host"),
         Setting("port", "port"),
-        Setting("encrypt-channel", "boolean", "true"),
+        Setting("encrypt-channel", "boolean", "true", blank="what peers and transactor send is not encrypted then"),
         Setting("data-dir", default="data"),
         Setting("log-dir", default="log"),
         Setting("pid-file"),
-        Setting("h2-port", "port"),
+        Setting("h2-port", "port", since="0.8.3895", blank=_NO_NUMBER, stops=True),
+        Setting("h2-web-port", "port", only=("free",)),
         Setting("rest-port", "port"),
         Setting("rest-alias"),
         Setting("ping-host"),
@@ -128,30 +156,36 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
     ],
     # Memory
     [
-        Setting("memory-index-threshold", "memory", minimum=8 * MIB),
-        Setting("memory-index-max", "memory", minimum=32 * MIB),
-        Setting("object-cache-max", "memory", minimum=32 * MIB),
+        Setting("memory-index-threshold", "memory", minimum=8 * MIB, since="0.8.3784"),
+        Setting("memory-index-max", "memory", minimum=32 * MIB, since="0.8.3611"),
+        Setting("object-cache-max", "memory", minimum=32 * MIB, since="0.8.3814"),
     ],
     # Tuning
     [
-        Setting("write-concurrency", "integer", "4", minimum=2),
+        Setting("write-concurrency", "integer", "4", minimum=2, since="0.8.3731"),
         Setting("read-concurrency", "integer", minimum=2),
-        Setting("index-parallelism", "integer", "1", minimum=1, maximum=8),
+        Setting("prefetch-concurrency", "integer", minimum=1, since="1.0.7180"),
+        Setting("prefetch-probes", "boolean", since="1.0.7180"),
+        Setting("index-parallelism", "integer", "1", minimum=1, maximum=8, since="0.9.5981"),
         Setting("dynamic-index-parallelism", "boolean", "false"),
         Setting("index-segs-per-second", "integer", minimum=1),
         Setting("delete-concurrency", "integer", "1", minimum=1, maximum=128),
         Setting("heartbeat-interval-msec", "integer", "5000", minimum=1000),
-        Setting("default-partition"),
-        Setting("metrics-callback"),
+        Setting("default-partition", "keyword", ":db.part/user"),
+        Setting("metrics-callback", "symbol", since="0.9.4314"),
     ],
     # Caches
     _memcached("memcached"),
     _memcached("local-memcached"),
-    [Setting("valcache-path"), Setting("valcache-max-gb", "integer", minimum=1)],
+    [
+        Setting("valcache-path", since="0.9.5783"),
+        Setting("valcache-max-gb", "integer", minimum=1, since="0.9.5783"),
+    ],
     # AWS
-    _text("aws-dynamodb-table", "aws-dynamodb-region", "aws-dynamodb-override-endpoint"),
-    _text("aws-transactor-role", "aws-peer-role", "aws-s3-log-bucket-id"),
-    _text("aws-cloudwatch-region", "aws-cloudwatch-dimension-value"),
+    _text("aws-dynamodb-table", "aws-s3-log-bucket-id", "aws-cloudwatch-dimension-value"),
+    _text("aws-dynamodb-region", "aws-cloudwatch-region", since="0.8.3591"),
+    _text("aws-dynamodb-override-endpoint", since="0.9.4353"),
+    _text("aws-transactor-role", "aws-peer-role", since="0.9.4314"),
     _user("aws-dynamodb"),
     _user("aws-dynamodb-peer"),
     _user("aws-s3-log"),
@@ -159,14 +193,34 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
     # Storage
     _text("sql-url", "sql-driver-class", "sql-user", "sql-driver-params", "sql-validation-query"),
     _secret("sql-password"),
-    _text("cassandra-host", "cassandra-table", "cassandra-user", "cassandra-cluster-callback"),
-    _text("cassandra-session-callback", "cassandra-config-file", "cassandra-local-datacenter"),
-    [Setting("cassandra-port", "port"), Setting("cassandra-ssl", "boolean")],
-    _secret("cassandra-password"),
-    [Setting("storage-access", choices=("local", "remote"))],
-    _secret("storage-admin-password", "storage-datomic-password"),
-    _secret("old-storage-admin-password", "old-storage-datomic-password"),
-    [Setting("license-key", secret=True)],
+    _text("cassandra-host", "cassandra-table", "cassandra-user", since="0.9.4384"),
+    _text("cassandra-config-file", "cassandra-local-datacenter", since="1.0.7180"),
+    [
+        Setting("cassandra-cluster-callback", "symbol", since="0.9.4956"),
+        Setting("cassandra-session-callback", "symbol", since="1.0.7180"),
+        Setting("cassandra-port", "port", since="0.9.4384", blank=_NO_NUMBER, stops=True),
+        Setting("cassandra-ssl", "boolean", since="0.9.4497"),
+    ],
+    _secret("cassandra-password", since="0.9.4384"),
+    [
+        Setting(
+            "storage-access", default="local", choices=("local", "remote"), since="0.9.5697", blank=_NO_TEXT, stops=True
+        )
+    ],
+    [
+        Setting(name, secret=True, since="0.9.5697", blank=_NO_TEXT, stops=True)
+        for name in (
+            "storage-admin-password",
+            "storage-datomic-password",
+            "old-storage-admin-password",
+            "old-storage-datomic-password",
+        )
+    ],
+    [Setting(name, only=("riak",)) for name in ("riak-host", "riak-port", "riak-interface", "riak-bucket")],
+    [Setting(name, only=("couchbase",)) for name in ("couchbase-host", "couchbase-bucket")],
+    [Setting("couchbase-password", secret=True, only=("couchbase",))],
+    [Setting("inf-host", only=("inf",)), Setting("inf-port", "port", only=("inf",), blank=_NO_NUMBER, stops=True)],
+    [Setting("license-key", secret=True, since="0.8.3397")],
 )
 
 CF: Mapping[str, Setting] = _by_name(
@@ -265,14 +319,19 @@ def masked_diff(before: Properties | None, after: Properties) -> dict[str, str]:
 
 def check(properties: Properties, kind: FileKind) -> list[Finding]:
     """Unknown keys as warnings, values of a wrong type or out of bounds as errors; blank values are not judged."""
-    known = SETTINGS[kind]
     findings: list[Finding] = []
     for key, value in properties.as_dict().items():
-        setting = known.get(key)
+        setting = setting_of(properties, key, kind)
         finding = _unknown(key, kind) if setting is None else _wrong(setting, value, kind) if value else None
         if finding:
             findings.append(dataclasses.replace(finding, file=properties.path, line=properties.line(key), key=key))
     return findings
+
+
+def setting_of(properties: Properties, key: str, kind: FileKind) -> Setting | None:
+    """What the key means in this file; None when nothing reads it."""
+    setting = SETTINGS[kind].get(key)
+    return None if setting and setting.only and properties.get("protocol") not in setting.only else setting
 
 
 def _closest(name: str, kind: FileKind) -> str:
@@ -281,22 +340,94 @@ def _closest(name: str, kind: FileKind) -> str:
     return close[0] if close else ""
 
 
-def _unknown(key: str, kind: FileKind) -> Finding:
+def _meant(name: str, kind: FileKind) -> str:
+    """The known key that is written wrongly, empty when none is: a key of other words is no typing error."""
+    close = _closest(name, kind)
+    if not close or SETTINGS[kind][close].only:
+        return ""
+    if close.replace("-", "") == name.replace("-", ""):
+        return close
+    words, others = name.split("-"), close.split("-")
+    if len(words) != len(others):
+        return close if _ratio(name.replace("-", ""), close.replace("-", "")) > 0.92 else ""
+    return close if all(_ratio(word, other) >= 0.6 for word, other in zip(words, others, strict=True)) else ""
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
+_SYSTEM_PROPERTIES = (
+    "allow-log-overlap",
+    "backup-pace-msec",
+    "ddb-client-execution-timeout",
+    "ddb-connection-timeout",
+    "ddb-request-timeout",
+    "ddb-socket-timeout",
+    "file-backup-concurrency",
+    "gc-storage-pace-msec",
+    "index-metrics",
+    "memcached-get-timeout-msec",
+    "peer-connection-ttl-msec",
+    "pod-gc-delay-msec",
+    "print-connection-info",
+    "query-pool",
+    "read-ahead-pool",
+    "s3-backup-concurrency",
+    "s3-request-timeout",
+    "tx-timeout-msec",
+)
+"""Settings of Datomic that no properties file sets. https://docs.datomic.com/operation/system-properties.html"""
+_NO_KEYS = (
+    "remove it: aws-transactor-role and aws-peer-role need no key; the deprecated way has "
+    "aws-dynamodb-access-key-id and aws-dynamodb-secret-key"
+)
+_INSTEAD: Mapping[str, str] = {
+    "aws-access-key": _NO_KEYS,
+    "aws-access-key-id": _NO_KEYS,
+    "aws-secret-access-key": _NO_KEYS,
+    "aws-secret-key": _NO_KEYS,
+    "datomic-ami-32": "remove it: only releases of 2012 read it, templates choose their image themselves",
+    "datomic-ami-64": "remove it: only releases of 2012 read it, templates choose their image themselves",
+    "h2-web-port": "remove it: only the transactor of Datomic Free and earlier releases had this port; "
+    "the embedded storage listens on h2-port alone",
+    "memcached-servers": "did you mean memcached?",
+    "object-cache-bytes": "did you mean object-cache-max?",
+    "validate-data-dir": "remove it: only some releases of Datomic Free read it",
+}
+"""What to do about keys that are seen in files of other people and that no release of today reads."""
+_OLD_NAME = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def _instead_of(key: str, kind: FileKind) -> str:
+    """What to write instead of a key that is not known."""
     other: FileKind = "cf" if kind == "transactor" else "transactor"
-    close = _closest(key.lower(), kind)
-    if close:
-        instead = f"did you mean {close}?"
-    elif key in SETTINGS[other]:
-        instead = f"it belongs into the {'CloudFormation' if other == 'cf' else 'transactor'} file"
-    else:
-        instead = "remove it, or accept this rule with a reason"
+    name = key.lower()
+    if name in _INSTEAD:
+        return _INSTEAD[name]
+    if key.startswith("datomic."):
+        name = _OLD_NAME.sub("-", key.removeprefix("datomic.")).lower()
+    if name in _SYSTEM_PROPERTIES:
+        option = re.sub("-(.)", lambda found: found[1].upper(), name).replace("Ttl", "TTL")
+        return f"remove it: only Java's option -Ddatomic.{option} sets it, a peer's where it is about peers"
+    if name in SETTINGS[kind] and not SETTINGS[kind][name].only:
+        return f"did you mean {name}?"
+    if name in SETTINGS[other]:
+        return f"it belongs into the {'CloudFormation' if other == 'cf' else 'transactor'} file"
+    words = name.split("-")
+    ending = next((part for i in range(1, len(words) - 1) if (part := "-".join(words[i:])) in SETTINGS[kind]), "")
+    meant = ending or _meant(name, kind)
+    return f"did you mean {meant}?" if meant else "remove it, or accept this rule with a reason"
+
+
+def _unknown(key: str, kind: FileKind) -> Finding:
     return Finding(
         "unknown-key",
         "the key is not known",
         level="warning",
         why="Datomic ignores a name that it does not know, silently",
         source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
-        instead=instead,
+        instead=_instead_of(key, kind),
     )
 
 
@@ -307,6 +438,8 @@ def _wrong(setting: Setting, value: str, kind: FileKind) -> Finding | None:
     # Nobody sees it in the message.
     if value[-1].isspace() and not _problem(setting, value.rstrip()):
         problem = "remove the white space at its end"
+    elif not _problem(setting, _COMMENT.sub("", value)):
+        problem = "remove the comment behind it, or begin a line of its own with #: it is a part of the value"
     return Finding(
         "invalid-value",
         f"Invalid value for {setting.name}: {mask(setting.name, value)}",
@@ -325,8 +458,22 @@ def _problem(setting: Setting, value: str) -> str:
     if setting.kind in ("integer", "port"):
         return _integer_problem(setting, value)
     if setting.choices and value not in setting.choices:
-        return "write one of " + ", ".join(setting.choices)
+        # What to do about these is said by a rule that can be accepted.
+        removed = setting.name == "protocol" and value in REMOVED_PROTOCOLS
+        return "" if removed else "write one of " + ", ".join(setting.choices)
+    if setting.kind == "symbol" and (value in ("true", "false", "nil") or not _SYMBOL.fullmatch(value)):
+        return "write the name of a function, such as my.namespace/handler, or of a static method, my.pkg.Class.handler"
+    if setting.kind == "keyword" and not _KEYWORD.fullmatch(value):
+        return f"write a keyword, with a colon before it, such as {setting.default}"
+    if setting.kind == "servers" and not _are_servers(value):
+        return "write host:port, several with commas between, or remove the line to have none"
     return ""
+
+
+def _are_servers(value: str) -> bool:
+    """Whether it is a list that the client of memcached takes: host:port, commas or blanks between."""
+    found = [_SERVER.fullmatch(server) for server in re.split(r"[\s,]+", value)]
+    return all(server and int(server[2]) <= 65535 for server in found)
 
 
 def _memory_problem(setting: Setting, value: str) -> str:

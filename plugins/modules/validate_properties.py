@@ -95,6 +95,14 @@ options:
     type: list
     elements: str
     default: []
+  engine:
+    description: The engine that provisions the system. Advice about another one is left out.
+    type: str
+    choices: [auto, native, cli]
+  flavor:
+    description: The template's flavor. Advice about another one is left out; V(auto) is either.
+    type: str
+    choices: [auto, legacy, modern]
   running_version:
     description:
       - The release that runs now, RV(datomic_onprem.aws.transactor_info#module:running_version).
@@ -171,6 +179,11 @@ table_region:
   returned: success
   type: str
   sample: us-east-1
+storage_on_instance:
+  description: Whether the database is kept on the transactor's own machine, and lost with it.
+  returned: success
+  type: bool
+  sample: false
 findings:
   description: What was found, in the order of files and lines. Shown as a table too.
   returned: always
@@ -278,6 +291,8 @@ def main() -> None:
         "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
         **SECRETS_SPEC,
         "backup_heap": {"type": "str", "default": ""},
+        "engine": {"type": "str", "choices": ["auto", "native", "cli"]},
+        "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"]},
         "running_version": {"type": "str", "default": ""},
         "stack_version": {"type": "str", "default": ""},
         "instance_memory_mib": {"type": "int"},
@@ -286,6 +301,7 @@ def main() -> None:
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[("transactor_src", "cf_src")], supports_check_mode=True)
     given = {**{name: module.params[name] for name in spec}, "accept": acceptances(module.params)}
+    given |= {name: module.params[name] or "" for name in ("engine", "flavor")}
     given["found"] = [Finding(**one) for one in module.params["found"]]
     run(module, lambda: validate(Options(**given), module.warn))
 

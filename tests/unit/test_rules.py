@@ -67,6 +67,7 @@ def test_a_sound_pair_of_files_has_no_findings() -> None:
     assert judged() == []
 
 
+G1 = "-XX:+UseG1GC -XX:MaxGCPauseMillis=50"
 RUNNING = {"running_version": "1.0.6735"}
 KEPT = {"secrets": ["sql-password"]}
 BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
@@ -172,6 +173,96 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
         {},
         {},
     ),
+    ("storage-on-instance", "error", "protocol", {"protocol": "dev"}, {}, {}),
+    ("storage-on-instance", "error", "protocol", {"protocol": "free"}, {}, {}),
+    ("storage-on-instance", "error", "protocol", {"protocol": "mdev"}, {}, {}),
+    ("protocol-removed", "error", "protocol", {"protocol": "free"}, {}, {}),
+    ("protocol-removed", "error", "protocol", {"protocol": "riak"}, {}, {}),
+    ("protocol-removed", "error", "protocol", {"protocol": "couchbase"}, {}, {}),
+    ("storage-access", "error", "storage-access", {"protocol": "dev", "storage-access": "remote"}, {}, {}),
+    (
+        "storage-access",
+        "error",
+        "storage-access",
+        {"protocol": "dev", "storage-access": "remote", "storage-admin-password": "s3cr3t"},
+        {},
+        {},
+    ),
+    ("storage-access", "note", "storage-access", {"protocol": "sql", "storage-access": "remote"}, {}, {}),
+    (
+        "roles-shared",
+        "warning",
+        "aws-peer-role",
+        {"aws-transactor-role": "orders", "aws-peer-role": "orders"},
+        {},
+        {},
+    ),
+    ("valcache-incomplete", "warning", "valcache-path", {"valcache-path": "/opt/valcache"}, {}, {}),
+    ("valcache-incomplete", "warning", "valcache-max-gb", {"valcache-max-gb": "10"}, {}, {}),
+    ("metrics-callback", "warning", "metrics-callback", {"metrics-callback": "acme.metrics/report"}, {}, {}),
+    ("comment-behind-value", "warning", "log-dir", {"log-dir": "log # or any dir"}, {}, {}),
+    ("comment-behind-value", "warning", "aws-s3-log-bucket-id", {"aws-s3-log-bucket-id": "logs\t#ours"}, {}, {}),
+    ("comment-behind-value", "warning", "aws-region", {}, {"aws-region": "us-east-1 #"}, {}),
+    ("invisible-character", "warning", "log-dir", {"log-dir": "lo\u200bg"}, {}, {}),
+    ("invisible-character", "warning", "sql-password", {"sql-password": "s3cr3t\u00a0"}, {}, {}),
+    ("invisible-character", "warning", "aws-security-group", {}, {"aws-security-group": "data\u2060mic"}, {}),
+    ("sample-value", "warning", "aws-dynamodb-table", {"aws-dynamodb-table": "your-system-name"}, {}, {}),
+    ("sample-value", "warning", "aws-transactor-role", {"aws-transactor-role": "<your role>"}, {}, {}),
+    ("sample-value", "warning", "sql-password", {"sql-password": "datomic"}, {}, {}),
+    ("sample-value", "warning", "license-key", {"license-key": "${LICENSE_KEY}"}, {}, {}),
+    ("sample-value", "warning", "aws-s3-log-bucket-id", {"aws-s3-log-bucket-id": "{{ bucket }}"}, {}, {}),
+    ("blank-value", "error", "h2-port", {"h2-port": ""}, {}, {}),
+    ("blank-value", "error", "cassandra-port", {"cassandra-port": ""}, {}, {}),
+    ("blank-value", "error", "storage-access", {"protocol": "dev", "storage-access": ""}, {}, {}),
+    ("blank-value", "warning", "storage-access", {"storage-access": ""}, {}, {}),
+    ("blank-value", "warning", "encrypt-channel", {"encrypt-channel": ""}, {}, {}),
+    ("java-opts-heap", "warning", "java-opts", {}, {"java-opts": f"'-Xmx2g {G1}'", "java-xmx": "2625m"}, {}),
+    ("java-opts-heap", "error", "java-opts", {}, {"java-opts": f"'-Xms3g {G1}'"}, {}),
+    ("java-opts-heap", "warning", "java-opts", {"java-opts": "-Xmx4g"}, {}, {}),
+    ("heap-fits-instance", "error", "java-opts", {}, {"java-opts": f"'-Xmx4g {G1}'", "java-xmx": "2625m"}, {}),
+    ("memory-three-quarters", "error", "object-cache-max", {}, {"java-opts": f"'-Xmx1g {G1}'"}, {}),
+    ("heap-of-another-type", "note", "java-xmx", {}, {"aws-instance-type": "m3.xlarge", "java-xmx": "2625m"}, {}),
+    (
+        "heap-of-another-type",
+        "note",
+        "java-xmx",
+        {},
+        {"aws-instance-type": "c7g.xlarge", "java-xmx": "2867m"},
+        {"instance_memory_mib": 8192},
+    ),
+    (
+        "license-key-format",
+        "error",
+        "license-key",
+        {"license-key": 'license-key="s3cr3t\u200b=="'},
+        {"datomic-version": "1.0.6711"},
+        {},
+    ),
+    (
+        "license-key-format",
+        "error",
+        "license-key",
+        {"protocol": "dev", "license-key": "s3cr3t\u00a0=="},
+        {"datomic-version": "0.9.5561.62"},
+        {},
+    ),
+    (
+        "release-key",
+        "warning",
+        "valcache-path",
+        {"license-key": "k", "valcache-path": "/v", "valcache-max-gb": "1"},
+        {"datomic-version": "0.9.5703"},
+        {},
+    ),
+    (
+        "release-protocol",
+        "error",
+        "protocol",
+        {"protocol": "cass3", "license-key": "k"},
+        {"datomic-version": "1.0.7075"},
+        {},
+    ),
+    ("release-ignored", "warning", "datomic-version", {}, {}, {"datomic_version": "1.0.7705"}),
     ("write-capacity", "warning", "write-concurrency", {"write-concurrency": "4"}, {}, {"table_write_units": 799}),
     (
         "log-bucket",
@@ -204,7 +295,7 @@ def test_a_broken_rule_is_found(
     found = [finding for finding in judged(transactor, cf, **facts) if finding.rule == rule and finding.key == key]
     assert [finding.level for finding in found] == [level]
     (finding,) = found
-    in_transactor = key not in settings.CF
+    in_transactor = key not in settings.CF or key in transactor
     assert finding.file == ("" if not key else "t.properties" if in_transactor else "c.properties")
     merged = {**TRANSACTOR, **transactor} if in_transactor else {**CF, **cf}
     present = [name for name, value in merged.items() if value is not None]
@@ -261,7 +352,131 @@ UNBROKEN: list[tuple[str, Changes, Changes, dict[str, Any]]] = [
     ("log-bucket", {"aws-s3-log-bucket-id": ""}, {}, {"log_bucket_writable": False}),
     ("cloudwatch-incomplete", {"aws-cloudwatch-region": "r", "aws-cloudwatch-dimension-value": "d"}, {}, {}),
     ("host-unreachable", {}, {}, {}),
+    ("storage-on-instance", {}, {}, {}),
+    ("roles-shared", {"aws-transactor-role": "a", "aws-peer-role": "b"}, {}, {}),
+    ("storage-access", {"protocol": "dev", "storage-access": "local"}, {}, {}),
+    (
+        "storage-access",
+        {"protocol": "dev", "storage-access": "remote", "storage-admin-password": "a"},
+        {},
+        {"secrets": ["storage-datomic-password"]},
+    ),
+    ("valcache-incomplete", {"valcache-path": "/v", "valcache-max-gb": "10"}, {}, {}),
+    ("cloudwatch-missing", {"metrics-callback": "a.b/c", "aws-cloudwatch-region": None}, {}, {}),
+    ("cloudwatch-incomplete", {"metrics-callback": "a.b/c", "aws-cloudwatch-region": None}, {}, {}),
+    ("comment-behind-value", {"sql-password": "a # b"}, {}, {}),
+    ("comment-behind-value", {"log-dir": "log#1"}, {}, {}),
+    ("comment-behind-value", {"sql-url": "jdbc:x://db/x?a=b#c"}, {}, {}),
+    ("invisible-character", {"log-dir": "Datenträger/\u65e5\u672c"}, {}, {}),
+    ("sample-value", {"sql-user": "datomic", "aws-dynamodb-table": "datomic"}, {}, {}),
+    ("sample-value", {"host": "`curl http://169.254.169.254/latest/meta-data/local-ipv4`"}, {}, {}),
+    ("java-opts-heap", {}, {"java-opts": f"'-Xms2625m {G1}'"}, {}),
+    ("java-opts-heap", {}, {"java-opts": f"'-XX:+UseStringDeduplication {G1}'", "java-xmx": "2625m"}, {}),
+    ("heap-of-another-type", {}, {"java-xmx": "2625m"}, {}),
+    ("heap-of-another-type", {}, {"aws-instance-type": "m3.xlarge", "java-xmx": "4g"}, {}),
+    ("heap-of-another-type", {}, {"aws-instance-type": "c7g.xlarge", "java-xmx": "2867m"}, {}),
+    ("license-key-format", {"license-key": "AAAABBBB+/=="}, {"datomic-version": "1.0.6711"}, {}),
+    ("license-key-format", {"license-key": '"AAAA"'}, {}, {}),
+    ("release-key", {"valcache-path": "/v"}, {"datomic-version": "0.9.5783"}, {}),
+    ("release-protocol", {"protocol": "cass3"}, {"datomic-version": "1.0.7180"}, {}),
+    ("release-ignored", {}, {}, {"datomic_version": "1.0.7277"}),
+    ("release-ignored", {}, {"datomic-version": ""}, {"datomic_version": "1.0.7705"}),
+    ("release-ensure-cf", {}, {"datomic-version": "1.0.7556"}, {"engine": "native"}),
+    ("release-ensure-cf", {}, {"datomic-version": "1.0.7556"}, {"engine": "auto"}),
+    ("release-java", {}, {"datomic-version": "1.0.7705"}, {**RUNNING, "flavor": "modern"}),
+    ("memory-required", {"memory-index-threshold": None}, {"datomic-version": "0.8.3435"}, {}),
+    ("required-by-protocol", {"aws-dynamodb-region": None}, {"datomic-version": "0.8.3435"}, {}),
+    ("cloudwatch-incomplete", {"aws-cloudwatch-region": None}, {"datomic-version": "0.8.3435"}, {}),
+    ("java-opts-collector", {}, {"datomic-version": "0.9.4766", "java-opts": "-XX:+UseConcMarkSweepGC"}, {}),
+    ("license-key", {"protocol": "free"}, {"datomic-version": "0.9.5703"}, {}),
 ]
+
+LOCAL = [
+    "sql-url=jdbc:sqlite:/usr/storage/sqlite.db",
+    "sql-url=jdbc:postgresql://localhost:5432/datomic",
+    "sql-url=jdbc:postgresql://127.0.0.1/datomic?user=a",
+    "sql-url=jdbc:postgresql://[::1]:5432/datomic",
+    "sql-url=jdbc:postgresql:datomic",
+    "sql-url=jdbc:postgresql:///datomic",
+    "sql-url=jdbc:postgresql://localhost:5432,127.0.0.2:5433/datomic",
+    "sql-url=jdbc:aws-wrapper:postgresql://0.0.0.0/datomic",
+    "sql-url=jdbc:mysql://localhost:3306/datomic",
+    "sql-url=jdbc:mysql://user:p@ss@localhost/datomic",
+    "sql-url=jdbc:mysql://address=(host=localhost)(port=3306)/datomic",
+    "sql-url=jdbc:mariadb:sequential://localhost/datomic",
+    "sql-url=jdbc:oracle:thin:@localhost:1521:xe",
+    "sql-url=jdbc:oracle:thin:@//127.0.0.1:1521/xe",
+    "sql-url=jdbc:oracle:thin:scott/tiger@//localhost:1521/xe",
+    "sql-url=jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=localhost)(PORT=1521)))",
+    "sql-url=jdbc:sqlserver://localhost:1433;databaseName=datomic",
+    "sql-url=jdbc:sqlserver://localhost\\\\sql;databaseName=datomic",
+    "sql-url=jdbc:sqlserver://;serverName=localhost;databaseName=datomic",
+    "sql-url=jdbc:jtds:sqlserver://127.0.0.1/datomic",
+    "sql-url=jdbc:h2:~/datomic",
+    "sql-url=jdbc:h2:mem:x",
+    "sql-url=jdbc:hsqldb:file:/x",
+    "sql-url=jdbc:derby:x",
+    "cassandra-host=localhost",
+    "cassandra-host=127.0.0.1,::1",
+    "aws-dynamodb-override-endpoint=localhost:8000",
+    "aws-dynamodb-override-endpoint=http://127.0.0.1:8000",
+]
+REMOTE = [
+    "sql-url=jdbc:postgresql://db/x",
+    "sql-url=jdbc:postgresql://localhost.example.com/x",
+    "sql-url=jdbc:postgresql://db:5432/localhost",
+    "sql-url=jdbc:postgresql:///x?cloudSqlInstance=a:b:c&socketFactory=com.google.cloud.sql.postgres.SocketFactory",
+    "sql-url=jdbc:postgresql://db,localhost/x",
+    "sql-url=jdbc:mysql://10.0.0.7:3306/datomic",
+    "sql-url=jdbc:oracle:thin:@db.example.com:1521:xe",
+    "sql-url=jdbc:oracle:thin:@orders_tns",
+    "sql-url=jdbc:sqlserver://db;databaseName=datomic",
+    "sql-url=jdbc:h2:tcp://db/x",
+    "sql-url=jdbc:hsqldb:hsql://db/x",
+    "sql-url=jdbc:derby://db/x",
+    "sql-url=",
+    "cassandra-host=10.0.0.7",
+    "cassandra-host=localhost,10.0.0.7",
+    "aws-dynamodb-override-endpoint=dynamodb:8000",
+]
+PROTOCOL_OF = {"sql-url": "sql", "cassandra-host": "cass3", "aws-dynamodb-override-endpoint": "ddb-local"}
+
+
+@pytest.mark.parametrize(("line", "local"), [(line, True) for line in LOCAL] + [(line, False) for line in REMOTE])
+def test_an_address_of_the_instance_keeps_the_database_there(line: str, local: bool) -> None:
+    key, value = line.split("=", 1)
+    found = judged({"protocol": PROTOCOL_OF[key], key: value}, {"aws-autoscaling-group-size": "2"})
+    about = [one for one in found if one.rule == "storage-on-instance"]
+    assert [(one.level, one.key) for one in about] == [("error", key)] * local
+    assert all("2 instances have 2 databases" in one.what for one in about)
+
+
+@pytest.mark.parametrize(
+    ("host", "other", "told"),
+    [
+        ("0.0.0.0", "", True),
+        ("127.0.0.1", "", True),
+        ("0.0.0.0", "datomic-transactor", False),
+        ("0.0.0.0", "127.0.0.1", True),
+        ("10.0.0.1", "", False),
+    ],
+)
+def test_an_alt_host_that_peers_reach_is_enough(host: str, other: str, told: bool) -> None:
+    changes: Changes = {"host": host, "alt-host": other or None}
+    found = rules.preflight(Properties.parse(text(TRANSACTOR, changes).encode(), "t.properties"), None)
+    assert ("host-unreachable" in {one.rule for one in found}) == told
+
+
+def test_a_transactor_whose_storage_is_on_its_machine_has_its_peers_there() -> None:
+    changes: Changes = {"protocol": "cass3", "cassandra-host": "localhost", "cassandra-table": "d.d"}
+    found = rules.preflight(Properties.parse(text(TRANSACTOR, changes).encode(), "t.properties"), None)
+    assert "host-unreachable" not in {one.rule for one in found}
+
+
+def test_a_key_that_is_written_wrongly_is_not_missing_too() -> None:
+    parsed = Properties.scan(b"protocol=dev\nhost=h\nport=4334\n  memory-index-max=32m\n", "t.properties")
+    missing = [one.key for one in rules.preflight(parsed, None) if one.rule == "memory-required"]
+    assert "memory-index-max" not in missing
 
 
 @pytest.mark.parametrize(("rule", "transactor", "cf", "facts"), UNBROKEN)
@@ -546,7 +761,7 @@ def test_the_module_tells_the_table(files: dict[str, str]) -> None:
 
     assert told() == ("orders", "us-east-1")
     assert told(aws_dynamodb_table=None) == ("datomic", "us-east-1")
-    assert told(protocol="ddb-local", aws_dynamodb_override_endpoint="localhost:8000") == ("", "")
+    assert told(protocol="ddb-local", aws_dynamodb_override_endpoint="dynamodb:8000") == ("", "")
     alone = run_module("validate_properties", {"cf_src": files["cf_src"]})
     assert (alone["table"], alone["table_region"]) == ("", "")
 

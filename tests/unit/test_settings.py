@@ -53,6 +53,15 @@ def test_any_text_is_memory_or_none(text: str) -> None:
     assert number is None or str(number) == text
 
 
+A_FUNCTION = "write the name of a function, such as my.namespace/handler, or of a static method, my.pkg.Class.handler"
+SERVERS = "write host:port, several with commas between, or remove the line to have none"
+COMMENT = "remove the comment behind it, or begin a line of its own with #: it is a part of the value"
+NO_KEYS = (
+    "remove it: aws-transactor-role and aws-peer-role need no key; the deprecated way has "
+    "aws-dynamodb-access-key-id and aws-dynamodb-secret-key"
+)
+
+
 @pytest.mark.parametrize(
     ("line", "instead"),
     [
@@ -76,10 +85,25 @@ def test_any_text_is_memory_or_none(text: str) -> None:
         ("encrypt-channel=yes", "write true or false"),
         ("memcached-auto-discovery=TRUE", "write true or false"),
         ("storage-access=everyone", "write one of local, remote"),
+        ("memcached-config-timeout-msec=0", "write a whole number of at least 1"),
+        ("metrics-callback=true", A_FUNCTION),
+        ("metrics-callback=report", A_FUNCTION),
+        ("metrics-callback=:my.ns/report", A_FUNCTION),
+        ("cassandra-cluster-callback=com/acme/report", A_FUNCTION),
+        ("default-partition=db.part/user", "write a keyword, with a colon before it, such as :db.part/user"),
+        ("default-partition=:", "write a keyword, with a colon before it, such as :db.part/user"),
+        ("memcached=false", SERVERS),
+        ("memcached=cache.example.com", SERVERS),
+        ("local-memcached=a:11211,b", SERVERS),
+        ("memcached=a:65536", SERVERS),
+        ("memcached=http://a:11211", SERVERS),
+        ("write-concurrency=4 # two tables", COMMENT),
+        ("storage-access=local # dev", COMMENT),
+        ("memcached=a:1 # b", COMMENT),
     ],
 )
 def test_a_wrong_value_is_an_error_with_its_line(line: str, instead: str) -> None:
-    key, value = line.split("=")
+    key, value = line.split("=", 1)
     (finding,) = check(f"# top\n{line}\n")
     assert (finding.rule, finding.level, finding.line, finding.key) == ("invalid-value", "error", 2, key)
     assert finding.what == f"Invalid value for {key}: {value}"
@@ -110,8 +134,58 @@ def test_sound_and_blank_values_have_no_findings() -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "metrics-callback=acme.metrics/report",
+        "metrics-callback=com.acme.Metrics.report",
+        "metrics-callback=my-ns.core/report!",
+        "cassandra-session-callback=my.ns/session",
+        "default-partition=:db.part/user",
+        "default-partition=:my.part",
+        "memcached=a:11211",
+        "memcached=a.example.com:11211,10.0.0.1:11212",
+        "memcached=a:11211, b:11211 c:1",
+        "local-memcached=[::1]:11211",
+        "prefetch-concurrency=4",
+        "prefetch-probes=true",
+        "protocol=free",
+        "protocol=free\nh2-web-port=4336",
+        "protocol=riak\nriak-host=h\nriak-port=8087\nriak-interface=protobuf\nriak-bucket=b",
+        "protocol=couchbase\ncouchbase-host=h\ncouchbase-bucket=b\ncouchbase-password=p",
+        "protocol=inf\ninf-host=h\ninf-port=11222",
+    ],
+)
+def test_a_value_of_the_right_form_has_no_finding(line: str) -> None:
+    assert check(line) == []
+
+
+@pytest.mark.parametrize(
     ("key", "kind", "instead"),
     [
+        ("storage-data-dir", "transactor", "did you mean data-dir?"),
+        ("datomic.objectCacheMax", "transactor", "did you mean object-cache-max?"),
+        ("memcached-servers", "transactor", "did you mean memcached?"),
+        (
+            "h2-web-port",
+            "transactor",
+            "remove it: only the transactor of Datomic Free and earlier releases had this port; "
+            "the embedded storage listens on h2-port alone",
+        ),
+        ("aws-secret-key", "transactor", NO_KEYS),
+        ("aws-access-key-id", "transactor", NO_KEYS),
+        (
+            "tx-timeout-msec",
+            "transactor",
+            "remove it: only Java's option -Ddatomic.txTimeoutMsec sets it, a peer's where it is about peers",
+        ),
+        (
+            "peer-connection-ttl-msec",
+            "transactor",
+            "remove it: only Java's option -Ddatomic.peerConnectionTTLMsec sets it, a peer's where it is about peers",
+        ),
+        ("aws-region", "transactor", "it belongs into the CloudFormation file"),
+        ("riak-host", "transactor", "remove it, or accept this rule with a reason"),
+        ("backup-dir", "transactor", "remove it, or accept this rule with a reason"),
         ("memory-index-mx", "transactor", "did you mean memory-index-max?"),
         ("Port", "transactor", "did you mean port?"),
         ("aws-dynamo-db-table", "transactor", "did you mean aws-dynamodb-table?"),
@@ -131,7 +205,8 @@ def test_every_default_is_sound() -> None:
     for kind, known in settings.SETTINGS.items():
         for name, setting in known.items():
             assert name == setting.name
-            assert check(f"{name}={setting.default}", kind) == []
+            protocol = f"protocol={setting.only[0]}\n" if setting.only else ""
+            assert check(f"{protocol}{name}={setting.default}", kind) == []
 
 
 SECRETS = [

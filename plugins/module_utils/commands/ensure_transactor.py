@@ -116,7 +116,7 @@ def _offline(file: ensuring.File, aws: Aws, secrets: Collection[str]) -> tuple[W
         return wanted, []
     required = transactor.required(src)
     # The region of DynamoDB may be the connection's.
-    needed = () if src.get("protocol") == "ddb" else ("required-by-protocol",)
+    needed = () if src.get("protocol") == "ddb" else ("required-by-protocol", "protocol-removed")
     findings = [*settings.check(src, "transactor"), *required]
     findings += rules.judge((*needed, "deprecated-key"), Facts(transactor=src, secrets=secrets))
     findings += _region_findings(src, wanted, aws)

@@ -37,6 +37,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.ste
 )
 
 HEARTBEAT = settings.TRANSACTOR["heartbeat-interval-msec"]
+CALLBACK = "metrics-callback"
 SHORTEST_PAUSE = 0.1
 """Seconds between two looks: fewer would only run into AWS's limits."""
 SHOWN_ACTIVITIES = 3
@@ -72,10 +73,19 @@ class System:
     log_bucket: str
     table: str
     secrets: tuple[str, ...] = ()
+    callback: str = ""
 
     @property
     def reports(self) -> bool:
-        return bool(self.region and self.dimension)
+        """Whether heartbeats reach CloudWatch; a callback gets all metrics instead."""
+        return bool(self.region and self.dimension and not self.callback)
+
+    @property
+    def advice(self) -> str:
+        """How to have heartbeats."""
+        if self.callback:
+            return f"{CALLBACK} in the transactor's properties file replaces the reporter to CloudWatch."
+        return "Set aws-cloudwatch-region and aws-cloudwatch-dimension-value in the transactor's properties file."
 
 
 def system(options: Options) -> System:
@@ -94,6 +104,7 @@ def system(options: Options) -> System:
         log_bucket=value("aws-s3-log-bucket-id", options.log_bucket),
         table=value("aws-dynamodb-table", options.table),
         secrets=settings.secrets(file) if file else (),
+        callback=value(CALLBACK),
     )
 
 
@@ -245,8 +256,7 @@ def once(
     if "since" not in run and to_be_proven and not of.reports:
         warn(
             "Without metrics nothing proves that a new transactor stands by before an old one goes: only "
-            f"{options.settle_seconds} s in service are waited for. Set aws-cloudwatch-region and "
-            "aws-cloudwatch-dimension-value in the transactor's properties file."
+            f"{options.settle_seconds} s in service are waited for. {of.advice}"
         )
     until = clock.now() + float(run.get("wait") or 0)
     while True:

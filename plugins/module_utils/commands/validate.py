@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import inspect
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.storage import on_instance
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Wanted, wanted
 
 
@@ -34,6 +35,8 @@ class Options:
     found: Sequence[Finding] = ()
     datomic_home: str | None = None
     release_to_come: str = ""
+    engine: str = ""
+    flavor: str = ""
 
 
 def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
@@ -54,6 +57,8 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         log_bucket_writable=options.log_bucket_writable,
         secrets=options.secrets,
         backup_heap=options.backup_heap,
+        engine=options.engine,
+        flavor=options.flavor,
     )
     # A module that refuses has judged with the same acceptances, or takes none: its errors would stop it again.
     refusals = [one for one in options.found if one.level == "error"]
@@ -75,6 +80,7 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         "datomic_version": (cf.get("datomic-version") if cf else "") or version,
         "table": table,
         "table_region": storage.region if table else "",
+        "storage_on_instance": bool(transactor and on_instance(transactor)),
         "findings": returned,
         "accepted": [{**finding.as_returned(), "reason": reason} for finding, reason in accepted],
     }

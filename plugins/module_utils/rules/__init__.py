@@ -14,13 +14,14 @@ from typing import Any
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation, settings, transactor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import memory, release, service
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import memory, release, service, storage, values
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import EMPTY, Facts
 
 Rule = Callable[[Facts], Iterator[Finding]]
 
 RULES: Mapping[str, Rule] = {
-    rule.__name__.replace("_", "-"): rule for rule in (*memory.RULES, *release.RULES, *service.RULES)
+    rule.__name__.replace("_", "-"): rule
+    for rule in (*memory.RULES, *release.RULES, *service.RULES, *storage.RULES, *values.RULES)
 }
 """Relations between keys, files and releases, by name. Each can be accepted with a reason."""
 
@@ -49,6 +50,8 @@ def preflight(
     log_bucket_writable: bool | None = None,
     secrets: Collection[str] = (),
     backup_heap: str = "",
+    engine: str = "",
+    flavor: str = "",
 ) -> list[Finding]:
     """All findings about the files, in the order of their lines; what is not given is not judged.
 
@@ -56,6 +59,7 @@ def preflight(
     the stack's, where that is not known. The other facts come from AWS: MiB of the instance type, the table's
     provisioned write units (None: on demand), a try at the bucket.
     secrets: keys of the transactor's file whose values are kept elsewhere. backup_heap: empty without backups.
+    engine, flavor: the system's, empty when unknown: advice that does not fit them is left out.
     """
     given = [file for file in (transactor_file, cf) if file]
     findings = [finding for file in given for finding in file.findings]
@@ -72,6 +76,8 @@ def preflight(
         log_bucket_writable=log_bucket_writable,
         secrets=secrets,
         backup_heap=backup_heap,
+        engine=engine,
+        flavor=flavor,
     )
     if transactor_file:
         findings += settings.check(transactor_file, "transactor") + transactor.required(transactor_file)

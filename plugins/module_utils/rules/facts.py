@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -28,8 +29,13 @@ TRANSACTOR_DOCS = "https://docs.datomic.com/operation/transactor.html"
 AWS_DOCS = "https://docs.datomic.com/operation/aws.html"
 BACKUP = "https://docs.datomic.com/operation/backup.html"
 STORAGE = "https://docs.datomic.com/operation/storage.html"
+PROPERTIES_DOCS = "https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/Properties.html"
+ACCESS = "https://docs.datomic.com/operation/aws-access-control.html"
 MONITORING = "https://docs.datomic.com/operation/monitoring.html"
 CHANGES = "https://docs.datomic.com/changes/pro.html"
+
+_MAXIMUM_HEAP = re.compile(r"(?:^|[\s'\"])-(?:Xmx|XX:MaxHeapSize=)([0-9]+[kKmMgG]?)(?=$|[\s'\"])")
+"""An option of Java that says how large the heap may get."""
 
 EMPTY = Properties.parse(b"", "")
 """Stands for a file that was not given: it has no key."""
@@ -44,6 +50,7 @@ class Facts:
     instance_memory_mib: what EC2 says of the instance type. table_write_units: the table's provisioned write capacity,
     None when unknown or on demand. log_bucket_writable: None when nobody tried.
     secrets: keys whose values a transactor gets from elsewhere than its file. backup_heap: of bin/datomic backup-db.
+    engine, flavor: of the system, empty when unknown.
     """
 
     transactor: Properties = EMPTY
@@ -56,10 +63,17 @@ class Facts:
     log_bucket_writable: bool | None = None
     secrets: Collection[str] = ()
     backup_heap: str = ""
+    engine: str = ""
+    flavor: str = ""
 
     def has(self, key: str) -> bool:
         """Whether a transactor finds a value for this key when it starts, wherever that is kept."""
-        return self.transactor.has_value(key) or key in self.secrets
+        return self.transactor.has_value(key) or key in self.secrets or key in self._misread
+
+    @functools.cached_property
+    def _misread(self) -> Collection[str]:
+        """Keys in lines that are refused as such: what they say is no reason to call them missing."""
+        return {finding.key for finding in self.transactor.findings}
 
     @property
     def given_version(self) -> str:
@@ -97,11 +111,19 @@ class Facts:
 
     @functools.cached_property
     def heap(self) -> int | None:
-        """Bytes of -Xmx: java-xmx, or when it is blank what ensure-cf is going to write; None when unknown."""
-        written = self.cf.get("java-xmx")
+        """Bytes of -Xmx: what java-opts says, else java-xmx, or when that is blank what ensure-cf is going to write.
+
+        None when unknown. java-opts comes behind java-xmx on the command line, where the last -Xmx counts.
+        """
+        written = heap_option(self.cf.get("java-opts")) or self.cf.get("java-xmx")
         if not written and self.cf is not EMPTY and self.memory_mib is not None:
             written = default_heap(self.memory_mib)
         return parse_memory(written)
+
+    def reads(self, key: str) -> bool:
+        """Whether the release that is going to run knows this key of the transactor; so when it is not known."""
+        since = TRANSACTOR[key].since
+        return not since or not self.version or releases.at_least(self.version, since)
 
     def memory(self, key: str) -> int | None:
         """Bytes of a transactor's memory setting; None when missing or malformed."""
@@ -130,6 +152,12 @@ def is_release(version: str) -> bool:
     except DatomicError:
         return False
     return True
+
+
+def heap_option(options: str) -> str:
+    """The heap that options of Java ask for, as they write it; empty when they say nothing of it."""
+    sizes = _MAXIMUM_HEAP.findall(options)
+    return sizes[-1] if sizes else ""
 
 
 def found(file: Properties, key: str, rule: str, level: Level, what: str, **more: Any) -> Finding:

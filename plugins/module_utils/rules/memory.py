@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import GENERATED, default_heap
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
     BACKUP,
     CAPACITY,
@@ -16,18 +19,24 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts imp
     TRANSACTOR_DOCS,
     Facts,
     found,
+    heap_option,
     mebibytes,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import MIB, parse_memory
 
 MAXIMUM, THRESHOLD, CACHE = "memory-index-max", "memory-index-threshold", "object-cache-max"
 COLLECTOR_FLAGS = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=")
+COLLECTOR_SINCE, REQUIRED_SINCE = "0.9.4815", "0.8.4110"
+"""The first releases whose launcher chooses G1, and whose memory settings have no default."""
 RECOMMENDED = {THRESHOLD: 32 * MIB, MAXIMUM: 512 * MIB}
 
 
 def memory_required(facts: Facts) -> Iterator[Finding]:
     """The three memory settings have no default."""
     if facts.transactor is EMPTY:
+        return
+    # Before it there were defaults, and not all three keys.
+    if facts.version and not releases.at_least(facts.version, REQUIRED_SINCE):
         return
     for key, example in ((THRESHOLD, "32m"), (MAXIMUM, "512m"), (CACHE, "1g")):
         if not facts.has(key):
@@ -100,15 +109,18 @@ def heap_fits_instance(facts: Facts) -> Iterator[Finding]:
     if heap is None or memory is None or heap * 10 <= memory * MIB * 8:
         return
     too_much = heap >= memory * MIB
+    option = heap_option(facts.cf.get("java-opts"))
     yield found(
         facts.cf,
-        "java-xmx",
+        "java-opts" if option else "java-xmx",
         "heap-fits-instance",
         "error" if too_much else "warning",
         f"a heap of {mebibytes(heap)} on {facts.cf.get('aws-instance-type') or 'an instance'} with {memory}m of memory",
         why="the usual reason of a transactor that never starts" if too_much else "the JVM needs more than its heap",
         source=CAPACITY,
-        instead=f"java-xmx={memory * 7 // 10}m (70 %), or a larger instance type",
+        instead=f"java-xmx={memory * 7 // 10}m (70 %)"
+        + (", without a heap in java-opts" if option else "")
+        + ", or a larger instance type",
     )
 
 
@@ -131,6 +143,8 @@ def backup_heap(facts: Facts) -> Iterator[Finding]:
 def java_opts_collector(facts: Facts) -> Iterator[Finding]:
     """java-opts replaces the launcher's own options, the garbage collector's included."""
     missing = [flag for flag in COLLECTOR_FLAGS if flag not in facts.cf.get("java-opts")]
+    if facts.version and not releases.at_least(facts.version, COLLECTOR_SINCE):
+        return
     if facts.cf.has_value("java-opts") and missing:
         yield found(
             facts.cf,
@@ -142,6 +156,63 @@ def java_opts_collector(facts: Facts) -> Iterator[Finding]:
             source=TRANSACTOR_DOCS,
             instead="add -XX:+UseG1GC -XX:MaxGCPauseMillis=50",
         )
+
+
+def java_opts_heap(facts: Facts) -> Iterator[Finding]:
+    """The heap belongs into java-xmx alone: what else asks for one wins over it unseen."""
+    options = facts.cf.get("java-opts")
+    given, initial = heap_option(options), _INITIAL_HEAP.findall(options)
+    if given and facts.cf.has_value("java-xmx"):
+        yield found(
+            facts.cf,
+            "java-opts",
+            "java-opts-heap",
+            "warning",
+            f"a heap of {given} wins over java-xmx={facts.cf.get('java-xmx')}",
+            why="java-opts comes behind java-xmx on the command line, and the last -Xmx counts",
+            source=TRANSACTOR_DOCS,
+            instead="the heap in java-xmx alone, and no -Xmx in java-opts",
+        )
+    least, heap = parse_memory(initial[-1]) if initial else None, facts.heap
+    if least is not None and heap is not None and least > heap:
+        yield found(
+            facts.cf,
+            "java-opts",
+            "java-opts-heap",
+            "error",
+            f"an initial heap (-Xms) of {initial[-1]} is more than the heap of {mebibytes(heap)}",
+            why="Java does not start with it",
+            source=JAVA_DOCS,
+            instead=f"at most {mebibytes(heap)}, or no -Xms",
+        )
+    if facts.cf is not EMPTY and facts.transactor.has_value("java-opts"):
+        yield found(
+            facts.transactor,
+            "java-opts",
+            "java-opts-heap",
+            "warning",
+            "options of Java in the transactor's file reach no Java",
+            why="the template starts the transactor with java-xmx and java-opts of the CloudFormation file",
+            source=AWS_SAMPLE,
+            instead="java-opts in the CloudFormation file, the heap in java-xmx",
+        )
+
+
+def heap_of_another_type(facts: Facts) -> Iterator[Finding]:
+    """A heap that was generated stays when the instance type changes."""
+    given, memory = facts.cf.get("java-xmx"), facts.memory_mib
+    if not given or memory is None or given not in GENERATED or given == default_heap(memory):
+        return
+    yield found(
+        facts.cf,
+        "java-xmx",
+        "heap-of-another-type",
+        "note",
+        f"{given} was generated for another instance type",
+        why="a heap that is written stays when the type changes",
+        source=CAPACITY,
+        instead=f"java-xmx= (blank) gives {default_heap(memory)}, 70 % of what {facts.cf.get('aws-instance-type')} has",
+    )
 
 
 def java_opts_quotes(facts: Facts) -> Iterator[Finding]:
@@ -160,6 +231,8 @@ def java_opts_quotes(facts: Facts) -> Iterator[Finding]:
         )
 
 
+JAVA_DOCS = "https://docs.oracle.com/en/java/javase/17/docs/specs/man/java.html"
+_INITIAL_HEAP = re.compile(r"(?:^|[\s'\"])-(?:Xms|XX:InitialHeapSize=)([0-9]+[kKmMgG]?)(?=$|[\s'\"])")
 AWS_SAMPLE = "config/samples/cf-template.properties in the distribution"
 RULES = (
     memory_required,
@@ -168,6 +241,8 @@ RULES = (
     memory_index_recommended,
     heap_fits_instance,
     backup_heap,
+    heap_of_another_type,
     java_opts_collector,
+    java_opts_heap,
     java_opts_quotes,
 )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
@@ -18,6 +19,12 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts imp
     Facts,
     found,
     is_release,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.values import is_invisible
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import (
+    EMBEDDED,
+    PROTOCOLS_SINCE,
+    setting_of,
 )
 
 KEY = "datomic-version"
@@ -158,12 +165,14 @@ def release_add_opens(facts: Facts) -> Iterator[Finding]:
 
 def release_java(facts: Facts) -> Iterator[Finding]:
     """A newer release may need a newer Java."""
-    if facts.version and facts.running:
+    # The modern template installs the Java that it is given, and refuses a release that is too old for it.
+    if facts.version and facts.running and facts.flavor != "modern":
         before, after = releases.java_minimum(facts.running), releases.java_minimum(facts.version)
         if after > before:
             what = f"{facts.version} needs Java {after} or newer, {facts.running} needed {before}"
             why = "the transactor does not start on an older one"
-            yield _about(facts, "release-java", "warning", what, why, f"an image with Java {after}")
+            instead = f"flavor modern, whose instances have it; with an image of your own, Java {after} on it"
+            yield _about(facts, "release-java", "warning", what, why, instead)
 
 
 def release_backup(facts: Facts) -> Iterator[Finding]:
@@ -176,7 +185,7 @@ def release_backup(facts: Facts) -> Iterator[Finding]:
 
 def license_key(facts: Facts) -> Iterator[Finding]:
     """A licence key is needed before 1.0.6726, and unused from there on."""
-    if not facts.version or facts.protocol in ("", "dev"):
+    if not facts.version or facts.protocol in ("", *EMBEDDED) or not facts.reads("license-key"):
         return
     key, free = "license-key", releases.at_least(facts.version, LICENSE_FREE_SINCE)
     what = why = instead = ""
@@ -191,12 +200,82 @@ def license_key(facts: Facts) -> Iterator[Finding]:
         yield found(facts.transactor, key, "license-key", level, what, why=why, source=STORAGE, instead=instead)
 
 
+def license_key_format(facts: Facts) -> Iterator[Finding]:
+    """A licence key is a word of letters, digits, +, / and = alone."""
+    key = "license-key"
+    value = facts.transactor.get(key)
+    free = facts.version and releases.at_least(facts.version, LICENSE_FREE_SINCE)
+    if not value or free or not facts.reads(key):
+        return
+    wrong = [f"the prefix {key}="] if value.lower().startswith(f"{key}=") else []
+    wrong += ["quotes"] if re.search("[\"'\u2018\u2019\u201c\u201d]", value) else []
+    wrong += ["blanks"] if re.search(r"\s", value) else []
+    wrong += ["characters that cannot be seen"] if any(map(is_invisible, value)) else []
+    if wrong:
+        yield found(
+            facts.transactor,
+            key,
+            "license-key-format",
+            "error" if facts.version else "warning",
+            f"the value has {', '.join(wrong)}, which no licence key has",
+            why=f"releases before {LICENSE_FREE_SINCE} do not start with it, for the protocol dev neither: "
+            "Unable to load license key",
+            source=STORAGE,
+            instead=f"{key}= and nothing behind it but the key",
+        )
+
+
+def release_key(facts: Facts) -> Iterator[Finding]:
+    """A release ignores keys that came with a later one."""
+    for key, value in facts.transactor.as_dict().items():
+        setting = setting_of(facts.transactor, key, "transactor")
+        if value and setting and not facts.reads(key):
+            yield found(
+                facts.transactor,
+                key,
+                "release-key",
+                "warning",
+                f"{facts.version} does not read it: {setting.since} is the first release that does",
+                why="Datomic ignores a name that it does not know, silently",
+                source=CHANGES,
+                instead=f"{setting.since} or later, or remove the line",
+            )
+
+
+def release_protocol(facts: Facts) -> Iterator[Finding]:
+    """A release has the storages of its time."""
+    since = PROTOCOLS_SINCE.get(facts.protocol, "")
+    if since and facts.version and not releases.at_least(facts.version, since):
+        yield found(
+            facts.transactor,
+            "protocol",
+            "release-protocol",
+            "error",
+            f"{facts.version} has no storage {facts.protocol}",
+            why=f"it came with {since}",
+            source=CHANGES,
+            instead=f"{since} or later",
+        )
+
+
+def release_ignored(facts: Facts) -> Iterator[Finding]:
+    """The file's release wins over the inventory's."""
+    own = facts.cf.get(KEY)
+    if own and facts.datomic_version and facts.datomic_version != own:
+        what = f"{own} counts, not the {facts.datomic_version} of datomic_version"
+        why = "datomic_version is for a file whose datomic-version is blank"
+        instead = f"{KEY}={facts.datomic_version} in the file, or no datomic_version in the inventory"
+        yield _about(facts, "release-ignored", "warning", what, why, instead, AWS_DOCS)
+
+
 def release_ensure_cf(facts: Facts) -> Iterator[Finding]:
     """bin/datomic has no ensure-cf from 1.0.7556 on."""
+    if facts.engine in ("auto", "native"):
+        return
     if facts.version and not releases.has_command(facts.version, "ensure-cf") and facts.cf.path:
         what = f"bin/datomic of {facts.version} has no ensure-cf"
         why = f"removed in {releases.AWS_SDK_V2_SINCE}; the native engine does its work"
-        yield _about(facts, "release-ensure-cf", "note", what, why, "datomic_engine: native", AWS_DOCS)
+        yield _about(facts, "release-ensure-cf", "note", what, why, "datomic_engine: auto or native", AWS_DOCS)
 
 
 RULES = (
@@ -215,5 +294,9 @@ RULES = (
     release_java,
     release_backup,
     release_ensure_cf,
+    release_key,
+    release_protocol,
+    release_ignored,
     license_key,
+    license_key_format,
 )

@@ -20,7 +20,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts imp
     Facts,
     found,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF, TRANSACTOR, parse_integer
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.storage import is_local, on_instance
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF, EMBEDDED, TRANSACTOR, parse_integer
 
 NEEDED = {
     "ddb": ("aws-dynamodb-region",),
@@ -51,16 +52,20 @@ JUDGED_ELSEWHERE = {
     cloudformation.GROUP_SIZE,
     *(key for keys in NEEDED.values() for key in keys),
 }
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
+EMBEDDED_KEYS = (
+    "storage-access",
+    *(key for key in TRANSACTOR if key.endswith(("-admin-password", "-datomic-password"))),
+)
+"""Keys that the embedded storage reads alone."""
 PORTS = ("port", "ping-port", "rest-port", "h2-port")
 UNITS_A_WRITER = 200
-INTERNAL_PROTOCOLS = ("inf", "mdev", "olddev")
+CALLBACK = "metrics-callback"
 
 
 def required_by_protocol(facts: Facts) -> Iterator[Finding]:
     """Each storage has keys of its own that the transactor needs."""
     for key in NEEDED.get(facts.protocol, ()):
-        if not facts.has(key):
+        if not facts.has(key) and facts.reads(key):
             yield found(
                 facts.transactor,
                 key,
@@ -73,21 +78,6 @@ def required_by_protocol(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def protocol_internal(facts: Facts) -> Iterator[Finding]:
-    """Some protocols are Datomic's own."""
-    if facts.protocol in INTERNAL_PROTOCOLS:
-        yield found(
-            facts.transactor,
-            "protocol",
-            "protocol-internal",
-            "warning",
-            f"the protocol {facts.protocol} is internal to Datomic",
-            why="it is documented nowhere, and may go with any release",
-            source=STORAGE,
-            instead="ddb, or another storage of the documentation",
-        )
-
-
 def blank_value(facts: Facts) -> Iterator[Finding]:
     """A key without a value that nothing fills in."""
     for file, known in ((facts.transactor, TRANSACTOR), (facts.cf, CF)):
@@ -96,13 +86,15 @@ def blank_value(facts: Facts) -> Iterator[Finding]:
             filled = file.has_value(key) or (file is facts.transactor and facts.has(key))
             if filled or not setting or key in GENERATED_WHEN_BLANK or key in JUDGED_ELSEWHERE:
                 continue
+            embedded = key in EMBEDDED_KEYS
+            blank = setting.blank if not embedded or facts.protocol in EMBEDDED else ""
             yield found(
                 file,
                 key,
                 "blank-value",
-                "warning",
-                "no value" + (f": the default {setting.default} applies" if setting.default else ""),
-                why="a blank value counts as none, and nothing is generated for this key",
+                "error" if blank and setting.stops else "warning",
+                "no value" + (f": the default {setting.default} applies" if setting.default and not blank else ""),
+                why=blank or "a blank value counts as none, and nothing is generated for this key",
                 source=TRANSACTOR_DOCS if file is facts.transactor else AWS_DOCS,
                 instead=f"give {key} a value, or remove the line",
             )
@@ -150,8 +142,12 @@ def port_clash(facts: Facts) -> Iterator[Finding]:
 
 def host_unreachable(facts: Facts) -> Iterator[Finding]:
     """Peers connect to host; the CloudFormation template replaces it, nothing else does."""
-    host = facts.transactor.get("host")
-    if facts.cf is EMPTY and host in LOCAL_HOSTS and facts.protocol not in ("dev", "ddb-local"):
+    host, other = facts.transactor.get("host"), facts.transactor.get("alt-host")
+    # Who keeps the database there as well has no peers elsewhere.
+    if facts.cf is not EMPTY or facts.protocol == "ddb-local" or on_instance(facts.transactor):
+        return
+    # Peers try the other one when the first cannot be reached.
+    if is_local(host) and (not other or is_local(other)):
         yield found(
             facts.transactor,
             "host",
@@ -160,7 +156,7 @@ def host_unreachable(facts: Facts) -> Iterator[Finding]:
             f"peers on other machines cannot reach {host}",
             why="host is written into storage for the peers; the usual reason of peers that cannot connect",
             source=TRANSACTOR_DOCS,
-            instead="the machine's address as peers see it",
+            instead="the address at which peers reach this machine, in host or in alt-host",
         )
 
 
@@ -184,7 +180,7 @@ def cloudwatch_incomplete(facts: Facts) -> Iterator[Finding]:
     """Metrics need a region and a dimension."""
     region, dimension = "aws-cloudwatch-region", "aws-cloudwatch-dimension-value"
     for given, lacking in ((region, dimension), (dimension, region)):
-        if facts.has(given) and not facts.has(lacking):
+        if facts.has(given) and not facts.has(lacking) and facts.reads(lacking) and not facts.has(CALLBACK):
             yield found(
                 facts.transactor,
                 given,
@@ -202,7 +198,7 @@ def cloudwatch_missing(facts: Facts) -> Iterator[Finding]:
     keys = ("aws-cloudwatch-region", "aws-cloudwatch-dimension-value")
     file = facts.transactor
     # A line that could not be read may hold what seems to lack.
-    if EMPTY in (file, facts.cf) or file.findings or any(facts.has(key) for key in keys):
+    if EMPTY in (file, facts.cf) or file.findings or any(facts.has(key) for key in (*keys, CALLBACK)):
         return
     yield found(
         file,
@@ -213,6 +209,28 @@ def cloudwatch_missing(facts: Facts) -> Iterator[Finding]:
         why="without heartbeats a replacement waits datomic_replace_settle seconds, and proves less",
         source=MONITORING,
         instead="give both a value",
+    )
+
+
+def metrics_callback(facts: Facts) -> Iterator[Finding]:
+    """A callback gets the metrics instead of CloudWatch."""
+    if not facts.has(CALLBACK) or not facts.reads(CALLBACK):
+        return
+    region, dimension = "aws-cloudwatch-region", "aws-cloudwatch-dimension-value"
+    both = facts.has(region) and facts.has(dimension)
+    yield found(
+        facts.transactor,
+        CALLBACK,
+        "metrics-callback",
+        "warning",
+        f"no metrics reach CloudWatch, whatever {region} and {dimension} say"
+        if both
+        else "no metrics reach CloudWatch",
+        why="it replaces the reporter to CloudWatch: alarms there stay silent, and a replacement sees no heartbeats, "
+        "but waits datomic_replace_settle seconds",
+        source=MONITORING,
+        instead="remove it to have metrics in CloudWatch; with it, its jar has to be on the transactor's class path "
+        "(modern: extra_jars), or the transactor does not start",
     )
 
 
@@ -316,7 +334,6 @@ def deprecated_key(facts: Facts) -> Iterator[Finding]:
 CAPACITY_OF_TABLE = STORAGE + "#provisioning"
 RULES = (
     required_by_protocol,
-    protocol_internal,
     blank_value,
     trailing_blank,
     port_clash,
@@ -324,6 +341,7 @@ RULES = (
     heartbeat_failover,
     cloudwatch_incomplete,
     cloudwatch_missing,
+    metrics_callback,
     single_transactor,
     regions_differ,
     no_ingress,

@@ -233,11 +233,13 @@ def _identity_findings(properties: Properties) -> Iterator[Finding]:
     for role, prefix in ((TRANSACTOR_ROLE, TRANSACTOR_USER), (PEER_ROLE, PEER_USER)):
         user, key_id, secret = keys_of(prefix)
         if (role in properties) == (user in properties):
+            told = f"Cannot use {role} property and {user}, {key_id} and {secret} properties together."
+            missing = f"neither {role} nor {user} is in the file, which bin/datomic words: "
             yield _found(
                 properties,
                 role,
                 "one-identity",
-                f"Cannot use {role} property and {user}, {key_id} and {secret} properties together.",
+                told if role in properties else missing + told,
                 instead=f"write {role}= alone, for a role that is generated"
                 if role not in properties
                 else f"keep {role} and remove the three others",

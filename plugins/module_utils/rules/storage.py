@@ -1,0 +1,248 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules of the preflight: where the database is kept, and who may do what with it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
+    ACCESS,
+    EMPTY,
+    STORAGE,
+    Facts,
+    found,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import (
+    EMBEDDED,
+    PROTOCOLS,
+    REMOVED_PROTOCOLS,
+    parse_integer,
+)
+
+ADDRESSES = {
+    "ddb-local": "aws-dynamodb-override-endpoint",
+    "cass": "cassandra-host",
+    "cass2": "cassandra-host",
+    "cass3": "cassandra-host",
+    "riak": "riak-host",
+    "couchbase": "couchbase-host",
+    "inf": "inf-host",
+}
+"""The property that says where the storage is, by protocol."""
+INTERNAL_PROTOCOLS = ("inf", "mdev", "olddev")
+
+_LOCAL_NAME = re.compile(r"(.+\.)?(localhost|localhost\.localdomain|localhost[46]|ip6-localhost|ip6-loopback)\.?")
+_SHORT_LOOPBACK = re.compile(r"127(\.[0-9]+){0,2}|0|0x7f[0-9a-f]{6}", re.ASCII)
+_SCHEME = re.compile(r"(?i)jdbc:(?:(?:aws-wrapper|otel|p6spy|log4jdbc|secretsmanager|log4j):)*")
+_IN_PROCESS = re.compile(r"(?i)sqlite:|duckdb:|derby:(?!//)|h2:(?!tcp:|ssl:)|hsqldb:(?!hsqls?:|https?:)")
+"""Databases that are files or memory of the process itself."""
+_NAMED_HOST = re.compile(r"(?i)[(;?&,]\s*(?:host|serverName|server)\s*=\s*([^;,)&\s]+)")
+_AUTHORITY = re.compile(r"//([^/?;]*)")
+_ORACLE_ADDRESS = re.compile(r"(?i)oracle:(?:thin|oci8?):[^@]*@(?!\s*\()(?:tcps?:)?(?://)?([^/?]+)")
+_NO_AUTHORITY = re.compile(r"(?i)(?:postgresql|pgsql|mysql|mariadb|edb):(?:[a-z]+:)?[^/(]")
+_ELSEWHERE = re.compile(r"(?i)socketFactory=|cloudSqlInstance=|unixSocketPath=")
+"""Parameters with which a driver takes another way than the URL's address."""
+
+
+def is_local(host: str) -> bool:
+    """Whether this address or name means the machine that looks it up, on every machine another one."""
+    name = host.strip().strip("[]").partition("%")[0].lower()
+    if _LOCAL_NAME.fullmatch(name) or _SHORT_LOOPBACK.fullmatch(name):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def on_instance(transactor: Properties) -> str:
+    """The property that says that the database is kept on the transactor's own machine; empty when it is not."""
+    protocol = transactor.get("protocol")
+    if protocol in EMBEDDED:
+        return "protocol"
+    if protocol == "sql" and transactor.has_value("sql-url"):
+        params = transactor.get("sql-driver-params")
+        return "sql-url" if _jdbc_is_local(transactor.get("sql-url").strip(), params) else ""
+    key = ADDRESSES.get(protocol, "")
+    hosts = [_host_of(address) for address in re.split(r"[,\s]+", transactor.get(key)) if address] if key else []
+    return key if hosts and all(is_local(host) for host in hosts) else ""
+
+
+def _host_of(address: str) -> str:
+    """The host of host, host:port, [host]:port or a URL."""
+    rest = address.partition("://")[2] or address
+    rest = rest.partition("/")[0].rpartition("@")[2]
+    if rest.startswith("["):
+        return rest.partition("]")[0].strip("[")
+    return rest.partition(":")[0] if rest.count(":") == 1 else rest
+
+
+def _jdbc_is_local(url: str, params: str) -> bool:
+    scheme = _SCHEME.match(url)
+    if not scheme:
+        return False
+    rest = url[scheme.end() :]
+    if _IN_PROCESS.match(rest):
+        return True
+    if _ELSEWHERE.search(f"{rest};{params}"):
+        return False
+    named = _NAMED_HOST.findall(rest)
+    if named:
+        return all(is_local(host) for host in named)
+    oracle = _ORACLE_ADDRESS.match(rest)
+    if oracle:
+        return is_local(_host_of(oracle[1].split(":")[0] if not oracle[1].startswith("[") else oracle[1]))
+    if _NO_AUTHORITY.match(rest):
+        # A database without an address: the drivers take localhost.
+        return True
+    authority = _AUTHORITY.search(rest)
+    if not authority:
+        return False
+    hosts = [_host_of(part) for part in authority[1].rpartition("@")[2].split(",")]
+    return all(not host or is_local(host.partition("\\")[0]) for host in hosts)
+
+
+def storage_on_instance(facts: Facts) -> Iterator[Finding]:
+    """A database on an instance of an auto scaling group is lost with the instance."""
+    key = on_instance(facts.transactor)
+    if facts.cf is EMPTY or not key:
+        return
+    size = parse_integer(facts.cf.get("aws-autoscaling-group-size")) or 1
+    kept = (
+        f"the protocol {facts.protocol} keeps" if key == "protocol" else f"{key} means the instance itself, which keeps"
+    )
+    what = f"{kept} the database: it is lost with the instance"
+    if size > 1:
+        what += f", and {size} instances have {size} databases"
+    yield found(
+        facts.transactor,
+        key,
+        "storage-on-instance",
+        "error",
+        what,
+        why="the auto scaling group replaces instances, at every update and whenever one fails, with their volumes",
+        source=STORAGE,
+        instead="the protocol ddb, or a storage on another machine; accept this rule with a reason where the data may "
+        "be lost, or where the address is a proxy to another machine",
+    )
+
+
+def protocol_removed(facts: Facts) -> Iterator[Finding]:
+    """Storages that Datomic Pro does not have, or not any more."""
+    if facts.protocol in REMOVED_PROTOCOLS:
+        free = facts.protocol == "free"
+        yield found(
+            facts.transactor,
+            "protocol",
+            "protocol-removed",
+            "error",
+            "the protocol free is the storage of Datomic Free, which has no releases any more"
+            if free
+            else f"the storage {facts.protocol} was removed: no release of Datomic that is documented has it",
+            why="a transactor of Datomic Pro refuses to start: Unsupported storage protocol",
+            source=STORAGE,
+            instead="dev on a machine of your own, or ddb on AWS; the data moves with backup-db and restore-db"
+            if free
+            else "ddb, sql or cass3; the data moves with backup-db and restore-db of the release that has both",
+        )
+
+
+def protocol_internal(facts: Facts) -> Iterator[Finding]:
+    """Some protocols are Datomic's own."""
+    if facts.protocol in INTERNAL_PROTOCOLS:
+        yield found(
+            facts.transactor,
+            "protocol",
+            "protocol-internal",
+            "warning",
+            f"the protocol {facts.protocol} is internal to Datomic",
+            why="it is documented nowhere, and may go with any release",
+            source=STORAGE,
+            instead="ddb, or another storage of the documentation",
+        )
+
+
+def storage_access(facts: Facts) -> Iterator[Finding]:
+    """The embedded storage lets other machines in only with two passwords."""
+    if facts.transactor.get("storage-access") != "remote":
+        return
+    if facts.protocol in PROTOCOLS and facts.protocol not in EMBEDDED:
+        yield found(
+            facts.transactor,
+            "storage-access",
+            "storage-access",
+            "note",
+            f"it has no effect with the protocol {facts.protocol}",
+            why="it opens the embedded storage of the protocol dev, and nothing else",
+            source=STORAGE,
+            instead="remove it",
+        )
+        return
+    passwords = ("storage-admin-password", "storage-datomic-password")
+    missing = [key for key in passwords if not facts.has(key)]
+    if facts.protocol in EMBEDDED and missing:
+        yield found(
+            facts.transactor,
+            "storage-access",
+            "storage-access",
+            "error",
+            f"remote, without {' and '.join(missing)}",
+            why="the transactor refuses to start: remote access to the embedded storage needs both passwords",
+            source=STORAGE,
+            instead="give both a value, or remove storage-access",
+        )
+
+
+def roles_shared(facts: Facts) -> Iterator[Finding]:
+    """Peers read; only the transactor writes."""
+    pairs = (("aws-transactor-role", "aws-peer-role"), ("aws-dynamodb-user", "aws-dynamodb-peer-user"))
+    for own, peer in pairs:
+        name = facts.transactor.get(peer)
+        if name and name == facts.transactor.get(own):
+            yield found(
+                facts.transactor,
+                peer,
+                "roles-shared",
+                "warning",
+                f"{name} is {own} as well: the peers get the transactor's rights",
+                why="whoever runs a peer may then write and delete the table, the logs and the metrics",
+                source=ACCESS,
+                instead=f"another name, or {peer}= to have one generated",
+            )
+
+
+def valcache_incomplete(facts: Facts) -> Iterator[Finding]:
+    """Datomic starts a valcache only when both keys have a value."""
+    keys = ("valcache-path", "valcache-max-gb")
+    for given, lacking in (keys, keys[::-1]):
+        # The modern template fills in both where an instance store is.
+        if facts.has(given) and not facts.has(lacking):
+            yield found(
+                facts.transactor,
+                given,
+                "valcache-incomplete",
+                "warning",
+                f"without {lacking} there is no valcache",
+                why="Datomic starts one only with both, and says nothing",
+                source="https://docs.datomic.com/operation/valcache.html",
+                instead=f"give {lacking} a value, or remove {given}",
+            )
+
+
+RULES = (
+    storage_on_instance,
+    protocol_removed,
+    protocol_internal,
+    storage_access,
+    roles_shared,
+    valcache_incomplete,
+)
