@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any
+from typing import Any, NoReturn
 
 try:
     import boto3.session
@@ -22,6 +22,7 @@ except ImportError:
     pass  # AnsibleAWSModule says so in its constructor
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOTO3
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 OF_A_SERVICE = ("service-2", "endpoint-rule-set-1")
 OF_ALL = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
@@ -32,7 +33,26 @@ def session(profile: str | None) -> Any:
     """The session of a profile, None: the default one. botocore.exceptions.ProfileNotFound."""
     core = botocore.session.Session(profile=profile)
     core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    # botocore would ask at a terminal, which a task does not have: "I/O operation on closed file".
+    assuming = core.get_component("credential_provider").get_provider("assume-role")
+    assuming._prompter = functools.partial(_refuse_to_ask, core.get_config_variable("profile") or "default")
     return boto3.session.Session(botocore_session=core)
+
+
+def _refuse_to_ask(profile: str, prompt: str) -> NoReturn:
+    """What to do about a profile, or one that it is a source of, whose role needs a code.
+
+    https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-mfa
+    """
+    device = prompt.removeprefix("Enter MFA code for ").rstrip(": ")
+    raise DatomicError(
+        f"The profile {profile} needs a code of the MFA device {device} (mfa_serial), which no task can ask for."
+        " Nothing was changed. Get temporary credentials in the terminal, which asks for the code, and run with them:"
+        f' eval "$(aws configure export-credentials --profile {profile} --format env)", or'
+        f" aws-vault exec {profile} -- ansible-playbook …, or aws sts get-session-token, whose answer goes into"
+        " AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Then leave profile out of datomic_aws and"
+        " unset AWS_PROFILE. Or use a profile of IAM Identity Center (aws sso login)."
+    )
 
 
 def load_models(*services: str) -> None:

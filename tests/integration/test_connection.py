@@ -65,8 +65,46 @@ def test_a_program_that_gives_credentials_runs_once(aws: Emulator, tmp_path: pat
         check=True,
     )
     assert "'failed': False" in done.stdout, done.stdout + done.stderr
-    assert {call.service for call in aws.calls()} == {"sts", "dynamodb", "iam", "s3"}
+    assert {call.service for call in aws.calls()} == {"sts", "dynamodb", "iam", "s3", "ec2"}
     assert ran.read_text() == "x"
+
+
+PROFILES = """\
+[profile human]
+aws_access_key_id = testing
+aws_secret_access_key = testing
+[profile own]
+role_arn = arn:aws:iam::123456789012:role/operator
+source_profile = human
+mfa_serial = arn:aws:iam::123456789012:mfa/human
+region = us-east-1
+[profile far]
+role_arn = arn:aws:iam::210987654321:role/deploy
+source_profile = own
+region = us-east-1
+"""
+
+
+@pytest.mark.parametrize("profile", ["own", "far"])
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_a_profile_that_needs_a_code_is_refused_with_what_to_do(
+    profile: str, by_variable: bool, aws: Emulator, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text(PROFILES)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    if by_variable:
+        monkeypatch.setenv("AWS_PROFILE", profile)
+    _session.session.cache_clear()
+    connection = {"endpoint_url": aws.url} | ({} if by_variable else {"profile": profile})
+    result = run_module("transactor_info", {"stack_name": "orders", **connection})
+    _session.session.cache_clear()
+    assert result["failed"]
+    assert f"The profile {profile} needs a code of the MFA device arn:aws:iam::123456789012:mfa/human" in result["msg"]
+    assert f"aws configure export-credentials --profile {profile} --format env" in result["msg"]
+    assert "exception" not in result
+    assert aws.calls() == []
 
 
 def test_models_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
