@@ -21,7 +21,7 @@ description:
 options:
   t:
     description:
-      - The point in time, one of those that M(datomic_onprem.aws.list_backups) returns.
+      - The point in time, one of those that M(datomic_onprem.aws.backup_info) returns.
       - The default is the newest.
     type: int
   confirm:

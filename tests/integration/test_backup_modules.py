@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""backup_db, restore_db, list_backups and verify_backup with the stand-in's bin/datomic, to directories and to S3."""
+"""backup_db, restore_db, backup_info and verify_backup with the stand-in's bin/datomic, to directories and to S3."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_backup_s_whole_life(site: Site, place: str) -> None:
     site.transact("main", 2500)
     second = site.take(uri)
     assert (second["copied_segments"], second["skipped_segments"]) == (1, 2)
-    listed = site.run("list_backups", uri)
+    listed = site.run("backup_info", uri)
     assert [item["t"] for item in listed["backups"]] == [2500, 1001]
     assert listed["newest"] == 2500
     assert 0 <= listed["age"] < 60
@@ -141,12 +141,12 @@ def test_only_when_the_newest_is_too_old(site: Site) -> None:
     old = time.time() - 7200
     os.utime(site.root / "b" / "roots" / "1001", (old, old))
     assert site.take(uri, max_age="1h", check=True)["changed"]
-    refused = site.run("list_backups", uri, max_age="1h")
+    refused = site.run("backup_info", uri, max_age="1h")
     assert refused["failed"]
     assert "is 2h old, and at most 1h is allowed" in refused["msg"]
     assert refused["newest"] == 1001
-    assert not site.run("list_backups", uri, max_age="1d")["failed"]
-    assert "holds no backup" in site.run("list_backups", f"file:{site.root}/none", max_age="1d")["msg"]
+    assert not site.run("backup_info", uri, max_age="1d")["failed"]
+    assert "holds no backup" in site.run("backup_info", f"file:{site.root}/none", max_age="1d")["msg"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_bucket_in_another_region(site: Site) -> None:
     far = site.s3.replace("backups", "far", 1)
     assert "set backup_region to eu-west-1" in site.take(far)["msg"]
     assert not site.take(far, backup_region="eu-west-1")["failed"]
-    assert "set backup_region to eu-west-1" in site.run("list_backups", far)["msg"]
+    assert "set backup_region to eu-west-1" in site.run("backup_info", far)["msg"]
 
 
 def test_a_bucket_without_rights(site: Site) -> None:
@@ -227,7 +227,7 @@ def test_a_tool_that_hangs_is_stopped(site: Site, monkeypatch: pytest.MonkeyPatc
 def test_what_a_tool_printed_before_it_failed_is_a_list_that_ends(site: Site) -> None:
     script = "#!/bin/sh\ni=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done; exit 1\n"
     (site.home / "bin" / "datomic").write_text(script)
-    calls = {"backup_db": {"database_uri": URI}, "list_backups": {}, "verify_backup": {"t": 1}}
+    calls = {"backup_db": {"database_uri": URI}, "backup_info": {}, "verify_backup": {"t": 1}}
     for module, options in calls.items():
         output = site.run(module, f"file:{site.root}/b", **options)["output"]
         assert output[-1] == "line 2999"
@@ -344,7 +344,7 @@ def test_a_restore_looks_at_the_groups_of_a_stack(site: Site) -> None:
     assert "Could not look at the stack absent" in absent["msg"]
 
 
-@pytest.mark.parametrize("module", ["backup_db", "restore_db", "list_backups", "verify_backup"])
+@pytest.mark.parametrize("module", ["backup_db", "restore_db", "backup_info", "verify_backup"])
 def test_credentials_of_another_account(site: Site, module: str) -> None:
     site.take(site.s3)
     database = {"database_uri": URI} if module in ("backup_db", "restore_db") else {}
@@ -372,7 +372,7 @@ def test_an_exit_code_of_0_is_no_backup_by_itself(site: Site) -> None:
     assert not site.take(uri, max_age="1h")["failed"]
 
 
-@pytest.mark.parametrize(("module", "command"), [("list_backups", "list-backups"), ("verify_backup", "verify-backup")])
+@pytest.mark.parametrize(("module", "command"), [("backup_info", "list-backups"), ("verify_backup", "verify-backup")])
 def test_a_release_without_the_command(site: Site, module: str, command: str) -> None:
     site.take(f"file:{site.root}/b")
     old = standin.build(site.root, "0.9.4880")

@@ -271,7 +271,7 @@ def test_the_backups_policy_is_what_they_need_besides(
     aws.backstage("s3").create_bucket(Bucket="our-backups")
     uri = "s3://our-backups/orders/main"
     stopped = {"transactors_stopped": False, "auto_scaling_group_name": "none-left"}
-    results = [site.take(uri), site.run("list_backups", uri), site.run("verify_backup", uri), site.restore(uri)]
+    results = [site.take(uri), site.run("backup_info", uri), site.run("verify_backup", uri), site.restore(uri)]
     assert not any(result["failed"] for result in results), results
     assert "There is no auto scaling group" in site.restore(uri, **stopped)["msg"]
     # The stand-in for the tool asks DynamoDB nothing; what a transactor may do is what a restore needs.

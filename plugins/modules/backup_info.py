@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
-module: list_backups
+module: backup_info
 short_description: List the backups of a Datomic database
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
@@ -43,13 +43,13 @@ attributes:
 
 EXAMPLES = r"""
 - name: Which points in time can be restored
-  datomic_onprem.aws.list_backups:
+  datomic_onprem.aws.backup_info:
     datomic_home: /opt/datomic/current
     backup_uri: s3://orders-backup/main
   register: orders_backups
 
 - name: Stop unless there is a backup of the last day
-  datomic_onprem.aws.list_backups:
+  datomic_onprem.aws.backup_info:
     datomic_home: /opt/datomic/current
     backup_uri: s3://orders-backup/main
     max_age: 24h
