@@ -56,3 +56,9 @@ def aws(_emulator: Emulator) -> Emulator:
     """The emulated AWS, with fresh accounts."""
     _emulator.reset()
     return _emulator
+
+
+@pytest.fixture
+def older_account(aws: Emulator) -> None:
+    """The account was created before 2024-10-01: it may create launch configurations."""
+    aws.configure(launch_configurations=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An estate: a copy of examples/estate in a git repository of its own, whose playbooks run against an emulator."""
+"""An estate: properties files, inventory and playbooks in a git repository of its own, and runs against an emulator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from collections import Counter
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-EXAMPLE = ROOT / "examples" / "estate"
+LEGACY = ROOT / "tests" / "estates" / "legacy"
 
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
@@ -63,16 +63,26 @@ def environment(url: str, home: pathlib.Path) -> dict[str, str]:
     }
 
 
-class Estate:
-    """The estate in a directory of its own. url: the emulator's."""
+def configure(url: str, **settings: Any) -> None:
+    """Set how the emulated AWS behaves."""
+    request = urllib.request.Request(f"{url}/emulator/configure", json.dumps(settings).encode())
+    urllib.request.urlopen(request).close()
 
-    def __init__(self, directory: pathlib.Path, url: str) -> None:
+
+class Estate:
+    """The estate in a directory of its own, on an account that is old enough for the legacy template.
+
+    url: the emulator's. files: what the estate consists of.
+    """
+
+    def __init__(self, directory: pathlib.Path, url: str, files: pathlib.Path = LEGACY) -> None:
         self.directory = directory
         self.url = url
         home = directory.parent / f"{directory.name}-home"
         home.mkdir(parents=True, exist_ok=True)
         self.environment = environment(url, home)
-        shutil.copytree(EXAMPLE, directory)
+        shutil.copytree(files, directory)
+        configure(url, launch_configurations=True)
         self.git("init", "--quiet", "--initial-branch", "main")
         self.git("config", "user.name", "Operator")
         self.git("config", "user.email", "operator@example.com")

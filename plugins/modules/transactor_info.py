@@ -86,6 +86,13 @@ stack:
       returned: always
       type: str
       sample: 1.0.7277
+    flavor:
+      description:
+        - V(legacy) when its template has a launch configuration for the group, V(modern) when it has a launch template.
+        - Empty without a stack, and when the template has no resource C(LaunchGroup) that says so.
+      returned: always
+      type: str
+      sample: modern
 group:
   description: The auto scaling group.
   returned: success

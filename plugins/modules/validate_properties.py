@@ -115,6 +115,12 @@ options:
       - Where it is not known what runs, the way from this one is judged, and a warning says so.
     type: str
     default: ""
+  new_stack_flavor:
+    description:
+      - The template that a stack is going to be created from. Leave it out when the stack exists.
+    type: str
+    choices: ["", legacy, modern]
+    default: ""
   instance_memory_mib:
     description: The memory of the instance type in MiB, for types that C(bin/datomic) does not know.
     type: int
@@ -295,6 +301,7 @@ def main() -> None:
         "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"]},
         "running_version": {"type": "str", "default": ""},
         "stack_version": {"type": "str", "default": ""},
+        "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},
         "instance_memory_mib": {"type": "int"},
         "table_write_units": {"type": "int"},
         "log_bucket_writable": {"type": "bool"},

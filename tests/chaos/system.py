@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One system of the example estate, and a run of its modules in the order in which the playbooks run them."""
+"""One system of the legacy estate, and a run of its modules in the order in which the playbooks run them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible.module_utils.testing import patch_module_args
 from tests.chaos import state
 from tests.chaos.launcher import Launcher
 from tests.emulator import Emulator
-from tests.estate import EXAMPLE, environment
+from tests.estate import LEGACY, environment
 from tests.integration.ensuring import USERS
 from tests.modules import CREDENTIALS
 
@@ -44,7 +44,7 @@ class ModuleError(Exception):
 
 
 class System:
-    """The example's files in a git repository of their own, in the directory base with a HOME and a TMPDIR beside it.
+    """Its files in a git repository of their own, in the directory base with a HOME and a TMPDIR beside it.
 
     users: with IAM users and access keys in place of roles, the deprecated way. launcher: of another in the same place.
     """
@@ -63,7 +63,8 @@ class System:
         self.said = ""
         for directory in (self.home, self.temporary):
             directory.mkdir(parents=True)
-        shutil.copytree(EXAMPLE, self.directory)
+        shutil.copytree(LEGACY, self.directory)
+        aws.configure(launch_configurations=True)
         self.git("init", "--quiet", "--initial-branch", "main")
         self.git("config", "user.name", "Operator")
         self.git("config", "user.email", "operator@example.com")

@@ -32,8 +32,8 @@ class Settings:
     """How long a group waits after a failed launch before it tries again."""
     capacity: int | None = None
     """How many instances the account's groups can have in all; None: any number."""
-    launch_configurations: bool = True
-    """Whether the account may create launch configurations; newer ones may not."""
+    launch_configurations: bool = False
+    """Whether the account may create launch configurations: those created before 2024-10-01 may."""
     launch_failure: str = ""
     """When set, groups cannot launch: the StatusMessage of their failed scaling activities."""
     table_creating: float = 0.0

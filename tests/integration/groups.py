@@ -52,6 +52,7 @@ def template(note: str, *, properties: str = "", maximum: int | None = None) -> 
 
 def create(aws: Emulator, size: int = 1, note: str = "first", **options: Any) -> str:
     """A stack "orders" with so many transactors; the name of its group."""
+    aws.configure(launch_configurations=True)
     parameters = [{"ParameterKey": "GroupSize", "ParameterValue": str(size)}]
     client = aws.backstage("cloudformation")
     client.create_stack(StackName="orders", TemplateBody=template(note, **options), Parameters=parameters)

@@ -307,6 +307,7 @@ def test_restores_that_are_refused(site: Site, options: dict[str, Any], message:
 
 def test_a_restore_looks_whether_transactors_run(site: Site) -> None:
     site.take(f"file:{site.root}/b")
+    site.aws.configure(launch_configurations=True)
     ec2, scaling = site.aws.backstage("ec2"), site.aws.backstage("autoscaling")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     scaling.create_launch_configuration(LaunchConfigurationName="lc", ImageId=image, InstanceType="m5.large")

@@ -27,7 +27,7 @@ def estate(tmp_path: pathlib.Path, aws: Emulator) -> Estate:
     estate = Estate(tmp_path / "estate", aws.url)
     hosts = estate.directory / "inventory" / "hosts.yml"
     release, _line, rest = hosts.read_text().partition("datomic_version: 1.0.7277\n")
-    mine = "datomic_version: 1.0.7705\n      datomic_template_flavor: modern\n"
+    mine = "datomic_version: 1.0.7705\n      datomic_template_flavor: auto\n"
     mine += '      datomic_secrets:\n        memcached-password: "{{ vaulted_password }}"\n'
     hosts.write_text(release + mine + rest)
     password = tmp_path / "vault-password"

@@ -165,7 +165,7 @@ def log_bucket(aws: Emulator, directory: pathlib.Path) -> None:
 
 def instance_types(aws: Emulator, directory: pathlib.Path) -> None:
     file = directory / "cf.properties"
-    file.write_text((ROOT / "examples/estate/aws/wormbase-cf.properties").read_text())
+    file.write_text((ROOT / "tests/estates/legacy/aws/wormbase-cf.properties").read_text())
     text = "".join(
         "aws-instance-type=m5.large\n" if line.startswith("aws-instance-type=") else line
         for line in file.read_text().splitlines(keepends=True)

@@ -62,6 +62,15 @@ def refused(run: Run, *said: str) -> None:
     assert run.writes() == []
 
 
+def keep_the_flavor(estate: Estate) -> None:
+    """From here on the inventory asks for no flavor, and the stack keeps its own."""
+    inventory = estate.directory / "inventory" / "hosts.yml"
+    asked = "    datomic_template_flavor: legacy\n"
+    assert asked in inventory.read_text()
+    inventory.write_text(inventory.read_text().replace(asked, ""))
+    estate.git("commit", "--quiet", "--all", "--message", "No flavor")
+
+
 def value(estate: Estate, path: str, key: str) -> str:
     lines = (estate.directory / path).read_text().splitlines()
     (found,) = [line.partition("=")[2] for line in lines if line.startswith(f"{key}=")]
@@ -96,6 +105,7 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
         "+aws-transactor-role=datomic-aws-transactor",
         "+java-xmx=2625m",
         "LaunchGroup",
+        "legacy-new-stack",
     ):
         assert shown in plan.output
     # A check that was killed between the template and the stack.
@@ -108,6 +118,7 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
 
     successful(estate.play("create.yml"))
     assert planned_templates(estate) == []
+    keep_the_flavor(estate)
     account = snapshot(aws)
     role = value(estate, TRANSACTOR, "aws-transactor-role")
     assert role == "datomic-aws-transactor"

@@ -15,6 +15,8 @@ from tests.emulator import Emulator
 from tests.integration import groups
 from tests.modules import CREDENTIALS, run_module
 
+pytestmark = pytest.mark.usefixtures("older_account")
+
 
 def writes(aws: Emulator) -> list[str]:
     return [call.operation for call in aws.calls() if call.kind == "write"]

@@ -20,6 +20,8 @@ from tests.emulator import Emulator
 from tests.integration import apart, groups
 from tests.integration.test_replace_transactors_rolling import METRICS, PROPERTIES, bound, system
 
+pytestmark = pytest.mark.usefixtures("older_account")
+
 
 def active(aws: Emulator) -> str:
     (found,) = [one["instance_id"] for one in aws.transactors() if one["role"] == "active"]

@@ -14,11 +14,15 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.emulator import Emulator
 from tests.estate import Estate
 from tests.integration import groups
 from tests.integration.test_replace_transactors_rolling import METRICS, bound, system
+
+pytestmark = pytest.mark.usefixtures("older_account")
 
 PLAY = """
 - hosts: all

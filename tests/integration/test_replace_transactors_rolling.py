@@ -14,6 +14,8 @@ import pytest
 from tests.emulator import Emulator
 from tests.integration import groups
 
+pytestmark = pytest.mark.usefixtures("older_account")
+
 METRICS = {"cloudwatch_region": "us-east-1", "cloudwatch_dimension_value": "orders"}
 PROPERTIES = (
     "aws-dynamodb-table=orders\naws-cloudwatch-region=us-east-1\n"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.emulator import Emulator
@@ -25,6 +26,7 @@ def test_a_stack_before_and_after_an_update(aws: Emulator) -> None:
     assert {call.kind for call in aws.calls()} == {"read"}
     assert found["stack"]["exists"]
     assert (found["stack"]["status"], found["stack"]["datomic_version"]) == ("CREATE_COMPLETE", "1.0.7277")
+    assert found["stack"]["flavor"] == "legacy"
     assert (found["group"]["name"], found["group"]["desired_capacity"]) == (name, 2)
     assert [each["stale"] for each in found["instances"]] == [False, False]
     assert all(each["launched_at"] and each["private_ip_address"] for each in found["instances"])
@@ -63,6 +65,7 @@ def test_what_does_not_exist_is_no_error(aws: Emulator) -> None:
     found = info(aws, stack_name="nosuch")
     assert not found["failed"]
     assert (found["stack"]["exists"], found["group"]["exists"], found["instances"]) == (False, False, [])
+    assert found["stack"]["flavor"] == ""
     assert not info(aws, auto_scaling_group_name="nosuch")["group"]["exists"]
 
 
@@ -81,3 +84,19 @@ def test_launch_templates_are_compared_by_version(aws: Emulator) -> None:
     found = info(aws, auto_scaling_group_name="modern")
     assert [each["stale"] for each in found["instances"]] == [True]
     assert found["group"]["launches"] == [f"launch template {template['LaunchTemplateId']} version 2"]
+
+
+def test_the_flavor_of_a_stack_is_what_its_group_launches_from(aws: Emulator) -> None:
+    client = aws.backstage("cloudformation")
+    data = {"ImageId": groups.IMAGE, "InstanceType": "c4.large"}
+    launch = {"Type": "AWS::EC2::LaunchTemplate", "Properties": {"LaunchTemplateData": data}}
+    version = {"LaunchTemplateId": {"Ref": "T"}, "Version": {"Fn::GetAtt": ["T", "LatestVersionNumber"]}}
+    group = {"MinSize": 1, "MaxSize": 1, "AvailabilityZones": ["us-east-1a"], "LaunchTemplate": version}
+    resources = {"T": launch, "LaunchGroup": {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": group}}
+    for name, template in (
+        ("modern", json.dumps({"Resources": resources})),
+        ("other", json.dumps({"Resources": {"T": launch}})),
+        ("yaml", "Resources:\n  LaunchGroup:\n    Type: AWS::SNS::Topic\n"),
+    ):
+        client.create_stack(StackName=name, TemplateBody=template)
+        assert info(aws, stack_name=name)["stack"]["flavor"] == {"modern": "modern"}.get(name, "")

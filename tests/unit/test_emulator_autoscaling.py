@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 
 from tests.emulator import Emulator
 
+pytestmark = pytest.mark.usefixtures("older_account")
+
 
 def make(aws: Emulator, size: int = 1, maximum: int | None = None, minimum: int | None = None) -> Any:
     """A group named orders on the launch configuration v1; its client."""
@@ -178,8 +180,8 @@ def test_what_a_launch_needs_has_to_exist(aws: Emulator, what: str) -> None:
     assert "The security group 'nope' does not exist" in activities(aws)[0]["StatusMessage"]
 
 
-def test_newer_accounts_have_no_launch_configurations(aws: Emulator) -> None:
-    aws.configure(launch_configurations=False)
+def test_accounts_have_no_launch_configurations_unless_they_are_old(aws: Emulator) -> None:
+    aws.reset()
     with pytest.raises(ClientError, match=r"UnsupportedOperation.*not available in your account"):
         launch(aws, "v1")
 

@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 
 from tests.emulator import Emulator
 
+pytestmark = pytest.mark.usefixtures("older_account")
+
 LAUNCH = {"ImageId": "ami-12c6146b", "InstanceType": {"Ref": "Type"}, "SecurityGroups": {"Ref": "Groups"}}
 LEGACY: dict[str, Any] = {
     "Parameters": {

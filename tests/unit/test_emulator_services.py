@@ -293,7 +293,7 @@ class TestVisibility:
         assert len(ec2.describe_security_groups(Filters=filters)["SecurityGroups"]) == 1
 
     def test_services_that_use_a_new_profile(self, aws: Emulator) -> None:
-        aws.configure(visibility=50)
+        aws.configure(visibility=50, launch_configurations=True)
         launch = {"LaunchConfigurationName": "v1", "ImageId": "ami-12c6146b", "InstanceType": "m5.large"}
         aws.client("iam").create_instance_profile(InstanceProfileName="p")
         with pytest.raises(ClientError, match="Invalid IamInstanceProfile: p"):

@@ -16,6 +16,8 @@ import pytest
 from tests.emulator import Emulator
 from tests.emulator.clock import CLOCK
 
+pytestmark = pytest.mark.usefixtures("older_account")
+
 USER_DATA = """cd /datomic
 cat <<EOF >aws.properties
 host=`curl http://169.254.169.254/latest/meta-data/local-ipv4`

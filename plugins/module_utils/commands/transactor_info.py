@@ -47,6 +47,7 @@ def _stack(found: Stack | None, name: str, version: str) -> dict[str, Any]:
         "id": found.stack_id if found else "",
         "status": found.status if found else "",
         "datomic_version": version,
+        "flavor": found.flavor if found else "",
     }
 
 

@@ -27,6 +27,7 @@ class Options:
     datomic_version: str
     running_version: str
     stack_version: str
+    new_stack_flavor: str
     instance_memory_mib: int | None
     table_write_units: int | None
     log_bucket_writable: bool | None
@@ -52,6 +53,7 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         datomic_version=version,
         running_version=options.running_version,
         stack_version=options.stack_version,
+        new_stack_flavor=options.new_stack_flavor,
         instance_memory_mib=options.instance_memory_mib,
         table_write_units=options.table_write_units,
         log_bucket_writable=options.log_bucket_writable,

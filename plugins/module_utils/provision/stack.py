@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling, gather
 
@@ -16,12 +16,15 @@ LAUNCH_GROUP = "LaunchGroup"
 GROUP_TYPE = "AWS::AutoScaling::AutoScalingGroup"
 VERSION_PARAMETER = "DatomicVersion"
 
+Flavor = Literal["legacy", "modern", ""]
+
 
 @dataclasses.dataclass(frozen=True)
 class Stack:
     """A stack. group: the name of its auto scaling group, empty when it has none (yet).
 
     sizes: MinSize, MaxSize and DesiredCapacity of the group, as far as the template says them in plain numbers.
+    flavor: of the template, by what its group launches from; empty when the template has no such group.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Stack:
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     group: str = ""
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    flavor: Flavor = ""
 
 
 def observe(client: Any, name: str) -> Stack | None:
@@ -48,13 +52,15 @@ def observe(client: Any, name: str) -> Stack | None:
         for entry in found.get("Parameters", [])
     }
     read = gather({"group": lambda: _group(client, name), "template": lambda: _template(client, name)})
+    group = _group_properties(read["template"])
     return Stack(
         found["StackName"],
         found["StackId"],
         found["StackStatus"],
         parameters,
         read["group"],
-        _sizes(read["template"], parameters),
+        _sizes(group, parameters),
+        _flavor(group),
     )
 
 
@@ -75,13 +81,25 @@ def _template(client: Any, name: str) -> Any:
         return client.get_template(StackName=name, TemplateStage="Processed")["TemplateBody"]
 
 
-def _sizes(template: Any, parameters: Mapping[str, str]) -> dict[str, int]:
-    """Those sizes that are numbers or references to parameters; other expressions stay unknown."""
+def _group_properties(template: Any) -> Mapping[str, Any]:
+    """What the template says of the group; empty when it has none or cannot be read."""
     if isinstance(template, str):
         template = _from_yaml(template)
-    if not isinstance(template, Mapping):
-        return {}
-    properties = template.get("Resources", {}).get(LAUNCH_GROUP, {}).get("Properties", {})
+    properties = template
+    for key in ("Resources", LAUNCH_GROUP, "Properties"):
+        properties = properties.get(key) if isinstance(properties, Mapping) else None
+    return properties if isinstance(properties, Mapping) else {}
+
+
+def _flavor(properties: Mapping[str, Any]) -> Flavor:
+    """A launch configuration is the legacy template's, a launch template (mixed instances too) the modern one's."""
+    if "LaunchConfigurationName" in properties:
+        return "legacy"
+    return "modern" if {"LaunchTemplate", "MixedInstancesPolicy"} & set(properties) else ""
+
+
+def _sizes(properties: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, int]:
+    """Those sizes that are numbers or references to parameters; other expressions stay unknown."""
     sizes = {}
     for key in ("MinSize", "MaxSize", "DesiredCapacity"):
         value = properties.get(key)

@@ -45,6 +45,7 @@ def preflight(
     datomic_version: str = "",
     running_version: str = "",
     stack_version: str = "",
+    new_stack_flavor: str = "",
     instance_memory_mib: int | None = None,
     table_write_units: int | None = None,
     log_bucket_writable: bool | None = None,
@@ -56,8 +57,8 @@ def preflight(
     """All findings about the files, in the order of their lines; what is not given is not judged.
 
     datomic_version: the release for a blank datomic-version. running_version: the one that runs now. stack_version:
-    the stack's, where that is not known. The other facts come from AWS: MiB of the instance type, the table's
-    provisioned write units (None: on demand), a try at the bucket.
+    the stack's, where that is not known. new_stack_flavor: of a stack that does not exist yet. The other facts come
+    from AWS: MiB of the instance type, the table's provisioned write units (None: on demand), a try at the bucket.
     secrets: keys of the transactor's file whose values are kept elsewhere. backup_heap: empty without backups.
     engine, flavor: the system's, empty when unknown: advice that does not fit them is left out.
     """
@@ -71,6 +72,7 @@ def preflight(
         datomic_version=datomic_version,
         running_version=running_version,
         stack_version=stack_version,
+        new_stack_flavor=new_stack_flavor,
         instance_memory_mib=instance_memory_mib,
         table_write_units=table_write_units,
         log_bucket_writable=log_bucket_writable,

@@ -49,6 +49,7 @@ class Facts:
     stack_version: the one that the stack names, which counts where it is not known what runs.
     instance_memory_mib: what EC2 says of the instance type. table_write_units: the table's provisioned write capacity,
     None when unknown or on demand. log_bucket_writable: None when nobody tried.
+    new_stack_flavor: the template that a stack is going to be created from; empty when it exists or nobody knows.
     secrets: keys whose values a transactor gets from elsewhere than its file. backup_heap: of bin/datomic backup-db.
     engine, flavor: of the system, empty when unknown.
     """
@@ -58,6 +59,7 @@ class Facts:
     datomic_version: str = ""
     running_version: str = ""
     stack_version: str = ""
+    new_stack_flavor: str = ""
     instance_memory_mib: int | None = None
     table_write_units: int | None = None
     log_bucket_writable: bool | None = None

@@ -57,9 +57,23 @@ EMBEDDED_KEYS = (
     *(key for key in TRANSACTOR if key.endswith(("-admin-password", "-datomic-password"))),
 )
 """Keys that the embedded storage reads alone."""
+LAUNCH_CONFIGURATIONS = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-configurations.html"
 PORTS = ("port", "ping-port", "rest-port", "h2-port")
 UNITS_A_WRITER = 200
 CALLBACK = "metrics-callback"
+
+
+def legacy_new_stack(facts: Facts) -> Iterator[Finding]:
+    """AWS refuses the launch configuration of the legacy template in newer accounts."""
+    if facts.new_stack_flavor == "legacy":
+        yield Finding(
+            "legacy-new-stack",
+            "the stack is going to be created from the legacy template, which has a launch configuration",
+            "warning",
+            why="AWS refuses launch configurations in accounts created since 2024-10-01",
+            source=LAUNCH_CONFIGURATIONS,
+            instead="datomic_template_flavor: modern, or auto",
+        )
 
 
 def required_by_protocol(facts: Facts) -> Iterator[Finding]:
@@ -348,4 +362,5 @@ RULES = (
     write_capacity,
     log_bucket,
     deprecated_key,
+    legacy_new_stack,
 )
