@@ -182,7 +182,8 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
         Setting("valcache-max-gb", "integer", minimum=1, since="0.9.5783"),
     ],
     # AWS
-    _text("aws-dynamodb-table", "aws-s3-log-bucket-id", "aws-cloudwatch-dimension-value"),
+    [Setting("aws-dynamodb-table", default="datomic")],
+    _text("aws-s3-log-bucket-id", "aws-cloudwatch-dimension-value"),
     _text("aws-dynamodb-region", "aws-cloudwatch-region", since="0.8.3591"),
     _text("aws-dynamodb-override-endpoint", since="0.9.4353"),
     _text("aws-transactor-role", "aws-peer-role", since="0.9.4314"),
@@ -326,6 +327,15 @@ def check(properties: Properties, kind: FileKind) -> list[Finding]:
         if finding:
             findings.append(dataclasses.replace(finding, file=properties.path, line=properties.line(key), key=key))
     return findings
+
+
+def table_of(values: Mapping[str, str]) -> str:
+    """The table of a transactor's file, Datomic's default where the key is missing; empty where DynamoDB keeps nothing.
+
+    Empty too where the key has no value, with which a transactor does not start.
+    """
+    key = "aws-dynamodb-table"
+    return values.get(key, TRANSACTOR[key].default) if values.get("protocol") in ("ddb", "ddb-local") else ""
 
 
 def setting_of(properties: Properties, key: str, kind: FileKind) -> Setting | None:

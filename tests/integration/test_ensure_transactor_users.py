@@ -206,6 +206,41 @@ def test_a_second_place_of_a_user_gets_the_key_that_the_file_has(aws: Emulator, 
     as_after_one_run(aws, file)
 
 
+KEPT_KEYS = ["aws-dynamodb-access-key-id", "aws-dynamodb-secret-key"]
+
+
+def test_no_key_is_made_for_one_that_is_kept_elsewhere(aws: Emulator, file: pathlib.Path) -> None:
+    aws.client("iam").create_user(UserName="bob")
+    kept = aws.client("iam").create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
+    file.write_text(USERS.replace("aws-dynamodb-user=", "aws-dynamodb-user=bob"))
+    result = ensure(aws, file, secrets=KEPT_KEYS)
+    assert not result["failed"], result["msg"]
+    assert keys(aws, "bob") == {kept}
+    assert {values(file)[key] for key in KEPT_KEYS} == {""}
+    assert values(file)["aws-dynamodb-peer-access-key-id"]
+    assert "orders-transactor" in aws.client("iam").list_user_policies(UserName="bob")["PolicyNames"]
+    assert not ensure(aws, file, secrets=KEPT_KEYS)["changed"]
+
+
+def test_a_user_whose_name_is_kept_elsewhere_is_left_alone(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(USERS.replace("aws-dynamodb-user=\naws-dynamodb-access-key-id=\naws-dynamodb-secret-key=\n", ""))
+    result = ensure(aws, file, secrets=["aws-dynamodb-user", *KEPT_KEYS])
+    assert not result["failed"], result["msg"]
+    assert [user["UserName"] for user in aws.client("iam").list_users()["Users"]] == [PEER]
+
+
+def test_half_a_key_that_is_kept_elsewhere_is_refused(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(USERS.replace("aws-dynamodb-user=", "aws-dynamodb-user=bob"))
+    result = ensure(aws, file, secrets=["aws-dynamodb-secret-key"])
+    assert "aws-dynamodb-access-key-id,aws-dynamodb-secret-key must be both set, or both unset." in result["msg"]
+    # The other triplet of the same user cannot get a key that nobody here knows.
+    aws.client("iam").create_user(UserName="bob")
+    file.write_text(file.read_text().replace("aws-dynamodb-peer-user=", "aws-dynamodb-peer-user=bob"))
+    result = ensure(aws, file, secrets=KEPT_KEYS)
+    assert "keep aws-dynamodb-peer-access-key-id and aws-dynamodb-peer-secret-key there as well" in result["msg"]
+    assert not writes(aws)
+
+
 def test_a_user_that_another_file_needs_too_keeps_its_policies(aws: Emulator, file: pathlib.Path) -> None:
     ensure(aws, file)
     other = file.with_name("invoices.properties")

@@ -171,7 +171,7 @@ def test_without_metrics_only_time_proves_and_it_says_so(aws: Emulator) -> None:
 
 
 def test_a_callback_takes_the_heartbeats_that_are_not_waited_for(aws: Emulator, tmp_path: pathlib.Path) -> None:
-    """The emulator's transactors beat; with a callback nobody looks, and the file's region and dimension say nothing."""
+    """The emulator's transactors beat; with a callback nobody looks, whatever region and dimension the file has."""
     old = system(aws, 1)
     file = tmp_path / "orders.properties"
     file.write_text(PROPERTIES.format(interval=5000) + "\nmetrics-callback=acme.metrics/report\n")
@@ -181,7 +181,7 @@ def test_a_callback_takes_the_heartbeats_that_are_not_waited_for(aws: Emulator, 
     assert not result.get("failed"), result
     assert result["replaced"] == old
     assert any("metrics-callback in the transactor's properties file replaces" in line for line in lines)
-    assert "GetMetricData" not in {call.operation for call in aws.calls()}
+    assert "GetMetricStatistics" not in {call.operation for call in aws.calls()}
 
 
 def test_an_old_one_that_dies_in_the_middle(aws: Emulator) -> None:

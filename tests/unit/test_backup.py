@@ -54,6 +54,12 @@ def test_the_uri_follows_from_the_transactor_file() -> None:
     }
     assert backup.uri_of(local, "main") == "datomic:ddb-local://localhost:8000/orders/main"
     assert backup.uri_of({"protocol": "dev", "host": "h", "port": "4334"}, "main") == "datomic:dev://h:4334/main"
+    default = {"protocol": "ddb", "aws-dynamodb-region": "eu-west-1"}
+    assert backup.uri_of(default, "main") == "datomic:ddb://eu-west-1/datomic/main"
+    with pytest.raises(DatomicError, match="aws-dynamodb-table has no value there"):
+        backup.uri_of({**default, "aws-dynamodb-table": ""}, "main")
+    with pytest.raises(DatomicError, match="host and port has no value there"):
+        backup.uri_of({"protocol": "dev"}, "main")
     with pytest.raises(DatomicError, match="give database_uri"):
         backup.uri_of({"protocol": "sql", "sql-url": "jdbc:…"}, "main")
 

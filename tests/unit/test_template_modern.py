@@ -141,6 +141,7 @@ def test_low_memory_is_a_share_of_the_heap() -> None:
         (METRICS, {}, {"alarm_topic": "arn:aws:sns:eu-west-1:123456789012:pagers"}, "alarm-topic-region"),
         (METRICS, {}, {"alarm_topic": TOPIC, "alarm_email": "oncall@example.com"}, "alarm-email"),
         ({}, {}, {"alarm_email": "oncall@example.com"}, "watching-metrics"),
+        ({**METRICS, "metrics_callback": "a.b/c"}, {}, {"alarm_email": "oncall@example.com"}, "watching-metrics"),
         ({**METRICS, "aws_cloudwatch_region": "eu-west-1"}, {}, {}, "watching-region"),
     ],
 )
@@ -148,6 +149,14 @@ def test_bad_input_is_told(tx: dict[str, str], group: dict[str, str], options: d
     findings = modern_rules.required(transactor(**tx), cf(**group), modern.Options(**options))
     assert findings[0].rule == rule
     assert all("secret@" not in str(finding) for finding in findings)
+
+
+def test_a_callback_leaves_nothing_to_watch() -> None:
+    watched = made(modern.Options(), **METRICS)["Resources"]
+    assert "Dashboard" in watched
+    assert not {"Dashboard", "AlarmTopic"} & set(
+        made(modern.Options(), **METRICS, metrics_callback="a.b/c")["Resources"]
+    )
 
 
 def test_release_and_flavor_change_together() -> None:

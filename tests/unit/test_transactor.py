@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import transactor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Decision
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import table_of
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options, keys_of, policies
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import plan as transactor_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.plan import Observed
@@ -253,7 +254,7 @@ def test_check_mode_plans_what_the_real_run_does(file: Properties, world: World)
 @given(files(), worlds())
 def test_no_secret_and_no_key_is_in_a_plan(file: Properties, world: World) -> None:
     for user in list(world.users):
-        world.users[user] = f"{transactor.table_name(file)}/aws-dynamodb"
+        world.users[user] = f"{table_of(file.as_dict())}/aws-dynamodb"
         world.keys[user] = ["AKIA0000000000005678"]
     plan = decide(file, world).plan
     assert "AKIA" not in str(plan.actions)

@@ -14,6 +14,7 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 _DATABASE = re.compile(r"datomic:(?P<protocol>[a-z0-9-]+)://(?P<place>[^?#]*)")
@@ -86,22 +87,34 @@ def backup_uri(text: str) -> BackupUri:
     raise DatomicError(f"{text} is no backup URI: it has to be s3://bucket/prefix or file:/full/path.")
 
 
+PARTS = {
+    "ddb": ("aws-dynamodb-region", "aws-dynamodb-table"),
+    "ddb-local": ("aws-dynamodb-override-endpoint", "aws-dynamodb-table"),
+    "dev": ("host", "port"),
+}
+"""The properties that a database's URI is made of, by protocol."""
+
+
 def uri_of(properties: Mapping[str, str], name: str) -> str:
     """The URI of a database of the system that a transactor file describes.
 
-    DatomicError for storages whose URI holds what the file does not or must not tell.
+    DatomicError for storages whose URI holds what the file does not or must not tell, and for a file that lacks a part.
     """
     protocol = properties.get("protocol", "")
-    table = properties.get("aws-dynamodb-table", "")
-    if protocol == "ddb":
-        return f"datomic:ddb://{properties.get('aws-dynamodb-region', '')}/{table}/{name}"
-    if protocol == "ddb-local":
-        return f"datomic:ddb-local://{properties.get('aws-dynamodb-override-endpoint', '')}/{table}/{name}"
-    if protocol == "dev":
-        return f"datomic:dev://{properties.get('host', '')}:{properties.get('port', '')}/{name}"
-    raise DatomicError(
-        f"The URI of a database with protocol {protocol or '(none)'} cannot be told from the file: give database_uri."
-    )
+    if protocol not in PARTS:
+        raise DatomicError(
+            f"The URI of a database with protocol {protocol or '(none)'} cannot be made of the file: give database_uri."
+        )
+    values = {**properties, "aws-dynamodb-table": settings.table_of(properties)}
+    missing = [key for key in PARTS[protocol] if not values.get(key)]
+    if missing:
+        raise DatomicError(
+            f"The URI of a database cannot be made of the file: {' and '.join(missing)} has no value there. "
+            "Give it one, or give database_uri."
+        )
+    first, second = (values[key] for key in PARTS[protocol])
+    place = f"{first}:{second}" if protocol == "dev" else f"{first}/{second}"
+    return f"datomic:{protocol}://{place}/{name}"
 
 
 def secrets(uri: DatabaseUri) -> list[str]:

@@ -98,7 +98,7 @@ def ensure(
         engine_cli.refuse_role(cli, observed.account.arn)
 
     def again(properties: Properties) -> engine_cli.Rest:
-        rest = _Estate(aws, transactor.wanted(properties), options)
+        rest = _Estate(aws, transactor.wanted(properties, secrets), options)
         state = rest.observe(properties)
         decided = transactor_plan.decide(properties, rest.wanted, state, options, unique)
         refuse(decided.findings)
@@ -111,10 +111,10 @@ def ensure(
 
 def _offline(file: ensuring.File, aws: Aws, secrets: Collection[str]) -> tuple[Wanted, list[Finding]]:
     """What the file asks for as far as AWS can be asked about it, and what is wrong with its keys and values."""
-    src, wanted = file.src, transactor.wanted(file.now)
+    src, wanted = file.src, transactor.wanted(file.now, secrets)
     if not src.legible:
         return wanted, []
-    required = transactor.required(src)
+    required = transactor.required(src, secrets)
     # The region of DynamoDB may be the connection's.
     needed = () if src.get("protocol") == "ddb" else ("required-by-protocol", "protocol-removed")
     findings = [*settings.check(src, "transactor"), *required]

@@ -102,7 +102,7 @@ def system(options: Options) -> System:
         region=value("aws-cloudwatch-region", options.cloudwatch_region),
         dimension=value("aws-cloudwatch-dimension-value", options.cloudwatch_dimension_value),
         log_bucket=value("aws-s3-log-bucket-id", options.log_bucket),
-        table=value("aws-dynamodb-table", options.table),
+        table=options.table or (settings.table_of(file.as_dict()) if file else ""),
         secrets=settings.secrets(file) if file else (),
         callback=value(CALLBACK),
     )

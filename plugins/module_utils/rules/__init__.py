@@ -82,7 +82,7 @@ def preflight(
         flavor=flavor,
     )
     if transactor_file:
-        findings += settings.check(transactor_file, "transactor") + transactor.required(transactor_file)
+        findings += settings.check(transactor_file, "transactor") + transactor.required(transactor_file, secrets)
     if cf:
         port = settings.parse_integer(facts.transactor.get("port")) or cloudformation.DEFAULT_PORT
         wanted, unsound = cloudformation.wanted(cf, port=port, tags={})

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import MIB, parse_memory
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import MIB, parse_memory, table_of
 
 if TYPE_CHECKING:
     from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.modern import Options
 
+CALLBACK = "metrics-callback"
 REGION, DIMENSION = "aws-cloudwatch-region", "aws-cloudwatch-dimension-value"
 LEAST_FREE_PERCENT = 5
 """Of the heap: below that a transactor spends its time in garbage collection."""
@@ -52,14 +53,20 @@ class Alarm:
 
 
 def is_wanted(transactor: Properties, options: Options) -> bool:
-    """A transactor without these two keys reports nothing that could be watched."""
-    return options.alarms and transactor.has_value(REGION) and transactor.has_value(DIMENSION)
+    """A transactor without these two keys, or with a callback instead, reports nothing that could be watched."""
+    reports = transactor.has_value(REGION) and transactor.has_value(DIMENSION) and not transactor.has_value(CALLBACK)
+    return options.alarms and reports
 
 
 def required(transactor: Properties, cf: Properties, options: Options) -> list[Finding]:
     """What stands in the way of alarms that were asked for."""
     given = options.alarm_topic or options.alarm_email
     missing = [key for key in (REGION, DIMENSION) if not transactor.has_value(key)]
+    if options.alarms and given and transactor.has_value(CALLBACK):
+        what = "alarms are asked for, but a callback gets the metrics instead of CloudWatch"
+        instead = f"remove {CALLBACK}, or leave alarm_topic and alarm_email out and watch where the callback reports to"
+        line = transactor.line(CALLBACK)
+        return [Finding("watching-metrics", what, "error", transactor.path, line, CALLBACK, instead=instead)]
     if options.alarms and given and missing:
         what = "alarms are asked for, but the transactor reports no metrics without this key"
         return [Finding("watching-metrics", what, file=transactor.path, key=key) for key in missing]
@@ -159,7 +166,7 @@ def alarms(transactor: Properties, cf: Properties) -> dict[str, Alarm]:
 
 def _table_alarms(transactor: Properties, cf: Properties) -> dict[str, Alarm]:
     """None for a table in another region, whose metrics an alarm here does not see."""
-    table = transactor.get("aws-dynamodb-table")
+    table = table_of(transactor.as_dict())
     if not table or transactor.get("aws-dynamodb-region") != cf.get("aws-region"):
         return {}
     return {
@@ -216,7 +223,7 @@ def _dashboard(transactor: Properties, cf: Properties) -> Any:
     def of(metric: str, statistic: str) -> list[Any]:
         return ["Datomic", metric, "Transactor", dimension, {"stat": statistic}]
 
-    table = transactor.get("aws-dynamodb-table")
+    table = table_of(transactor.as_dict())
 
     def used(kind: str) -> list[Any]:
         return ["AWS/DynamoDB", f"Consumed{kind}CapacityUnits", "TableName", table, {"stat": "Sum"}]

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import REGION_DOCS, REGION_NAME
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import REGION_DOCS, REGION_NAME, table_of
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.policies import Flavor, Grant
 
 PROVISIONED = "PROVISIONED"
@@ -30,7 +30,6 @@ TRANSACTOR_USER, PEER_USER = "aws-dynamodb", "aws-dynamodb-peer"
 LOG_USER, METRICS_USER = "aws-s3-log", "aws-cloudwatch"
 USERS = (TRANSACTOR_USER, METRICS_USER, LOG_USER, PEER_USER)
 
-DEFAULT_TABLE = "datomic"
 BUCKET_BASE = "datomic-logs-"
 ROLE_BASES = {TRANSACTOR_ROLE: "datomic-aws-transactor", PEER_ROLE: "datomic-aws-peer"}
 
@@ -131,11 +130,6 @@ GENERATED_KEYS = (TRANSACTOR_ROLE, PEER_ROLE, BUCKET, *(key for prefix in USERS 
 """The keys that get a value when they stand in the file without one."""
 
 
-def table_name(properties: Properties) -> str:
-    """The table's name; bin/datomic's default when the key is missing."""
-    return properties.get(TABLE) if TABLE in properties else DEFAULT_TABLE
-
-
 def adopt(src: Properties, dest: Properties) -> dict[str, str]:
     """The values that an earlier run generated into dest for keys that are still blank in src."""
     adopted = {
@@ -184,8 +178,8 @@ def unsound(options: Options) -> list[Finding]:
     return findings
 
 
-def required(properties: Properties) -> list[Finding]:
-    """All that is missing or contradicts itself, whatever AWS holds."""
+def required(properties: Properties, secrets: Collection[str] = ()) -> list[Finding]:
+    """All that is missing or contradicts itself, whatever AWS holds. secrets: keys whose values are kept elsewhere."""
     findings = lacking(properties, ("protocol", "host", "port"))
     protocol = properties.get("protocol")
     if protocol in ("ddb", "ddb-local"):
@@ -193,7 +187,7 @@ def required(properties: Properties) -> list[Finding]:
     if protocol == "ddb-local" and not properties.has_value(ENDPOINT):
         findings.append(_missing(properties, ENDPOINT))
     if protocol == "ddb":
-        findings += _identity_findings(properties)
+        findings += _identity_findings(properties, secrets)
     return findings + list(_name_findings(properties))
 
 
@@ -216,7 +210,7 @@ def _missing(properties: Properties, key: str) -> Finding:
 def _table_findings(properties: Properties) -> Iterator[Finding]:
     if TABLE in properties and not properties.has_value(TABLE):
         yield _missing(properties, TABLE)
-    table = table_name(properties)
+    table = table_of(properties.as_dict())
     if table and not _TABLE_NAME.fullmatch(table):
         instead, why = "such as datomic", "DynamoDB takes no other name"
         what = f"no name for a DynamoDB table: {_TABLE_NAME_REFUSED}"
@@ -228,11 +222,12 @@ def _table_findings(properties: Properties) -> Iterator[Finding]:
         yield _found(properties, TABLE, "table-name", what, instead=instead, why=why, source=_IAM_NAME_DOCS)
 
 
-def _identity_findings(properties: Properties) -> Iterator[Finding]:
+def _identity_findings(properties: Properties, secrets: Collection[str]) -> Iterator[Finding]:
     """Exactly one of role and user has to be there, for transactor and peer; a user with its three keys."""
+    present = {*properties, *secrets}
     for role, prefix in ((TRANSACTOR_ROLE, TRANSACTOR_USER), (PEER_ROLE, PEER_USER)):
         user, key_id, secret = keys_of(prefix)
-        if (role in properties) == (user in properties):
+        if (role in present) == (user in present):
             told = f"Cannot use {role} property and {user}, {key_id} and {secret} properties together."
             missing = f"neither {role} nor {user} is in the file, which bin/datomic words: "
             yield _found(
@@ -246,27 +241,27 @@ def _identity_findings(properties: Properties) -> Iterator[Finding]:
                 why="exactly one of the two says who may use the table; without a value it is generated",
                 source=DOCS,
             )
-        elif user in properties:
-            yield from _group_findings(properties, prefix, "are required.")
+        elif user in present:
+            yield from _group_findings(properties, prefix, "are required.", secrets)
     for prefix in (METRICS_USER, LOG_USER):
         if any(key in properties for key in keys_of(prefix)):
-            yield from _group_findings(properties, prefix, "must be specified as group.")
+            yield from _group_findings(properties, prefix, "must be specified as group.", secrets)
 
 
-def _group_findings(properties: Properties, prefix: str, wording: str) -> Iterator[Finding]:
+def _group_findings(properties: Properties, prefix: str, wording: str, secrets: Collection[str]) -> Iterator[Finding]:
     user, key_id, secret = keys = keys_of(prefix)
-    absent = [key for key in keys if key not in properties]
+    absent = [key for key in keys if key not in properties and key not in secrets]
     key = next((key for key in keys if key in properties), user)
     if absent:
         instead = "add " + " and ".join(f"{key}=" for key in absent)
         what, why = f"Properties {','.join(keys)} {wording}", "a user works with an access key's id and secret only"
         yield _found(properties, key, "user-keys", what, instead=instead, why=why, source=ACCESS_DOCS)
         return
-    given = properties.has_value(key_id)
-    if given != properties.has_value(secret) or (given and not properties.has_value(user)):
+    has_user, given, has_secret = (properties.has_value(key) or key in secrets for key in keys)
+    if given != has_secret or (given and not has_user):
         yield _found(
             properties,
-            user if given and properties.has_value(secret) else key_id,
+            user if given and has_secret else key_id,
             "user-keys",
             f"Properties {key_id},{secret} must be both set, or both unset.",
             instead="leave both blank to have an access key made, or write both and the user that they belong to",
@@ -312,23 +307,26 @@ def observable(wanted: Wanted, findings: Iterable[Finding]) -> Wanted:
     )
 
 
-def wanted(properties: Properties) -> Wanted:
-    """The resources that the file asks for; with findings, those that it seems to ask for."""
+def wanted(properties: Properties, secrets: Collection[str] = ()) -> Wanted:
+    """The resources that the file asks for; with findings, those that it seems to ask for.
+
+    secrets: keys whose values are kept elsewhere: no access key is made for them.
+    """
     protocol = properties.get("protocol")
     metrics = properties.has_value(METRICS_REGION)
     if protocol == "ddb-local":
         endpoint = properties.get(ENDPOINT)
         url = endpoint if "://" in endpoint else f"http://{endpoint}"
-        return Wanted(table=table_name(properties), region=properties.get(REGION), endpoint=url)
+        return Wanted(table=table_of(properties.as_dict()), region=properties.get(REGION), endpoint=url)
     if protocol != "ddb":
         return _wanted_elsewhere(properties, metrics)
     bucket = properties.get(BUCKET) if BUCKET in properties else None
     return Wanted(
-        table=table_name(properties),
+        table=table_of(properties.as_dict()),
         region=properties.get(REGION),
         bucket=bucket,
         roles=tuple(_roles(properties, bucket is not None, metrics)),
-        users=tuple(_users(properties, bucket is not None, metrics)),
+        users=tuple(_users(properties, bucket is not None, metrics, secrets)),
     )
 
 
@@ -357,7 +355,7 @@ def _roles(properties: Properties, logs: bool, metrics: bool) -> Iterator[Wanted
             yield WantedRole(key, properties.get(key), ROLE_BASES[key], granted)
 
 
-def _users(properties: Properties, logs: bool, metrics: bool) -> Iterator[WantedUser]:
+def _users(properties: Properties, logs: bool, metrics: bool, secrets: Collection[str]) -> Iterator[WantedUser]:
     grants: Mapping[str, tuple[Grant, ...]] = {
         TRANSACTOR_USER: ("table",),
         METRICS_USER: _extras(False, metrics),
@@ -366,5 +364,7 @@ def _users(properties: Properties, logs: bool, metrics: bool) -> Iterator[Wanted
     }
     for prefix, granted in grants.items():
         user, key_id, _secret = keys_of(prefix)
-        if user in properties:
-            yield WantedUser(prefix, properties.get(user), not properties.has_value(key_id), granted)
+        # Of a user whose name is kept elsewhere nothing can be asked.
+        if user in properties and user not in secrets:
+            blank = not properties.has_value(key_id) and key_id not in secrets
+            yield WantedUser(prefix, properties.get(user), blank, granted)

@@ -26,7 +26,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
     WantedUser,
     keys_of,
     policies,
-    table_name,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.bucket import bucket_actions
@@ -135,7 +134,7 @@ class _Planner:
         if not self.table:
             return
         if TABLE not in self.properties:
-            self.values[TABLE] = table_name(self.properties)
+            self.values[TABLE] = self.table
         local = bool(self.wanted.endpoint)
         for rule, what, instead, level in table_plan.findings(self.table, self.observed.table, self.options):
             self.found(TABLE, rule, what, instead, level)
@@ -269,6 +268,13 @@ class _Planner:
     ) -> Iterator[Action]:
         """The file holds the user's key: its other places get it too, and what a dead run left is cleared."""
         _user, key_id, secret = keys_of(given.prefix)
+        if not self.properties.has_value(key_id):
+            # It is kept elsewhere: nobody can copy it, nor tell it from others.
+            for wanted in blank:
+                what = f"the access key of {user.name} is kept elsewhere, as {key_id}"
+                instead = f"keep {' and '.join(keys_of(wanted.prefix)[1:])} there as well"
+                self.found(keys_of(wanted.prefix)[1], "user-keys", what, instead)
+            return
         for wanted in blank:
             _user, its_id, its_secret = keys_of(wanted.prefix)
             self.values |= {its_id: self.properties.get(key_id), its_secret: self.properties.get(secret)}
