@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
@@ -16,7 +17,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import D
 
 DIRECTORY = "/var/tmp"
 """The same for every user and shell: TMPDIR may differ between two runs that have to see each other."""
-FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 PAUSE_SECONDS = 0.2
 
 
@@ -28,7 +28,7 @@ def only_one(name: str, busy: str, *, wait: float = 0) -> Iterator[int]:
     would let two processes lock two files of one name.
     """
     path = os.path.join(DIRECTORY, name)
-    descriptor = _opened(path)
+    descriptor = _shared(path)
     try:
         deadline = clock.now() + wait
         while not _taken(descriptor, path):
@@ -40,14 +40,39 @@ def only_one(name: str, busy: str, *, wait: float = 0) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _opened(path: str) -> int:
+def opened(path: str, flags: int, mode: int = 0o600) -> int:
+    """A file descriptor of a lock. What is no regular file is refused: to open a FIFO would wait for ever."""
+    require_regular(path)
     try:
-        try:
-            return os.open(path, FLAGS | os.O_CREAT, 0o644)
-        except PermissionError:  # another user's file in a sticky directory opens only without O_CREAT
-            return os.open(path, FLAGS)
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, mode)
     except OSError as error:
         raise DatomicError(f"The lock {path} cannot be opened: {error.strerror}.") from error
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise DatomicError(_irregular(path))
+
+
+def require_regular(path: str) -> None:
+    """DatomicError for what is there and no regular file."""
+    try:
+        regular = stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DatomicError(f"The lock {path} cannot be looked at: {error.strerror}.") from error
+    if not regular:
+        raise DatomicError(_irregular(path))
+
+
+def _irregular(path: str) -> str:
+    return f"The lock {path} is no regular file (a FIFO, a directory, a device or a link): remove it, and run again."
+
+
+def _shared(path: str) -> int:
+    if os.path.exists(path):  # another user's file in a sticky directory opens only without O_CREAT
+        return opened(path, os.O_RDONLY)
+    return opened(path, os.O_RDONLY | os.O_CREAT, 0o644)
 
 
 def _taken(descriptor: int, path: str) -> bool:

@@ -11,6 +11,7 @@ import dataclasses
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,20 @@ if TYPE_CHECKING:
 
 # asyncio takes longer to import than most modules run, and most of them run no program: it is imported where one runs.
 
-GRACE_SECONDS = 0.25
-"""At Ctrl-C the program got the signal too: this long it may clean up before it is killed."""
 STOP_SECONDS = 5
 """Between asking a program to stop and killing it."""
-
+READ_SECONDS = 1
+"""How long what a program left behind may hold its output open: that program is not waited for."""
+FIRST_LINE_SECONDS = 10
+LINE_SECONDS = 60
+"""How long a wait lasts until it is reported, and how long until it is again."""
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-"""What asks a process to end; Ctrl-C is Python's own affair."""
+"""What asks a process to end; Ctrl-C is Python's own affair, unless somebody else handles it."""
+LEFT_ALONE = (None, signal.SIG_IGN, signal.default_int_handler)
+
+Waiting = Callable[[float], None]
+"""Gets the seconds that a program has run for, once a minute."""
 
 
 class StoppedError(Exception):
@@ -54,42 +61,42 @@ def run(
     environment: Mapping[str, str] | None = None,
     data: bytes = b"",
     timeout: float | None = None,
+    waiting: Waiting | None = None,
 ) -> Ended:
-    """data: its standard input. environment: None for this process's own. timeout: seconds, None for any time.
+    """Run it in a session of its own, and read what it prints.
 
-    OSError when it cannot be started, and as TimeoutError when it did not end in time; then it has been killed.
+    data: its standard input. environment: None for this process's own. timeout: seconds, None for any time.
+    OSError when it cannot be started, TimeoutError when it did not end in time, and StoppedError; then all of its
+    session has been stopped.
     """
     import asyncio
 
-    return asyncio.run(_run(arguments, directory, environment, data, timeout))
+    out, err = _Output(), _Output()
+    work = _watch(arguments, directory, environment, (out.descriptor, err.descriptor), timeout, (), data, waiting)
+    code = asyncio.run(_heedfully(work))
+    return Ended(code, out.finish(), err.finish())
 
 
-async def _run(
-    arguments: Sequence[str],
-    directory: str | None,
-    environment: Mapping[str, str] | None,
-    data: bytes,
-    timeout: float | None,
-) -> Ended:
-    import asyncio
+class _Output:
+    """What a program prints, read beside its other stream, or a full pipe would stop it.
 
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        cwd=directory,
-        env=environment,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, err = await asyncio.wait_for(process.communicate(data), timeout)
-    except BaseException:
-        if not await _ends(process, GRACE_SECONDS):
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await _ends(process, GRACE_SECONDS)
-        raise
-    return Ended(process.returncode or 0, out, err)
+    descriptor: where the program writes, to be closed by who hands it on.
+    """
+
+    def __init__(self) -> None:
+        source, self.descriptor = os.pipe()
+        self._parts: list[bytes] = []
+        self._thread = threading.Thread(target=self._read, args=(source,), daemon=True)
+        self._thread.start()
+
+    def _read(self, source: int) -> None:
+        with open(source, "rb", buffering=0) as stream:
+            while part := stream.read(1 << 16):
+                self._parts.append(part)
+
+    def finish(self) -> bytes:
+        self._thread.join(READ_SECONDS)
+        return b"".join(tuple(self._parts))
 
 
 def watch(
@@ -109,7 +116,7 @@ def watch(
     """
     import asyncio
 
-    return asyncio.run(_heedfully(_watch(arguments, directory, environment, output, timeout, holding)))
+    return asyncio.run(_heedfully(_watch(arguments, directory, environment, output, timeout, holding, b"", None)))
 
 
 async def _heedfully(work: Coroutine[Any, Any, int]) -> int:
@@ -142,8 +149,8 @@ def _heeding(stop: Callable[[signal.Signals], None]) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in END_SIGNALS}
-    heeded = [number for number, handler in before.items() if handler not in (None, signal.SIG_IGN)]
+    before = {number: signal.getsignal(number) for number in (*END_SIGNALS, signal.SIGINT)}
+    heeded = [number for number, handler in before.items() if handler not in LEFT_ALONE]
     for number in heeded:
         loop.add_signal_handler(number, stop, number)
     try:
@@ -156,11 +163,13 @@ def _heeding(stop: Callable[[signal.Signals], None]) -> Iterator[None]:
 
 async def _watch(
     arguments: Sequence[str],
-    directory: str,
-    environment: Mapping[str, str],
+    directory: str | None,
+    environment: Mapping[str, str] | None,
     output: tuple[int, int],
-    timeout: float,
+    timeout: float | None,
     holding: tuple[int, ...],
+    data: bytes,
+    waiting: Waiting | None,
 ) -> int:
     import asyncio
 
@@ -169,7 +178,7 @@ async def _watch(
             *arguments,
             cwd=directory,
             env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if data else asyncio.subprocess.DEVNULL,
             stdout=output[0],
             stderr=output[1],
             start_new_session=True,
@@ -178,11 +187,35 @@ async def _watch(
     finally:
         for descriptor in output:
             os.close(descriptor)
+    tasks = [asyncio.ensure_future(_feed(process, data))] if data else []
+    tasks += [asyncio.ensure_future(_remind(waiting))] if waiting else []
     try:
         return await asyncio.wait_for(process.wait(), timeout)
     except BaseException:
         await _stop(process)
         raise
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _feed(process: Process, data: bytes) -> None:
+    if process.stdin:
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(data)
+            await process.stdin.drain()
+        process.stdin.close()
+
+
+async def _remind(waiting: Waiting) -> None:
+    import asyncio
+
+    begun = time.monotonic()
+    await asyncio.sleep(FIRST_LINE_SECONDS)
+    while True:
+        waiting(time.monotonic() - begun)
+        await asyncio.sleep(LINE_SECONDS)
 
 
 async def _stop(process: Process) -> None:

@@ -41,7 +41,7 @@ def version(environment: Mapping[str, str]) -> int:
         return 0
     try:
         told = _program.run([program, "-version"], environment=environment, timeout=QUESTION_SECONDS)
-    except OSError:
+    except (OSError, _program.StoppedError):
         return 0
     match = _VERSION.search((told.err + told.out).decode(errors="replace"))
     if not match:

@@ -51,22 +51,24 @@ options:
       - Push the branch when the remote branch lacks a commit of it, also one that an earlier run or the user made.
     type: bool
     default: false
-  remote:
+  push_remote:
     description:
-      - The remote to push to.
+      - The remote to push to, or its URL.
       - By default the one of the branch's upstream, otherwise V(origin).
     type: str
-  branch:
+  push_branch:
     description:
       - The branch on the remote to push to.
-      - By default the branch's upstream, or with O(remote) given the branch of the same name.
+      - By default the branch's upstream, or with O(push_remote) given the branch of the same name.
       - Together with O(push) it makes a commit on a detached HEAD possible, which is what a CI job has.
+        Without it a run is refused there, before anything is committed. A check never is, it warns.
     type: str
   secrets:
     description:
       - V(refuse) makes it an error when what git would store has a secret in clear text,
         in a properties file or in a template. A file that a git filter encrypts (git-crypt, SOPS) has none.
       - V(allow) commits it all the same. It then stays in the repository's history.
+      - A secret that the last commit has already is a warning, and in check mode no more than that.
     type: str
     choices: [refuse, allow]
     default: refuse
@@ -93,6 +95,14 @@ options:
     type: list
     elements: path
     default: []
+  timeout:
+    description:
+      - Seconds that each git command may take, with its hooks, filters, signing and ssh.
+      - A command that does not end in time is stopped, with all that it started, and the module fails.
+      - While it is waited for, a line says so after 10 seconds and then once a minute, where the module runs in
+        C(ansible-playbook)'s own process, as the role runs it.
+    type: float
+    default: 300
 notes:
   - On the local host, where the files are, this module needs no AWS credentials.
 seealso:
@@ -124,7 +134,8 @@ EXAMPLES = r"""
       - aws/orders-transactor.properties
     commit_message: "orders: as provisioned"
     push: true
-    branch: main
+    push_remote: origin
+    push_branch: main
 """
 
 RETURN = r"""
@@ -241,11 +252,12 @@ def main() -> None:
             "paths": {"type": "list", "elements": "path", "required": True},
             "commit_message": {"type": "str", "required": True},
             "push": {"type": "bool", "default": False},
-            "remote": {"type": "str"},
-            "branch": {"type": "str"},
+            "push_remote": {"type": "str"},
+            "push_branch": {"type": "str"},
             "secrets": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse", "no_log": False},
             "expected": {"type": "list", "elements": "path", "default": []},
             "planned": {"type": "list", "elements": "path"},
+            "timeout": {"type": "float", "default": 300.0},
             "secrets_expected": {"type": "list", "elements": "path", "default": [], "no_log": False},
         },
         supports_check_mode=True,
@@ -255,12 +267,13 @@ def main() -> None:
         paths=options["paths"],
         message=options["commit_message"],
         push=options["push"],
-        remote=options["remote"] or "",
-        branch=options["branch"] or "",
+        remote=options["push_remote"] or "",
+        branch=options["push_branch"] or "",
         allow_secrets=options["secrets"] == "allow",
         expected=options["expected"],
         secrets_expected=options["secrets_expected"],
         planned=options["planned"],
+        timeout=options["timeout"],
     )
     run(module, lambda: register(request, check=module.check_mode))
 

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._lock import opened, require_regular
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 PAUSE_SECONDS = 0.5
@@ -95,6 +96,8 @@ class Locks:
         name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
         path = self._directory / f"{name}.json"
         with self._alone():
+            require_regular(str(path))
+            require_regular(str(path.with_suffix(".new")))
             holder = _read(path)
             if holder and holder.lives and (holder.pid, holder.began) != (self._owner.pid, self._owner.began):
                 return holder
@@ -112,7 +115,8 @@ class Locks:
         with contextlib.ExitStack() as stack:
             try:
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                file = stack.enter_context(open(self._directory / "lock", "a", encoding="utf-8"))
+                descriptor = opened(str(self._directory / "lock"), os.O_WRONLY | os.O_CREAT)
+                file = stack.enter_context(os.fdopen(descriptor, "w", encoding="utf-8"))
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError as error:
                 raise DatomicError(

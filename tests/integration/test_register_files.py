@@ -255,7 +255,16 @@ def test_unmerged_other_file_stays_unmerged(repository: Repository) -> None:
 def test_detached_head(repository: Repository) -> None:
     repository.git("switch", "--quiet", "--detach")
     repository.write(FILE, "host=b\n")
-    assert "HEAD is detached" in refused(repository, FILE)
+    result = registering(repository, FILE)
+    assert result["failed"]
+    for name in ("HEAD is detached", "datomic_push_remote", "datomic_push_branch"):
+        assert name in result["msg"]
+    repository.git("config", "--unset", "user.email")
+    checked = registering(repository, FILE, push=True, check=True)
+    assert checked["files"] == [FILE]
+    warned = str(checked["warnings"])
+    assert warned.count("A run would be refused: ") == len(checked["warnings"]) == 3
+    assert all(text in warned for text in ("HEAD is detached", "user.email", "has no remote origin"))
 
 
 def test_files_that_git_was_told_not_to_look_at(repository: Repository) -> None:
@@ -304,6 +313,23 @@ def test_clear_text_secret_is_refused_and_never_shown(repository: Repository) ->
     assert result["changed"]
     assert SENTINEL not in json.dumps(result)
     assert "sql-password=********" in result["diff"][0]["after"] + result["diff"][1]["after"]
+
+
+def test_a_check_only_warns_of_a_secret_that_is_in_git_already(repository: Repository) -> None:
+    repository.write(FILE, "license-key=hunter2\n")
+    repository.git("commit", "--quiet", "--all", "--message=by mistake")
+    in_git = "the last commit has a secret in clear text"
+    assert in_git in str(registering(repository, FILE)["warnings"])
+    repository.write(FILE, "license-key=hunter2\nhost=b\n")
+    checked = registering(repository, FILE, check=True, secrets_expected=[str(repository.root / FILE)])
+    assert checked["files"] == [FILE]
+    assert in_git in str(checked["warnings"])
+    assert registering(repository, FILE)["failed"], "a run commits it only where that is allowed"
+    repository.write("new.properties", "license-key=hunter2\n")
+    assert registering(repository, FILE, "new.properties", check=True)["failed"]
+    allowed = registering(repository, FILE, secrets="allow")
+    assert allowed["commit"]
+    assert not allowed.get("warnings")
 
 
 def test_secret_behind_a_filter_is_fine(repository: Repository) -> None:

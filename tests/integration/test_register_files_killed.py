@@ -11,15 +11,17 @@ import os
 import pathlib
 import shutil
 import threading
+import time
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program, waiting
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository import index
 
 from tests.chaos.moments import die_at, in_a_child
 from tests.integration.repositories import FILE, Repository, registering, sample
 
-OPTIONS: dict[str, Any] = {"push": True, "remote": "origin"}
+OPTIONS: dict[str, Any] = {"push": True, "push_remote": "origin"}
 
 
 @pytest.fixture(autouse=True)
@@ -81,8 +83,14 @@ echo >> {count}
 if [ "$(wc -l < {count})" -ne {number} ]; then exec {git} "$@"; fi
 {before}
 {git} "$@"
-kill -9 0
+{kill}
 """
+KILL = "kill -9 $MODULE 0"
+
+
+def of_a_known_process(repository: Repository) -> None:
+    os.environ["MODULE"] = str(os.getpid())
+    registering(repository, FILE, **OPTIONS)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -97,11 +105,11 @@ def test_killed_at_every_git_command_that_changes_something(
         number += 1
         fresh(repository)
         count.write_text("")
-        before = "kill -9 0" if moment == "before" else ""
-        (tools / "git").write_text(WRAPPER.format(count=count, number=number, git=git, before=before))
+        before = KILL if moment == "before" else ""
+        (tools / "git").write_text(WRAPPER.format(count=count, number=number, git=git, before=before, kill=KILL))
         (tools / "git").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{path}")
-        killed = in_a_child(lambda: registering(repository, FILE, **OPTIONS))
+        killed = in_a_child(lambda: of_a_known_process(repository))
         monkeypatch.setenv("PATH", path)
         if not killed:
             break
@@ -133,11 +141,11 @@ def test_killed_at_every_change_of_a_file(repository: Repository) -> None:
 
 def test_killed_inside_a_hook(repository: Repository) -> None:
     once = repository.root.parent / "once"
-    repository.hook("pre-commit", f"test -e {once} || {{ touch {once}; kill -9 0; }}")
+    repository.hook("pre-commit", f"test -e {once} || {{ touch {once}; {KILL}; }}")
     once.touch()
     expected = uninterrupted(repository)
     once.unlink()
-    assert in_a_child(lambda: registering(repository, FILE, **OPTIONS))
+    assert in_a_child(lambda: of_a_known_process(repository))
     assert [name for name in os.listdir(repository.directory) if name.startswith("next-index")]
     assert registering(repository, FILE, **OPTIONS)["changed"]
     assert end_state(repository) == expected
@@ -245,3 +253,97 @@ def test_file_system_without_hard_links(repository: Repository, monkeypatch: pyt
     assert registering(repository, FILE)["changed"]
     assert repository.git("status", "--porcelain") == " M dirty.txt\nA  other.txt"
     assert not (repository.directory / "index.lock").exists()
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "directory", "link"])
+@pytest.mark.parametrize("name", ["datomic-register.lock", "index.lock"])
+def test_a_lock_that_is_no_regular_file_is_refused(repository: Repository, name: str, kind: str) -> None:
+    path = repository.directory / name
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        os.mkfifo(repository.directory / "elsewhere")
+        path.symlink_to("elsewhere")
+    before = time.monotonic()
+    result = registering(repository, FILE)
+    assert f"The lock {path} is no regular file" in result["msg"]
+    assert time.monotonic() - before < 5
+    assert repository.git("log", "--format=%s") == "first"
+
+
+def test_a_hook_that_hangs_is_stopped_and_nothing_is_left(repository: Repository, tmp_path: pathlib.Path) -> None:
+    repository.hook("pre-commit", f"sleep 300 & echo $! > {tmp_path}/pid; trap '' TERM; wait; sleep 300")
+    before = end_state(repository)
+    result = registering(repository, FILE, timeout=1, **OPTIONS)
+    assert result["failed"]
+    for told in ("git commit in", "did not end within 1 s", "a hook", "Nothing was committed", "datomic_git_timeout"):
+        assert told in result["msg"]
+    assert not index._alive(int((tmp_path / "pid").read_text()))
+    after = end_state(repository)
+    assert after == {**before, "files": sorted([*before["files"], "datomic-register.lock"])}
+    (repository.directory / "hooks" / "pre-commit").unlink()
+    assert registering(repository, FILE, **OPTIONS)["pushed"]
+
+
+def test_a_hook_that_hangs_after_the_commit(repository: Repository) -> None:
+    expected = uninterrupted(repository)
+    repository.hook("post-commit", "exec sleep 300")
+    result = registering(repository, FILE, timeout=1, **OPTIONS)
+    assert "did not end within 1 s" in result["msg"]
+    assert "The commit is made." in result["msg"]
+    (repository.directory / "hooks" / "post-commit").unlink()
+    assert registering(repository, FILE, **OPTIONS)["pushed"]
+    assert end_state(repository) == expected
+
+
+def test_a_remote_that_hangs(repository: Repository, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ssh").write_text("#!/bin/sh\nexec sleep 300\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("GIT_SSH", str(tmp_path / "ssh"))
+    monkeypatch.setattr(_program, "FIRST_LINE_SECONDS", 0.3)
+    monkeypatch.setattr(_program, "LINE_SECONDS", 0.3)
+    repository.git("remote", "set-url", "origin", "host:estate.git")
+    lines: list[str] = []
+    with waiting.shown_by(lines.append):
+        result = registering(repository, FILE, timeout=1, **OPTIONS)
+    assert "git ls-remote in" in result["msg"]
+    assert "ssh" in result["msg"]
+    assert lines[0] == f"waiting for git ls-remote in {repository.root}: 0 of 1 s"
+    assert 2 <= len(lines) <= 4
+
+
+def test_a_hook_that_leaves_a_program_behind_is_not_waited_for(repository: Repository) -> None:
+    repository.hook("post-commit", "sleep 20 &")
+    before = time.monotonic()
+    assert registering(repository, FILE)["changed"]
+    assert time.monotonic() - before < 10
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_commit_that_outlives_its_run(
+    repository: Repository, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    expected = uninterrupted(repository)
+    repository.hook("pre-commit", f"kill -9 $MODULE; while test ! -e {tmp_path}/go; do sleep 0.1; done")
+    assert in_a_child(lambda: of_a_known_process(repository))
+    (repository.directory / "hooks" / "pre-commit").unlink()
+    lines: list[str] = []
+
+    def show(line: str) -> None:
+        lines.append(line)
+        if ends:
+            (tmp_path / "go").touch()
+
+    with waiting.shown_by(show):
+        result = registering(repository, FILE, timeout=60 if ends else 1, **OPTIONS)
+    assert lines[0].startswith("waiting for the commit of an earlier run, which goes on as process ")
+    if not ends:
+        process = int((repository.directory / "datomic-register" / "committing.pid").read_text())
+        assert f"kill {process}" in result["msg"]
+        (tmp_path / "go").touch()
+        result = registering(repository, FILE, **OPTIONS)
+    assert result["pushed"]
+    assert result["commit"] is None, "it was the earlier run's"
+    assert end_state(repository) == expected

@@ -113,29 +113,47 @@ def test_no_remote_is_said_before_anything_is_committed(tmp_path: pathlib.Path) 
     repository.git("remote", "add", "origin", "/nowhere")
     everything = repository.everything()
     assert "the branch main has no upstream branch" in registering(repository, FILE, push=True)["msg"]
-    assert "no remote fork: its remotes are origin" in registering(repository, FILE, push=True, remote="fork")["msg"]
-    assert "is no name for a branch" in registering(repository, FILE, push=True, branch="a..b")["msg"]
+    assert (
+        "no remote fork: its remotes are origin" in registering(repository, FILE, push=True, push_remote="fork")["msg"]
+    )
+    assert "is no name for a branch" in registering(repository, FILE, push=True, push_branch="a..b")["msg"]
     assert repository.everything() == everything
 
 
 def test_remote_and_branch_given(repository: Repository, tmp_path: pathlib.Path) -> None:
     fork = Repository(tmp_path / "fork.git", "--bare")
     repository.git("remote", "add", "fork", str(fork.root))
-    assert registering(repository, FILE, push=True, remote="fork", check=True)["pushed"]
-    assert registering(repository, FILE, push=True, remote="fork")["pushed"]
-    assert not registering(repository, FILE, push=True, remote="fork")["changed"]
-    assert registering(repository, FILE, push=True, remote=str(fork.root), branch="review")["pushed"]
-    assert not registering(repository, FILE, push=True, remote=str(fork.root), branch="review")["changed"]
+    assert registering(repository, FILE, push=True, push_remote="fork", check=True)["pushed"]
+    assert registering(repository, FILE, push=True, push_remote="fork")["pushed"]
+    assert not registering(repository, FILE, push=True, push_remote="fork")["changed"]
+    assert registering(repository, FILE, push=True, push_remote=str(fork.root), push_branch="review")["pushed"]
+    assert not registering(repository, FILE, push=True, push_remote=str(fork.root), push_branch="review")["changed"]
     assert fork.git("branch", "--format=%(refname:short)") == "main\nreview"
 
 
 def test_detached_head_with_a_branch_to_push_to(repository: Repository, remote: Repository) -> None:
     repository.git("switch", "--quiet", "--detach")
     repository.write(FILE, "host=b\n")
-    result = registering(repository, FILE, push=True, branch="main")
+    result = registering(repository, FILE, push=True, push_branch="main")
     assert result["branch"] is None
     assert remote.head == repository.head == result["commit"]
     assert repository.git("rev-parse", "main") != remote.head
+
+
+def test_shallow_clone_of_a_ci_job(repository: Repository, remote: Repository, tmp_path: pathlib.Path) -> None:
+    repository.write(FILE, "host=b\n")
+    assert registering(repository, FILE, push=True, push_remote="origin")["pushed"]
+    repository.git("clone", "--quiet", "--depth=1", f"file://{remote.root}", str(tmp_path / "ci"))
+    clone = Repository.at(tmp_path / "ci")
+    clone.git("switch", "--quiet", "--detach")
+    clone.git("branch", "--quiet", "--delete", "main")
+    clone.git("config", "user.name", "CI")
+    clone.git("config", "user.email", "ci@example.com")
+    clone.write(FILE, "host=c\n")
+    given = {"push": True, "push_remote": "origin", "push_branch": "main"}
+    assert registering(clone, FILE, check=True, **given)["pushed"]
+    assert registering(clone, FILE, **given)["commit"] == remote.head
+    assert not registering(clone, FILE, **given)["changed"]
 
 
 def test_password_of_a_remote_is_never_shown(repository: Repository) -> None:
@@ -149,7 +167,9 @@ def test_password_of_a_remote_is_never_shown(repository: Repository) -> None:
     repository.write(FILE, "host=c\n")
     told = registering(repository, FILE, push=True)["msg"]
     assert "not to http://********@127.0.0.1:9/estate.git" in told
-    refused = registering(repository, FILE, push=True, remote="https://operator:hunter2@127.0.0.1/x.git", branch="main")
+    refused = registering(
+        repository, FILE, push=True, push_remote="https://operator:hunter2@127.0.0.1/x.git", push_branch="main"
+    )
     assert "a URL with a password in it" in refused["msg"]
     assert "hunter2" not in refused["msg"]
 

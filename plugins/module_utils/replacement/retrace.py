@@ -64,6 +64,6 @@ def _git(directory: str, *arguments: str) -> bytes:
     """Its output; empty when git, the repository or what is asked for is not there."""
     try:
         done = _program.run(["git", "-C", directory, *arguments], timeout=SECONDS)
-    except OSError:
+    except (OSError, _program.StoppedError):
         return b""
     return b"" if done.code else done.out

@@ -14,7 +14,12 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.clear_text import HIDDEN, masked, secrets
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Git, literal
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import (
+    TIMEOUT,
+    Git,
+    GitStoppedError,
+    literal,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.index import (
     Entries,
     Pending,
@@ -28,6 +33,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.push
 
 SHOWN_BYTES = 1 << 20
 """Larger files are named in a diff, not shown."""
+LONGEST_TIMEOUT = 86_400
+OF_A_CLONE = ("git-detached", "git-identity", "git-push")
+"""What a CI job's clone may lack. It is checked all the same, as a check commits and pushes nothing."""
 ENCRYPT = (
     "encrypt the file with a git filter (git-crypt, SOPS), or accept it with secrets: allow "
     "(datomic_commit_secrets: allow in the role)"
@@ -39,7 +47,7 @@ class Request:
     """The options of register_files.
 
     paths, expected, secrets_expected, planned: as the user wrote them; remote, branch: empty for the upstream's.
-    planned: None to look at what lies there.
+    planned: None to look at what lies there. timeout: seconds for each git command.
     """
 
     paths: Sequence[str]
@@ -51,6 +59,7 @@ class Request:
     expected: Sequence[str] = ()
     secrets_expected: Sequence[str] = ()
     planned: Sequence[str] | None = None
+    timeout: float = TIMEOUT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +70,7 @@ class Staged:
     after: Entries
     diff: list[dict[str, str]]
     secret_values: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def paths(self) -> list[str]:
@@ -81,37 +91,56 @@ def register(request: Request, *, check: bool) -> dict[str, Any]:
 
 
 def _register(request: Request, check: bool) -> dict[str, Any]:
-    place = locate(request.paths, request.expected)
+    if not 0 < request.timeout <= LONGEST_TIMEOUT:
+        what = f"timeout has to be more than 0 and at most {LONGEST_TIMEOUT} seconds, it is {request.timeout}"
+        raise InputError([Finding("git-timeout", what, key="timeout")])
+    place = locate(request.paths, request.expected, request.timeout)
     found = findings(place, request.message)
     where, wrong = target(place.git, place.branch, request.remote, request.branch) if request.push else (None, [])
     detached = [] if place.branch or where else [_detached(place)]
-    if errors := [*found, *wrong, *detached]:
+    lenient = check and not place.branch
+    errors = [*found, *wrong, *detached]
+    if any(not (lenient and error.rule in OF_A_CLONE) for error in errors):
         raise InputError(errors)
+    warnings = [f"A run would be refused: {error}" for error in errors]
     if check and request.planned is not None:
         # What the run would have written: the tasks that write it show its diffs.
         files = sorted(os.path.relpath(os.path.realpath(path), place.root) for path in request.planned)
-        return _result(place, files, [], None, where is not None and bool(files))
+        return _result(place, files, [], None, where is not None and bool(files), warnings)
     if check:
         with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
-            staged = _stage(place, scratch, request)
-        # The remote is asked even when there is something to commit: what it refuses the real run will fail with.
-        pushed = where is not None and (to_be_pushed(place.git, where) or bool(staged.after))
-        return _result(place, staged.paths, staged.diff, None, pushed)
+            staged = _stage(place, scratch, request, check)
+        warnings += staged.warnings
+        pushed = False
+        if where:
+            # The remote is asked even when there is something to commit: what it refuses the real run will fail with.
+            try:
+                pushed = to_be_pushed(place.git, where) or bool(staged.after)
+            except DatomicError as error:
+                if not lenient:
+                    raise
+                warnings.append(f"A run would be refused: {error}")
+        return _result(place, staged.paths, staged.diff, None, pushed, warnings)
     workspace = Workspace(place.git, place.git_directory)
     with workspace.open():
-        staged = _stage(place, workspace.directory, request)
+        staged = _stage(place, workspace.directory, request, check)
         commit = _commit(place, workspace, staged, request.message) if staged.after else None
-        result = _result(place, staged.paths, staged.diff, commit, False)
+        result = _result(place, staged.paths, staged.diff, commit, False, staged.warnings)
         try:
             if not where or not to_be_pushed(place.git, where):
                 return result
-            return _result(place, staged.paths, staged.diff, commit, push(place.git, where))
+            return {**result, "changed": True, "pushed": push(place.git, where)}
         except DatomicError as error:
             raise DatomicError(_hidden(str(error), staged), **result) from error
 
 
 def _result(
-    place: Place, files: list[str], diff: list[dict[str, str]], commit: str | None, pushed: bool
+    place: Place,
+    files: list[str],
+    diff: list[dict[str, str]],
+    commit: str | None,
+    pushed: bool,
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
     return {
         "changed": bool(files) or pushed,
@@ -120,6 +149,7 @@ def _result(
         "pushed": pushed,
         "branch": place.branch or None,
         "diff": diff,
+        "warnings": list(warnings),
     }
 
 
@@ -128,11 +158,12 @@ def _detached(place: Place) -> Finding:
         "git-detached",
         "HEAD is detached, so that a commit would belong to no branch",
         file=place.root,
-        instead="git switch BRANCH; or, as in a CI job, give push and the branch to push to",
+        instead="as in a CI job, set datomic_push, datomic_push_remote and datomic_push_branch "
+        "(options push, push_remote and push_branch), or git switch BRANCH",
     )
 
 
-def _stage(place: Place, directory: str, request: Request) -> Staged:
+def _stage(place: Place, directory: str, request: Request, check: bool) -> Staged:
     """What git would commit, found without a trace in the repository: on copies of the index, with objects apart."""
     index = os.path.join(directory, "index")
     objects = os.path.join(directory, "objects")
@@ -142,17 +173,34 @@ def _stage(place: Place, directory: str, request: Request) -> Staged:
     copy_index(os.path.join(place.git_directory, "index"), index)
     git = place.git.having(GIT_INDEX_FILE=index, GIT_OBJECT_DIRECTORY=objects)
     git.must("add", "--", *literal(place.files), doing=f"stage {', '.join(place.files)}")
-    before = head_entries(git, place.files)
-    after = {path: entry for path, entry in index_entries(git, place.files).items() if entry != before.get(path)}
-    before = {path: entry for path, entry in before.items() if path in after}
+    committed = head_entries(git, place.judged)
+    after = {path: entry for path, entry in index_entries(git, place.files).items() if entry != committed.get(path)}
+    before = {path: entry for path, entry in committed.items() if path in after}
     filters = _filters(git, list(after))
     contents = {path: _content(git, entry) for path, entry in after.items()}
-    _refuse(place, contents, filters, request)
+    warnings: list[str] = []
+    if not request.allow_secrets:
+        known = {path for path, entry in committed.items() if secrets(_content(git, entry))}
+        found = _clear_text(place, contents, filters, request)
+        # What is in git already, a check does not keep out of it.
+        errors = [finding for finding in found if not (check and finding.file in known)]
+        if errors:
+            raise InputError(errors)
+        warnings = [_in_git_already(path) for path in sorted(known)]
     return Staged(
         before,
         after,
         [_shown(git, path, before.get(path), after[path], filters.get(path, "")) for path in sorted(after)],
         tuple(sorted(_values(place, after), key=len, reverse=True)),
+        tuple(warnings),
+    )
+
+
+def _in_git_already(path: str) -> str:
+    return (
+        f"{path}: the last commit has a secret in clear text. Whoever may read the repository has it: "
+        "replace the secret, and encrypt the file with a git filter (git-crypt, SOPS), or accept it with "
+        "secrets: allow (datomic_commit_secrets: allow in the role)."
     )
 
 
@@ -190,26 +238,22 @@ def _on_disk(place: Place, path: str) -> bytes:
         return file.read()
 
 
-def _refuse(place: Place, contents: dict[str, bytes], filters: dict[str, str], request: Request) -> None:
-    """Clear-text secrets are an error; what git would store is looked at, not what lies in the work tree."""
-    if request.allow_secrets:
-        return
+def _clear_text(place: Place, contents: dict[str, bytes], filters: dict[str, str], request: Request) -> list[Finding]:
+    """The clear-text secrets in what git would store, which is looked at, and not what lies in the work tree."""
     errors = [
         Finding(
             "git-clear-text-secret",
             "a secret in clear text would get into git",
             file=path,
-            line=secret.line,
-            key=secret.key,
+            line=line,
+            key=key,
             instead=ENCRYPT,
         )
         for path, content in sorted(contents.items())
         if not (path in filters and content != _on_disk(place, path))
-        for secret in dict.fromkeys(secrets(content))
+        for line, key in dict.fromkeys((secret.line, secret.key) for secret in secrets(content))
     ]
-    errors += _expected(place, request.secrets_expected)
-    if errors:
-        raise InputError(errors)
+    return errors + _expected(place, request.secrets_expected)
 
 
 def _expected(place: Place, expected: Sequence[str]) -> list[Finding]:
@@ -266,7 +310,13 @@ def _commit(place: Place, workspace: Workspace, staged: Staged, message: str) ->
     workspace.note(pending)
     # No upkeep from here: it would take the copy, soon gone, for the index, and let go of what only the index holds.
     quiet = ("-c", "maintenance.auto=false", "-c", "gc.auto=0")
-    done = git.run(*quiet, "commit", "--quiet", "--only", "--file=-", "--", *literal(paths), data=message.encode())
+    arguments = (*quiet, "commit", "--quiet", "--only", "--file=-", "--", *literal(paths))
+    try:
+        done = git.run(*arguments, data=message.encode(), record=workspace.committing)
+    except GitStoppedError as error:
+        made = head_entries(place.git, paths) == staged.after
+        workspace.settle(pending)
+        raise GitStoppedError(f"{error} {'The commit is made.' if made else 'Nothing was committed.'}") from error
     workspace.settle(pending)
     if done.status:
         raise DatomicError(

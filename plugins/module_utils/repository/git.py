@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program, waiting
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 REDIRECTING = (
@@ -29,6 +29,16 @@ REDIRECTING = (
     "GIT_WORK_TREE",
 )
 """Set inside a hook, where a playbook may run too. Which repository is meant is a matter of where the files lie."""
+
+TIMEOUT = 300.0
+"""Seconds that a git command may take, with its hooks, filters and ssh."""
+MAY_HANG = {
+    "commit": "a hook, the signing or a filter",
+    "ls-remote": "ssh, a credential helper or the remote",
+    "push": "a hook, ssh, a credential helper or the remote",
+}
+RECORDING = 'echo $$ > "$0" && exec git "$@"'
+"""Says which process git is before git is one."""
 
 HIDDEN = "********"
 _USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
@@ -58,26 +68,57 @@ class Answer:
         return masked_urls("\n".join(part.decode(errors="replace").strip() for part in (self.err, self.out)).strip())
 
 
-class Git:
-    """The git program in a directory. environment: variables on top of the user's own."""
+class GitStoppedError(DatomicError):
+    """A git command did not end in time, or this run was asked to end. It was stopped, with all that it started."""
 
-    def __init__(self, directory: str, environment: Mapping[str, str] | None = None) -> None:
+
+class Git:
+    """The git program in a directory. environment: variables on top of the user's own.
+
+    timeout: seconds for each command.
+    """
+
+    def __init__(self, directory: str, environment: Mapping[str, str] | None = None, timeout: float = TIMEOUT) -> None:
         self.directory = directory
+        self.timeout = timeout
         self._added = dict(environment or {})
 
     def having(self, **environment: str) -> Git:
         """The same with further variables."""
-        return Git(self.directory, self._added | environment)
+        return Git(self.directory, self._added | environment, self.timeout)
 
-    def run(self, *arguments: str, data: bytes = b"") -> Answer:
-        """Run it and wait. A status other than 0 is left to the caller."""
+    def run(self, *arguments: str, data: bytes = b"", record: str = "") -> Answer:
+        """Run it and wait. A status other than 0 is left to the caller.
+
+        record: the file that gets its process id before it begins.
+        """
+        command = next(word for word in arguments if word in MAY_HANG or not (word.startswith("-") or "=" in word))
+
+        def wait(seconds: float) -> None:
+            waiting.show(f"waiting for git {command} in {self.directory}: {seconds:.0f} of {self.timeout:.0f} s")
+
         try:
             done = _program.run(
-                ("git", *arguments), directory=self.directory, environment=_environment() | self._added, data=data
+                ("sh", "-c", RECORDING, record, *arguments) if record else ("git", *arguments),
+                directory=self.directory,
+                environment=_environment() | self._added,
+                data=data,
+                timeout=self.timeout,
+                waiting=wait,
             )
         except FileNotFoundError as error:
             raise DatomicError(
                 "The git program is not on the PATH: install it, or set datomic_commit to false."
+            ) from error
+        except TimeoutError as error:
+            raise GitStoppedError(
+                f"git {command} in {self.directory} did not end within {self.timeout:.0f} s and was stopped, with all "
+                f"that it had started: {MAY_HANG.get(command, 'a filter or the file system')} may hang. Run it there "
+                "by hand to see what it waits for, or raise timeout (datomic_git_timeout in the role)."
+            ) from error
+        except _program.StoppedError as error:
+            raise GitStoppedError(
+                f"git {command} in {self.directory} was stopped, because this run was asked to end ({error})."
             ) from error
         except OSError as error:
             raise DatomicError(f"Could not start git in {self.directory}: {error.strerror}.") from error

@@ -21,6 +21,8 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import waiting
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._lock import opened, require_regular
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Git, literal
 
@@ -52,6 +54,7 @@ class Workspace:
         self.directory = os.path.join(git_directory, "datomic-register")
         self.index = os.path.realpath(os.path.join(git_directory, "index"))
         self.next_index = os.path.join(self.directory, "next-index")
+        self.committing = os.path.join(self.directory, "committing.pid")
         self._pending = os.path.join(self.directory, "pending.json")
 
     @contextlib.contextmanager
@@ -85,17 +88,46 @@ class Workspace:
                 if entry != pending.head.get(path) and index.get(path) == pending.index.get(path) != entry
             }
         )
+        self._remove_dead()
         os.unlink(self._pending)
 
     def _recover(self) -> None:
         if not os.path.isdir(self.directory):
             return
+        self._wait_for_commit()
         if _same_file(self.next_index, self.index + ".lock"):
             os.unlink(self.index + ".lock")
         with contextlib.suppress(FileNotFoundError), open(self._pending, encoding="utf-8") as file:
             self.settle(Pending(**json.load(file)))
-        self._remove_dead()
         shutil.rmtree(self.directory)
+
+    def _wait_for_commit(self) -> None:
+        """A run may be killed while git goes on with its commit, or with a hook of it."""
+        try:
+            with open(self.committing, encoding="utf-8") as file:
+                process = int(file.read())
+        except (FileNotFoundError, ValueError):  # killed before git began
+            return
+        until = time.monotonic() + self.git.timeout
+        what = f"the commit of an earlier run, which goes on as process {process} of this machine"
+        if self._commits(process):
+            waiting.show(f"waiting for {what}, at most {self.git.timeout:.0f} s")
+        while self._commits(process):
+            _pause(
+                until,
+                f"Waited {self.git.timeout:.0f} s for {what}: a hook of it may hang. Wait for it, or end it "
+                f"(kill {process}), and run again.",
+            )
+
+    def _commits(self, process: int) -> bool:
+        """Whether the process lives and is git with our copy of the index: numbers of processes are used again."""
+        if not _alive(process):
+            return False
+        try:
+            with open(f"/proc/{process}/environ", "rb") as file:
+                return b"GIT_INDEX_FILE=" + os.fsencode(self.path("commit-index")) in file.read().split(b"\0")
+        except OSError:  # another system, or another user's process
+            return True
 
     def _remove_dead(self) -> None:
         """Remove the index that a killed `git commit --only` made for its hooks; its name ends in the process id."""
@@ -105,6 +137,7 @@ class Workspace:
                 os.unlink(os.path.join(self.git_directory, name))
 
     def _wait_for_index(self) -> None:
+        require_regular(self.index + ".lock")
         until = time.monotonic() + INDEX_SECONDS
         while os.path.lexists(self.index + ".lock"):
             _pause(until, self._held())
@@ -193,7 +226,8 @@ def head_entries(git: Git, paths: Sequence[str]) -> Entries:
 def _locked(path: str) -> Iterator[None]:
     """The kernel drops such a lock with its process: a killed run holds nobody up. Children do not inherit it."""
     until = time.monotonic() + RUN_SECONDS
-    with open(path, "a+", encoding="utf-8") as file:
+    with os.fdopen(opened(path, os.O_RDWR | os.O_CREAT, 0o666), "r+", encoding="utf-8") as file:
+        shown = False
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -201,7 +235,11 @@ def _locked(path: str) -> Iterator[None]:
             except BlockingIOError:
                 file.seek(0)
                 holder = file.read().strip() or "unknown"
+                if not shown:
+                    waiting.show(f"waiting for process {holder}, which registers files in this repository ({path})")
+                    shown = True
                 _pause(until, f"Process {holder} is registering files in this repository since too long ({path}).")
+        file.seek(0)
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Answer, Git, literal
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import TIMEOUT, Answer, Git, literal
 
 LARGEST = 16 << 20
 """Bytes of a file that is registered, as all of it is looked through for secrets."""
@@ -50,10 +50,10 @@ class Place:
         return tuple(dict.fromkeys(self.files + self.expected))
 
 
-def locate(paths: Sequence[str], expected: Sequence[str] = ()) -> Place:
+def locate(paths: Sequence[str], expected: Sequence[str] = (), timeout: float = TIMEOUT) -> Place:
     """Find the work tree of the files; an InputError with all that is wrong with the paths.
 
-    expected: files that need not exist yet.
+    expected: files that need not exist yet. timeout: seconds for each git command.
     """
     errors: list[Finding] = []
     present: dict[str, str] = {}
@@ -73,7 +73,9 @@ def locate(paths: Sequence[str], expected: Sequence[str] = ()) -> Place:
         directory = os.path.dirname(file)
         if directory in roots:
             continue
-        answer = Git(directory).run("rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--show-toplevel")
+        answer = Git(directory, timeout=timeout).run(
+            "rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--show-toplevel"
+        )
         if answer.status:
             errors.append(_no_work_tree(answer, followed[file]))
         roots[directory] = "" if answer.status else answer.line.split("\n", 2)[2]
@@ -91,7 +93,7 @@ def locate(paths: Sequence[str], expected: Sequence[str] = ()) -> Place:
             )
     if errors:
         raise InputError(errors)
-    git = Git(root)
+    git = Git(root, timeout=timeout)
     directories = git.must("rev-parse", "--absolute-git-dir", "--git-path", "objects").line.split("\n")
     return Place(
         git,

@@ -10,7 +10,7 @@ import dataclasses
 import os
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Git, masked_urls
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Git, GitStoppedError, masked_urls
 
 STAYS = "What is committed stays, and the next run pushes it."
 MOVED = ("fetch first", "non-fast-forward", "stale info")
@@ -55,11 +55,16 @@ def target(git: Git, local: str, remote: str, branch: str) -> tuple[Target | Non
     if branch or merged or (remote and local):
         wanted = branch or merged or local
         if git.run("check-ref-format", f"refs/heads/{wanted}").status:
-            return None, [_wrong(f"{wanted} is no name for a branch", "give the branch's short name", key="branch")]
+            return None, [
+                _wrong(f"{wanted} is no name for a branch", "give the branch's short name", key="push_branch")
+            ]
         return Target(name, wanted), []
     if not local:
         return None, []  # that HEAD is detached is another finding
-    instead = f"git push --set-upstream {name} {local} once, or give remote or branch"
+    instead = (
+        f"git push --set-upstream {name} {local} once, or give push_remote or push_branch "
+        "(datomic_push_remote or datomic_push_branch in the role)"
+    )
     return None, [_wrong(f"the branch {local} has no upstream branch to be pushed to", instead, key="push")]
 
 
@@ -81,7 +86,10 @@ def to_be_pushed(git: Git, where: Target) -> bool:
 
 def push(git: Git, where: Target) -> bool:
     """Push HEAD, never by force. Whether the remote branch moved."""
-    answer = _patient(git).run("push", "--porcelain", "--", where.remote, f"HEAD:refs/heads/{where.branch}")
+    try:
+        answer = _patient(git).run("push", "--porcelain", "--", where.remote, f"HEAD:refs/heads/{where.branch}")
+    except GitStoppedError as error:
+        raise GitStoppedError(f"{error} {STAYS}") from error
     if answer.status:
         raise DatomicError(_refusal(where, answer.told))
     return not any(line.startswith(b"=") for line in answer.out.splitlines())
@@ -121,5 +129,5 @@ def _is_address(remote: str) -> bool:
     return ":" in remote or "/" in remote
 
 
-def _wrong(what: str, instead: str, key: str = "remote") -> Finding:
+def _wrong(what: str, instead: str, key: str = "push_remote") -> Finding:
     return Finding("git-push", what, key=key, instead=instead)
