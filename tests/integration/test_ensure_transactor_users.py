@@ -236,6 +236,7 @@ def test_half_a_key_that_is_kept_elsewhere_is_refused(aws: Emulator, file: pathl
     # The other triplet of the same user cannot get a key that nobody here knows.
     aws.client("iam").create_user(UserName="bob")
     file.write_text(file.read_text().replace("aws-dynamodb-peer-user=", "aws-dynamodb-peer-user=bob"))
+    aws.clear_calls()
     result = ensure(aws, file, secrets=KEPT_KEYS)
     assert "keep aws-dynamodb-peer-access-key-id and aws-dynamodb-peer-secret-key there as well" in result["msg"]
     assert not writes(aws)
