@@ -88,6 +88,10 @@ options:
     description: The heap of backups and restores, such as V(4g), to be compared with the transactor's.
     type: str
     default: ""
+  stack_name:
+    description: The name that the stack has, or is going to have, to be checked.
+    type: str
+    default: ""
   secrets:
     description:
       - Properties of the transactor whose values are not in its file, because M(datomic_onprem.aws.ensure_secrets)
@@ -297,6 +301,7 @@ def main() -> None:
         "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
         **SECRETS_SPEC,
         "backup_heap": {"type": "str", "default": ""},
+        "stack_name": {"type": "str", "default": ""},
         "engine": {"type": "str", "choices": ["auto", "native", "cli"]},
         "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"]},
         "running_version": {"type": "str", "default": ""},

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, calling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name as stack_names
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import GROUP_TYPE
 
@@ -37,6 +38,7 @@ def refuse(aws: Aws, stack_name: str, group_name: str) -> None:
 
 
 def _groups(aws: Aws, stack_name: str) -> list[str]:
+    stack_names.refuse(stack_name)
     client = aws.client("cloudformation")
     with calling("look at the stack", stack_name, client):
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack_name)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, rules
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import inspect
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.storage import on_instance
@@ -36,6 +37,7 @@ class Options:
     found: Sequence[Finding] = ()
     datomic_home: str | None = None
     release_to_come: str = ""
+    stack_name: str = ""
     engine: str = ""
     flavor: str = ""
 
@@ -63,7 +65,8 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         flavor=options.flavor,
     )
     # A module that refuses has judged with the same acceptances, or takes none: its errors would stop it again.
-    refusals = [one for one in options.found if one.level == "error"]
+    named = stack_name.findings(options.stack_name) if options.stack_name else []
+    refusals = [*named, *(one for one in options.found if one.level == "error")]
     told = [one for one in options.found if one.level != "error"]
     counting, accepted = rules.accepted(_merged(options, told, offline), options.accept)
     findings = _merged(options, refusals, counting)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling, gather
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name
 
 LAUNCH_GROUP = "LaunchGroup"
 GROUP_TYPE = "AWS::AutoScaling::AutoScalingGroup"
@@ -37,7 +38,11 @@ class Stack:
 
 
 def observe(client: Any, name: str) -> Stack | None:
-    """The stack of that name (or ID); None when there is none, or only one that is deleted."""
+    """The stack of that name (or ID); None when there is none, or only one that is deleted.
+
+    InputError for a name that no stack can have.
+    """
+    stack_name.refuse(name)
     try:
         with calling("read the stack", name, client):
             found = client.describe_stacks(StackName=name)["Stacks"][0]
