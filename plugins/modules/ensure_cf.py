@@ -15,7 +15,7 @@ version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
   - Does what C(bin/datomic ensure-cf) does. Missing values get their defaults, the security group is created if it is
-    not there, and the ingress rules that it lacks are added. Rules are never removed.
+    not there, and the ingress rules that it lacks are added. Rules are only revoked with O(ingress=exact).
   - Every error of the file, and every security group that it names and AWS does not have, is reported in one message
     before anything is changed.
 options:
@@ -35,6 +35,26 @@ options:
     description:
       - The VPC in which names of security groups are looked up, and the group is created.
       - Without it, the VPC of a group that C(aws-security-group) names by id, or else the region's default VPC.
+    type: str
+  ingress:
+    description:
+      - What happens to rules of the security group that the file does not name, such as an older range, or one that
+        somebody added by hand.
+      - V(report) leaves them. They are a warning with the command that revokes them, C(ingress-open) for a range that
+        is a good part of the Internet, C(ingress-not-in-files) for all others.
+      - V(exact) revokes them after what is missing was added. Where peers may lose the transactor by that, it is the
+        warning C(ingress-revoked). When the port changes, the rules on the old port stay in that run, because the
+        transactors that run listen there.
+      - A group that was not made by C(bin/datomic) or this collection (its description is not C(Provisioned by
+        Datomic)), or that instances besides those of O(stack_name) use, is not touched. It is the error
+        C(ingress-shared), which O(accept) can turn off.
+    type: str
+    choices: [report, exact]
+    default: report
+  stack_name:
+    description:
+      - The system's stack, for O(ingress=exact). Instances of other stacks with the same group are others.
+      - Without it, a group that instances of one stack alone use is taken for this system's.
     type: str
   datomic_version:
     description:
@@ -142,7 +162,7 @@ actions:
       type: str
       sample: datomic
     change:
-      description: What happens to it, V(create) or V(update).
+      description: What happens to it, V(create), V(update), or V(delete) for rules that are revoked.
       returned: always
       type: str
       sample: create
@@ -233,6 +253,8 @@ def main() -> None:
         "vpc_id": {"type": "str"},
         "datomic_version": {"type": "str"},
         "account_id": {"type": "str"},
+        "stack_name": {"type": "str"},
+        "ingress": {"type": "str", "choices": ["report", "exact"], "default": "report"},
         "tags": {"type": "dict", "default": {}},
     }
     module = AnsibleAWSModule(argument_spec={**spec, **rules.SPEC, **engine_cli.SPEC}, supports_check_mode=True)

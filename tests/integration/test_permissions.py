@@ -176,6 +176,23 @@ def instance_types(aws: Emulator, directory: pathlib.Path) -> None:
     assert not result["failed"], result
 
 
+def ingress(aws: Emulator, directory: pathlib.Path) -> None:
+    file = directory / "cf.properties"
+    text = (ROOT / "examples/estate/aws/wormbase-cf.properties").read_text()
+    params = {
+        **CREDENTIALS,
+        "endpoint_url": aws.url,
+        "src": str(file),
+        "ingress": "exact",
+        "datomic_version": "1.0.7277",
+    }
+    for cidr in ("10.0.0.0/8", "192.168.0.0/16"):
+        lines = [line for line in text.splitlines() if not line.startswith("aws-ingress-")]
+        file.write_text("\n".join((*lines, f"aws-ingress-cidrs={cidr}", "")))
+        result = run_module("ensure_cf", params)
+        assert not result["failed"], result
+
+
 def replacement(aws: Emulator, directory: pathlib.Path) -> None:
     system(aws, 1, modes={"second": "unhealthy"})
     aws.backstage("s3").create_bucket(Bucket="datomic-logs-1")
@@ -219,6 +236,7 @@ def releases(aws: Emulator, directory: pathlib.Path) -> None:
 
 
 OPTIONS: dict[str, Callable[[Emulator, pathlib.Path], None]] = {
+    "ingress": ingress,
     "instance-types": instance_types,
     "log-bucket": log_bucket,
     "releases": releases,

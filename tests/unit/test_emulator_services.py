@@ -125,6 +125,35 @@ class TestEc2:
         assert code(caught) == "InvalidInstanceType"
 
 
+OPEN = tuple(
+    {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    for port in (22, 4334)
+)
+
+
+class TestRevoking:
+    def left(self, aws: Emulator, group_id: str) -> list[int]:
+        (group,) = aws.client("ec2").describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+        return [permission["FromPort"] for permission in group["IpPermissions"]]
+
+    def test_in_a_default_vpc_an_unknown_rule_is_returned(self, aws: Emulator) -> None:
+        ec2 = aws.client("ec2")
+        group_id = ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
+        ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=OPEN[:1])
+        answer = ec2.revoke_security_group_ingress(GroupId=group_id, IpPermissions=OPEN[::-1])
+        assert [one["FromPort"] for one in answer["UnknownIpPermissions"]] == [4334]
+        assert self.left(aws, group_id) == []
+
+    def test_elsewhere_an_unknown_rule_is_an_error_and_all_stay(self, aws: Emulator) -> None:
+        ec2 = aws.client("ec2")
+        vpc_id = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        group_id = ec2.create_security_group(GroupName="g", Description="d", VpcId=vpc_id)["GroupId"]
+        ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=OPEN[:1])
+        with pytest.raises(ClientError, match=r"InvalidPermission\.NotFound"):
+            ec2.revoke_security_group_ingress(GroupId=group_id, IpPermissions=OPEN)
+        assert self.left(aws, group_id) == [22]
+
+
 class TestIam:
     def test_a_policy_needs_no_version(self, aws: Emulator) -> None:
         iam = aws.client("iam")

@@ -9,14 +9,17 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.security_groups import (
+    GROUP_DESCRIPTION,
     GroupReference,
     IngressRule,
     Observed,
     SecurityGroup,
+    is_wide,
+    revocation,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, Level
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import TOOL_MEMORY, default_heap
@@ -34,10 +37,9 @@ REQUIRED = (
 GROUP_SIZE = "aws-autoscaling-group-size"
 DEFAULTED = ("java-xmx", "java-opts", "datomic-version")
 """The keys that the file gets when it lacks them."""
-GROUP_DESCRIPTION = "Provisioned by Datomic"
 DEFAULT_PORT = 4334
-NARROW = {4: 8, 6: 16}
-"""The shortest prefixes, by IP version, that somebody may own alone: halves of the Internet are the Internet."""
+INGRESS_KEYS = ("aws-security-group", "aws-ingress-groups", "aws-ingress-cidrs", "port")
+"""The keys of both files that name the rules of the security group."""
 PREFIX = re.compile(r"/(0|[1-9][0-9]*)$", re.ASCII)
 """The length at the end of a CIDR; ipaddress takes netmasks and leading zeros as well, and EC2 neither."""
 
@@ -60,7 +62,7 @@ class Wanted:
     """What the file asks for.
 
     region: empty when the file has none. ingress_cidrs: ranges as the file writes them.
-    unknown_type: the instance type, when EC2 has to be asked about it.
+    unknown_type: the instance type, when EC2 has to be asked about it. exact: what the file does not name is revoked.
     """
 
     region: str
@@ -71,6 +73,7 @@ class Wanted:
     vpc_id: str = ""
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unknown_type: str = ""
+    exact: bool = False
 
     @property
     def references(self) -> tuple[GroupReference, ...]:
@@ -94,7 +97,9 @@ def _required(cf: Properties, key: str, instead: str) -> Finding:
     return finding(cf, key, "required-key", f"Missing property: {key}", instead, why=why, source=CF_DOCS)
 
 
-def wanted(cf: Properties, *, port: int, vpc_id: str = "", tags: Mapping[str, str]) -> tuple[Wanted, list[Finding]]:
+def wanted(
+    cf: Properties, *, port: int, vpc_id: str = "", tags: Mapping[str, str], exact: bool = False
+) -> tuple[Wanted, list[Finding]]:
     """What the file asks for, with the findings of what it asks for wrongly (left out of Wanted)."""
     findings: list[Finding] = []
     region = _region(cf, findings)
@@ -112,6 +117,7 @@ def wanted(cf: Properties, *, port: int, vpc_id: str = "", tags: Mapping[str, st
             vpc_id=vpc_id,
             tags=tags,
             unknown_type="" if instance_type in TOOL_MEMORY else instance_type,
+            exact=exact,
         ),
         findings,
     )
@@ -203,12 +209,90 @@ def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
     findings = []
     for cidr in cidrs:
         network = ipaddress.ip_network(cidr, strict=False)
-        if network.prefixlen < NARROW[network.version]:
+        if is_wide(cidr):
             # IPv6 counts networks: nobody imagines the number of addresses.
             whom = f"{network.num_addresses} addresses" if network.version == 4 else f"a /{network.prefixlen} of IPv6"
             what = f"{cidr} lets {whom if network.prefixlen else 'the whole Internet'} connect to the transactor"
             findings.append(finding(cf, key, "open-to-anyone", what, instead, "warning", why=why, source=RULES_DOCS))
     return findings
+
+
+@dataclasses.dataclass(frozen=True)
+class Unnamed:
+    """The rules of the group that the file does not name. kept: those that exact leaves for another run."""
+
+    group: SecurityGroup
+    rules: tuple[IngressRule, ...]
+    kept: tuple[IngressRule, ...] = ()
+
+    @property
+    def revoked(self) -> tuple[IngressRule, ...]:
+        """What exact revokes."""
+        return tuple(rule for rule in self.rules if rule not in self.kept)
+
+
+def unnamed(wanted: Wanted, observed: Observed) -> Unnamed | None:
+    """None when there are no such rules.
+
+    Where a source gets its rule on another port in this very run, its rule on the old port is kept: the transactors
+    that run listen there until they are replaced.
+    """
+    group = _resolved(wanted.group, wanted, observed)
+    if group is None:
+        return None
+    named = _rules(wanted, observed)
+    rules = tuple(rule for rule in group.ingress if not any(rule.is_same(other) for other in named))
+    moving = {rule.source for rule in named if not any(rule.is_same(other) for other in group.ingress)}
+    return Unnamed(group, rules, tuple(rule for rule in rules if rule.source in moving)) if rules else None
+
+
+def unnamed_findings(cf: Properties, wanted: Wanted, observed: Observed) -> Iterator[Finding]:
+    """Warnings of the rules that the file does not name, and what exact does with them, or must not."""
+    found = unnamed(wanted, observed)
+    if found is None:
+        return
+    key, title = "aws-security-group", f"the security group {wanted.group.text} ({found.group.group_id})"
+
+    def judged(rule: str, what: str, instead: str, level: Level = "warning") -> Finding:
+        why = "whoever such a rule admits can try to talk to the transactor, or to its host"
+        return finding(cf, key, rule, what, instead, level, why=why, source=RULES_DOCS)
+
+    revoke = revocation(wanted.region, found.group.group_id, found.rules)
+    if not wanted.exact:
+        instead = f"ingress: exact (datomic_ingress) revokes what the file does not name; by hand: {revoke}"
+        for rule, wide, words in (
+            ("ingress-open", True, "lets a good part of the Internet in"),
+            ("ingress-not-in-files", False, "has rules that the file does not name"),
+        ):
+            rules = [one for one in found.rules if is_wide(one.cidr) == wide]
+            if rules:
+                only = instead.replace(revoke, revocation(wanted.region, found.group.group_id, rules))
+                yield judged(rule, f"{title} {words}: {_listed(rules)}", only)
+        return
+    if found.kept:
+        what = f"{title} keeps rules that the file does not name: {_listed(found.kept)}"
+        instead = "transactors that run may listen on that port until they are replaced; the next run revokes the rules"
+        yield judged("ingress-not-in-files", what, instead)
+    if not found.revoked:
+        return
+    foreign = found.group.description != GROUP_DESCRIPTION
+    if foreign or observed.others:
+        whose = f"described as {found.group.description!a}" if foreign else f"used by {', '.join(observed.others)} too"
+        what = f"ingress: exact would revoke rules of {title}, which is {whose}: {_listed(found.revoked)}"
+        instead = (
+            "name a group of this system's own, or leave ingress (datomic_ingress) at report; accept the rule "
+            f"ingress-shared where nobody else needs them; by hand: {revoke}"
+        )
+        yield judged("ingress-shared", what, instead, "error")
+    cut = [rule for rule in found.revoked if rule.admits_to(wanted.port)]
+    if cut:
+        what = f"ingress: exact revokes rules of {title} on the transactor's port: {_listed(cut)}"
+        instead = "peers that connect through them lose the transactor: name them in the file first if there are any"
+        yield judged("ingress-revoked", what, instead)
+
+
+def _listed(rules: Sequence[IngressRule]) -> str:
+    return "; ".join(map(str, rules))
 
 
 def missing(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]:
@@ -318,7 +402,7 @@ def version_finding(cf: Properties, version: str) -> list[Finding]:
 
 
 def plan(wanted: Wanted, observed: Observed) -> Plan:
-    """Create the group when it is not there, and add the rules that it lacks; none is ever removed."""
+    """Create the group when it is not there, and add the rules that it lacks; then, if exact, revoke the others."""
     actions: list[Action] = []
     group = _resolved(wanted.group, wanted, observed)
     title = wanted.group.text
@@ -329,14 +413,20 @@ def plan(wanted: Wanted, observed: Observed) -> Plan:
         actions.append(Action("ec2", "security_group", title, "create", after=created))
     present = group.ingress if group else ()
     lacking = [rule for rule in _rules(wanted, observed) if not any(rule.is_same(other) for other in present)]
+    before = [rule.as_state() for rule in present]
+    added = [rule.as_state() for rule in lacking]
     if lacking:
-        before = [rule.as_state() for rule in present]
         after: dict[str, Any] = {"group_id": group.group_id} if group else {}
-        after["rules"] = before + [rule.as_state() for rule in lacking]
+        after["rules"] = before + added
         change: Change = "update" if present else "create"
         actions.append(
             Action("ec2", "security_group_ingress", title, change, {"rules": before} if before else {}, after)
         )
+    found = unnamed(wanted, observed) if wanted.exact else None
+    if found and found.revoked:
+        kept = [rule.as_state() for rule in present if rule not in found.revoked]
+        after = {"group_id": found.group.group_id, "rules": kept + added}
+        actions.append(Action("ec2", "security_group_ingress", title, "delete", {"rules": before}, after))
     return Plan(tuple(actions))
 
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import json
+import shlex
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+GROUP_DESCRIPTION = "Provisioned by Datomic"
+"""Of every group that bin/datomic or this collection made; EC2 never lets it be changed."""
+
+NARROW = {4: 8, 6: 16}
+"""The shortest prefixes, by IP version, that somebody may own alone: halves of the Internet are the Internet."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +38,21 @@ def canonical(cidr: str) -> str:
         return cidr
 
 
+def is_wide(cidr: str) -> bool:
+    """Whether the range is the whole Internet, or a good part of it. What is no range is not."""
+    try:
+        network = ipaddress.ip_network(cidr, strict=False)
+    except ValueError:
+        return False
+    return network.prefixlen < NARROW[network.version]
+
+
 @dataclasses.dataclass(frozen=True)
 class IngressRule:
-    """One permission of a security group, from a CIDR or from a group.
+    """One permission of a security group, from a CIDR, a prefix list or a group.
 
-    from_port, to_port: -1 for all. group_id: empty for the group that the plan makes itself, which has only its name.
+    from_port, to_port: -1 for all; with ICMP its type and code. group_id: empty for the group that the plan makes
+    itself, which has only its name. description: what somebody wrote about it; it does not count.
     """
 
     protocol: str
@@ -43,6 +62,8 @@ class IngressRule:
     group_id: str = ""
     group_name: str = ""
     account: str = ""
+    prefix_list: str = ""
+    description: str = ""
 
     def as_state(self) -> dict[str, Any]:
         """What stands in an action's before and after: the fields that have a value."""
@@ -53,8 +74,46 @@ class IngressRule:
         return self._meaning == other._meaning
 
     @property
-    def _meaning(self) -> tuple[str, int, int, str, str]:
-        return self.protocol, self.from_port, self.to_port, canonical(self.cidr), self.group_id
+    def _meaning(self) -> tuple[str, int, int, str, str, str]:
+        return self.protocol, self.from_port, self.to_port, *self.source
+
+    @property
+    def source(self) -> tuple[str, str, str]:
+        """Whom it admits, as EC2 compares it."""
+        return canonical(self.cidr), self.group_id, self.prefix_list
+
+    def admits_to(self, port: int) -> bool:
+        """Whether it opens this TCP port."""
+        return self.protocol == "-1" or (self.protocol == "tcp" and self.from_port <= port <= self.to_port)
+
+    def permission(self) -> dict[str, Any]:
+        """The rule as EC2's requests take it."""
+        permission: dict[str, Any] = {"IpProtocol": self.protocol}
+        if self.protocol != "-1":
+            permission |= {"FromPort": self.from_port, "ToPort": self.to_port}
+        if self.cidr:
+            field, entry = ("Ipv6Ranges", "CidrIpv6") if ":" in self.cidr else ("IpRanges", "CidrIp")
+            return permission | {field: [{entry: self.cidr}]}
+        if self.prefix_list:
+            return permission | {"PrefixListIds": [{"PrefixListId": self.prefix_list}]}
+        account = {"UserId": self.account} if self.account else {}
+        return permission | {"UserIdGroupPairs": [{"GroupId": self.group_id, **account}]}
+
+    def __str__(self) -> str:
+        """Such as: tcp 22 from 0.0.0.0/0 (the office)."""
+        group = f"{self.account}:{self.group_id}" if self.account else self.group_id
+        group += f" ({self.group_name})" if self.group_name else ""
+        source = self.cidr or self.prefix_list or f"the security group {group}"
+        return f"{self._what} from {source}" + (f" ({self.description})" if self.description else "")
+
+    @property
+    def _what(self) -> str:
+        if self.protocol == "-1":
+            return "everything"
+        if self.protocol not in ("tcp", "udp"):
+            return self.protocol
+        ports = str(self.from_port) if self.from_port == self.to_port else f"{self.from_port}-{self.to_port}"
+        return f"{self.protocol} {ports}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +123,7 @@ class SecurityGroup:
     account: str
     vpc_id: str
     ingress: tuple[IngressRule, ...] = ()
+    description: str = GROUP_DESCRIPTION
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +137,23 @@ class InstanceType:
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """What AWS has. account: ours, empty when nobody asked; vpc_id: the option's or the default one, empty without."""
+    """What AWS has. account: ours, empty when nobody asked; vpc_id: the option's or the default one, empty without.
+
+    others: who uses the transactor's group besides its stack: stacks, or instances of none; only looked at when one of
+    its rules is to be revoked.
+    """
 
     groups: tuple[SecurityGroup, ...] = ()
     vpc_id: str = ""
     account: str = ""
     instance_type: InstanceType | None = None
+    others: tuple[str, ...] = ()
+
+
+def revocation(region: str, group_id: str, rules: Iterable[IngressRule]) -> str:
+    """The command that revokes these rules. EC2 takes rules by their properties, whatever their descriptions."""
+    permissions: list[Mapping[str, Any]] = [rule.permission() for rule in rules]
+    return (
+        f"aws ec2 revoke-security-group-ingress --region {region} --group-id {group_id} --ip-permissions "
+        + shlex.quote(json.dumps(permissions, separators=(",", ":")))
+    )

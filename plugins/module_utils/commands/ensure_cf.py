@@ -40,6 +40,8 @@ class Options:
     vpc_id: str | None = None
     datomic_version: str | None = None
     account_id: str | None = None
+    stack_name: str | None = None
+    ingress: str = "report"
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -63,12 +65,16 @@ def ensure(
     findings = [*file.findings, *transactor.findings, *unsound]
     if not cf.legible:
         refuse(rules.accepted(findings, accept)[0])
-    wanted, unsound = cloudformation.wanted(cf, port=port, vpc_id=options.vpc_id or "", tags=options.tags)
+    exact = options.ingress == "exact"
+    wanted, unsound = cloudformation.wanted(cf, port=port, vpc_id=options.vpc_id or "", tags=options.tags, exact=exact)
     findings += [*settings.check(cf, "cf"), *cloudformation.required(cf), *unsound]
     findings += cloudformation.version_finding(cf, version)
     findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
-    observed = _observed(aws, wanted, options.account_id, rules.accepted(findings, accept)[0])
+    observed = _observed(aws, wanted, options, rules.accepted(findings, accept)[0])
     findings += cloudformation.missing(cf, wanted, observed)
+    # What is wrong there names fewer rules than are meant.
+    if not any(one.level == "error" and one.key in cloudformation.INGRESS_KEYS for one in findings):
+        findings += cloudformation.unnamed_findings(cf, wanted, observed)
     findings += rules.judge(("memory-three-quarters", "heap-fits-instance"), _facts(cf, transactor, observed))
     for text in refuse(rules.accepted(findings, accept)[0]):
         warn(text)
@@ -123,10 +129,17 @@ def _port(transactor: Properties) -> tuple[int, list[Finding]]:
     return cloudformation.DEFAULT_PORT, [finding]
 
 
-def _observed(aws: Aws, wanted: Wanted, account_id: str | None, findings: list[Finding]) -> Observed:
+def _observed(aws: Aws, wanted: Wanted, options: Options, findings: list[Finding]) -> Observed:
     """What AWS has. It is asked even when the file has errors, so that one message tells of all of them."""
     if not wanted.region or ensuring.about_options(findings):
         refuse(findings)
-    refuse_other_account(aws, account_id)
+    refuse_other_account(aws, options.account_id)
     with ensuring.told_first(findings):
-        return ec2.observe(aws, wanted)
+        observed = ec2.observe(aws, wanted)
+        found = cloudformation.unnamed(wanted, observed) if wanted.exact else None
+        if not found or not found.revoked:
+            return observed
+        users = ec2.users(aws, wanted.region, found.group.group_id)
+        # Without the stack's name, what is of one stack alone is taken for this system's.
+        own = {f"the stack {options.stack_name}"} if options.stack_name else users if len(users) == 1 else frozenset()
+        return dataclasses.replace(observed, others=tuple(sorted(users - own)))

@@ -22,6 +22,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
 
 WAIT = {"Delay": 1, "MaxAttempts": 60}
+ALIVE = ("pending", "running", "stopping", "stopped")
+STACK_TAG = "aws:cloudformation:stack-name"
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html"""
 
 
 def observe(aws: Aws, wanted: Wanted) -> Observed:
@@ -77,7 +80,22 @@ def executors(aws: Aws, region: str) -> Mapping[tuple[str, str, str], Executor]:
         ("ec2", "security_group", "create"): create,
         ("ec2", "security_group_ingress", "create"): authorize,
         ("ec2", "security_group_ingress", "update"): authorize,
+        ("ec2", "security_group_ingress", "delete"): functools.partial(_revoke, client),
     }
+
+
+def users(aws: Aws, region: str, group_id: str) -> frozenset[str]:
+    """Who has instances with this security group: names of stacks, and the ids of instances that are of no stack."""
+    client = aws.client("ec2", region=region)
+    found = set()
+    with calling("look for instances with the security group", group_id, client):
+        pages = client.get_paginator("describe_instances").paginate(
+            Filters=_filters({"instance.group-id": [group_id], "instance-state-name": ALIVE})
+        )
+        for instance in (one for page in pages for group in page["Reservations"] for one in group["Instances"]):
+            tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+            found.add(f"the stack {tags[STACK_TAG]}" if STACK_TAG in tags else str(instance["InstanceId"]))
+    return frozenset(found)
 
 
 def _groups(client: Any, filters: Mapping[str, Sequence[str]]) -> tuple[SecurityGroup, ...]:
@@ -90,6 +108,7 @@ def _groups(client: Any, filters: Mapping[str, Sequence[str]]) -> tuple[Security
                 account=group.get("OwnerId", ""),
                 vpc_id=group.get("VpcId", ""),
                 ingress=tuple(_ingress(group.get("IpPermissions", []))),
+                description=group.get("Description", ""),
             )
             for page in pages
             for group in page["SecurityGroups"]
@@ -107,11 +126,18 @@ def _ingress(permissions: Iterable[Mapping[str, Any]]) -> Iterator[IngressRule]:
         )
         for pair in permission.get("UserIdGroupPairs", []):
             yield rule(
-                group_id=pair.get("GroupId", ""), group_name=pair.get("GroupName", ""), account=pair.get("UserId", "")
+                group_id=pair.get("GroupId", ""),
+                group_name=pair.get("GroupName", ""),
+                account=pair.get("UserId", ""),
+                description=pair.get("Description", ""),
             )
-        for ranges, field in (("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("PrefixListIds", "PrefixListId")):
+        for ranges, field, name in (
+            ("IpRanges", "CidrIp", "cidr"),
+            ("Ipv6Ranges", "CidrIpv6", "cidr"),
+            ("PrefixListIds", "PrefixListId", "prefix_list"),
+        ):
             for entry in permission.get(ranges, []):
-                yield rule(cidr=entry[field])
+                yield rule(**{name: entry[field]}, description=entry.get("Description", ""))
 
 
 def _vpc(client: Any, vpc_id: str) -> str:
@@ -199,17 +225,29 @@ def _is_from(own_name: str, rule: IngressRule) -> bool:
 
 def _authorize_rules(client: Any, group_id: str, rules: Sequence[IngressRule]) -> None:
     with calling("add ingress rules to the security group", group_id, client):
-        client.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[_permission(rule) for rule in rules])
+        client.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[rule.permission() for rule in rules])
 
 
-def _permission(rule: IngressRule) -> dict[str, Any]:
-    permission: dict[str, Any] = {
-        "IpProtocol": rule.protocol,
-        "FromPort": rule.from_port,
-        "ToPort": rule.to_port,
-    }
-    if rule.cidr:
-        field, entry = ("Ipv6Ranges", "CidrIpv6") if ":" in rule.cidr else ("IpRanges", "CidrIp")
-        return permission | {field: [{entry: rule.cidr}]}
-    account = {"UserId": rule.account} if rule.account else {}
-    return permission | {"UserIdGroupPairs": [{"GroupId": rule.group_id, **account}]}
+def _revoke(client: Any, action: Action) -> None:
+    group_id, kept = action.after["group_id"], action.after["rules"]
+    surplus = [IngressRule(**rule) for rule in action.before["rules"] if rule not in kept]
+    try:
+        unknown = _revoke_rules(client, group_id, surplus)
+    except AwsError as error:
+        # EC2 takes all of them or none: another run, or a retry after a lost answer, has revoked one or all.
+        if error.code != "InvalidPermission.NotFound":
+            raise
+        unknown = True
+    if unknown:
+        present = [rule for group in _groups(client, {"group-id": [group_id]}) for rule in group.ingress]
+        still = [rule for rule in surplus if any(rule.is_same(other) for other in present)]
+        if still:
+            _revoke_rules(client, group_id, still)
+
+
+def _revoke_rules(client: Any, group_id: str, rules: Sequence[IngressRule]) -> bool:
+    """Whether EC2 did not know some of them: in a default VPC that is no error."""
+    with calling("revoke ingress rules of the security group", group_id, client):
+        permissions = [rule.permission() for rule in rules]
+        answer = client.revoke_security_group_ingress(GroupId=group_id, IpPermissions=permissions)
+        return bool(answer.get("UnknownIpPermissions"))

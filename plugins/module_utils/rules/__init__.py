@@ -30,6 +30,10 @@ ALSO_ACCEPTABLE = (
     "open-to-anyone",
     # of what only AWS knows
     "access-key-unknown",
+    "ingress-not-in-files",
+    "ingress-open",
+    "ingress-revoked",
+    "ingress-shared",
     "role-of-another-system",
     "role-trust",
     "table-shrunk",

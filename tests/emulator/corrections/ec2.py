@@ -12,7 +12,12 @@ import re
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import EC2ClientError, InvalidParameterValue, InvalidSecurityGroupNotFoundError
+from moto.ec2.exceptions import (
+    EC2ClientError,
+    InvalidParameterValue,
+    InvalidPermissionNotFoundError,
+    InvalidSecurityGroupNotFoundError,
+)
 from moto.ec2.models import amis
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupBackend
@@ -30,6 +35,7 @@ _NAME = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 def apply() -> None:
     _group_names()
     _all_or_no_rules()
+    _revoked_rules()
     _visibility()
     _console_output()
     _user_data()
@@ -124,6 +130,36 @@ def _all_or_no_rules() -> None:
         return ActionResult({"Return": True, "SecurityGroupRules": added})
 
     SecurityGroups.authorize_security_group_ingress = authorize_security_group_ingress
+
+
+def _revoked_rules() -> None:
+    """Of a group outside of a default VPC either all of the rules go or, when one is unknown, none; in a default VPC
+    the unknown ones are returned, and that is no error. moto stops in the middle with an error.
+
+    "RevokeSecurityGroupIngress",
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html
+    """
+
+    def revoke_security_group_ingress(self: SecurityGroups) -> ActionResult:
+        self.error_on_dryrun()
+        unknown, before = [], []
+        sent = self._get_param("IpPermissions", [])
+        for number, kwargs in enumerate(self._process_rules_from_querystring()):
+            del kwargs["sgrule_tags"]
+            group = self.ec2_backend.get_security_group_by_name_or_id(kwargs["group_name_or_id"])
+            if group is not None and not before:
+                before = [(group, copy.copy(group.ingress_rules))]
+            try:
+                self.ec2_backend.revoke_security_group_ingress(**kwargs)
+            except InvalidPermissionNotFoundError:
+                if group is None or not self.ec2_backend.vpcs[group.vpc_id].is_default:
+                    for changed, rules in before:
+                        changed.ingress_rules[:] = rules
+                    raise
+                unknown += sent[number : number + 1]
+        return ActionResult({"Return": not unknown, "UnknownIpPermissions": unknown})
+
+    SecurityGroups.revoke_security_group_ingress = revoke_security_group_ingress
 
 
 def _check_cidr(cidr: str) -> None:
