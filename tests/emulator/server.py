@@ -30,7 +30,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from tests.emulator import account, corrections, visibility, world
 from tests.emulator.calls import Call, CallLog
 from tests.emulator.clock import CLOCK
-from tests.emulator.corrections import cloudformation_status
+from tests.emulator.corrections import cloudformation_status, operations
 from tests.emulator.faults import Fault, Faults, kill_tree
 from tests.emulator.settings import SETTINGS
 from tests.emulator.transactors import FLEET
@@ -54,6 +54,13 @@ def _regions() -> frozenset[str]:
     session = botocore.session.get_session()
     partitions = session.get_available_partitions()
     return frozenset(name for each in partitions for name in session.get_available_regions("ec2", each))
+
+
+def _of_the_service(request: Request, answer: Answer) -> Answer:
+    """moto's answer, or AWS's where moto has a page of HTML for an operation that is not there."""
+    if answer[0].startswith("404") and answer[2].lstrip()[: len(operations.PAGE)].lower() == operations.PAGE:
+        return _refused(request, *operations.refusal(request.protocol, request.operation))
+    return answer
 
 
 def _refused(request: Request, code: str, status: int, message: str) -> Answer:
@@ -220,7 +227,7 @@ class Emulator:
         if fault is not None:
             call.fault = fault.mode
         if fault is None and request.region in _regions():
-            answer = self._answer(environ)
+            answer = _of_the_service(request, self._answer(environ))
         elif fault is None:
             told = f"Credential should be scoped to a valid region, not '{request.region}'."
             answer = _refused(request, "SignatureDoesNotMatch", 403, told)

@@ -40,6 +40,12 @@ class Settings:
     """How long a new table is CREATING."""
     stack_in_progress: float = 0.0
     """How long a stack stays …_IN_PROGRESS."""
+    change_set_creating: float = 0.0
+    """How long a change set is CREATE_IN_PROGRESS."""
+    change_set_failure: str = ""
+    """When set, change sets that would change something are FAILED, with this StatusReason."""
+    change_set_page: int = 100
+    """How many changes DescribeChangeSet tells in one answer."""
     visibility: float = 0.0
     """How long a new role, profile, security group or bucket is unknown to reads and to the services that use it."""
     profile_propagation: float = 0.0

@@ -185,12 +185,12 @@ def test_a_change_set_of_an_existing_stack_tells_what_changes_and_leaves_no_stac
         client.create_change_set(**{**changed, "StackName": "none"})
 
 
-@pytest.mark.parametrize(("team", "told"), [("a", []), ("b", ["LaunchGroup"]), ("", [])])
-def test_a_change_set_tells_what_the_stack_s_tags_reach(aws: Emulator, team: str, told: list[str]) -> None:
+@pytest.mark.parametrize(("team", "told"), [("a", []), ("b", ["LaunchGroup"]), ("", ["LaunchGroup"]), (None, [])])
+def test_a_change_set_tells_what_the_stack_s_tags_reach(aws: Emulator, team: str | None, told: list[str]) -> None:
     create(aws, LEGACY, Tags=[{"Key": "team", "Value": "a"}])
     client = aws.client("cloudformation")
-    tags = [{"Key": "team", "Value": team}] if team else []
-    client.create_change_set(StackName="orders", ChangeSetName="c", TemplateBody=json.dumps(LEGACY), Tags=tags)
+    tags = {} if team is None else {"Tags": [{"Key": "team", "Value": team}] if team else []}
+    client.create_change_set(StackName="orders", ChangeSetName="c", TemplateBody=json.dumps(LEGACY), **tags)
     found = client.describe_change_set(StackName="orders", ChangeSetName="c")
     assert found["Status"] == ("CREATE_COMPLETE" if told else "FAILED")
     assert [one["ResourceChange"]["LogicalResourceId"] for one in found["Changes"]] == told

@@ -12,6 +12,7 @@ from tests.emulator.corrections import (
     autoscaling_instances,
     clock,
     cloudformation,
+    cloudformation_change_sets,
     cloudformation_changes,
     cloudformation_checks,
     cloudformation_names,
@@ -21,13 +22,16 @@ from tests.emulator.corrections import (
     dynamodb,
     ec2,
     iam,
+    operations,
     s3,
 )
 
 _SERVICES = (
+    operations,
     autoscaling,
     cloudformation,
     cloudformation_changes,
+    cloudformation_change_sets,
     cloudformation_status,
     cloudformation_tags,
     cloudformation_checks,

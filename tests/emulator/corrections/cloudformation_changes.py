@@ -9,21 +9,64 @@ from __future__ import annotations
 from typing import Any
 
 from moto.cloudformation.exceptions import ValidationError
-from moto.cloudformation.models import Change, ChangeSet, CloudFormationBackend, Stack
+from moto.cloudformation.models import CloudFormationBackend, Stack
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult
 
 from tests.emulator.corrections import cloudformation_parameters
-from tests.emulator.corrections.cloudformation_parameters import effective_parameters, flat, shown_parameters
-from tests.emulator.corrections.cloudformation_tags import GROUP, user_tags
+from tests.emulator.corrections.cloudformation_parameters import (
+    effective_parameters,
+    listed_parameters,
+    previous_parameters,
+    shown_parameters,
+)
+from tests.emulator.corrections.cloudformation_tags import ASKED
 
 
 def apply() -> None:
     cloudformation_parameters.apply()
+    _what_an_update_leaves()
     _nothing_to_update()
     _change_sets()
     _shown_parameters()
     _termination_protection()
+
+
+def _what_an_update_leaves() -> None:
+    """What a request for an update does not say stays: tags, notifications, previous values and template.
+
+    An empty list of tags or of topics removes them. moto never removes a tag, ignores the topics, and knows the
+    previous values only of parameters that were given.
+    "UpdateStack", NotificationARNs, Parameters, Tags,
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html;
+    "Parameter", UsePreviousValue, https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Parameter.html
+    """
+    update = CloudFormationBackend.update_stack
+
+    def asking(answer: Any) -> Any:
+        def answered(self: CloudFormationResponse) -> Any:
+            tags = self._get_param("Tags")
+            ASKED.tags = None if tags is None else {tag["Key"]: tag["Value"] for tag in tags}
+            if self._get_action() != "CreateStack" and self._get_param("ChangeSetType", "UPDATE") == "UPDATE":
+                stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+                previous_parameters(stack, self._get_param("Parameters", []))
+            topics = self._get_param("NotificationARNs")
+            try:
+                result = answer(self)
+            finally:
+                ASKED.tags = None
+            if self._get_action() == "UpdateStack" and topics is not None:
+                stack.notification_arns = topics
+            return result
+
+        return answered
+
+    def update_stack(self: CloudFormationBackend, *args: Any, **kwargs: Any) -> Stack:
+        return update(self, *args, **{**kwargs, "tags": ASKED.tags})
+
+    CloudFormationBackend.update_stack = update_stack
+    for action in ("create_stack", "update_stack", "create_change_set"):
+        setattr(CloudFormationResponse, action, asking(getattr(CloudFormationResponse, action)))
 
 
 def _nothing_to_update() -> None:
@@ -37,15 +80,11 @@ def _nothing_to_update() -> None:
         if self._get_action() != "UpdateStack":
             return  # a change set without changes is made, and FAILED
         current = stack.stack_parameters
-        given = {
-            p["ParameterKey"]: current.get(p["ParameterKey"], "") if p.get("UsePreviousValue") else p["ParameterValue"]
-            for p in incoming or []
-        }
-        tags = {tag["Key"]: tag["Value"] for tag in self._get_param("Tags", [])}
+        given = {p["ParameterKey"]: p["ParameterValue"] for p in incoming or []}
         same = stack.has_template(body) and shown_parameters(current) == effective_parameters(
             stack.template_dict, given, stack.resource_map
         )
-        if same and tags in ({}, stack.tags):
+        if same and ASKED.leaves(stack):
             raise ValidationError(stack.name, message="No updates are to be performed.")
 
     CloudFormationResponse._validate_different_update = validate
@@ -54,7 +93,7 @@ def _nothing_to_update() -> None:
 def _change_sets() -> None:
     """A change set for an existing stack is an update's by default, and tells what parameters and tags change too.
 
-    moto makes it a CREATE, hence a phantom stack in REVIEW_IN_PROGRESS, and looks at the template alone.
+    moto makes it a CREATE, hence a phantom stack in REVIEW_IN_PROGRESS. What it says: cloudformation_change_sets.
     "CreateChangeSet", ChangeSetType and Tags,
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
     """
@@ -63,46 +102,25 @@ def _change_sets() -> None:
     def get_param_with_default(self: CloudFormationResponse, name: str, if_none: Any = None) -> Any:
         return get_param(self, name, "UPDATE" if name == "ChangeSetType" else if_none)
 
-    def diff(self: ChangeSet) -> list[Change]:
-        old = self.stack.template_dict.get("Resources", {}) if self.stack.template_dict else {}
-        resources = {**old, **self.template_dict["Resources"]}
-        self.stack.asked_tags = self.tags
-        changes = self.stack.resource_map.build_resource_diff(self.template_dict, self.parameters)
-        if not same_tags(self.stack):
-            tagged = {name for name in old if name in self.template_dict["Resources"] and old[name]["Type"] == GROUP}
-            changes["Modify"] += sorted(tagged - set(changes["Modify"]))
-        return [
-            Change(action=action, logical_resource_id=name, resource_type=resources[name]["Type"])
-            for action, names in changes.items()
-            for name in names
-        ]
-
     def has_parameters(self: Stack, other: dict[str, Any]) -> bool:
-        return same_tags(self) and shown_parameters(self.stack_parameters) == effective_parameters(
+        return ASKED.leaves(self) and shown_parameters(self.stack_parameters) == effective_parameters(
             self.template_dict, other, self.resource_map
         )
 
-    def same_tags(stack: Stack) -> bool:
-        """Whether the change set that is being made leaves the stack's tags; without any given they stay."""
-        return not stack.asked_tags or stack.asked_tags == user_tags(stack.tags)
-
     CloudFormationResponse._get_param = get_param_with_default
-    ChangeSet.diff = diff
     Stack.has_parameters = has_parameters
 
 
 def _shown_parameters() -> None:
     """DescribeStacks shows every parameter as text, those with NoEcho as asterisks; moto shows lists as lists.
 
+    One of Systems Manager has its name as its value, and what it comes to as its ResolvedValue.
+
     "Parameter", https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Parameter.html
     """
 
     def parameter_list(self: Stack) -> list[dict[str, str]]:
-        hidden = {name for name, slot in (self.template_dict.get("Parameters") or {}).items() if slot.get("NoEcho")}
-        return [
-            {"ParameterKey": name, "ParameterValue": "****" if name in hidden else flat(value)}
-            for name, value in self.stack_parameters.items()
-        ]
+        return listed_parameters(self.template_dict, self.resource_map.input_parameters, self.resource_map)
 
     Stack.parameter_list = property(parameter_list)
 

@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import Stack
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.ec2.models import ec2_backends
+
+from tests.emulator.corrections.cloudformation_parameters import flat
 
 LONGEST_BODY = 51_200
 _EXISTS: dict[str, Callable[[Any, str], bool]] = {
@@ -45,9 +47,9 @@ def _checked(run: Any) -> Any:
             _check_body(body)
             template = _parsed(body)
             _check_parameters(template, self._get_param("Parameters", []))
-            _check_what_is_named(
-                template, self._get_param("Parameters", []), ec2_backends[self.current_account][self.region]
-            )
+            if self._get_action() != "CreateChangeSet":
+                ec2 = ec2_backends[self.current_account][self.region]
+                _check_what_is_named(template, self._get_param("Parameters", []), ec2)
             _check_capabilities(template, self._get_param("Capabilities", []))
         return run(self)
 
@@ -101,18 +103,27 @@ def _check_value(name: str, slot: dict[str, Any], value: str) -> None:
         raise ValidationError(message=f"Parameter '{name}' {told}")
 
 
-def _check_what_is_named(template: dict[str, Any], given: list[dict[str, Any]], ec2: Any) -> None:
-    """AWS tells it of a change set that failed, or of a stack that is rolled back; here the request is refused."""
-    values = {one["ParameterKey"]: one.get("ParameterValue") for one in given}
+def missing_of_what_is_named(template: dict[str, Any], values: Mapping[str, Any], ec2: Any) -> list[str]:
+    """What CloudFormation says of each value that names nothing: of a change set that failed."""
+    found = []
     for name, slot in (template.get("Parameters") or {}).items():
         kind = str(slot.get("Type", "")).removeprefix("List<").removesuffix(">")
         value = values.get(name, slot.get("Default"))
         if kind not in _EXISTS or value is None:
             continue
-        for one in value.split(","):
-            if not _EXISTS[kind](ec2, one):
-                told = f"Parameter validation failed: parameter value {one} for parameter name {name} does not exist"
-                raise ValidationError(message=told)
+        found += [
+            f"Parameter validation failed: parameter value {one} for parameter name {name} does not exist"
+            for one in flat(value).split(",")
+            if not _EXISTS[kind](ec2, one)
+        ]
+    return found
+
+
+def _check_what_is_named(template: dict[str, Any], given: list[dict[str, Any]], ec2: Any) -> None:
+    """AWS tells it of a stack that is rolled back; here the request is refused."""
+    values = {one["ParameterKey"]: one["ParameterValue"] for one in given if "ParameterValue" in one}
+    for told in missing_of_what_is_named(template, values, ec2):
+        raise ValidationError(message=told)
 
 
 def _check_capabilities(template: dict[str, Any], capabilities: list[str]) -> None:

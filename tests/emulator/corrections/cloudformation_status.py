@@ -17,6 +17,7 @@ from moto.cloudformation.models import CloudFormationBackend, Event, Stack, clou
 from moto.cloudformation.responses import CloudFormationResponse
 
 from tests.emulator.clock import CLOCK, naive
+from tests.emulator.corrections.cloudformation import references
 from tests.emulator.settings import SETTINGS
 
 UPDATABLE = frozenset(
@@ -70,7 +71,9 @@ def _in_progress() -> None:
             self.timestamp = naive(CLOCK.now() + SETTINGS.stack_in_progress)
 
     def events_so_far(self: CloudFormationBackend, stack_name: str) -> list[Event]:
-        return [event for event in describe(self, stack_name) if event.timestamp <= CLOCK.utcnow()]
+        """The oldest first: moto's answer turns them round."""
+        past = [event for event in describe(self, stack_name) if event.timestamp <= CLOCK.utcnow()]
+        return sorted(past, key=lambda event: event.timestamp)
 
     Stack.status = property(status, set_stack_status)
     Event.__init__ = made
@@ -181,7 +184,9 @@ def _refusals() -> None:
 def _resource_events() -> None:
     """Every resource that is created or updated has events of its own, a failed one its reason; moto's stacks alone do.
 
-    "StackEvent", https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
+    "StackEvent", https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html;
+    "DescribeStackEvents": in reverse chronological order,
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html
     """
     for verb, function in (("CREATE", "parse_and_create_resource"), ("UPDATE", "parse_and_update_resource")):
         setattr(parsing, function, _with_events(verb, getattr(parsing, function)))
@@ -215,9 +220,7 @@ def _request_tokens() -> None:
 
 
 def _with_events(verb: str, run: Any) -> Any:
-    """moto makes a resource's dependencies while it makes the resource: the innermost that fails is the reason."""
-
-    told: list[Exception] = []
+    """moto makes a resource's dependencies while it makes the resource; on AWS they are complete before it begins."""
 
     def run_with_events(logical_id: str, resource_json: Any, resources: Any, account_id: str, region_name: str) -> Any:
         stack = cloudformation_backends[account_id][region_name].stacks.get(resources.stack_id)
@@ -226,13 +229,16 @@ def _with_events(verb: str, run: Any) -> Any:
             if stack is not None:
                 stack.events.append(_event(stack, logical_id, resource_json["Type"], resource, status, why))
 
+        condition = resource_json.get("Condition")
+        if condition and not resources.lazy_condition_map[condition]:
+            return run(logical_id, resource_json, resources, account_id, region_name)
+        for name in sorted(references(resource_json) & set(resources._resource_json_map) - {logical_id}):
+            resources[name]
         tell(f"{verb}_IN_PROGRESS")
         try:
             resource = run(logical_id, resource_json, resources, account_id, region_name)
         except Exception as error:
-            first = not any(error is one for one in told)
-            tell(f"{verb}_FAILED", why=reason(error) if first else "Resource creation cancelled")
-            told[:] = [error]
+            tell(f"{verb}_FAILED", why=reason(error))
             raise
         tell(f"{verb}_COMPLETE", resource)
         return resource

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from moto.cloudformation import parsing
@@ -14,6 +15,23 @@ from moto.cloudformation.parsing import ResourceMap
 from tests.emulator.corrections import cloudformation
 
 GROUP, TEMPLATE = "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::LaunchTemplate"
+
+
+@dataclasses.dataclass
+class Asked:
+    """The tags of the request at hand: None where it has no such parameter, which leaves the stack's as they are."""
+
+    tags: dict[str, str] | None = None
+
+    def leaves(self, stack: Any) -> bool:
+        """Whether the stack's tags stay as they are. An empty list removes them all.
+
+        "UpdateStack", Tags, https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html
+        """
+        return self.tags is None or self.tags == user_tags(stack.tags)
+
+
+ASKED = Asked()
 
 
 def apply() -> None:
