@@ -43,7 +43,10 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import scaling as scaling_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.plan import Observed
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Account
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
+    DEFAULT_PARTITION,
+    Account,
+)
 
 COMMAND = "ensure-transactor"
 LOCAL_REGION = "us-east-1"
@@ -93,7 +96,7 @@ def ensure(
         estate.finish(file, observed, decision.plan, check_mode=check_mode)
         return result
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
-    _known_to_the_tool(file.src)
+    _known_to_the_tool(file.src, observed)
     if observed.account:
         engine_cli.refuse_role(cli, observed.account.arn)
 
@@ -135,7 +138,13 @@ def _facts(properties: Properties, wanted: Wanted, observed: Observed, options: 
     )
 
 
-def _known_to_the_tool(properties: Properties) -> None:
+def _known_to_the_tool(properties: Properties, observed: Observed) -> None:
+    partition = observed.account.partition if observed.account else DEFAULT_PARTITION
+    if partition != DEFAULT_PARTITION:
+        raise DatomicError(
+            f"{properties.path}: bin/datomic {COMMAND} writes policies for the partition {DEFAULT_PARTITION}, and AWS"
+            f" takes none of them in {partition}. Use engine: native."
+        )
     protocol = properties.get("protocol")
     if protocol not in ("ddb", "ddb-local"):
         raise DatomicError(
@@ -204,7 +213,7 @@ class _Estate:
         reads |= self.identities(properties)
         found = gather(reads)
         return Observed(
-            account=self.account or found.get("account"),
+            account=self.account or found.get("account") or Account("", self.client("sts").meta.partition),
             region=self.region,
             table=found.get("table"),
             scaling=found.get("scaling", {}),

@@ -19,6 +19,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
     LOG_USER,
     METRICS_REGION,
     METRICS_USER,
+    REGION,
     TABLE,
     Options,
     Wanted,
@@ -30,6 +31,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.bucket import bucket_actions
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
+    DEFAULT_PARTITION,
     OWNER_TAG,
     Account,
     Bucket,
@@ -106,6 +108,7 @@ class _Planner:
         self.observed = observed
         self.options = options
         self.table = wanted.table
+        self.partition = observed.account.partition if observed.account else DEFAULT_PARTITION
         self.bucket = BUCKET_BASE + unique() if wanted.bucket == "" else wanted.bucket or ""
         self.values: dict[str, str] = {}
         self.late: list[str] = []
@@ -125,6 +128,11 @@ class _Planner:
         )
 
     def decide(self) -> Decision:
+        if self.partition not in policies.EC2:
+            what = f"roles and policies for the partition {self.partition} of AWS are not known"
+            instead = f"systems in the partitions {', '.join(policies.EC2)}"
+            self.found(REGION, "partition", what, instead)
+            return Decision(findings=tuple(self.findings))
         actions = [*self.of_table(), *self.of_bucket(), *self.of_roles(), *self.of_users()]
         self.judge_leftovers()
         changed = {key: value for key, value in self.values.items() if self.properties.get(key) != value}
@@ -172,11 +180,12 @@ class _Planner:
             return
         if role.exists and role.ec2 is False:
             what = f"the trust policy of the role {role.name} does not let EC2 instances assume it"
-            self.found(wanted.key, "role-trust", what, "add ec2.amazonaws.com to its trust policy", "warning")
+            instead = f"add {policies.EC2[self.partition]} to its trust policy"
+            self.found(wanted.key, "role-trust", what, instead, "warning")
         self.tell_of_sharing(wanted.key, f"role {role.name}", role.owner, wanted, role.policies)
         tags = self.tags()
         if not role.exists:
-            after = {"trust": policies.TRUST, "owner": self.owner(wanted.key), **tags}
+            after = {"trust": policies.trust(self.partition), "owner": self.owner(wanted.key), **tags}
             yield Action("iam", "role", role.name, "create", after=after)
         if not held:
             profile = {"roles": [role.name]}

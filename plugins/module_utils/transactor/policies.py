@@ -10,19 +10,24 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Account
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
+    DEFAULT_PARTITION,
+    Account,
+)
 
 Grant = Literal["table", "logs", "metrics", "peer"]
 Flavor = Literal["tool", "least_privilege"]
 Document = Mapping[str, Any]
 
-TRUST: Document = {
-    "Version": "2008-10-17",
-    "Statement": [
-        {"Sid": "", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
+EC2: Mapping[str, str] = {
+    "aws": "ec2.amazonaws.com",
+    "aws-us-gov": "ec2.amazonaws.com",
+    "aws-cn": "ec2.amazonaws.com.cn",
 }
-"""Who may assume a role: EC2 instances."""
+"""The name of EC2 in a trust policy, by partition; a partition that is not here is refused.
+
+https://github.com/aws/aws-cdk/pull/24709 (China)
+"""
 
 TRANSACTOR_ACTIONS = (
     "dynamodb:BatchGetItem",
@@ -42,6 +47,13 @@ PEER_ACTIONS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "d
 OVER_TLS = {"Bool": {"aws:SecureTransport": "true"}}
 
 
+def trust(partition: str) -> Document:
+    """Who may assume a role: EC2 instances."""
+    principal = {"Service": EC2[partition]}
+    statement = {"Sid": "", "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    return {"Version": "2008-10-17", "Statement": [statement]}
+
+
 def name(grant: Grant, table: str, bucket: str) -> str:
     """The inline policy's name, as bin/datomic gives it."""
     return {
@@ -55,12 +67,14 @@ def name(grant: Grant, table: str, bucket: str) -> str:
 def document(
     grant: Grant, table: str, bucket: str, account: Account | None, region: str, flavor: Flavor = "tool"
 ) -> Document:
-    """The inline policy. account: needed for table and peer. region: the table's, for least_privilege.
+    """The inline policy.
+
+    account: its number is needed for table and peer, its partition always. region: the table's, for least_privilege.
 
     flavor tool: what bin/datomic writes. least_privilege: the table in its region only, no change of the table,
     no action that does not exist, metrics in Datomic's namespace only.
     """
-    partition = account.partition if account else "aws"
+    partition = account.partition if account else DEFAULT_PARTITION
     least = flavor == "least_privilege"
     if grant in ("table", "peer"):
         number = account.number if account else ""

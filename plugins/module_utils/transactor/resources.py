@@ -33,12 +33,18 @@ def deleted_by_hand(user: str) -> str:
     return f"when it is certain that nobody uses it: {delete}, with the id that aws iam list-access-keys tells in full"
 
 
+DEFAULT_PARTITION = "aws"
+
+
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """number: 12 digits. partition: aws, aws-cn, aws-us-gov. arn: of the caller, a user or a role that was assumed."""
+    """Of the caller, a user or a role that was assumed.
+
+    number: 12 digits; empty, as is arn, where nobody had to ask for it. partition: aws, aws-cn, aws-us-gov.
+    """
 
     number: str
-    partition: str = "aws"
+    partition: str = DEFAULT_PARTITION
     arn: str = ""
 
 

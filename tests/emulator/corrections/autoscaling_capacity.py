@@ -113,7 +113,7 @@ def profile_exists(account: str, name: str) -> bool:
     "launch_template error when using new iam_instance_profile",
     https://github.com/hashicorp/terraform-provider-aws/issues/5217, and #24910, #29866, #40088 there.
     """
-    profiles = iam_backends[account]["aws"].instance_profiles.values()
+    profiles = [one for backend in iam_backends[account].values() for one in backend.instance_profiles.values()]
     hidden = visibility.hidden("instance_profile", name, longer=SETTINGS.profile_propagation)
     return any(profile.name == name for profile in profiles) and not hidden
 

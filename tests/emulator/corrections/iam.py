@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.iam.exceptions import NotFoundException, ValidationError
+from moto.iam.exceptions import MalformedPolicyDocument, NotFoundException, ValidationError
 from moto.iam.models import IAMBackend
 from moto.iam.policy_validation import BaseIAMPolicyValidator
 from moto.iam.responses import IamResponse
@@ -25,6 +25,28 @@ def apply() -> None:
     _names()
     _pages()
     _visibility()
+    _partitions()
+
+
+def _partitions() -> None:
+    """A policy names resources of its own partition only; moto takes any.
+
+    AWS's words: https://github.com/aws/copilot-cli/issues/2563 (aws-us-gov),
+    https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/1557 (aws-cn)
+    """
+    for operation in ("put_role_policy", "put_user_policy", "create_policy"):
+        setattr(IamResponse, operation, _of_partition(getattr(IamResponse, operation)))
+
+
+def _of_partition(run: Any) -> Any:
+    def check_and_run(self: IamResponse) -> Any:
+        for arn, partition in re.findall(r'"(arn:([a-z-]+):[^"]*)"', self._get_param("PolicyDocument") or ""):
+            if partition != self.partition:
+                told = f'Partition "{partition}" is not valid for resource "{arn}".'
+                raise MalformedPolicyDocument(told)
+        return run(self)
+
+    return check_and_run
 
 
 def _policy_without_version() -> None:
