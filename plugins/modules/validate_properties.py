@@ -107,6 +107,12 @@ options:
     description: The template's flavor. Advice about another one is left out; V(auto) is either.
     type: str
     choices: [auto, legacy, modern]
+  modern:
+    description:
+      - The options of the flavor V(modern), as M(datomic_onprem.aws.create_cf_template) takes them under the same name.
+      - Their form is judged together with the files. What is of another type than that module takes is not.
+    type: dict
+    default: {}
   running_version:
     description:
       - The release that runs now, RV(datomic_onprem.aws.transactor_info#module:running_version).
@@ -304,6 +310,7 @@ def main() -> None:
         "stack_name": {"type": "str", "default": ""},
         "engine": {"type": "str", "choices": ["auto", "native", "cli"]},
         "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"]},
+        "modern": {"type": "dict", "default": {}},
         "running_version": {"type": "str", "default": ""},
         "stack_version": {"type": "str", "default": ""},
         "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},

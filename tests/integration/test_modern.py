@@ -159,7 +159,7 @@ def test_the_image_goes_with_the_type(account: Emulator, tmp_path: pathlib.Path)
         ({}, {}, {"extra_jars": ["s3://deploy-orders/missing.jar"]}, "jar-unreadable"),
         (MANY, {}, {}, "template-size"),
         ({}, {"java_opts": "-d32"}, {}, "java-option-removed"),
-        ({"metrics_callback": "x" * 9000}, {}, {}, "user-data-size"),
+        ({"pid_file": "x" * 9000}, {}, {}, "user-data-size"),
         ({}, {"datomic_version": "0.9.5561"}, {}, "template-new-java"),
     ],
 )
@@ -177,6 +177,13 @@ def test_bad_input_is_refused_before_anything_is_touched(
     assert {call.kind for call in account.calls()} <= {"read"}
     assert not (tmp_path / "orders.json").exists()
     assert "hidden-one" not in json.dumps({key: value for key, value in result.items() if key != "invocation"})
+
+
+def test_files_options_and_aws_are_in_one_message(account: Emulator, tmp_path: pathlib.Path) -> None:
+    tx, group = {"sql_password": "hidden-one", "port": "0"}, {"aws_instance_type": "m99.large"}
+    result = make(account, tmp_path, tx, group, volume_size=4)
+    rules = {finding["rule"] for finding in result["findings"]}
+    assert rules >= {"invalid-value", "secret-in-file", "option-format", "unknown-instance-type"}
 
 
 def test_a_deploy_bucket_of_others_is_refused(account: Emulator, tmp_path: pathlib.Path) -> None:

@@ -768,6 +768,30 @@ def test_the_module_tells_the_table(files: dict[str, str]) -> None:
     assert (alone["table"], alone["table_region"]) == ("", "")
 
 
+def test_the_module_judges_the_modern_options_with_the_files(files: dict[str, str]) -> None:
+    pathlib.Path(files["transactor_src"]).write_text(text(TRANSACTOR, {"port": "0"}))
+    modern = {"image_id": "latest", "subnets": ["orders-a"], "tags": {"aws:x": "y"}, "volume_size": "20"}
+    result = run_module("validate_properties", {**files, "modern": modern})
+    assert result["failed"]
+    for part in ("port: Invalid value", "modern.image_id is not", "'orders-a' is not", "AWS keeps aws:"):
+        assert part in result["msg"]
+    assert "volume" not in result["msg"]
+
+
+def test_a_distribution_of_another_release_is_no_contradiction(files: dict[str, str], tmp_path: pathlib.Path) -> None:
+    home = standin.build(tmp_path, "1.0.7705")
+    result = run_module("validate_properties", {**files, "datomic_home": str(home)})
+    assert "release-ignored" not in {one["rule"] for one in result["findings"]}
+
+
+def test_the_module_says_where_the_database_is_kept(files: dict[str, str]) -> None:
+    assert run_module("validate_properties", files)["storage_on_instance"] is False
+    pathlib.Path(files["transactor_src"]).write_text(text(TRANSACTOR, {"protocol": "dev"}))
+    assert "storage-on-instance" in [one["rule"] for one in run_module("validate_properties", files)["findings"]]
+    accept = [{"rule": "storage-on-instance", "reason": "A demo."}]
+    assert run_module("validate_properties", {**files, "accept": accept})["storage_on_instance"] is True
+
+
 def test_the_module_needs_a_file() -> None:
     assert "one of the following is required" in run_module("validate_properties", {})["msg"]
 

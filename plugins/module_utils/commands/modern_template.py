@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import ensuring
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
@@ -23,13 +24,16 @@ def make(
     findings: list[Finding],
     check_mode: bool,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The template and the warnings. InputError with everything that is wrong: first offline, then what AWS says.
+    """The template and the warnings. InputError with everything that is wrong, in files, options and AWS.
 
     findings: of the files, whatever the flavor. In check mode the security group may be missing, for ensure_cf to make.
     """
-    warnings = refuse([*findings, *modern_rules.required(transactor, cf, options)])
-    machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode)
-    refuse(wrong)
+    findings = [*findings, *modern_rules.required(transactor, cf, options)]
+    if not modern_rules.askable(findings):
+        refuse(findings)
+    with ensuring.told_first(findings):
+        machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode)
+    warnings = refuse([*findings, *wrong])
     if machine is None:
         raise DatomicError("AWS told nothing of the instance type and the image, and no reason.")
     warnings += refuse(modern_rules.valcache(transactor, options, machine))

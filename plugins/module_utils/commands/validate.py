@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, rules
@@ -15,6 +15,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import inspect
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.storage import on_instance
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern_rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Wanted, wanted
 
 
@@ -40,6 +41,7 @@ class Options:
     stack_name: str = ""
     engine: str = ""
     flavor: str = ""
+    modern: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
@@ -49,6 +51,8 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
     version = options.datomic_version
     if options.datomic_home and not version:
         version = distribution.inspect(options.datomic_home, to_come=options.release_to_come).version
+        # Its release may be another one than the file's, which counts.
+        version = (cf.get("datomic-version") if cf else "") or version
     offline = rules.preflight(
         transactor,
         cf,
@@ -64,6 +68,8 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         engine=options.engine,
         flavor=options.flavor,
     )
+    if cf and options.modern:
+        offline += modern_rules.of_options(cf, modern_rules.options_of(options.modern))
     # A module that refuses has judged with the same acceptances, or takes none: its errors would stop it again.
     named = stack_name.findings(options.stack_name) if options.stack_name else []
     refusals = [*named, *(one for one in options.found if one.level == "error")]

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases, secrets, settings
@@ -56,6 +57,19 @@ LISTS = {
     "secrets": (secrets.KEY, "the name of a property, such as memcached-password"),
     "extra_jars": (re.compile(r"s3://[a-z0-9.-]{3,63}/[^\x00-\x1f*?]+\.jar"), "of the form s3://BUCKET/KEY.jar"),
 }
+ASKED_ABOUT = frozenset(
+    (
+        "aws-region",
+        "aws-instance-type",
+        "aws-security-group",
+        "datomic-deploy-s3-bucket",
+        "datomic-version",
+        "modern.extra_jars",
+        "modern.image_id",
+        "modern.subnets",
+    )
+)
+"""The properties and options that AWS is asked about."""
 LEAST_VOLUME = 8
 """GiB, of Amazon Linux's snapshot. What an image of one's own needs, only AWS knows."""
 
@@ -72,14 +86,34 @@ def required(transactor: Properties, cf: Properties, options: Options) -> list[F
         *_secrets_in_java_options(cf),
         *_unusable(cf),
         *_java_options(cf, options),
-        *_options(cf, options),
-        *_tags(options),
+        *of_options(cf, options),
     ]
     if cf.has_value("datomic-version"):
         findings += _release(cf, options)
     if not any(finding.level == "error" for finding in findings):
         findings += watching.required(transactor, cf, options)
     return findings
+
+
+def of_options(cf: Properties, options: Options) -> list[Finding]:
+    """What is wrong with the options themselves."""
+    return [*_options(cf, options), *_tags(options)]
+
+
+def options_of(given: Mapping[str, Any]) -> Options:
+    """Options from a mapping that no module's specification has looked at: what is of another type is left out."""
+    sound: dict[str, Any] = {}
+    for field in dataclasses.fields(Options):
+        value = given.get(field.name)
+        value = tuple(value) if isinstance(value, list) else value
+        if isinstance(value, type(getattr(Options(), field.name))):
+            sound[field.name] = value
+    return Options(**sound)
+
+
+def askable(findings: Iterable[Finding]) -> bool:
+    """Whether AWS can be asked about what files and options name, with these errors in them."""
+    return not any(finding.level == "error" and finding.key in ASKED_ABOUT for finding in findings)
 
 
 def valcache(transactor: Properties, options: Options, machine: Machine) -> list[Finding]:
