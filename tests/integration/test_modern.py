@@ -232,6 +232,7 @@ def test_subnets_of_two_vpcs_and_a_group_of_a_third(account: Emulator, tmp_path:
 
 
 def test_legacy_becomes_modern_in_place(account: Emulator, tmp_path: pathlib.Path) -> None:
+    account.configure(launch_configurations=True)
     stacks = account.backstage("cloudformation")
     (tmp_path / "tx").write_bytes(transactor().raw)
     (tmp_path / "cf").write_bytes(cf(aws_instance_type="m3.large").raw)
