@@ -56,6 +56,12 @@ options:
       - The system's stack, for O(ingress=exact). Instances of other stacks with the same group are others.
       - Without it, a group that instances of one stack alone use is taken for this system's.
     type: str
+  backup_heap:
+    description:
+      - The heap of backups and restores, such as V(4g), to be compared with the transactor's where only EC2 knows the
+        memory of the instance type. Of the other types M(datomic_onprem.aws.validate_properties) compares it.
+    type: str
+    default: ""
   datomic_version:
     description:
       - The release for a blank C(datomic-version). Taken from O(datomic_home) when that is given.
@@ -182,8 +188,8 @@ properties:
   type: dict
   sample: {aws-instance-type: c4.large, java-xmx: 2625m}
 findings:
-  description: What is wrong with the files or with what they refer to.
-  returned: when something is
+  description: What was found in the files and in what they refer to.
+  returned: always
   type: list
   elements: dict
   contains:
@@ -256,6 +262,7 @@ def main() -> None:
         "stack_name": {"type": "str"},
         "ingress": {"type": "str", "choices": ["report", "exact"], "default": "report"},
         "tags": {"type": "dict", "default": {}},
+        "backup_heap": {"type": "str", "default": ""},
     }
     module = AnsibleAWSModule(argument_spec={**spec, **rules.SPEC, **engine_cli.SPEC}, supports_check_mode=True)
     engine = engine_cli.chosen(module.params, check_mode=module.check_mode)

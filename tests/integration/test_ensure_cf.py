@@ -282,6 +282,20 @@ def test_a_heap_that_does_not_fit_a_type_that_only_ec2_knows(aws: Emulator, src:
     assert _run(aws, src, check=True, accept=[reason])["failed"] is False
 
 
+def test_heaps_that_only_ec2_can_judge(aws: Emulator, src: pathlib.Path, peers: str) -> None:
+    """Of a type in the table validate_properties says it, so that it is said once."""
+    src.write_text(CF.replace("m3.large", "m5.large").replace("java-xmx=", "java-xmx=2625m"))
+    result = _run(aws, src, check=True, backup_heap="2g")
+    (note, warning) = sorted(result["findings"], key=lambda one: str(one["rule"]), reverse=True)
+    assert (note["rule"], note["level"]) == ("heap-of-another-type", "note")
+    assert "java-xmx= (blank) gives 5734m" in note["instead"]
+    assert (warning["rule"], warning["level"]) == ("backup-heap", "warning")
+    src.write_text(CF.replace("m3.large", "m5.large"))
+    assert [one["rule"] for one in _run(aws, src, check=True, backup_heap="5g")["findings"]] == ["backup-heap"]
+    src.write_text(CF.replace("java-xmx=", "java-xmx=1433m"))
+    assert _run(aws, src, check=True, backup_heap="1g")["findings"] == []
+
+
 @pytest.mark.parametrize(("kind", "looked_up"), [("m3.large", 0), ("m5.large", 1)])
 def test_a_type_that_is_in_the_table_is_not_looked_up(
     aws: Emulator, src: pathlib.Path, peers: str, kind: str, looked_up: int

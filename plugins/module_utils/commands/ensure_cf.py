@@ -42,6 +42,7 @@ class Options:
     account_id: str | None = None
     stack_name: str | None = None
     ingress: str = "report"
+    backup_heap: str = ""
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -75,15 +76,21 @@ def ensure(
     # What is wrong there names fewer rules than are meant.
     if not any(one.level == "error" and one.key in cloudformation.INGRESS_KEYS for one in findings):
         findings += cloudformation.unnamed_findings(cf, wanted, observed)
-    findings += rules.judge(("memory-three-quarters", "heap-fits-instance"), _facts(cf, transactor, observed))
-    for text in refuse(rules.accepted(findings, accept)[0]):
+    facts = dataclasses.replace(_facts(cf, transactor, observed), backup_heap=options.backup_heap)
+    findings += rules.judge(("memory-three-quarters", "heap-fits-instance"), facts)
+    if wanted.unknown_type:
+        # Of the other types validate_properties judges these, without AWS.
+        findings += rules.judge(("heap-of-another-type", "backup-heap"), facts)
+    counting = rules.accepted(findings, accept)[0]
+    for text in refuse(counting):
         warn(text)
+    told = {"findings": [one.as_returned() for one in counting]}
     decision = Decision(
         values=cloudformation.defaults(cf, observed, version), plan=cloudformation.plan(wanted, observed)
     )
     executors = ec2.executors(aws, wanted.region)
     if not engine.is_cli:
-        return engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why)
+        return engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why) | told
     _known_to_the_tool(cf, wanted)
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
     engine_cli.refuse_role(cli, iam.account(aws.client("sts", region=wanted.region)).arn)
@@ -91,7 +98,7 @@ def ensure(
     def again(_new: Properties) -> engine_cli.Rest:
         return cloudformation.plan(wanted, ec2.observe(aws, wanted)), executors
 
-    return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
+    return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn) | told
 
 
 def _facts(cf: Properties, transactor: Properties, observed: Observed) -> Facts:
