@@ -34,6 +34,7 @@ __all__ = [
     "Aws",
     "AwsError",
     "Clients",
+    "answer_to",
     "attempts",
     "calling",
     "error_code",
@@ -62,6 +63,8 @@ DENIED = frozenset(
 )
 NAMED_BY_AWS = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html; a call may need further actions."""
+_CODE_OF_AWS = re.compile(r"(?!UnknownOperation|InvalidAction)[A-Z][A-Za-z]{3}")
+"""As opposed to HTTP's numbers, and to what a service says that has no such operation."""
 EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"))
 UNKNOWN_CREDENTIALS = frozenset(
     ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch")
@@ -220,6 +223,20 @@ def calling(doing: str, resource: str, client: Any = None) -> Iterator[None]:
         code = error_code(error)
         message = f"Could not {doing} {resource}: {_reason(error)}"
         raise AwsError(f"{message} {_advice(error, code, client)}".rstrip(), code=code) from error
+
+
+def answer_to(error: BaseException | None) -> str:
+    """Who refused: "aws" for a request that was answered, or never sent, "nobody" where nothing listens, else "other".
+
+    error: botocore's, or what its answer made of the code that reads it.
+    """
+    if isinstance(error, (botocore.exceptions.EndpointConnectionError, botocore.exceptions.ConnectTimeoutError)):
+        return "nobody"
+    if isinstance(error, botocore.exceptions.ClientError):
+        return "aws" if _CODE_OF_AWS.match(error_code(error)) else "other"
+    lost = (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)
+    sent = not isinstance(error, botocore.exceptions.BotoCoreError) or isinstance(error, lost)
+    return "other" if sent else "aws"
 
 
 def _reason(error: BaseException) -> str:

@@ -6,14 +6,18 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import pathlib
 import re
+import threading
+from typing import Any
 
 import pytest
 
 from tests.emulator import Emulator
 from tests.integration.ensuring import ROLES, ensure, kinds, warned, writes
+from tests.modules import CREDENTIALS, run_module
 
 ROLE = "datomic-aws-transactor"
 TRUST = json.dumps(
@@ -267,6 +271,58 @@ def test_dynamodb_local(aws: Emulator, tmp_path: pathlib.Path) -> None:
     assert file.read_text() == text + "aws-dynamodb-table=datomic\n"
     assert [call.operation for call in aws.calls()] == ["DescribeTable", "CreateTable"]
     assert ensure(aws, file)["changed"] is False
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """A web server that is no DynamoDB."""
+
+    status, body = 200, b""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(self.status)
+        self.send_header("content-length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, b"<html>Welcome</html>", "what answers there is no DynamoDB"),
+        (200, b'{"ok": true}', "what answers there is no DynamoDB"),
+        (200, b"[1]", "what answers there is no DynamoDB"),
+        (200, b"", "what answers there is no DynamoDB"),
+        (404, b"<html>nothing here</html>", "what answers there is no DynamoDB (An error occurred (404)"),
+        (400, b'{"__type": "UnknownOperationException"}', "what answers there is no DynamoDB"),
+        (
+            400,
+            b'{"__type": "x#AccessDeniedException", "message": "no"}',
+            "Could not read the table datomic: AccessDenied",
+        ),
+        (0, b"", "nothing answers there"),
+    ],
+)
+def test_an_endpoint_that_is_no_dynamodb_is_named(tmp_path: pathlib.Path, status: int, body: bytes, told: str) -> None:
+    handler = type("Handler", (Page,), {"status": status, "body": body})
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+        endpoint = f"127.0.0.1:{server.server_port}"
+        if status:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        else:
+            server.server_close()
+        file = tmp_path / "local.properties"
+        file.write_text(f"protocol=ddb-local\nhost=h\nport=4334\naws-dynamodb-override-endpoint={endpoint}\n")
+        result = run_module("ensure_transactor", {**CREDENTIALS, "src": str(file)}, check=True)
+        if status:
+            server.shutdown()
+    assert result["failed"]
+    assert told in result["msg"]
+    if "AccessDenied" not in told:
+        assert f"http://{endpoint}, the aws-dynamodb-override-endpoint of {file}" in result["msg"]
 
 
 def test_the_file_decides_the_region_of_table_and_bucket(aws: Emulator, file: pathlib.Path) -> None:

@@ -203,7 +203,12 @@ class _Estate:
         if self.wanted.table:
             database = self.table_client()
             backups = self.options.table_point_in_time_recovery is not None and not self.wanted.endpoint
-            reads["table"] = lambda: dynamodb.observe(database, self.wanted.table, backups=backups)
+
+            def table() -> Any:
+                with dynamodb.asking(self.wanted.endpoint, properties.path):
+                    return dynamodb.observe(database, self.wanted.table, backups=backups)
+
+            reads["table"] = table
         if self.scales:
             scaler = self.client(scaling_plan.SERVICE)
             reads["scaling"] = lambda: scaling.observe(scaler, self.wanted.table)

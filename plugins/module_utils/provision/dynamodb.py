@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, answer_to, calling
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Executor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import ON_DEMAND
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Table
@@ -18,6 +19,30 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.tabl
 
 WAIT = {"Delay": 1, "MaxAttempts": 300}
 """Seconds between looks, and looks: five minutes. AWS makes a table in seconds, and changes one in minutes at worst."""
+
+
+@contextlib.contextmanager
+def asking(endpoint: str, path: str) -> Iterator[None]:
+    """Say of an endpoint that a file names where nothing, or no DynamoDB, answers. endpoint: empty for AWS's own."""
+    try:
+        yield
+    except (AwsError, AttributeError, KeyError, TypeError, ValueError) as error:
+        cause = error.__cause__ if isinstance(error, AwsError) else None
+        answer = answer_to(cause)
+        if not endpoint or answer == "aws":
+            raise
+        what = "nothing answers there" if answer == "nobody" else "what answers there is no DynamoDB"
+        raise AwsError(
+            f"Could not read the table at {endpoint}, the aws-dynamodb-override-endpoint of {path}: {what}"
+            f"{f' ({_said(cause)})' if cause else ''}. Start DynamoDB Local there, or correct host and port. "
+            "Nothing was changed.",
+            code=error.code if isinstance(error, AwsError) else "",
+        ) from error
+
+
+def _said(cause: BaseException) -> str:
+    """The first words of an error, which may quote a whole page."""
+    return " ".join(str(cause).split())[:120].rstrip(". ")
 
 
 def observe(client: Any, name: str, *, backups: bool) -> Table | None:
