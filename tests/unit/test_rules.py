@@ -180,6 +180,14 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     ("protocol-removed", "error", "protocol", {"protocol": "free"}, {}, {}),
     ("protocol-removed", "error", "protocol", {"protocol": "riak"}, {}, {}),
     ("protocol-removed", "error", "protocol", {"protocol": "couchbase"}, {}, {}),
+    (
+        "protocol-removed",
+        "warning",
+        "protocol",
+        {"protocol": "riak", "license-key": "k"},
+        {"datomic-version": "0.9.5561.62"},
+        {},
+    ),
     ("storage-access", "error", "storage-access", {"protocol": "dev", "storage-access": "remote"}, {}, {}),
     (
         "storage-access",
@@ -364,6 +372,7 @@ UNBROKEN: list[tuple[str, Changes, Changes, dict[str, Any]]] = [
         {"secrets": ["storage-datomic-password"]},
     ),
     ("valcache-incomplete", {"valcache-path": "/v", "valcache-max-gb": "10"}, {}, {}),
+    ("valcache-incomplete", {"valcache-path": "/v"}, {}, {"flavor": "modern"}),
     ("cloudwatch-missing", {"metrics-callback": "a.b/c", "aws-cloudwatch-region": None}, {}, {}),
     ("cloudwatch-incomplete", {"metrics-callback": "a.b/c", "aws-cloudwatch-region": None}, {}, {}),
     ("comment-behind-value", {"sql-password": "a # b"}, {}, {}),
@@ -595,7 +604,7 @@ def test_a_name_that_can_be_accepted_is_that_of_one_rule_alone() -> None:
                 assert set(named(rule, {**NAMED_AT, "_about": 1})) == {rule.name.replace("_", "-")}
 
 
-NAMED_AT = {"Finding": 0, "finding": 2, "found": 2, "_found": 2, "_of": 2}
+NAMED_AT = {"Finding": 0, "finding": 2, "found": 2, "_found": 2, "_of": 2, "judged": 0}
 """Which argument of these functions is the rule."""
 
 
@@ -623,6 +632,9 @@ def named(tree: ast.AST, at: dict[str, int]) -> Iterator[str]:
             yield from texts(node.value.elts[:1])
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("(rule,"):
             yield from texts(getattr(node.value, "elts", [])[:1])
+        elif isinstance(node, ast.For) and ast.unparse(node.target).startswith("(rule,"):
+            for each in getattr(node.iter, "elts", []):
+                yield from texts(each.elts[:1])
 
 
 def texts(nodes: list[ast.expr]) -> Iterator[str]:

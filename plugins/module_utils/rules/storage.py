@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
@@ -137,23 +138,28 @@ def storage_on_instance(facts: Facts) -> Iterator[Finding]:
 
 
 def protocol_removed(facts: Facts) -> Iterator[Finding]:
-    """Storages that Datomic Pro does not have, or not any more."""
-    if facts.protocol in REMOVED_PROTOCOLS:
-        free = facts.protocol == "free"
-        yield found(
-            facts.transactor,
-            "protocol",
-            "protocol-removed",
-            "error",
-            "the protocol free is the storage of Datomic Free, which has no releases any more"
-            if free
-            else f"the storage {facts.protocol} was removed: no release of Datomic that is documented has it",
-            why="a transactor of Datomic Pro refuses to start: Unsupported storage protocol",
-            source=STORAGE,
-            instead="dev on a machine of your own, or ddb on AWS; the data moves with backup-db and restore-db"
-            if free
-            else "ddb, sql or cass3; the data moves with backup-db and restore-db of the release that has both",
-        )
+    """Storages that Datomic Pro never had, or has no more."""
+    if facts.protocol not in REMOVED_PROTOCOLS:
+        return
+    free = facts.protocol == "free"
+    # Nobody says which release was the last one.
+    had_it = not free and facts.version and not releases.at_least(facts.version, "1.0.6165")
+    yield found(
+        facts.transactor,
+        "protocol",
+        "protocol-removed",
+        "warning" if had_it else "error",
+        "the protocol free is the storage of Datomic Free, which has no releases any more"
+        if free
+        else f"the storage {facts.protocol} is documented no more, and nothing here provisions or checks it",
+        why="Datomic Pro refuses to start with it: Unsupported storage protocol"
+        if free
+        else "releases of today refuse to start with it: Unsupported storage protocol",
+        source=STORAGE,
+        instead="dev on a machine of your own, or ddb on AWS; the data moves with backup-db and restore-db"
+        if free
+        else "ddb, sql or cass3; the data moves with backup-db and restore-db of a release that has both",
+    )
 
 
 def protocol_internal(facts: Facts) -> Iterator[Finding]:
@@ -224,8 +230,8 @@ def valcache_incomplete(facts: Facts) -> Iterator[Finding]:
     """Datomic starts a valcache only when both keys have a value."""
     keys = ("valcache-path", "valcache-max-gb")
     for given, lacking in (keys, keys[::-1]):
-        # The modern template fills in both where an instance store is.
-        if facts.has(given) and not facts.has(lacking):
+        # The modern template fills in what lacks where the instance type has a store, which it judges itself.
+        if facts.has(given) and not facts.has(lacking) and facts.flavor != "modern":
             yield found(
                 facts.transactor,
                 given,
@@ -234,7 +240,8 @@ def valcache_incomplete(facts: Facts) -> Iterator[Finding]:
                 f"without {lacking} there is no valcache",
                 why="Datomic starts one only with both, and says nothing",
                 source="https://docs.datomic.com/operation/valcache.html",
-                instead=f"give {lacking} a value, or remove {given}",
+                instead=f"give {lacking} a value, or remove {given}; modern fills it in where the instance type has "
+                "an instance store",
             )
 
 

@@ -99,7 +99,8 @@ def sample_value(facts: Facts) -> Iterator[Finding]:
         sample = _SAMPLES.get(key) == value
         if key in FROM_METADATA and facts.cf is not EMPTY:
             continue
-        if not sample and not _is_placeholder(setting, value) and not (facts.cf is EMPTY and _SHELL.fullmatch(value)):
+        command = facts.cf is EMPTY and _SHELL.fullmatch(value)
+        if not sample and not command and not _is_placeholder(setting, value):
             continue
         shown = "it" if is_secret(key) else value
         yield found(
@@ -109,7 +110,7 @@ def sample_value(facts: Facts) -> Iterator[Finding]:
             "warning",
             f"{shown} is the value of Datomic's sample file, which everybody knows"
             if sample
-            else f"{shown} looks like a placeholder that was to be replaced",
+            else f"{shown} {'has a command that nothing runs' if command else 'looks like a placeholder'}",
             why="systems that keep a sample's name share its table, metrics or rights; nothing fills a placeholder in",
             source=TRANSACTOR_DOCS if file is facts.transactor else AWS_DOCS,
             instead="a value of this system's own",

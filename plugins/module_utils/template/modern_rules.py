@@ -122,6 +122,8 @@ def valcache(transactor: Properties, options: Options, machine: Machine) -> list
     if not transactor.has_value(key) or (machine.instance_store and options.valcache):
         return []
     what = "without an instance store, this is a directory of the root volume"
+    if not transactor.has_value("valcache-max-gb"):
+        what = "without an instance store and without valcache-max-gb there is no valcache"
     why = "Datomic wants a file system of its own on an SSD, mounted with strictatime and lazytime"
     source = "https://docs.datomic.com/operation/valcache.html"
     instead = "an instance type with one, or no valcache"
