@@ -46,6 +46,10 @@ __all__ = [
 # warn instead of AnsibleAWSModule.warn, which passes its warnings on in a way that ansible-core deprecates.
 
 PARALLEL_READS = 16
+ATTEMPTS = 8
+READ_TIMEOUT = 60.0
+"""Seconds that an answer may take: botocore's default."""
+SHORTEST_READ_TIMEOUT = 20.0
 USER_AGENT = f"Ansible/{__version__} datomic_onprem.aws"
 """By which CloudTrail tells whose calls they are."""
 
@@ -119,8 +123,12 @@ class Aws:
     waiters too, which amazon.aws's AWSRetry does not; an aws_config of the user's own still wins over it.
     """
 
-    def __init__(self, module: AnsibleAWSModule) -> None:
+    def __init__(self, module: AnsibleAWSModule, time_left: float | None = None) -> None:
+        """time_left: seconds within which the last call should have ended; None: no hurry."""
         self._module = module
+        self._read_timeout = READ_TIMEOUT
+        if time_left is not None:
+            self._read_timeout = min(READ_TIMEOUT, max(SHORTEST_READ_TIMEOUT, time_left / ATTEMPTS))
         self._clients: dict[tuple[str, str | None, str | None], Any] = {}
 
     @property
@@ -140,7 +148,8 @@ class Aws:
         key = (service, region, endpoint)
         if key not in self._clients:
             config = botocore.config.Config(
-                retries={"mode": "standard", "total_max_attempts": 8},
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                read_timeout=self._read_timeout,
                 max_pool_connections=PARALLEL_READS,
                 user_agent_extra=USER_AGENT,
             )

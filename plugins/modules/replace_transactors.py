@@ -213,7 +213,16 @@ def main() -> None:
     # timeout and files are the action plugin's, run is what it keeps from call to call.
     given = {name: module.params[name] for name in spec if name not in ("timeout", "files", "run")}
     options = Options(**{name: value for name, value in given.items() if value is not None})
-    run(module, lambda: once(Aws(module), options, module.params["run"], check_mode=module.check_mode, warn=warn))
+    run(
+        module,
+        lambda: once(
+            Aws(module, module.params["run"].get("left")),
+            options,
+            module.params["run"],
+            check_mode=module.check_mode,
+            warn=warn,
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -64,8 +64,9 @@ class Settings:
     """What transactors are taken to be configured with besides the lines of their user data, which win."""
     modes: dict[str, str] = dataclasses.field(default_factory=dict)
     """What is wrong with a transactor, by a text in its instance id, launch configuration's name, launch template's
-    "name:version" or user data: "unhealthy" (never beats), "crash" (ends at its start), "slow", "mute" (no metrics),
-    "hang" (stops beating, its instance stays). The last two begin in the middle when they are set then."""
+    "name:version" or user data: "unhealthy" (never beats), "crash" (ends at its start; "crash: why" says why in its
+    log), "slow", "mute" (no metrics), "hang" (stops beating, its instance stays). The last two begin in the middle when
+    they are set then."""
 
     def update(self, values: dict[str, Any]) -> None:
         """Set by name; an unknown name is a TypeError."""

@@ -185,8 +185,10 @@ class Fleet:
 
     def _start(self, one: Transactor) -> None:
         bucket = one.properties.get("aws-s3-log-bucket-id")
-        if one.mode == "crash" or (bucket and bucket not in _buckets(one)):
-            why = f"log bucket {bucket} is not writable" if bucket and bucket not in _buckets(one) else "out of memory"
+        crash, _colon, told = one.mode.partition(": ")
+        if crash == "crash" or (bucket and bucket not in _buckets(one)):
+            missing = bucket and bucket not in _buckets(one)
+            why = f"log bucket {bucket} is not writable" if missing else told or "out of memory"
             one.say(f"ERROR datomic.transactor - Critical failure, cannot continue: {why}")
             ended_elsewhere(one.instance)
             one.instance.auto_scaling_group.ec2_backend.terminate_instances([one.instance.instance_id])

@@ -120,7 +120,8 @@ def replace(aws: Emulator, *, lines: list[str] | None = None, timeout: float = 3
     What a look costs is real time, so there are few: a call of the module ends when something has changed, as ever, or
     after five minutes, not after half a minute.
     """
-    with emulated_time(aws), mock.patch.object(driver_of_runs, "LOOK_SECONDS", 300.0):
+    rare = mock.patch.multiple(driver_of_runs, LOOK_SECONDS=300.0, LINE_SECONDS=300.0)
+    with emulated_time(aws), rare:
         return driver(aws, [] if lines is None else lines, timeout, **given).run()
 
 
@@ -147,7 +148,7 @@ def driver(aws: Emulator, lines: list[str], timeout: float, **given: Any) -> Dri
         try:
             return once(clients, options, json.loads(json.dumps(run)), check_mode=False, warn=lines.append)
         except DatomicError as error:
-            return {"failed": True, "msg": str(error)}
+            return {"failed": True, "msg": str(error), **error.details}
 
     return Driver(call, lines.append, timeout)
 

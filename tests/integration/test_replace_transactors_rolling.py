@@ -23,9 +23,11 @@ PROPERTIES = (
 )
 
 
-def system(aws: Emulator, size: int, interval: int = 5000, scale: float = 1, **settings: Any) -> list[str]:
+def system(
+    aws: Emulator, size: int, interval: int = 5000, scale: float = 1, properties: str = "", **settings: Any
+) -> list[str]:
     """A system that serves for some minutes and then gets another configuration; the instances that run."""
-    properties = PROPERTIES.format(interval=interval)
+    properties = properties or PROPERTIES.format(interval=interval)
     aws.configure(simulator=True, boot=0)
     groups.create(aws, size, properties=properties)
     aws.advance(420)
@@ -69,7 +71,7 @@ def test_one_stale_of_two(aws: Emulator) -> None:
     assert aws.outage() <= bound()
 
 
-@pytest.mark.parametrize("mode", ["unhealthy", "crash", "mute"])
+@pytest.mark.parametrize("mode", ["unhealthy", "mute"])
 def test_a_new_one_that_does_not_come_up_goes_and_the_old_one_never_stops(aws: Emulator, mode: str) -> None:
     old = system(aws, 1, modes={"second": mode})
     result = groups.replace(aws, **METRICS, timeout=480)
@@ -79,6 +81,59 @@ def test_a_new_one_that_does_not_come_up_goes_and_the_old_one_never_stops(aws: E
     assert (groups.ids(aws), groups.sizes(aws)) == (old, (1, 1, 1))
     assert result["replaced"] == []
     assert aws.outage() == 0
+
+
+@pytest.mark.parametrize(("size", "health_check"), [(1, 0), (1, 100), (2, 0)])
+def test_a_version_that_ends_at_its_start_stops_it_after_the_second(
+    aws: Emulator, tmp_path: pathlib.Path, size: int, health_check: int
+) -> None:
+    """It would go on until its time is over, with another instance after each."""
+    aws.backstage("s3").create_bucket(Bucket="orders-logs")
+    properties = PROPERTIES.format(interval=5000) + "\naws-s3-log-bucket-id=orders-logs\nsql-password=hunter22"
+    file = tmp_path / "orders-transactor.properties"
+    file.write_text(properties + "\nprotocol=ddb\n")
+    old = system(aws, size, properties=properties, modes={"second": "crash: password hunter22 refused"})
+    aws.configure(health_check=health_check)
+    lines: list[str] = []
+    result = groups.replace(aws, transactor_src=str(file), timeout=1800, lines=lines, poll_seconds=10)
+    assert result["failed"]
+    ended = result["launched"][:2]
+    assert "2 new instances ended by themselves" in result["msg"], result["msg"]
+    assert all(f"Console of {each}:" in result["msg"] for each in ended)
+    assert "cannot continue: password ******** refused" in result["msg"]
+    assert "Log s3://orders-logs/orders/standby/" in result["msg"]
+    assert "hunter22" not in str(result)
+    assert len(result["launched"]) <= size + 2, "\n".join(lines)
+    assert result["seconds"] < 600
+    assert (groups.ids(aws), groups.sizes(aws), result["replaced"]) == (old, (size, size, size), [])
+    assert aws.outage() == 0
+    aws.configure(modes={})
+    again = groups.replace(aws, transactor_src=str(file))
+    assert not again.get("failed"), "what has ended in the run before does not count"
+
+
+def test_a_version_that_ends_at_its_start_stops_runs_that_are_killed_again_and_again(aws: Emulator) -> None:
+    old = system(aws, 1, modes={"second": "crash"}, health_check=30)
+    for _run in range(60):
+        answer = groups.driver(aws, [], 0, **METRICS)._call({})  # the first call of a new run; then it is killed
+        if answer["step"]["kind"] == "stop":
+            break
+        aws.advance(15)
+    assert "2 new instances ended by themselves" in answer["step"]["why"]
+    assert len(aws.transactors()) == 3, "the old one and two new ones"
+    result = groups.replace(aws, **METRICS)
+    assert "2 new instances ended by themselves" in result["msg"]
+    assert (groups.ids(aws), groups.sizes(aws)) == (old, (1, 1, 1))
+    assert aws.outage() == 0
+
+
+def test_a_version_that_ends_at_its_start_stops_terminate_too(aws: Emulator) -> None:
+    system(aws, 1, modes={"second": "crash"})
+    result = groups.replace(aws, **METRICS, strategy="terminate")
+    assert "2 new instances ended by themselves" in result["msg"]
+    assert "cannot continue: out of memory" in result["msg"]
+    assert len(result["launched"]) <= 3
+    assert result["seconds"] < 600
 
 
 def test_a_failed_roll_is_retried_by_the_next_run(aws: Emulator) -> None:

@@ -25,7 +25,11 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision impor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Goal, Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+    ROUND_SECONDS,
+    Goal,
+    Observed,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.outlook import outlook
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.progress import as_returned, snapshot
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.steps import (
@@ -42,6 +46,8 @@ SHORTEST_PAUSE = 0.1
 """Seconds between two looks: fewer would only run into AWS's limits."""
 SHOWN_ACTIVITIES = 3
 SHOWN_MINUTES = 5
+SHOWN_CONSOLES = 2
+"""Of instances that ended by themselves: the newest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,11 +204,13 @@ class Cloud:
         failed = [one.message for one in observed.activities_since(goal.since) if one.failed and one.message]
         lines = [f"Scaling activity: {message}" for message in dict.fromkeys(failed)][:SHOWN_ACTIVITIES]
         lines += _heartbeats(observed)
-        new = gate.newcomers(observed, goal)
-        for instance in new:
-            lines += evidence.console(self._ec2, instance.instance_id)
-        if self._system.log_bucket and new:
-            since = min(instance.launched_at for instance in new)
+        new = gate.newcomers(observed, goal) or tuple(one for one in gate.recent(observed) if not goal.doomed(one))
+        ended = observed.ended_by_themselves(goal.new_since)
+        suspects = dict.fromkeys([*ended[-SHOWN_CONSOLES:], *(instance.instance_id for instance in new)])
+        for instance_id in suspects:
+            lines += evidence.console(self._ec2, instance_id)
+        if self._system.log_bucket and suspects:
+            since = min([goal.new_since if ended else observed.now, *(instance.launched_at for instance in new)])
             lines += evidence.log(self._aws.client("s3"), self._system.log_bucket, self._system.table, since)
         return [_masked(line, self._system.secrets) for line in lines]
 
@@ -283,6 +291,7 @@ def once(
         "run": {
             "replacing": None if goal.replacing is None else sorted(goal.replacing),
             "since": goal.since,
+            "new_since": goal.new_since,
             "acted": goal.acted,
             "giving_up": goal.giving_up,
             "reported": bool(failing),
@@ -295,14 +304,23 @@ def _goal(options: Options, run: Mapping[str, Any], observed: Observed) -> Goal:
     if "since" not in run:
         replacing = frozenset(member.instance_id for member in observed.members) if options.when == "always" else None
         since = observed.activities[0].activity_id if observed.activities else ""
+        # A killed run's surge goes on: what has ended in it counts.
+        surging = observed.sizes.desired > observed.own.desired
+        new_since = observed.grown_at if surging else observed.now
+        if not any(member.stale for member in observed.members) and replacing is None:
+            # Those of a new stack were launched before the run began.
+            launched = [member.launched_at - ROUND_SECONDS for member in gate.recent(observed)]
+            new_since = min([new_since, *launched])
         acted = giving_up = False
     else:
         replacing = None if run.get("replacing") is None else frozenset(run["replacing"])
         since, acted, giving_up = str(run["since"]), bool(run.get("acted")), bool(run.get("giving_up"))
+        new_since = float(run["new_since"])
     return Goal(
         strategy="terminate" if options.strategy == "terminate" else "rolling",
         replacing=replacing,
         since=since,
+        new_since=new_since,
         settle_seconds=options.settle_seconds,
         acted=acted,
         giving_up=giving_up,

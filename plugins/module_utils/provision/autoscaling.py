@@ -10,7 +10,7 @@ import dataclasses
 import email.utils
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling, gather
@@ -30,6 +30,10 @@ REFRESHING = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baki
 ALIVE = ("pending", "running")
 """EC2's states of an instance that may serve. Auto Scaling notices minutes later that one has left them."""
 INSTANCE_ID = re.compile(r"\bi-[0-9a-f]+")
+GROWN = re.compile(r"changing the desired capacity from (\d+) to (\d+)")
+UNHEALTHY = re.compile(r"(health|status) checks?\b", re.IGNORECASE)
+"""https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-unhealthy-instance.html. A "user health-check" is none:
+somebody has marked the instance."""
 UNLIMITED = 1_000_000
 
 
@@ -180,7 +184,15 @@ def _activity(entry: Mapping[str, Any]) -> Activity:
         ended_at=entry["EndTime"].timestamp() if entry.get("EndTime") else 0.0,
         instance_id=named.group() if named else "",
         message=entry.get("StatusMessage", ""),
+        reason=_reason(entry.get("Cause", ""), launch=launch),
     )
+
+
+def _reason(cause: str, *, launch: bool) -> Literal["grown", "unhealthy", ""]:
+    if launch:
+        sizes = GROWN.search(cause)
+        return "grown" if sizes and int(sizes[1]) < int(sizes[2]) else ""
+    return "unhealthy" if UNHEALTHY.search(cause) else ""
 
 
 def _refresh(client: Any, name: str) -> str:

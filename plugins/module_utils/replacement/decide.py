@@ -31,6 +31,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.ste
 LAUNCH_ATTEMPTS = 2
 """So many failed rounds of launches in a row are no passing trouble: the group itself has tried again."""
 
+ENDED_BY_THEMSELVES = 2
+"""So many new instances that end by themselves show that this version does not start: the next ones end as well."""
+
 CANNOT_LAUNCH = "the group cannot launch instances"
 
 
@@ -39,7 +42,7 @@ def next_step(observed: Observed, goal: Goal) -> Step:
     if goal.giving_up:
         return _retreat(observed, goal) if goal.strategy == "rolling" else Stop("the time is over")
     doomed = tuple(member for member in observed.members if goal.doomed(member))
-    if not doomed and not goal.acted and whole(observed) and not observed.noted:
+    if not doomed and not goal.acted and whole(observed) and not observed.noted and not gate.unproven(observed, goal):
         return Done()
     if found := obstacles(observed, goal):
         return Stop("; ".join(found))
@@ -59,6 +62,8 @@ def _roll(observed: Observed, goal: Goal, doomed: tuple[Instance, ...]) -> Step:
             "aws-cloudwatch-dimension-value of its own",
             retreat=len(members) > own.desired,
         )
+    if sizes.desired > own.desired and (stop := _ending(observed, goal)):
+        return stop
     failed = observed.failed_rounds(goal.since) >= LAUNCH_ATTEMPTS
     if sizes.desired > len(members) and failed:
         return _without_the_missing(observed, goal)
@@ -92,6 +97,18 @@ def _surge(observed: Observed, extra: int) -> Resize:
     )
 
 
+def _ending(observed: Observed, goal: Goal) -> Stop | None:
+    """The group would launch one after the other that ends at its start, for as long as it is let."""
+    ended = observed.ended_by_themselves(goal.new_since)
+    if len(ended) < ENDED_BY_THEMSELVES:
+        return None
+    return Stop(
+        f"{len(ended)} new instances ended by themselves ({', '.join(ended)}), so this configuration does not start; "
+        "the reason is in their console and log",
+        retreat=goal.strategy == "rolling",
+    )
+
+
 def _without_the_missing(observed: Observed, goal: Goal) -> Step:
     """Some instances cannot be launched: go on with those that could, or give up when there are none."""
     if gate.newcomers(observed, goal):
@@ -103,6 +120,8 @@ def _without_the_missing(observed: Observed, goal: Goal) -> Step:
 def _finish(observed: Observed, goal: Goal) -> Step:
     """Nothing is left to replace: see that the group is whole, without a surplus and at its own sizes."""
     members, sizes, own = observed.members, observed.sizes, observed.own
+    if stop := _ending(observed, goal):
+        return stop
     if observed.failed_rounds(goal.since) >= LAUNCH_ATTEMPTS and sizes.desired > len(members):
         if len(members) < own.desired:
             return Stop(CANNOT_LAUNCH)
@@ -114,7 +133,7 @@ def _finish(observed: Observed, goal: Goal) -> Step:
     seen = gate.waiting(members)
     if seen:
         return Wait(seen)
-    if goal.strategy == "rolling":
+    if goal.strategy == "rolling" or observed.metrics is not None:
         verdict = gate.after_stopping(observed, goal)
         if not verdict.open:
             return Wait(verdict.seen)

@@ -19,9 +19,13 @@ Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 LOOK_SECONDS = 30.0
 """How long one call may wait for something to change."""
+LINE_SECONDS = 55.0
+"""How long nothing may be said: a look takes some seconds, and a line is due every minute."""
 RETREAT_SECONDS = 300.0
 """How long it may take to remove what was launched."""
 CONTINUES = "Running again continues from where the group stands."
+STARTS_OVER = "Running again replaces all that is in the group then."
+TRIES_AGAIN = "The group is as it was: running again begins the replacement anew."
 
 
 class Driver:
@@ -32,7 +36,8 @@ class Driver:
         self._show = show
         self._timeout = timeout
         self._started = clock.now()
-        self._deadline = self._started + timeout
+        self._since, self._deadline = self._started, self._started + timeout
+        self._shown_at = self._started
         self._timeline: list[dict[str, str]] = []
         self._run: dict[str, Any] = {}
         self._first: Mapping[str, Any] = {}
@@ -47,12 +52,17 @@ class Driver:
     def run(self) -> dict[str, Any]:
         """The task's result, failed or not."""
         while True:
-            left = max(0.0, self._deadline - clock.now())
-            answer = self._call({**self._run, "wait": min(LOOK_SECONDS, left), "seen": self._last})
+            now = clock.now()
+            left, silent = max(0.0, self._deadline - now), max(0.0, self._shown_at + LINE_SECONDS - now)
+            wait = min(LOOK_SECONDS, left, silent)
+            answer = self._call({**self._run, "wait": wait, "left": left, "seen": self._last})
             if answer.get("failed"):
-                return {**answer, **self._told(), "msg": f"{answer.get('msg', '')} {self.standing()}"}
+                standing = self.standing() if self._last else CONTINUES if answer.get("error_code") else ""
+                return {**answer, **self._told(), "msg": f"{answer.get('msg', '')} {standing}".rstrip()}
             self._take(answer)
             step = answer["step"]
+            if step["kind"] == "wait":
+                self._waiting(step["why"])
             if step["kind"] == "done":
                 return self._ended()
             if step["kind"] == "stop":
@@ -76,7 +86,14 @@ class Driver:
             for identity, each in self._last["instances"].items()
         )
         last = f" Last step: {self._step}." if self._step else ""
-        return f"The group has {instances or 'no instance'}; {self._last['sizes']}.{last} {CONTINUES}"
+        return f"The group has {instances or 'no instance'}; {self._last['sizes']}.{last} {self._again()}"
+
+    def _again(self) -> str:
+        """What running again would do."""
+        if self._run.get("replacing") is not None and not self.replaced:
+            return STARTS_OVER
+        # A failed run that has gone back has left nothing to be continued.
+        return TRIES_AGAIN if self._run.get("giving_up") and self._last["own"] and not self.replaced else CONTINUES
 
     @property
     def replaced(self) -> bool:
@@ -116,12 +133,27 @@ class Driver:
     def _give_up(self) -> None:
         self._tell(Event(f"giving up: {self._failure}"))
         self._run["giving_up"] = True
-        self._deadline = clock.now() + RETREAT_SECONDS
+        self._since = clock.now()
+        self._deadline = self._since + RETREAT_SECONDS
+
+    def _waiting(self, why: str) -> None:
+        """A line for those who watch, where nothing has happened for a minute."""
+        at = clock.now()
+        if at < self._shown_at + LINE_SECONDS:
+            return
+        doing = "rolling back, waiting" if self._run["giving_up"] else "waiting"
+        passed, whole = ((seconds / 60) for seconds in (at - self._since, self._deadline - self._since))
+        what = why.removeprefix("waiting for ")
+        self._line(f"{clock.local(at)}  {doing} {passed:.0f} of {whole:.0f} min: {what}")
 
     def _tell(self, event: Event) -> None:
         at = clock.now()
         self._timeline.append({"at": clock.iso(at), "event": event.text, "instance_id": event.instance_id})
-        self._show(f"{clock.local(at)}  {event}  {clock.duration(at - self._started)}")
+        self._line(f"{clock.local(at)}  {event}  {clock.duration(at - self._started)}")
+
+    def _line(self, line: str) -> None:
+        self._shown_at = clock.now()
+        self._show(line)
 
     def _told(self) -> dict[str, Any]:
         return {
@@ -135,7 +167,10 @@ class Driver:
     def _ended(self) -> dict[str, Any]:
         if not self._failure:
             return self._told()
-        what = "were replaced, but" if self.replaced else "were not replaced:"
+        if not self._changed and not any(each["old"] for each in self._first["instances"].values()):
+            what = "do not serve as they should:"
+        else:
+            what = "were replaced, but" if self.replaced else "were not replaced:"
         message = "\n".join([f"The transactors {what} {self._failure}.", *self._evidence, self.standing()])
         return {**self._told(), "failed": True, "msg": message, "evidence": self._evidence}
 
@@ -143,5 +178,6 @@ class Driver:
 def _beginning(now: Mapping[str, Any]) -> str:
     """The first line: what it is about, and that stopping it does no harm."""
     old = [identity for identity, each in now["instances"].items() if each["old"]]
-    about = f"replacing {', '.join(old)}" if old else "finishing an earlier replacement"
+    unfinished = "waiting for the new transactors to serve" if now["own"] else "finishing an earlier replacement"
+    about = f"replacing {', '.join(old)}" if old else unfinished
     return f"{about}; if this is stopped, running it again continues"

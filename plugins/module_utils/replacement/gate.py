@@ -30,6 +30,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obs
     Observed,
 )
 
+RECENT_SECONDS = 30 * MINUTE
+"""So long after its launch a transactor has to prove that it serves, by its heartbeats."""
 CONFLICT_MINUTES = 3
 """How many minutes in a row have to show too many processes before another system is suspected."""
 
@@ -81,6 +83,22 @@ def after_stopping(observed: Observed, goal: Goal) -> Verdict:
     if observed.metrics is None:
         return _settled(observed, members, goal)
     return _judge(observed, observed.metrics, observed.last_stop, active=True, total=len(members))
+
+
+def unproven(observed: Observed, goal: Goal) -> str:
+    """What is missing to prove that transactors launched not long ago serve, as a line of progress; empty when nothing.
+
+    Nothing is asked of a system that has run for longer, nor without metrics.
+    """
+    if observed.metrics is None or not recent(observed):
+        return ""
+    verdict = after_stopping(observed, goal)
+    return "" if verdict.open else verdict.seen
+
+
+def recent(observed: Observed) -> tuple[Instance, ...]:
+    """Those that were launched not long ago."""
+    return tuple(member for member in observed.members if observed.now < member.launched_at + RECENT_SECONDS)
 
 
 def conflict(observed: Observed) -> str:

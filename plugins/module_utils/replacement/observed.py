@@ -64,7 +64,11 @@ class Instance:
 
 @dataclasses.dataclass(frozen=True)
 class Activity:
-    """A scaling activity. instance_id is empty when it names none (a launch that failed)."""
+    """A scaling activity. instance_id is empty when it names none (a launch that failed).
+
+    reason: "grown": somebody raised the group's desired size; "unhealthy": the instance had ended, or failed a check of
+    AWS; empty for everything else.
+    """
 
     activity_id: str
     kind: Literal["launch", "terminate", "other"]
@@ -73,6 +77,7 @@ class Activity:
     ended_at: float = 0.0
     instance_id: str = ""
     message: str = ""
+    reason: Literal["grown", "unhealthy", ""] = ""
 
     @property
     def failed(self) -> bool:
@@ -187,6 +192,22 @@ class Observed:
         """How many terminations began between two moments."""
         return sum(first <= activity.started_at < last for activity in self._kind("terminate"))
 
+    @property
+    def grown_at(self) -> float:
+        """When the group began to launch for a desired size that somebody raised last; now when that is not known."""
+        begun = (activity.started_at for activity in self._kind("launch") if activity.reason == "grown")
+        return max(begun, default=self.now)
+
+    def ended_by_themselves(self, since: float) -> tuple[str, ...]:
+        """Instances launched since a moment that ended though nobody terminated them; the oldest first.
+
+        One whose end the group has not noticed yet counts too.
+        """
+        launched = [each.instance_id for each in reversed(self._kind("launch")) if each.started_at >= since]
+        ended = {each.instance_id for each in self._kind("terminate") if each.reason == "unhealthy"}
+        ended |= {member.instance_id for member in self.members if not member.healthy}
+        return tuple(instance_id for instance_id in launched if instance_id in ended)
+
     def activities_since(self, since: str) -> tuple[Activity, ...]:
         """Those after the activity since; newest first."""
         return tuple(itertools.takewhile(lambda activity: activity.activity_id != since, self.activities))
@@ -218,6 +239,7 @@ class Goal:
     """What a run wants, the same from its first call to its last.
 
     replacing: the instances to replace; None: the stale ones. since: the newest activity before the run.
+    new_since: what was launched since that moment is this run's, or the killed run's that this one continues.
     settle_seconds: how long an instance has to be in service when there are no metrics.
     acted: this run has already changed something. giving_up: the time is over; go back to a whole group.
     """
@@ -225,6 +247,7 @@ class Goal:
     strategy: Literal["rolling", "terminate"] = "rolling"
     replacing: frozenset[str] | None = None
     since: str = ""
+    new_since: float = 0.0
     settle_seconds: float = 300.0
     acted: bool = False
     giving_up: bool = False

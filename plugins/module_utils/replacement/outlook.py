@@ -16,7 +16,8 @@ def outlook(observed: Observed, goal: Goal) -> list[str]:
     steps = []
     if doomed and goal.strategy == "terminate":
         steps = [f"terminate {going}; no transactor serves until the group has launched others"]
-        steps += [f"wait until {observed.own.desired} fresh are in service"]
+        proof = " and one is active (HeartbeatMsec)" if observed.metrics else ""
+        steps += [f"wait until {observed.own.desired} fresh are in service{proof}"]
     elif doomed:
         wanted = observed.own.desired - (len(observed.members) - len(doomed))
         if wanted > 0:

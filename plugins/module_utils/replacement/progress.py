@@ -36,6 +36,7 @@ def snapshot(observed: Observed, goal: Goal, step: Step) -> dict[str, Any]:
     """What of an observation a user wants to hear of when it changes, in JSON's types."""
     return {
         "sizes": str(observed.sizes),
+        "own": observed.sizes == observed.own and not observed.noted,
         "instances": {
             instance.instance_id: {
                 "state": instance.state,

@@ -27,6 +27,10 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obs
 )
 
 SLACK = 1 - ENOUGH
+BOOT_SECONDS = 15.0
+"""No instance starts its system and Java in less."""
+MISSED = 2
+"""Heartbeats that a fresh transactor waits for in vain before it is active."""
 
 
 def surplus(observed: Observed, goal: Goal) -> tuple[Instance, ...]:
@@ -45,8 +49,12 @@ def doubt(observed: Observed, going: Sequence[Instance]) -> str:
     An instance can be in service while its transactor hangs, and one of those that came last serves in its place.
     """
     metrics = observed.metrics
-    suspects = [member for member in going if member.healthy]  # an unhealthy one ends whatever is done here
-    if metrics is None or not suspects:
+    if metrics is None:
+        return ""
+    earliest = BOOT_SECONDS + MISSED * metrics.interval_msec / 1000
+    # An unhealthy one ends whatever is done here, and one that was launched just now cannot be active yet.
+    suspects = [each for each in going if each.healthy and observed.now >= each.launched_at + earliest]
+    if not suspects:
         return ""
     if not gate.conflict(observed):
         launch = min(member.launched_at for member in suspects)

@@ -6,7 +6,9 @@
 
 "Activity", https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Activity.html;
 "Verify a scaling activity for an Auto Scaling group",
-https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-verify-scaling-activity.html
+https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-verify-scaling-activity.html;
+"View the reason for health check failures",
+https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-unhealthy-instance.html
 """
 
 from __future__ import annotations
@@ -63,10 +65,13 @@ def kept(backend: AutoScalingBackend) -> list[Activity]:
 
 def launching(group: FakeAutoScalingGroup, instance: InstanceState) -> None:
     count = len(group.active_instances())
-    cause = (
+    started = (
         f"At {_now()} an instance was started in response to a difference between desired and actual capacity,"
         f" increasing the capacity from {count - 1} to {count}."
     )
+    replaced = f"At {_now()} an instance was launched in response to an unhealthy instance needing to be replaced."
+    asked = getattr(group, "asked", "")
+    cause = asked + started if asked else replaced if getattr(group, "unhealthy", False) else started
     description = f"Launching a new EC2 instance: {instance.instance_id}"
     kept(group.autoscaling_backend).append(Activity(group, description, cause, CLOCK.now(), instance.in_service))
 
@@ -83,6 +88,17 @@ def terminating(group: FakeAutoScalingGroup, instance: InstanceState, cause: str
     description = f"Terminating EC2 instance: {instance.instance_id}"
     told = f"At {_now()} instance {instance.instance_id} was taken out of service {cause}."
     kept(group.autoscaling_backend).append(Activity(group, description, told, CLOCK.now(), instance.gone))
+
+
+def asked(group: FakeAutoScalingGroup, low: int, high: int, desired: int) -> None:
+    """Somebody changes the desired capacity: the launches that follow say so."""
+    before = group.desired_capacity or 0
+    group.asked = (
+        f"At {_now()} a user request update of AutoScalingGroup constraints to min: {low}, max: {high},"
+        f" desired: {desired} changing the desired capacity from {before} to {desired}.  "
+        if desired > before
+        else ""
+    )
 
 
 def _now() -> str:

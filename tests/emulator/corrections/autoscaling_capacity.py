@@ -55,6 +55,7 @@ def reconcile(group: FakeAutoScalingGroup) -> None:
         for instance in _surplus(group, -missing):
             cause = "in response to a difference between desired and actual capacity, shrinking the capacity"
             end(instance, cause)
+    group.asked, group.unhealthy = "", False
 
 
 def _launch(group: FakeAutoScalingGroup) -> bool:
@@ -194,7 +195,8 @@ def run_due() -> None:
     for group in groups():
         _forget_gone(group)
         for one in [one for one in group.instance_states if _notice_at(one) <= now]:
-            end(one, "in response to an EC2 health check that indicated it had been terminated or stopped")
+            end(one, "in response to an EC2 health check indicating it has been terminated or stopped")
+            group.unhealthy = True
             replace_later(group)
         if getattr(group, "reconcile_at", NEVER) <= now:
             reconcile(group)
@@ -222,6 +224,7 @@ def _sizes() -> None:
         elif not low <= desired <= high:
             told = f"Desired capacity:{desired} must be between the specified min size:{low} and max size:{high}"
             raise ValidationError(told)
+        activities.asked(self, low, high, kwargs["desired_capacity"])
         update(self, *args, **kwargs)
 
     def set_desired_within_bounds(self: AutoScalingBackend, group_name: str, desired_capacity: int) -> None:
@@ -234,6 +237,7 @@ def _sizes() -> None:
                 raise ValidationError(
                     f"New SetDesiredCapacity value {desired_capacity} is {word} value {bound} for the AutoScalingGroup."
                 )
+        activities.asked(group, group.min_size, group.max_size, desired_capacity)
         group.set_desired_capacity(desired_capacity)
 
     def delete_with_instances(self: AutoScalingBackend, group_name: str) -> None:

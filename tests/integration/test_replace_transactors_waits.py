@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""replace_transactors: what a run waits for, what it says meanwhile, and when it ends, in emulated time."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.emulator.clock import CLOCK
+from tests.integration import groups
+from tests.integration.test_replace_transactors_rolling import METRICS, PROPERTIES, system
+
+BOOT = {"simulator": True, "boot": 45, "pending": 20, "terminating": 20, "replacement": 10, "metrics_delay": 40}
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_terminate_ends_when_a_fresh_one_is_active_and_the_others_stand_by(aws: Emulator, size: int) -> None:
+    old = system(aws, size)
+    result = groups.replace(aws, **METRICS, strategy="terminate")
+    assert not result.get("failed"), result
+    assert sorted(result["replaced"]) == old
+    roles = sorted(one["role"] for one in aws.transactors() if one["instance_id"] not in old)
+    assert roles == ["active", *["standby"] * (size - 1)]
+    assert any("beating" in event["event"] for event in result["timeline"])
+
+
+def test_terminate_fails_when_nothing_beats(aws: Emulator) -> None:
+    """Its instance is in service all the same."""
+    old = system(aws, 1, modes={"second": "unhealthy"})
+    result = groups.replace(aws, **METRICS, strategy="terminate", timeout=900)
+    assert result["msg"].startswith("The transactors were replaced, but it is not over after 900 s (no heartbeat yet)")
+    assert "Console of i-" in result["msg"]
+    assert (result["replaced"], len(result["launched"])) == (old, 1)
+
+
+def test_the_first_creation_ends_with_a_heartbeat(aws: Emulator) -> None:
+    aws.configure(**BOOT)
+    groups.create(aws, 2, properties=PROPERTIES.format(interval=5000))
+    lines: list[str] = []
+    result = groups.replace(aws, **METRICS, lines=lines)
+    assert (result.get("failed"), result["changed"], result["launched"]) == (None, False, []), result
+    assert "waiting for the new transactors to serve" in lines[0]
+    assert sorted(one["role"] for one in aws.transactors()) == ["active", "standby"]
+    aws.clear_calls()
+    assert not groups.replace(aws, **METRICS)["timeline"], "nothing is left to be waited for"
+
+
+@pytest.mark.parametrize(("mode", "told"), [("unhealthy", "no heartbeat yet"), ("crash", "ended by themselves")])
+def test_a_first_creation_without_a_heartbeat_fails(aws: Emulator, mode: str, told: str) -> None:
+    aws.configure(**BOOT, modes={"first": mode}, health_check=60)
+    groups.create(aws, 1, properties=PROPERTIES.format(interval=5000))
+    result = groups.replace(aws, **METRICS, timeout=600, poll_seconds=10)
+    assert result["failed"]
+    assert result["msg"].startswith("The transactors do not serve as they should: ")
+    assert told in result["msg"]
+    assert "Console of i-" in result["msg"]
+    assert len(aws.transactors()) <= 2 if mode == "crash" else len(aws.transactors()) == 1
+
+
+def test_a_system_that_has_run_for_long_is_not_waited_for(aws: Emulator) -> None:
+    aws.configure(**BOOT, modes={"first": "mute"})
+    groups.create(aws, 1, properties=PROPERTIES.format(interval=5000))
+    aws.advance(3600)
+    assert groups.replace(aws, **METRICS)["timeline"] == []
+
+
+def test_a_line_every_minute_says_what_is_waited_for_and_how_long(aws: Emulator) -> None:
+    system(aws, 1, modes={"second": "unhealthy"})
+    lines: list[tuple[float, str]] = []
+
+    class Lines(list[str]):
+        def append(self, line: str) -> None:
+            lines.append((CLOCK.now(), line))
+
+    with groups.emulated_time(aws):
+        result = groups.driver(aws, Lines(), 900, **METRICS, poll_seconds=15).run()
+    assert result["failed"]
+    moments = [at for at, _line in lines]
+    assert max(later - earlier for earlier, later in itertools.pairwise(moments)) <= 61
+    waiting = [line for _at, line in lines if re.search(r"  waiting \d+ of 15 min: no heartbeat yet$", line)]
+    assert len(waiting) >= 12, lines
+    told = [event["event"] for event in result["timeline"]]
+    assert not [event for event in told if event.startswith("waiting ")], "the timeline has what happened"
+
+
+def flapping(aws: Emulator) -> Callable[[], None]:
+    """A group whose state is another one at every look."""
+    states = iter(range(100_000))
+
+    def flap() -> None:
+        client, name = aws.backstage("autoscaling"), groups.group_name(aws)
+        healthy = "Unhealthy" if next(states) % 2 else "Healthy"
+        for one in groups.group(aws)["Instances"]:
+            if one["LifecycleState"] == "InService" and one["HealthStatus"] != healthy:
+                client.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["ReplaceUnhealthy"])
+                client.set_instance_health(InstanceId=one["InstanceId"], HealthStatus=healthy)
+
+    return flap
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "terminate"])
+def test_a_group_that_changes_all_the_time_does_not_keep_a_run_from_its_end(aws: Emulator, strategy: str) -> None:
+    system(aws, 1, modes={"second": "unhealthy"})
+    result = groups.replace_meddled_with(aws, flapping(aws), **METRICS, strategy=strategy, timeout=300)
+    assert result["failed"]
+    assert 300 <= result["seconds"] <= 300 + 300 + 60
+
+
+def test_a_slow_aws_does_not_keep_a_run_from_its_end(aws: Emulator) -> None:
+    """Each look takes a minute."""
+    system(aws, 1, modes={"second": "unhealthy"})
+    with groups.emulated_time(aws):
+        driver = groups.driver(aws, [], 300, **METRICS, poll_seconds=5)
+    call = driver._call
+
+    def slow(run: object) -> object:
+        aws.advance(60)
+        return call(run)  # type: ignore[arg-type]
+
+    driver._call = slow  # type: ignore[assignment]
+    with groups.emulated_time(aws):
+        result = driver.run()
+    assert result["failed"]
+    assert result["seconds"] <= 300 + 300 + 2 * 90
+    assert groups.sizes(aws) == (1, 1, 1)
