@@ -26,6 +26,11 @@ options:
   auto_scaling_group_name:
     description: The name of the auto scaling group, for groups that no stack of this collection made.
     type: str
+  strategy:
+    description: The strategy of M(datomic_onprem.aws.replace_transactors) of which RV(group.obstacles) tells.
+    type: str
+    choices: [rolling, terminate]
+    default: rolling
 attributes:
   check_mode:
     support: full
@@ -145,6 +150,14 @@ group:
       returned: when it exists
       type: str
       sample: ""
+    obstacles:
+      description:
+        - What would stop a replacement of all instances, with the command that helps; empty when nothing would.
+        - Such as suspended processes, an instance refresh, a warm pool, an instance in Standby or protected from scale-in.
+      returned: when it exists
+      type: list
+      elements: str
+      sample: []
 instances:
   description: The group's instances, those that are starting or terminating included.
   returned: success
@@ -214,14 +227,17 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import ru
 
 def main() -> None:
     module = AnsibleAWSModule(
-        argument_spec={name: {"type": "str"} for name in ("stack_name", "auto_scaling_group_name", "account_id")},
+        argument_spec={
+            **{name: {"type": "str"} for name in ("stack_name", "auto_scaling_group_name", "account_id")},
+            "strategy": {"type": "str", "choices": ["rolling", "terminate"], "default": "rolling"},
+        },
         mutually_exclusive=[("stack_name", "auto_scaling_group_name")],
         required_one_of=[("stack_name", "auto_scaling_group_name")],
         supports_check_mode=True,
     )
     params = module.params
     names = params["stack_name"] or "", params["auto_scaling_group_name"] or ""
-    run(module, lambda: info(Aws(module), *names, account_id=params["account_id"]))
+    run(module, lambda: info(Aws(module), *names, strategy=params["strategy"], account_id=params["account_id"]))
 
 
 if __name__ == "__main__":

@@ -100,3 +100,20 @@ def test_the_flavor_of_a_stack_is_what_its_group_launches_from(aws: Emulator) ->
     ):
         client.create_stack(StackName=name, TemplateBody=template)
         assert info(aws, stack_name=name)["stack"]["flavor"] == {"modern": "modern"}.get(name, "")
+
+
+def test_what_would_stop_a_replacement_without_a_call_more(aws: Emulator) -> None:
+    name = groups.create(aws)
+    client = aws.backstage("autoscaling")
+    aws.clear_calls()
+    assert info(aws, stack_name="orders")["group"]["obstacles"] == []
+    calls = len(aws.calls())
+    client.set_instance_protection(AutoScalingGroupName=name, InstanceIds=groups.ids(aws), ProtectedFromScaleIn=True)
+    client.put_warm_pool(AutoScalingGroupName=name)
+    aws.clear_calls()
+    warm, protected = info(aws, stack_name="orders")["group"]["obstacles"]
+    assert len(aws.calls()) == calls
+    assert "warm pool" in warm
+    assert "protected from scale-in" in protected, "stale or not: an update makes it so"
+    (only,) = info(aws, stack_name="orders", strategy="terminate")["group"]["obstacles"]
+    assert only == protected, "an empty pool fills in a rolling replacement only"

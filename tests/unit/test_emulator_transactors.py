@@ -139,7 +139,7 @@ def test_a_takeover_is_one_to_three_intervals_after_the_end_at_the_standby_s_own
     found = []
     for ends in range(4):  # in four quarters of an interval
         aws.reset()
-        start(aws)
+        start(aws, launch_configurations=True)
         aws.advance(60)
         client = aws.client("autoscaling")
         aws.advance(4.9)  # the second stands by at another phase than the active one beats

@@ -15,10 +15,13 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision impor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.autoscaling import Group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import whole
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Instance
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Goal, Instance, Strategy
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obstacles import obstacles
 
 
-def info(aws: Aws, stack_name: str, group_name: str, *, account_id: str | None = None) -> dict[str, Any]:
+def info(
+    aws: Aws, stack_name: str, group_name: str, *, strategy: Strategy = "rolling", account_id: str | None = None
+) -> dict[str, Any]:
     """The stack, its group and its instances. Exactly one of the two names is given."""
     refuse_other_account(aws, account_id)
     cloudformation = aws.client("cloudformation")
@@ -34,7 +37,7 @@ def info(aws: Aws, stack_name: str, group_name: str, *, account_id: str | None =
     return {
         "changed": False,
         "stack": _stack(found, stack_name, version),
-        "group": _group(group, found),
+        "group": _group(group, found, strategy),
         "instances": [_instance(instance) for instance in instances],
         "running_version": version if known else "",
     }
@@ -51,19 +54,23 @@ def _stack(found: Stack | None, name: str, version: str) -> dict[str, Any]:
     }
 
 
-def _group(group: Group | None, of: Stack | None) -> dict[str, Any]:
+def _group(group: Group | None, of: Stack | None, strategy: Strategy) -> dict[str, Any]:
     if group is None:
         return {"exists": False, "name": ""}
+    observed = observed_group(group, of)
+    # An update of the stack makes all of them stale.
+    everything = frozenset(member.instance_id for member in observed.members)
     return {
         "exists": True,
         "name": group.name,
         "min_size": group.sizes.minimum,
         "max_size": group.sizes.maximum,
         "desired_capacity": group.sizes.desired,
-        "whole": whole(observed_group(group, of)),
+        "whole": whole(observed),
         "launches": list(group.launches),
         "suspended_processes": list(group.around.suspended),
         "instance_refresh": group.around.refresh,
+        "obstacles": list(obstacles(observed, Goal(strategy=strategy, replacing=everything))),
     }
 
 

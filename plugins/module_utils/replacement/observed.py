@@ -14,6 +14,7 @@ import itertools
 from collections.abc import Callable
 from typing import Literal
 
+Strategy = Literal["rolling", "terminate"]
 MINUTE = 60.0
 RUNNING = "InService"
 STARTING = ("Pending", "Pending:Wait", "Pending:Proceed")
@@ -244,7 +245,7 @@ class Goal:
     acted: this run has already changed something. giving_up: the time is over; go back to a whole group.
     """
 
-    strategy: Literal["rolling", "terminate"] = "rolling"
+    strategy: Strategy = "rolling"
     replacing: frozenset[str] | None = None
     since: str = ""
     new_since: float = 0.0
