@@ -153,7 +153,7 @@ group:
     obstacles:
       description:
         - What would stop a replacement of all instances, with the command that helps; empty when nothing would.
-        - Such as suspended processes, an instance refresh, a warm pool, an instance in Standby or protected from scale-in.
+        - Such as suspended processes, an instance refresh, a warm pool, an instance in Standby or protected.
       returned: when it exists
       type: list
       elements: str

@@ -130,3 +130,24 @@ def test_a_slow_aws_does_not_keep_a_run_from_its_end(aws: Emulator) -> None:
     assert result["failed"]
     assert result["seconds"] <= 300 + 300 + 2 * 90
     assert groups.sizes(aws) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("operation", ["TerminateInstanceInAutoScalingGroup", "UpdateAutoScalingGroup"])
+def test_a_group_that_is_busy_is_asked_again(aws: Emulator, operation: str) -> None:
+    """botocore does not: https://github.com/keikoproj/upgrade-manager/issues/77."""
+    old = system(aws, 2)
+    told = "Scaling activity a1b2 is in progress and blocks this action"
+    aws.fault(match=operation, times=3, mode="error", code="ScalingActivityInProgress", message=told)
+    lines: list[str] = []
+    result = groups.replace(aws, **METRICS, lines=lines)
+    assert not result.get("failed"), result
+    assert sorted(result["replaced"]) == old
+    assert groups.sizes(aws) == (2, 2, 2)
+
+
+def test_a_group_that_stays_busy_ends_the_run_in_time(aws: Emulator) -> None:
+    old = system(aws, 1)
+    aws.fault(match="UpdateAutoScalingGroup", times=10_000, mode="error", code="ScalingActivityInProgress", status=400)
+    result = groups.replace(aws, **METRICS, timeout=300)
+    assert "it is not over after 300 s" in result["msg"]
+    assert (groups.ids(aws), result["seconds"] < 700) == (old, True)

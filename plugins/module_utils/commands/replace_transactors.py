@@ -42,6 +42,11 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.ste
 
 HEARTBEAT = settings.TRANSACTOR["heartbeat-interval-msec"]
 CALLBACK = "metrics-callback"
+BUSY = "ScalingActivityInProgress"
+"""AWS's code for a request that the group takes a little later, which botocore does not send again.
+
+https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_TerminateInstanceInAutoScalingGroup.html
+"""
 SHORTEST_PAUSE = 0.1
 """Seconds between two looks: fewer would only run into AWS's limits."""
 SHOWN_ACTIVITIES = 3
@@ -282,7 +287,13 @@ def once(
         observed = cloud.expected()
         step = next_step(observed, goal)
         seen = snapshot(observed, goal, step)
-    step = cloud.carry_out(observed.group, step)
+    try:
+        step = cloud.carry_out(observed.group, step)
+    except AwsError as error:
+        if error.code != BUSY:
+            raise
+        clock.sleep(options.poll_seconds)
+        step = Wait("another scaling activity of the group to end")
     return {
         "changed": isinstance(step, (Resize, Terminate)),
         "step": as_returned(step),

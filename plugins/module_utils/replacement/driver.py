@@ -57,7 +57,7 @@ class Driver:
             wait = min(LOOK_SECONDS, left, silent)
             answer = self._call({**self._run, "wait": wait, "left": left, "seen": self._last})
             if answer.get("failed"):
-                standing = self.standing() if self._last else CONTINUES if answer.get("error_code") else ""
+                standing = self.standing() if self._last else CONTINUES if "error_code" in answer else ""
                 return {**answer, **self._told(), "msg": f"{answer.get('msg', '')} {standing}".rstrip()}
             self._take(answer)
             step = answer["step"]
