@@ -154,6 +154,23 @@ def port_clash(facts: Facts) -> Iterator[Finding]:
             taken.setdefault(number + 1, "the dev storage (port + 1)")
 
 
+def ping_incomplete(facts: Facts) -> Iterator[Finding]:
+    """Datomic answers health checks only when both keys have a value."""
+    keys = ("ping-host", "ping-port")
+    for given, lacking in (keys, keys[::-1]):
+        if facts.has(given) and not facts.has(lacking):
+            yield found(
+                facts.transactor,
+                given,
+                "ping-incomplete",
+                "warning",
+                f"without {lacking} no health check is answered",
+                why="Datomic starts the endpoint only with both, and says nothing",
+                source=TRANSACTOR_DOCS + "#health-check",
+                instead=f"give {lacking} a value, or remove {given}",
+            )
+
+
 def host_unreachable(facts: Facts) -> Iterator[Finding]:
     """Peers connect to host; the CloudFormation template replaces it, nothing else does."""
     host, other = facts.transactor.get("host"), facts.transactor.get("alt-host")
@@ -351,6 +368,7 @@ RULES = (
     blank_value,
     trailing_blank,
     port_clash,
+    ping_incomplete,
     host_unreachable,
     heartbeat_failover,
     cloudwatch_incomplete,

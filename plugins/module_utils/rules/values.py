@@ -25,6 +25,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import
 FROM_METADATA = ("host", "alt-host")
 """What an instance of the template finds out by itself."""
 
+PATHS = ("data-dir", "log-dir", "pid-file", "valcache-path", "cassandra-config-file")
+
 _COMMENT = re.compile(r"\s#")
 _PLACEHOLDER = re.compile(
     r"""(?ix) .*\$\{[^}]*\}.* | .*\{\{.*\}\}.* | \$[a-z_]\w* | %[a-z_]\w*% | <[^<>]+>
@@ -121,4 +123,20 @@ def _is_placeholder(setting: Setting, value: str) -> bool:
     return setting.kind == "text" and not setting.choices and bool(_PLACEHOLDER.fullmatch(value.strip("'\" ")))
 
 
-RULES = (comment_behind_value, invisible_character, sample_value)
+def path_of_home(facts: Facts) -> Iterator[Finding]:
+    """~ is a shell's."""
+    for key in PATHS:
+        if facts.transactor.get(key).startswith("~"):
+            yield found(
+                facts.transactor,
+                key,
+                "path-of-home",
+                "warning",
+                "~ is no home directory here",
+                why="no shell reads the file: Java makes a directory whose name is ~",
+                source=PROPERTIES_DOCS,
+                instead="the whole path",
+            )
+
+
+RULES = (path_of_home, comment_behind_value, invisible_character, sample_value)
