@@ -22,7 +22,8 @@ description:
   - Blank values, as in C(aws-transactor-role=), are asked to be generated. An access key that is made is written into
     the file before anything else happens.
   - What exists is never deleted, never made smaller, and its tags stay as they are. Policies of other names are left
-    alone.
+    alone. On a role they are the warning C(role-policy-unknown), or C(role-policy-all) when they grant everything. A
+    trust policy that lets others in is the warning C(role-trust-others).
   - With a C(protocol) that is not C(ddb) or C(ddb-local) the file is checked, and a role that it names gets the
     policies for logs and metrics.
 options:
@@ -81,6 +82,24 @@ options:
     type: str
     choices: [tool, least_privilege]
     default: tool
+  permissions_boundary:
+    description:
+      - The ARN of the managed policy that is put as permissions boundary on every role and user that is created.
+      - One that exists keeps what it has. Without this boundary, or with another one, it is the warning
+        C(permissions-boundary) with the command that sets it.
+    type: str
+  role_prefix:
+    description:
+      - How the names of roles and users begin that are generated, V(datomic-aws-transactor) or
+        V(datomic-aws-dynamodb-peer) by default.
+      - Names that the file has stay as they are. At most 48 characters.
+    type: str
+    default: datomic-aws
+  stack_name:
+    description:
+      - The system's stack. The policy that its modern template puts on the transactor's role is known by that, and is
+        none of those that the warning C(role-policy-unknown) names.
+    type: str
   table_billing_mode:
     description:
       - A new table is V(PROVISIONED) by default.
@@ -308,11 +327,14 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_c
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import ensure
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import ROLE_PREFIX, Options
 
 RESOURCES = {
     "tags": {"type": "dict", "default": {}},
     "policies": {"type": "str", "choices": ["tool", "least_privilege"], "default": "tool"},
+    "permissions_boundary": {"type": "str"},
+    "role_prefix": {"type": "str", "default": ROLE_PREFIX},
+    "stack_name": {"type": "str"},
     "table_billing_mode": {"type": "str", "choices": ["PROVISIONED", "PAY_PER_REQUEST"]},
     "table_read_capacity": {"type": "int"},
     "table_write_capacity": {"type": "int"},

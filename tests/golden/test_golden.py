@@ -40,6 +40,10 @@ LIKE = {
 """Rule 5: the case whose account and files ours ends with instead."""
 
 
+MORE_CALLS = {"transactor-role-with-policies": 1}
+"""The policy of another name is read, for what it grants (docs/departures.md, beyond the recorded cases)."""
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_case(name: str, aws: Emulator, tmp_path: pathlib.Path) -> None:
     case = CASES[name]
@@ -54,7 +58,7 @@ def test_case(name: str, aws: Emulator, tmp_path: pathlib.Path) -> None:
     expected = like(name) if rule == REPAIRED else case
     succeeded(name, expected, played, account)
     if rule == SAME:
-        frugal(case, played)
+        frugal(case, played, MORE_CALLS.get(name, 0))
         layout_kept(name, case, played, name in listed)
 
 
@@ -106,12 +110,14 @@ def recorded(case: Case, run: dict[str, Any]) -> dict[str, str]:
     return texts
 
 
-def frugal(case: Case, played: list[Played]) -> None:
-    """Never more calls than the tool, and no write when nothing changes."""
+def frugal(case: Case, played: list[Played], more: int) -> None:
+    """Never more calls than the tool, but for a told exception, and no write when nothing changes."""
     for one, run in zip(played, case["runs"], strict=True):
-        assert len(one.calls) <= len(run["calls"]), one.calls
+        assert len(one.calls) <= len(run["calls"]) + more, one.calls
         if not one.result.get("actions"):
-            assert not [call for call in one.calls if not call.split(":")[1].startswith(("Get", "Describe", "Head"))]
+            assert not [
+                call for call in one.calls if not call.split(":")[1].startswith(("Get", "List", "Describe", "Head"))
+            ]
 
 
 def layout_kept(name: str, case: Case, played: list[Played], departs: bool) -> None:

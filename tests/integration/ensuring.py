@@ -55,6 +55,13 @@ def warned(result: dict[str, Any]) -> str:
     return json.dumps(result.get("warnings", []))
 
 
+def text(told: Any) -> str:
+    """The strings in it, whatever ansible-core made of a warning."""
+    if isinstance(told, str):
+        return told
+    return " ".join(map(text, told.values() if isinstance(told, dict) else told if isinstance(told, list) else ()))
+
+
 def kinds(result: dict[str, Any]) -> list[str]:
     """The actions without their names."""
     return [" ".join((action["service"], action["resource"], action["change"])) for action in result["actions"]]

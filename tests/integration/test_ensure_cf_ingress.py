@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.emulator import Emulator
-from tests.integration.ensuring import warned, writes
+from tests.integration.ensuring import text, warned, writes
 from tests.modules import CREDENTIALS, run_module
 
 CF = """aws-instance-type=m3.large
@@ -61,13 +61,6 @@ def admitted(aws: Emulator) -> list[tuple[str, int, str]]:
         for kind in ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
         for one in rule[kind]
     )
-
-
-def text(told: Any) -> str:
-    """The strings in it, whatever ansible-core made of a warning."""
-    if isinstance(told, str):
-        return told
-    return " ".join(map(text, told.values() if isinstance(told, dict) else told if isinstance(told, list) else ()))
 
 
 SOURCES = ("CidrIp", "CidrIpv6", "PrefixListId", "GroupId")

@@ -193,6 +193,17 @@ def ingress(aws: Emulator, directory: pathlib.Path) -> None:
         assert not result["failed"], result
 
 
+def managed_policies(aws: Emulator, directory: pathlib.Path) -> None:
+    file = directory / "orders.properties"
+    file.write_text(ROLES)
+    assert not ensure(aws, file)["failed"]
+    iam = aws.backstage("iam")
+    document = json.dumps({"Version": "2012-10-17", "Statement": []})
+    arn = iam.create_policy(PolicyName="ours", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="datomic-aws-transactor", PolicyArn=arn)
+    assert not ensure(aws, file)["failed"]
+
+
 def replacement(aws: Emulator, directory: pathlib.Path) -> None:
     system(aws, 1, modes={"second": "unhealthy"})
     aws.backstage("s3").create_bucket(Bucket="datomic-logs-1")
@@ -239,6 +250,7 @@ OPTIONS: dict[str, Callable[[Emulator, pathlib.Path], None]] = {
     "ingress": ingress,
     "instance-types": instance_types,
     "log-bucket": log_bucket,
+    "managed-policies": managed_policies,
     "releases": releases,
     "replacement": replacement,
     "secrets": secrets,

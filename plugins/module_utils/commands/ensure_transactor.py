@@ -19,7 +19,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, gather, refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Executor, Plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Decision, Executor, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
     _iam_changes,
@@ -30,6 +30,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision impor
     scaling,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import Facts
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.policy import start_policy
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
     TRANSACTOR_ROLE,
     Options,
@@ -69,7 +70,7 @@ def ensure(
     """The module's result."""
     why = engine_cli.reason(engine, COMMAND)
     file = ensuring.read(src, dest, transactor.adopt, transactor.GENERATED_KEYS)
-    wanted, findings = _offline(file, aws, secrets)
+    wanted, findings = _offline(file, aws, secrets, options.role_prefix)
     findings = [*transactor.unsound(options), *file.findings, *findings]
 
     def counting() -> list[Finding]:
@@ -96,12 +97,12 @@ def ensure(
         estate.finish(file, observed, decision.plan, check_mode=check_mode)
         return result
     cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
-    _known_to_the_tool(file.src, observed)
+    _known_to_the_tool(file.src, observed, decision, options)
     if observed.account:
         engine_cli.refuse_role(cli, observed.account.arn)
 
     def again(properties: Properties) -> engine_cli.Rest:
-        rest = _Estate(aws, transactor.wanted(properties, secrets), options)
+        rest = _Estate(aws, transactor.wanted(properties, secrets, options.role_prefix), options)
         state = rest.observe(properties)
         decided = transactor_plan.decide(properties, rest.wanted, state, options, unique)
         refuse(decided.findings)
@@ -112,9 +113,9 @@ def ensure(
     return result
 
 
-def _offline(file: ensuring.File, aws: Aws, secrets: Collection[str]) -> tuple[Wanted, list[Finding]]:
+def _offline(file: ensuring.File, aws: Aws, secrets: Collection[str], role_prefix: str) -> tuple[Wanted, list[Finding]]:
     """What the file asks for as far as AWS can be asked about it, and what is wrong with its keys and values."""
-    src, wanted = file.src, transactor.wanted(file.now, secrets)
+    src, wanted = file.src, transactor.wanted(file.now, secrets, role_prefix)
     if not src.legible:
         return wanted, []
     required = transactor.required(src, secrets)
@@ -138,7 +139,14 @@ def _facts(properties: Properties, wanted: Wanted, observed: Observed, options: 
     )
 
 
-def _known_to_the_tool(properties: Properties, observed: Observed) -> None:
+def _known_to_the_tool(properties: Properties, observed: Observed, decision: Decision, options: Options) -> None:
+    if options.permissions_boundary and any(
+        action.resource in ("role", "user") and action.change == "create" for action in decision.plan.actions
+    ):
+        raise DatomicError(
+            f"{properties.path}: bin/datomic {COMMAND} cannot create a role or user with a permissions boundary. "
+            "Use engine: native, or leave out permissions_boundary (datomic_permissions_boundary)."
+        )
     partition = observed.account.partition if observed.account else DEFAULT_PARTITION
     if partition != DEFAULT_PARTITION:
         raise DatomicError(
@@ -251,11 +259,14 @@ class _Estate:
         client = self.client("iam")
         roles = frozenset(role.name for role in self.wanted.roles if role.name)
         users = frozenset(user.name for user in self.wanted.users if user.name)
+        known = [start_policy(self.options.stack_name)] if self.options.stack_name else []
 
         def of_role(role: WantedRole) -> Callable[[], Any]:
             if not role.name:
                 return lambda: iam.free_role(client, role.base, roles)
-            return lambda: iam.role(client, role.name, self.policies(role.name, self.wanted.roles))
+            boundary = self.options.permissions_boundary is not None
+            ours = self.policies(role.name, self.wanted.roles)
+            return lambda: iam.role(client, role.name, ours, known, boundary=boundary)
 
         def of_user(user: WantedUser) -> Callable[[], Any]:
             if not user.name:

@@ -99,7 +99,9 @@ class _Changes:
         self.create(
             "role",
             action,
-            lambda name: self.client.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **_tags(action)),
+            lambda name: self.client.create_role(
+                RoleName=name, AssumeRolePolicyDocument=trust, **_tags(action), **_boundary(action)
+            ),
         )
 
     def create_profile(self, action: Action) -> None:
@@ -149,7 +151,11 @@ class _Changes:
             eventually(lambda: self.client.put_user_policy(UserName=user, PolicyName=policy, PolicyDocument=document))
 
     def create_user(self, action: Action) -> None:
-        self.create("user", action, lambda name: self.client.create_user(UserName=name, **_tags(action)))
+        self.create(
+            "user",
+            action,
+            lambda name: self.client.create_user(UserName=name, **_tags(action), **_boundary(action)),
+        )
 
     def create(self, kind: str, action: Action, call: Callable[[str], Any]) -> None:
         """Make the entity of the action's name, or, when somebody else has made it since we looked, of the next one."""
@@ -254,6 +260,11 @@ class _Changes:
             except AwsError as error:
                 if error.code != "NoSuchEntity":
                     raise
+
+
+def _boundary(action: Action) -> dict[str, str]:
+    boundary = action.after.get("permissions_boundary")
+    return {"PermissionsBoundary": boundary} if boundary else {}
 
 
 def _tags(action: Action) -> dict[str, Any]:

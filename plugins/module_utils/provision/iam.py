@@ -20,15 +20,20 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
     eventually,
     gather,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.policies import trusts_ec2
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
     OWNER_TAG,
     UNSAVED_KEY_TAG,
     Account,
+    OtherPolicy,
     Role,
     User,
 )
 
+HARMLESS = frozenset(("AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy"))
+"""AWS's own managed policies that are usual on instances. What they grant need not be read: AWS alone changes it.
+
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
+"""
 MOST_IN_A_PAGE = 1000
 """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html"""
 
@@ -40,15 +45,27 @@ def account(client: Any) -> Account:
     return Account(identity["Account"], identity["Arn"].split(":")[1], identity["Arn"])
 
 
-def role(client: Any, name: str, policies: Iterable[str]) -> Role:
-    """The role of that name with those of its inline policies that exist: two dependent rounds when it is complete."""
+def role(client: Any, name: str, policies: Iterable[str], known: Collection[str] = (), *, boundary: bool) -> Role:
+    """The role of that name with those of its inline policies that exist: two dependent rounds when it is complete.
+
+    known: further inline policies that are nobody else's. boundary: read its permissions boundary, which only the role
+    itself shows.
+    """
     policies = tuple(policies)
     profile = _profile(client, name)
     complete = profile is not None and name in profile
     found = None if complete else _role(client, name)
     if not complete and found is None:
         return Role(name, profile=None if profile is None else tuple(profile))
-    held = _policies(client, "role", name, policies)
+    reads: dict[str, Callable[[], Any]] = {
+        "held": lambda: _policies(client, "role", name, policies),
+        "inline": lambda: _listed(client, "list_role_policies", name, "PolicyNames"),
+        "attached": lambda: _listed(client, "list_attached_role_policies", name, "AttachedPolicies"),
+    }
+    if boundary and found is None:
+        reads["role"] = lambda: _role(client, name)
+    read = gather(reads)
+    held, found = read["held"], found or read.get("role")
     # Tags matter where something is missing only: whose role is it, then?
     if found is None and not set(policies) <= set(held):
         found = _role(client, name)
@@ -58,9 +75,54 @@ def role(client: Any, name: str, policies: Iterable[str]) -> Role:
         exists=True,
         owner=_tag(found or {}, OWNER_TAG),
         profile=None if profile is None else tuple(profile),
-        ec2=trusts_ec2(trust),
+        trust=trust,
         policies=held,
+        others=_others(client, name, set(read["inline"]) - {*policies, *known}, read["attached"]),
+        boundary=_boundary(found or {}) if boundary else None,
     )
+
+
+def _others(
+    client: Any, role: str, inline: Collection[str], attached: Iterable[Mapping[str, str]]
+) -> tuple[OtherPolicy, ...]:
+    """The policies that are not ours, with what they grant."""
+    documents = _policies(client, "role", role, sorted(inline))
+    found = [OtherPolicy(name, document=document) for name, document in documents.items()]
+    managed = {policy["PolicyArn"]: policy["PolicyName"] for policy in attached}
+
+    def of(arn: str) -> Callable[[], Any]:
+        return lambda: _managed(client, arn)
+
+    unknown = [arn for arn, name in managed.items() if not (name in HARMLESS and arn.split(":")[4] == "aws")]
+    read = gather({arn: of(arn) for arn in unknown})
+    harmless: dict[str, Any] = {"Statement": []}
+    return (*found, *(OtherPolicy(name, arn, read.get(arn, harmless)) for arn, name in sorted(managed.items())))
+
+
+def _managed(client: Any, arn: str) -> Any:
+    """The document of a managed policy; None for who may not read it: what it is called is known all the same."""
+    try:
+        with calling("read the managed policy", arn, client):
+            version = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            return client.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    except AwsError as error:
+        if error.code in DENIED or error.code == "NoSuchEntity":
+            return None
+        raise
+
+
+def _listed(client: Any, call: str, role: str, key: str) -> list[Any]:
+    """All pages of a list about the role; empty while IAM does not show the role."""
+
+    def read() -> Any:
+        return [one for page in client.get_paginator(call).paginate(RoleName=role) for one in page[key]]
+
+    return _get(client, "policies of the role", role, read) or []
+
+
+def _boundary(found: Mapping[str, Any]) -> str:
+    boundary: str = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
+    return boundary
 
 
 def free_role(client: Any, base: str, taken: Collection[str]) -> Role:
@@ -82,7 +144,8 @@ def user(client: Any, name: str, policies: Iterable[str], *, keys: bool) -> User
     if keys or unsaved:
         reads["keys"] = lambda: access_keys(client, name)
     read = gather(reads)
-    return User(name, True, unsaved, read.get("keys", ()), read["policies"], _tag(found, OWNER_TAG))
+    owner = _tag(found, OWNER_TAG)
+    return User(name, True, unsaved, read.get("keys", ()), read["policies"], owner, _boundary(found))
 
 
 def free_user(client: Any, base: str, taken: Collection[str]) -> User:

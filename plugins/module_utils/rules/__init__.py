@@ -34,8 +34,12 @@ ALSO_ACCEPTABLE = (
     "ingress-open",
     "ingress-revoked",
     "ingress-shared",
+    "permissions-boundary",
     "role-of-another-system",
+    "role-policy-all",
+    "role-policy-unknown",
     "role-trust",
+    "role-trust-others",
     "table-shrunk",
     "user-without-policy",
 )

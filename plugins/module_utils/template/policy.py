@@ -22,12 +22,17 @@ SESSION_MANAGER = (
 """Session Manager's documented minimum. None of them takes a resource."""
 
 
+def start_policy(stack: str) -> str:
+    """The inline policy that the modern template of the stack puts on the transactor's role."""
+    return f"{stack}-transactor-start"
+
+
 def resource(options: Options) -> dict[str, Any]:
     """The inline policy of the stack on the transactor's role."""
     declared: dict[str, Any] = {
         "Type": "AWS::IAM::Policy",
         "Properties": {
-            "PolicyName": {"Fn::Sub": "${AWS::StackName}-transactor-start"},
+            "PolicyName": {"Fn::Sub": start_policy("${AWS::StackName}")},
             "Roles": [{"Ref": "InstanceProfile"}],
             "PolicyDocument": {"Version": "2012-10-17", "Statement": statements(options)},
         },

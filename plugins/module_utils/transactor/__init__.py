@@ -31,7 +31,10 @@ LOG_USER, METRICS_USER = "aws-s3-log", "aws-cloudwatch"
 USERS = (TRANSACTOR_USER, METRICS_USER, LOG_USER, PEER_USER)
 
 BUCKET_BASE = "datomic-logs-"
-ROLE_BASES = {TRANSACTOR_ROLE: "datomic-aws-transactor", PEER_ROLE: "datomic-aws-peer"}
+ROLE_PREFIX = "datomic-aws"
+LONGEST_ROLE_PREFIX = 48
+"""IAM's 64 characters without the longest ending, -dynamodb-peer, and a number for a name that is taken."""
+ROLE_ENDINGS = {TRANSACTOR_ROLE: "-transactor", PEER_ROLE: "-peer"}
 
 DOCS = "https://docs.datomic.com/operation/storage.html"
 ACCESS_DOCS = "https://docs.datomic.com/operation/aws-access-control.html"
@@ -49,6 +52,7 @@ _BUCKET_NAME_DOCS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucke
 _BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _IAM_NAME_DOCS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
 _IAM_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_BOUNDARY = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[\w+=,.@/-]+", re.ASCII)
 _POLICY_NAME_LENGTH = 128
 _ENDPOINT = re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII)
 
@@ -59,6 +63,9 @@ class Options:
 
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     policies: Flavor = "tool"
+    permissions_boundary: str | None = None
+    role_prefix: str = ROLE_PREFIX
+    stack_name: str | None = None
     table_billing_mode: str | None = None
     table_read_capacity: int | None = None
     table_write_capacity: int | None = None
@@ -84,16 +91,16 @@ class WantedRole:
 
 @dataclasses.dataclass(frozen=True)
 class WantedUser:
-    """prefix: of its three properties. name: empty for one to be found free. blank: it has no access key yet."""
+    """prefix: of its three properties. name: empty for one that is to be found free, starting at base.
+
+    blank: it has no access key yet.
+    """
 
     prefix: str
     name: str
+    base: str
     blank: bool
     grants: tuple[Grant, ...]
-
-    @property
-    def base(self) -> str:
-        return f"datomic-{self.prefix}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,6 +166,15 @@ def unsound(options: Options) -> list[Finding]:
         for name, number in numbers.items()
         if number is not None and number < 1
     ]
+    if not _IAM_NAME.fullmatch(options.role_prefix) or len(options.role_prefix) > LONGEST_ROLE_PREFIX:
+        what = f"Invalid value: {options.role_prefix!a} cannot begin a role's name"
+        instead = f"write 1 to {LONGEST_ROLE_PREFIX} letters, digits and + = , . @ _ - (datomic_role_prefix)"
+        findings.append(Finding("invalid-option", what, key="role_prefix", instead=instead))
+    boundary = options.permissions_boundary
+    if boundary is not None and not _BOUNDARY.fullmatch(boundary):
+        what = f"Invalid value: {boundary!a} is not the ARN of a managed policy"
+        instead = "such as arn:aws:iam::123456789012:policy/boundary (datomic_permissions_boundary)"
+        findings.append(Finding("invalid-option", what, key="permissions_boundary", instead=instead))
     pairs = {
         "table_max_read_capacity": (options.table_max_read_capacity, options.table_read_capacity),
         "table_max_write_capacity": (options.table_max_write_capacity, options.table_write_capacity),
@@ -307,10 +323,11 @@ def observable(wanted: Wanted, findings: Iterable[Finding]) -> Wanted:
     )
 
 
-def wanted(properties: Properties, secrets: Collection[str] = ()) -> Wanted:
+def wanted(properties: Properties, secrets: Collection[str] = (), role_prefix: str = ROLE_PREFIX) -> Wanted:
     """The resources that the file asks for; with findings, those that it seems to ask for.
 
-    secrets: keys whose values are kept elsewhere: no access key is made for them.
+    secrets: keys whose values are kept elsewhere: no access key is made for them. role_prefix: how the names of roles
+    and users begin that are generated.
     """
     protocol = properties.get("protocol")
     metrics = properties.has_value(METRICS_REGION)
@@ -325,8 +342,8 @@ def wanted(properties: Properties, secrets: Collection[str] = ()) -> Wanted:
         table=table_of(properties.as_dict()),
         region=properties.get(REGION),
         bucket=bucket,
-        roles=tuple(_roles(properties, bucket is not None, metrics)),
-        users=tuple(_users(properties, bucket is not None, metrics, secrets)),
+        roles=tuple(_roles(properties, bucket is not None, metrics, role_prefix)),
+        users=tuple(_users(properties, bucket is not None, metrics, secrets, role_prefix)),
     )
 
 
@@ -345,17 +362,19 @@ def _wanted_elsewhere(properties: Properties, metrics: bool) -> Wanted:
     return Wanted(bucket=properties.get(BUCKET) or None, own_bucket=False, roles=(role,))
 
 
-def _roles(properties: Properties, logs: bool, metrics: bool) -> Iterator[WantedRole]:
+def _roles(properties: Properties, logs: bool, metrics: bool, start: str) -> Iterator[WantedRole]:
     grants: Mapping[str, tuple[Grant, ...]] = {
         TRANSACTOR_ROLE: ("table", *_extras(logs, metrics)),
         PEER_ROLE: ("peer",),
     }
     for key, granted in grants.items():
         if key in properties:
-            yield WantedRole(key, properties.get(key), ROLE_BASES[key], granted)
+            yield WantedRole(key, properties.get(key), start + ROLE_ENDINGS[key], granted)
 
 
-def _users(properties: Properties, logs: bool, metrics: bool, secrets: Collection[str]) -> Iterator[WantedUser]:
+def _users(
+    properties: Properties, logs: bool, metrics: bool, secrets: Collection[str], start: str
+) -> Iterator[WantedUser]:
     grants: Mapping[str, tuple[Grant, ...]] = {
         TRANSACTOR_USER: ("table",),
         METRICS_USER: _extras(False, metrics),
@@ -367,4 +386,5 @@ def _users(properties: Properties, logs: bool, metrics: bool, secrets: Collectio
         # Of a user whose name is kept elsewhere nothing can be asked.
         if user in properties and user not in secrets:
             blank = not properties.has_value(key_id) and key_id not in secrets
-            yield WantedUser(prefix, properties.get(user), blank, granted)
+            base = start + prefix.removeprefix("aws")
+            yield WantedUser(prefix, properties.get(user), base, blank, granted)

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -36,6 +38,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.reso
     Account,
     Bucket,
     Kind,
+    OtherPolicy,
     Role,
     Scaling,
     Table,
@@ -97,6 +100,20 @@ def _lost(user: User, table: str, prefix: str) -> list[str] | None:
         return None
     kept = user.unsaved.removeprefix(marked).split("/")
     return [key_id for key_id in user.key_ids if _end(key_id) not in kept]
+
+
+def _policy(policy: OtherPolicy) -> str:
+    """How a policy is called in a message."""
+    if policy.document is None:
+        return f"{policy.arn} (which could not be read: allow iam:GetPolicy and iam:GetPolicyVersion on it)"
+    return policy.arn or f"{policy.name} (inline)"
+
+
+def _without(role: str, policy: OtherPolicy) -> str:
+    """The command that takes the policy from the role."""
+    if policy.arn:
+        return f"aws iam detach-role-policy --role-name {role} --policy-arn {policy.arn}"
+    return f"aws iam delete-role-policy --role-name {role} --policy-name {policy.name}"
 
 
 class _Planner:
@@ -178,14 +195,16 @@ class _Planner:
             instead = "name another role, or take that role out of the profile: an instance profile holds one role"
             self.found(wanted.key, "profile-taken", what, instead)
             return
-        if role.exists and role.ec2 is False:
-            what = f"the trust policy of the role {role.name} does not let EC2 instances assume it"
-            instead = f"add {policies.EC2[self.partition]} to its trust policy"
-            self.found(wanted.key, "role-trust", what, instead, "warning")
+        self.judge_role(wanted.key, role)
         self.tell_of_sharing(wanted.key, f"role {role.name}", role.owner, wanted, role.policies)
         tags = self.tags()
         if not role.exists:
-            after = {"trust": policies.trust(self.partition), "owner": self.owner(wanted.key), **tags}
+            after = {
+                "trust": policies.trust(self.partition),
+                "owner": self.owner(wanted.key),
+                **self.boundary(),
+                **tags,
+            }
             yield Action("iam", "role", role.name, "create", after=after)
         if not held:
             profile = {"roles": [role.name]}
@@ -194,6 +213,46 @@ class _Planner:
             else:
                 yield Action("iam", "instance_profile", role.name, "update", before={"roles": []}, after=profile)
         yield from self.of_policies("role", role.name, wanted, role.policies)
+
+    def judge_role(self, key: str, role: Role) -> None:
+        """Warnings of what a role that exists lets others do, or may do itself, without our doing."""
+        if role.trust is None:
+            return
+        name = role.name
+        if not policies.trusts_ec2(role.trust):
+            what = f"the trust policy of the role {name} does not let EC2 instances assume it"
+            instead = f"add {policies.EC2[self.partition]} to its trust policy"
+            self.found(key, "role-trust", what, instead, "warning")
+        others = policies.others_trusted(role.trust, self.observed.account.number if self.observed.account else "")
+        if others:
+            what = f"the trust policy of the role {name} lets others than EC2 instances assume it: {', '.join(others)}"
+            trust = shlex.quote(json.dumps(policies.trust(self.partition)))
+            by_hand = f"aws iam update-assume-role-policy --role-name {name} --policy-document {trust}"
+            self.found(key, "role-trust-others", what, f"to let in EC2 instances alone: {by_hand}", "warning")
+        whole = [one for one in role.others if one.document is not None and policies.grants_all(one.document)]
+        unknown = [one for one in role.others if one not in whole]
+        for rule, found, words in (
+            ("role-policy-all", whole, "may do everything, by policies that this system did not write"),
+            ("role-policy-unknown", unknown, "has policies that this system did not write"),
+        ):
+            if found:
+                what = f"the role {name} {words}: {', '.join(_policy(one) for one in found)}"
+                by_hand = "; ".join(_without(name, one) for one in found)
+                self.found(key, rule, what, f"if nobody needs them: {by_hand}", "warning")
+        self.judge_boundary(key, "role", name, role.boundary)
+
+    def judge_boundary(self, key: str, kind: str, name: str, found: str | None) -> None:
+        """A warning when what exists has another permissions boundary than the option's: it keeps what it has."""
+        asked = self.options.permissions_boundary
+        if not asked or found is None or found == asked:
+            return
+        what = f"the {kind} {name} has {f'the permissions boundary {found}' if found else 'no permissions boundary'}"
+        by_hand = f"aws iam put-{kind}-permissions-boundary --{kind}-name {name} --permissions-boundary {asked}"
+        self.found(key, "permissions-boundary", what, f"what exists is not changed; by hand: {by_hand}", "warning")
+
+    def boundary(self) -> dict[str, str]:
+        asked = self.options.permissions_boundary
+        return {"permissions_boundary": asked} if asked else {}
 
     def owner(self, key: str) -> str:
         return owner(self.observed.region, self.table, key)
@@ -257,10 +316,13 @@ class _Planner:
             return
         lost = _lost(user, self.table, group[0].prefix) if self.is_own(user.owner) else None
         self.tell_of_sharing(keys_of(group[0].prefix)[0], f"user {user.name}", user.owner, group[0], user.policies)
-        if not user.exists:
+        if user.exists:
+            self.judge_boundary(keys_of(group[0].prefix)[0], "user", user.name, user.boundary)
+        else:
             key = keys_of(group[0].prefix)[0]
             tags = {
                 **self.tags(),
+                **self.boundary(),
                 "owner": self.owner(key),
                 "unsaved_access_key": marker(self.table, group[0].prefix),
             }

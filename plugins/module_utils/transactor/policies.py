@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -28,6 +30,8 @@ EC2: Mapping[str, str] = {
 
 https://github.com/aws/aws-cdk/pull/24709 (China)
 """
+
+ASSUMING = "sts:assumerole"
 
 TRANSACTOR_ACTIONS = (
     "dynamodb:BatchGetItem",
@@ -112,6 +116,52 @@ def trusts_ec2(trust: Document) -> bool:
         services = _listed(principal.get("Service")) if isinstance(principal, Mapping) else []
         known = any(str(service).startswith("ec2.amazonaws.com") for service in services)
         if statement.get("Effect") == "Allow" and (known or principal == "*"):
+            return True
+    return False
+
+
+def others_trusted(trust: Document, account: str) -> list[str]:
+    """Who else than EC2 instances a trust policy lets assume the role. account: ours, empty when it is not known."""
+    found: list[str] = []
+    for statement in _listed(trust.get("Statement")):
+        actions = [str(action).lower() for action in _listed(statement.get("Action"))]
+        assumes = "NotAction" in statement or any(fnmatch.fnmatch(ASSUMING, _start(action)) for action in actions)
+        if statement.get("Effect") != "Allow" or not assumes:
+            continue
+        if "NotPrincipal" in statement:
+            found.append(f"everybody but {json.dumps(statement['NotPrincipal'])}")
+        principal = statement.get("Principal") or {}
+        if not isinstance(principal, Mapping):
+            principal = {"AWS": principal}
+        for kind, value in ((kind, str(value)) for kind, values in principal.items() for value in _listed(values)):
+            if kind == "Service" and value in EC2.values():
+                continue
+            number = re.search(r"[0-9]{12}", value)
+            foreign = kind == "AWS" and account and number is not None and number[0] != account
+            found.append(
+                "everybody (*)" if value == "*" else f"{kind} {value}" + (" of another account" if foreign else "")
+            )
+    return list(dict.fromkeys(found))
+
+
+def _start(action: str) -> str:
+    """A pattern for the beginning of an action: sts:AssumeRoleWithSAML lets in as sts:AssumeRole does."""
+    return ASSUMING if action.startswith(ASSUMING) else action
+
+
+def grants_all(document: Document) -> bool:
+    """Whether a policy grants everything, or all but what it names, or all of IAM, on every resource.
+
+    All of IAM is everything: who has it can write the rest into a policy. Conditions do not count.
+    """
+    for statement in _listed(document.get("Statement")):
+        actions = {str(action).lower() for action in _listed(statement.get("Action"))}
+        every = "NotAction" in statement or any(action == "iam:*" or set(action) <= set("*:?") for action in actions)
+        resources = [str(resource) for resource in _listed(statement.get("Resource"))]
+        everywhere = "NotResource" in statement or any(
+            set(resource.removeprefix("arn")) <= set(":*/") for resource in resources
+        )
+        if statement.get("Effect") == "Allow" and every and everywhere:
             return True
     return False
 

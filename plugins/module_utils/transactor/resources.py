@@ -95,24 +95,39 @@ class Bucket:
 
 
 @dataclasses.dataclass(frozen=True)
+class OtherPolicy:
+    """A policy of a role that this system did not write. arn: empty for an inline one. document: None if unknown."""
+
+    name: str
+    arn: str = ""
+    document: Mapping[str, Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Role:
     """profile: the roles inside the instance profile of the same name, None when there is no such profile.
 
-    ec2: whether its trust policy lets EC2 assume it, None for a role that does not exist.
+    trust: its trust policy, None for a role that does not exist. others: its policies besides ours.
     owner: the value of OWNER_TAG; empty without it, and for a role that was found complete.
+    boundary: the ARN of its permissions boundary, empty without one; None when nobody asked.
     """
 
     name: str
     exists: bool = False
     profile: tuple[str, ...] | None = None
-    ec2: bool | None = None
+    trust: Mapping[str, Any] | None = None
     policies: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     owner: str = ""
+    others: tuple[OtherPolicy, ...] = ()
+    boundary: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class User:
-    """unsaved, owner: the values of UNSAVED_KEY_TAG and OWNER_TAG, or empty. key_ids: only read when they matter."""
+    """unsaved, owner: the values of UNSAVED_KEY_TAG and OWNER_TAG, or empty. key_ids: only read when they matter.
+
+    boundary: as of a role.
+    """
 
     name: str
     exists: bool = False
@@ -120,3 +135,4 @@ class User:
     key_ids: tuple[str, ...] = ()
     policies: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     owner: str = ""
+    boundary: str | None = None

@@ -6,18 +6,22 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import MalformedPolicyDocument, NotFoundException, ValidationError
-from moto.iam.models import IAMBackend
+from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.iam.policy_validation import BaseIAMPolicyValidator
 from moto.iam.responses import IamResponse
 
 from tests.emulator import visibility
 
 PAGE = 100
+OLD_VERSION = "2008-10-17"
 
 
 def apply() -> None:
@@ -25,6 +29,8 @@ def apply() -> None:
     _names()
     _pages()
     _visibility()
+    _boundaries_of_users()
+    _managed_policies()
     _partitions()
 
 
@@ -50,7 +56,7 @@ def _of_partition(run: Any) -> Any:
 
 
 def _policy_without_version() -> None:
-    """A policy document may leave out Version, which then means 2008-10-17; moto refuses it.
+    """A policy document may leave out Version, which then means 2008-10-17, or give that one; moto refuses both.
 
     "IAM JSON policy elements: Version",
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
@@ -58,7 +64,7 @@ def _policy_without_version() -> None:
     validate = BaseIAMPolicyValidator._validate_version
 
     def validate_version(self: BaseIAMPolicyValidator) -> None:
-        if "Version" in self._policy_json:
+        if self._policy_json.get("Version", OLD_VERSION) != OLD_VERSION:
             validate(self)
 
     BaseIAMPolicyValidator._validate_version = validate_version
@@ -118,6 +124,57 @@ def _pages() -> None:
 
     IamResponse.list_users = list_users
     IamResponse.list_instance_profiles = list_instance_profiles
+
+
+def _boundaries_of_users() -> None:
+    """A user is created with its permissions boundary, and GetUser shows it; moto knows those of roles alone.
+
+    "CreateUser", PermissionsBoundary, https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html;
+    "AttachedPermissionsBoundary",
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachedPermissionsBoundary.html
+    """
+    create = IamResponse.create_user
+
+    def create_user(self: IamResponse) -> ActionResult:
+        answer: Any = create(self)
+        _bound(answer.result["User"], self._get_param("PermissionsBoundary"))
+        made: ActionResult = answer
+        return made
+
+    def put_user_permissions_boundary(self: IamResponse) -> ActionResult:
+        _bound(self.backend.get_user(self._get_param("UserName")), self._get_param("PermissionsBoundary"))
+        return ActionResult({})
+
+    IamResponse.create_user = create_user
+    IamResponse.put_user_permissions_boundary = put_user_permissions_boundary
+
+
+def _bound(user: Any, arn: str | None) -> None:
+    if arn:
+        kind = "PermissionsBoundaryPolicy"
+        user.permissions_boundary = {"PermissionsBoundaryType": kind, "PermissionsBoundaryArn": arn}
+
+
+AWS_MANAGED = ("AdministratorAccess", "AmazonSSMManagedInstanceCore", "PowerUserAccess", "ReadOnlyAccess")
+
+
+def _managed_policies() -> None:
+    """AWS's own managed policies are there to be attached; moto has them when it is told to load all 1,400.
+
+    "AWS managed policy reference",
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
+    """
+
+    @functools.cache
+    def known() -> dict[str, Any]:
+        everything = json.loads(aws_managed_policies_data)
+        return {name: everything[name] for name in AWS_MANAGED}
+
+    def init_aws_policies(self: IAMBackend) -> list[AWSManagedPolicy]:
+        made = (self.account_id, self.region_name)
+        return [AWSManagedPolicy.from_data(name, *made, data) for name, data in known().items()]
+
+    IAMBackend._init_aws_policies = init_aws_policies
 
 
 def _visibility() -> None:
