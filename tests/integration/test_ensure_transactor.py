@@ -48,12 +48,12 @@ def test_check_mode_tells_what_the_real_run_does_and_writes_nothing(aws: Emulato
     assert planned["changed"]
 
 
-def test_second_run_changes_nothing_in_nine_reads(aws: Emulator, file: pathlib.Path) -> None:
+def test_second_run_changes_nothing_in_thirteen_reads(aws: Emulator, file: pathlib.Path) -> None:
     ensure(aws, file)
     text, calls = file.read_text(), len(aws.calls())
     result = ensure(aws, file)
     assert (result["changed"], result["diff"], result["actions"]) == (False, [], [])
-    assert [call.kind for call in aws.calls()[calls:]] == ["read"] * 9
+    assert [call.kind for call in aws.calls()[calls:]] == ["read"] * 13
     assert file.read_text() == text
 
 

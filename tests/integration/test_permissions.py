@@ -198,7 +198,8 @@ def managed_policies(aws: Emulator, directory: pathlib.Path) -> None:
     file.write_text(ROLES)
     assert not ensure(aws, file)["failed"]
     iam = aws.backstage("iam")
-    document = json.dumps({"Version": "2012-10-17", "Statement": []})
+    reads = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::ours/*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [reads]})
     arn = iam.create_policy(PolicyName="ours", PolicyDocument=document)["Policy"]["Arn"]
     iam.attach_role_policy(RoleName="datomic-aws-transactor", PolicyArn=arn)
     assert not ensure(aws, file)["failed"]

@@ -125,6 +125,32 @@ class TestEc2:
         assert code(caught) == "InvalidInstanceType"
 
 
+class TestIamOfUsersAndAws:
+    def test_a_user_has_a_permissions_boundary(self, aws: Emulator) -> None:
+        iam = aws.client("iam")
+        for number, put in enumerate((False, True)):
+            arn, name = f"arn:aws:iam::123456789012:policy/b{number}", f"user-{number}"
+            iam.create_user(UserName=name, **({} if put else {"PermissionsBoundary": arn}))
+            if put:
+                assert "PermissionsBoundary" not in iam.get_user(UserName=name)["User"]
+                iam.put_user_permissions_boundary(UserName=name, PermissionsBoundary=arn)
+            boundary = iam.get_user(UserName=name)["User"]["PermissionsBoundary"]
+            assert boundary["PermissionsBoundaryArn"] == arn
+
+    def test_aws_s_own_policies_can_be_attached_and_read(self, aws: Emulator) -> None:
+        iam, arn = aws.client("iam"), "arn:aws:iam::aws:policy/AdministratorAccess"
+        iam.create_role(RoleName="tx", AssumeRolePolicyDocument=TRUST)
+        iam.attach_role_policy(RoleName="tx", PolicyArn=arn)
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        assert document["Statement"][0]["Action"] == "*"
+
+    def test_the_older_version_of_policies_is_one(self, aws: Emulator) -> None:
+        iam = aws.client("iam")
+        iam.create_role(RoleName="tx", AssumeRolePolicyDocument=TRUST)
+        iam.update_assume_role_policy(RoleName="tx", PolicyDocument=TRUST.replace("2012-10-17", "2008-10-17"))
+
+
 OPEN = tuple(
     {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
     for port in (22, 4334)
