@@ -40,7 +40,7 @@ _SYMBOL = re.compile(rf"(?=[^/]*[./]){_WORD}(/{_WORD})?")
 """A Clojure function with its namespace, or a static Java method with its class."""
 _KEYWORD = re.compile(rf":{_WORD}(/{_WORD})?")
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):([1-9][0-9]{0,4})", re.ASCII)
-_COMMENT = re.compile(r"\s+#.*", re.DOTALL)
+_COMMENT = re.compile(r"\s#.*", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -424,7 +424,7 @@ def _instead_of(key: str, kind: FileKind) -> str:
         return f"did you mean {name}?"
     if name in SETTINGS[other]:
         return f"it belongs into the {'CloudFormation' if other == 'cf' else 'transactor'} file"
-    words = name.split("-")
+    words = name.split("-") if len(name) < 100 else []
     ending = next((part for i in range(1, len(words) - 1) if (part := "-".join(words[i:])) in SETTINGS[kind]), "")
     meant = ending or _meant(name, kind)
     return f"did you mean {meant}?" if meant else "remove it, or accept this rule with a reason"
@@ -448,7 +448,7 @@ def _wrong(setting: Setting, value: str, kind: FileKind) -> Finding | None:
     # Nobody sees it in the message.
     if value[-1].isspace() and not _problem(setting, value.rstrip()):
         problem = "remove the white space at its end"
-    elif not _problem(setting, _COMMENT.sub("", value)):
+    elif not _problem(setting, _COMMENT.sub("", value).rstrip()):
         problem = "remove the comment behind it, or begin a line of its own with #: it is a part of the value"
     return Finding(
         "invalid-value",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import pathlib
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -487,6 +488,32 @@ def test_a_transactor_whose_storage_is_on_its_machine_has_its_peers_there() -> N
     changes: Changes = {"protocol": "cass3", "cassandra-host": "localhost", "cassandra-table": "d.d"}
     found = rules.preflight(Properties.parse(text(TRANSACTOR, changes).encode(), "t.properties"), None)
     assert "host-unreachable" not in {one.rule for one in found}
+
+
+LONG = [
+    "{{" * 50_000,
+    "${" * 50_000,
+    "`" * 100_000,
+    " " * 100_000 + "x",
+    "a:1," * 30_000,
+    "my.ns/" * 20_000,
+    " -Xmx1" * 20_000,
+    "jdbc:oracle:thin:" + "@" * 100_000,
+    "jdbc:mysql://" + "a," * 50_000,
+    "jdbc:x:" + ";host=" * 20_000,
+    "x #" * 30_000,
+]
+
+
+@pytest.mark.parametrize("value", LONG, ids=range(len(LONG)))
+def test_a_long_value_is_judged_in_time(value: str) -> None:
+    keys = ("sql-url", "log-dir", "memcached", "metrics-callback", "default-partition", "license-key", "host", "port")
+    written = "".join(f"{key}=x{value}y\n" for key in keys).replace("sql-url=x", "sql-url=").encode()
+    files = [Properties.scan(written + b"protocol=sql\n", "t.properties")]
+    files.append(Properties.scan(f"java-opts=x{value}\n{'a-' * 50_000}=1\n".encode(), "c.properties"))
+    start = time.process_time()
+    rules.preflight(*files, datomic_version="1.0.6610")
+    assert time.process_time() - start < 2
 
 
 def test_a_key_that_is_written_wrongly_is_not_missing_too() -> None:

@@ -34,6 +34,8 @@ _PLACEHOLDER = re.compile(
     | (.*[-_ .])?(change|replace)[-_ ]?(me|this) | todo | fixme | tbd"""
 )
 _SHELL = re.compile(r".*(`.+`|\$\(.+\)).*")
+LONGEST_SAMPLE = 500
+"""Characters of a value that may be a placeholder; the patterns take the square of a value's length."""
 _SAMPLES = {
     "sql-password": "datomic",
     "memcached-password": "datomic",
@@ -100,6 +102,8 @@ def sample_value(facts: Facts) -> Iterator[Finding]:
     for file, key, setting, value in _settings(facts):
         sample = _SAMPLES.get(key) == value
         if key in FROM_METADATA and facts.cf is not EMPTY:
+            continue
+        if len(value) > LONGEST_SAMPLE:
             continue
         command = facts.cf is EMPTY and _SHELL.fullmatch(value)
         if not sample and not command and not _is_placeholder(setting, value):
