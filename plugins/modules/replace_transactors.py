@@ -48,7 +48,8 @@ options:
   timeout:
     description:
       - How many seconds the whole replacement may take.
-      - When they are over, V(rolling) removes the new transactors that did not come up and restores the group's sizes.
+      - When they are over, V(rolling) removes the new transactors that did not come up and restores the group's sizes,
+        which may take 300 seconds more.
     type: int
     default: 1800
   transactor_src:

@@ -151,3 +151,17 @@ def test_a_group_that_stays_busy_ends_the_run_in_time(aws: Emulator) -> None:
     result = groups.replace(aws, **METRICS, timeout=300)
     assert "it is not over after 300 s" in result["msg"]
     assert (groups.ids(aws), result["seconds"] < 700) == (old, True)
+
+
+def test_running_again_is_said_to_do_what_it_does(aws: Emulator) -> None:
+    old = system(aws, 1, modes={"second": "unhealthy"})
+    back = groups.replace(aws, **METRICS, timeout=300)
+    assert back["msg"].endswith("The group is as it was: running again begins the replacement anew."), back["msg"]
+    lines: list[str] = []
+    always = groups.replace(aws, **METRICS, timeout=300, when="always", lines=lines)
+    assert always["msg"].endswith("Running again replaces all that is in the group then.")
+    assert "if this is stopped, running it again starts over" in lines[0]
+    assert groups.ids(aws) == old
+    assert groups.replace(aws, stack_name="nosuch")["msg"] == "There is no stack nosuch."
+    aws.fault(match="DescribeAutoScalingGroups", mode="error", code="AccessDenied", status=403)
+    assert groups.replace(aws, **METRICS)["msg"].endswith("Running again continues from where the group stands.")

@@ -281,3 +281,20 @@ def test_activities_start_when_they_were_due(aws: Emulator) -> None:
     again, ended, first = (one["StartTime"].timestamp() for one in activities(aws))
     assert again - ended == pytest.approx(100)
     assert 20 <= ended - first < 25
+
+
+def test_an_activity_says_why_it_began(aws: Emulator) -> None:
+    client = make(aws, maximum=2)
+    client.set_desired_capacity(AutoScalingGroupName="orders", DesiredCapacity=2)
+    assert "changing the desired capacity from 1 to 2" in activities(aws)[0]["Cause"]
+    aws.client("ec2").terminate_instances(InstanceIds=[instances(aws)[0][0]])
+    launched, ended = activities(aws)[:2]
+    assert "in response to an unhealthy instance needing to be replaced" in launched["Cause"]
+    assert "an EC2 health check indicating it has been terminated or stopped" in ended["Cause"]
+    client.terminate_instance_in_auto_scaling_group(
+        InstanceId=instances(aws)[0][0], ShouldDecrementDesiredCapacity=False
+    )
+    launched, ended = activities(aws)[:2]
+    assert "in response to a difference between desired and actual capacity" in launched["Cause"]
+    assert "desired capacity from" not in launched["Cause"]
+    assert "in response to a user request" in ended["Cause"]

@@ -108,7 +108,7 @@ class Driver:
         if not self._last:
             self._first = now
             if answer["step"]["kind"] not in ("done", "stop"):
-                self._tell(Event(_beginning(now)))
+                self._tell(Event(_beginning(now, again=answer["run"].get("replacing") is not None)))
         else:
             for event in progress.events(self._last, now):
                 self._tell(event)
@@ -175,9 +175,9 @@ class Driver:
         return {**self._told(), "failed": True, "msg": message, "evidence": self._evidence}
 
 
-def _beginning(now: Mapping[str, Any]) -> str:
-    """The first line: what it is about, and that stopping it does no harm."""
+def _beginning(now: Mapping[str, Any], *, again: bool) -> str:
+    """The first line: what it is about, and that stopping it does no harm. again: a repeated run starts over."""
     old = [identity for identity, each in now["instances"].items() if each["old"]]
     unfinished = "waiting for the new transactors to serve" if now["own"] else "finishing an earlier replacement"
     about = f"replacing {', '.join(old)}" if old else unfinished
-    return f"{about}; if this is stopped, running it again continues"
+    return f"{about}; if this is stopped, running it again {'starts over' if again else 'continues'}"

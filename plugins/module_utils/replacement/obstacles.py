@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import ORDINARY, Goal, Observed
 
+STANDBY = "Standby"
 NEEDED_PROCESSES = ("Launch", "Terminate")
 
 
@@ -38,7 +39,13 @@ def obstacles(observed: Observed, goal: Goal) -> tuple[str, ...]:
             f"aws autoscaling delete-warm-pool --auto-scaling-group-name {group}"
         )
     if aside := [f"{each.instance_id} ({each.state})" for each in observed.instances if each.state not in ORDINARY]:
-        found.append(f"set aside by somebody: {', '.join(aside)}; return them to service, or terminate them")
+        standby = [each.instance_id for each in observed.instances if each.state == STANDBY]
+        help_ = (
+            f": aws autoscaling exit-standby --auto-scaling-group-name {group} --instance-ids {' '.join(standby)}"
+            if len(standby) == len(aside)
+            else ""
+        )
+        found.append(f"set aside by somebody: {', '.join(aside)}; terminate them, or return them to service{help_}")
     if not around.protects_new:
         # Where the group protects everything that it launches, protection says nothing about one instance.
         kept = [each.instance_id for each in observed.members if each.protected and goal.doomed(each)]
