@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import zipfile
 
 import pytest
@@ -173,3 +174,11 @@ def test_java_that_is_missing_or_too_old(tmp_path: pathlib.Path) -> None:
     old = java.with_home({"PATH": "/usr/bin:/bin"}, str(standin.java(tmp_path / "old", 'openjdk version "11.0.2"')))
     with pytest.raises(DatomicError, match="java here is 11"):
         java.require(newest, old)
+
+
+def test_checksums_are_digests_and_another_release_says_how_to_get_one() -> None:
+    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in releases.CHECKSUMS.values())
+    assert all(releases.at_least(version, "1.0.6711") for version in releases.CHECKSUMS)
+    advice = releases.checksum_advice("1.0.7075", "checksum")
+    assert "1.0.7075/datomic-pro-1.0.7075.zip" in advice
+    assert "sha256sum" in advice

@@ -118,7 +118,7 @@ def test_low_memory_is_a_share_of_the_heap() -> None:
         ({}, {"java_opts": "-d32"}, {}, "java-option-removed"),
         (
             {},
-            {"datomic_version": "1.0.7277", "datomic_deploy_s3_bucket": "datomic-pro-downloads"},
+            {"datomic_version": "1.0.7075", "datomic_deploy_s3_bucket": "datomic-pro-downloads"},
             {},
             "checksum-unknown",
         ),

@@ -165,8 +165,8 @@ def _sound(wanted: Wanted) -> None:
         releases.number(version)
     if not wanted.sha256:
         raise DatomicError(
-            f"The checksum of release {wanted.version} is not known: give the SHA-256 of its archive (checksum). "
-            f"Known are {', '.join(sorted(releases.CHECKSUMS))}."
+            f"The checksum of release {wanted.version} is not known. Known are {', '.join(sorted(releases.CHECKSUMS))}. "
+            f"Next: {releases.checksum_advice(wanted.version, 'checksum of the module (datomic_distribution_checksum of the role)')}."
         )
     if not re.fullmatch(r"[0-9a-f]{64}", wanted.sha256):
         raise DatomicError("checksum has to be a SHA-256: 64 hexadecimal digits.")

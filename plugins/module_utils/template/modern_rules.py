@@ -272,8 +272,7 @@ def _release(cf: Properties, options: Options) -> Iterator[Finding]:
         instead = "1.0.6711 or newer together with this flavor, after a backup: docs/modern.md, Moving a legacy system"
         yield _of(cf, "datomic-version", "template-new-java", what, instead)
     if cf.get("datomic-deploy-s3-bucket") in user_data.PUBLIC_BUCKETS and not modern.checksum(cf, options):
-        url = releases.PUBLIC_URL.format(version=version)
-        instead = f"give modern.sha256; curl -sSf {url} | sha256sum tells it"
+        instead = releases.checksum_advice(version, "datomic_modern: {sha256: DIGEST} (modern.sha256 of the module)")
         yield _of(
             cf,
             "datomic-version",
