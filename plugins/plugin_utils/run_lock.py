@@ -27,6 +27,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._lock import op
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 PAUSE_SECONDS = 0.5
+LINE_SECONDS = 60.0
+"""A line is due so often while another run is waited for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,18 +79,20 @@ class Locks:
 
         Always in one order, so that two runs of several systems do not wait for each other.
         """
-        deadline = time.monotonic() + timeout
+        began = time.monotonic()
+        deadline = began + timeout
         for key, what in sorted(set(wanted)):
-            told = False
+            due = 0.0
             while other := self._claim(key):
                 if time.monotonic() >= deadline:
                     raise DatomicError(
                         f"Another run works on {what}: {other}. It did not end within {timeout:.0f} s. Wait for it, or "
                         "stop it, and run again. Nothing was changed."
                     )
-                if not told:
-                    self._show(f"waiting for another run that works on {what}: {other}")
-                    told = True
+                if time.monotonic() >= due:
+                    passed = f" {(time.monotonic() - began) / 60:.0f} of {timeout / 60:.0f} min" if due else ""
+                    self._show(f"waiting{passed} for another run that works on {what}: {other}")
+                    due = time.monotonic() + LINE_SECONDS
                 time.sleep(min(PAUSE_SECONDS, timeout))
 
     def _claim(self, key: str) -> Owner | None:

@@ -16,10 +16,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import run_lock
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, Owner, beginning, me
 
 from tests.emulator import Emulator
@@ -51,6 +53,22 @@ def test_another_run_is_waited_for_and_named(tmp_path: pathlib.Path, another: su
     another.wait()
     ours.take(WANTED, 0)
     ours.take(WANTED, 0)
+
+
+def test_a_line_says_each_minute_that_another_run_is_waited_for(
+    tmp_path: pathlib.Path, another: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(run_lock, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda _s: pause()))
+
+    def pause() -> None:
+        now[0] += 15
+
+    said: list[str] = []
+    locks(tmp_path, me(another.pid)).take([("key", "orders.properties")], 0)
+    with pytest.raises(DatomicError, match="did not end within 180 s"):
+        locks(tmp_path, me(os.getpid()), said).take([("key", "orders.properties")], 180)
+    assert [line.partition(" for ")[0] for line in said] == ["waiting", "waiting 1 of 3 min", "waiting 2 of 3 min"]
 
 
 def test_it_goes_on_as_soon_as_the_other_run_is_killed(
