@@ -41,6 +41,7 @@ def checksum_advice(version: str, variable: str) -> str:
         f" one from a second source that you trust (a colleague's copy, a package that pins it), and set {variable}"
     )
 
+
 AWS_SDK_V2_SINCE = "1.0.7556"
 """From here on the tool has no ensure-cf, and it is built on the AWS SDK for Java 2, which reads AWS_ENDPOINT_URL."""
 

@@ -491,17 +491,17 @@ def test_a_transactor_whose_storage_is_on_its_machine_has_its_peers_there() -> N
 
 
 LONG = [
-    "{{" * 50_000,
-    "${" * 50_000,
-    "`" * 100_000,
-    " " * 100_000 + "x",
-    "a:1," * 30_000,
-    "my.ns/" * 20_000,
-    " -Xmx1" * 20_000,
-    "jdbc:oracle:thin:" + "@" * 100_000,
-    "jdbc:mysql://" + "a," * 50_000,
-    "jdbc:x:" + ";host=" * 20_000,
-    "x #" * 30_000,
+    "{{" * 10_000,
+    "${" * 10_000,
+    "`" * 5_000,
+    " " * 20_000 + "x",
+    "a:1," * 6_000,
+    "my.ns/" * 5_000,
+    " -Xmx1" * 5_000,
+    "jdbc:oracle:thin:" + "@" * 5_000,
+    "jdbc:mysql://" + "a," * 10_000,
+    "jdbc:x:" + ";host=" * 5_000,
+    "x #" * 6_000,
 ]
 
 
@@ -510,10 +510,10 @@ def test_a_long_value_is_judged_in_time(value: str) -> None:
     keys = ("sql-url", "log-dir", "memcached", "metrics-callback", "default-partition", "license-key", "host", "port")
     written = "".join(f"{key}=x{value}y\n" for key in keys).replace("sql-url=x", "sql-url=").encode()
     files = [Properties.scan(written + b"protocol=sql\n", "t.properties")]
-    files.append(Properties.scan(f"java-opts=x{value}\n{'a-' * 50_000}=1\n".encode(), "c.properties"))
+    files.append(Properties.scan(f"java-opts=x{value}\n{'a-' * 10_000}=1\n".encode(), "c.properties"))
     start = time.process_time()
     rules.preflight(*files, datomic_version="1.0.6610")
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 1
 
 
 def test_a_key_that_is_written_wrongly_is_not_missing_too() -> None:
@@ -648,6 +648,8 @@ def in_the_code() -> set[str]:
     files += [utils / name for name in ("secrets.py", "commands/create_cf_template.py", "provision/launch.py")]
     names = {name for file in files for name in named(ast.parse(file.read_text("utf-8")), NAMED_AT)}
     names |= set(named(ast.parse((utils / "_readings.py").read_text("utf-8")), {"found": 0}))
+    role = (utils.parents[1] / "roles" / "datomic" / "vars" / "main.yml").read_text("utf-8")
+    names |= set(re.findall(r"product\(\['([a-z]+-[a-z-]+)'\]\)", role))
     # The last is an answer of EC2, which a function of the same name takes.
     return names - {"", "invalid-option", "SecurityGroups"}
 
