@@ -9,7 +9,7 @@ from __future__ import annotations
 import botocore.exceptions
 import botocore.parsers
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling
 
 PAGE = "Unable to parse response (syntax error), invalid XML received: b'<!doctype html><title>Sign in</title>'"
 
@@ -45,3 +45,11 @@ def test_what_was_done_to_what_and_what_to_do_next(error: Exception, said: str) 
     assert str(told.value).startswith("Could not read the stack orders: ")
     assert said in str(told.value)
     assert "<" not in str(told.value)
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(None, 60), (1800, 60), (400, 50), (0, 20)])
+def test_the_less_time_is_left_the_shorter_an_answer_is_waited_for(left: float | None, seconds: float) -> None:
+    class Quick(Aws):
+        _connection = ("us-east-1", None, {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"})
+
+    assert Quick(None, left).client("sts").meta.config.read_timeout == seconds
