@@ -37,8 +37,8 @@ def checksum_advice(version: str, variable: str) -> str:
     """How to obtain the checksum of a release that is not in CHECKSUMS. variable: where it has to be written."""
     url = PUBLIC_URL.format(version=version)
     return (
-        f"download the archive once (curl -sSf -o datomic.zip {url}), run sha256sum datomic.zip, compare the digest with"
-        f" one from a second source that you trust (a colleague's copy, a package that pins it), and set {variable}"
+        f"download the archive once (curl -sSf -o datomic.zip {url}), run sha256sum datomic.zip, compare the digest"
+        f" with one from a second source that you trust (a colleague's copy, a package that pins it), and set {variable}"
     )
 
 

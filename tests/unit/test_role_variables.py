@@ -60,7 +60,11 @@ def used(entry_point: str) -> set[str]:
     return {name for name in found if not name.startswith("_")} - results()
 
 
-NAMES_ONLY = {"provision": {"datomic_databases"}, "validate": {"datomic_databases", "datomic_secrets"}}
+NAMES_ONLY = {
+    "provision": {"datomic_databases"},
+    "stack": {"datomic_template_flavor"},  # in a message
+    "validate": {"datomic_databases", "datomic_secrets"},
+}
 """A spec judges values, and so decrypts them: who checks the files alone need not have the vault's password."""
 
 

@@ -164,9 +164,10 @@ def _sound(wanted: Wanted) -> None:
     for version in (wanted.version, *wanted.remove):
         releases.number(version)
     if not wanted.sha256:
+        variable = "checksum of the module (datomic_distribution_checksum of the role)"
         raise DatomicError(
-            f"The checksum of release {wanted.version} is not known. Known are {', '.join(sorted(releases.CHECKSUMS))}. "
-            f"Next: {releases.checksum_advice(wanted.version, 'checksum of the module (datomic_distribution_checksum of the role)')}."
+            f"The checksum of release {wanted.version} is not known. Known are "
+            f"{', '.join(sorted(releases.CHECKSUMS))}. Next: {releases.checksum_advice(wanted.version, variable)}."
         )
     if not re.fullmatch(r"[0-9a-f]{64}", wanted.sha256):
         raise DatomicError("checksum has to be a SHA-256: 64 hexadecimal digits.")
