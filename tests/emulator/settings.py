@@ -30,6 +30,10 @@ class Settings:
     """How long a group takes to notice that an instance ended by itself."""
     launch_retry: float = 1.0
     """How long a group waits after a failed launch before it tries again."""
+    rebalance: float = 60.0
+    """How long a group's zones are uneven before AZRebalance launches in the emptiest one."""
+    random_choice: str = "first"
+    """What AWS chooses at random of equals, zones by their names and instances by their age: "first" or "last"."""
     capacity: int | None = None
     """How many instances the account's groups can have in all; None: any number."""
     launch_configurations: bool = False

@@ -17,7 +17,7 @@ from tests.emulator import Emulator
 pytestmark = pytest.mark.usefixtures("older_account")
 
 
-def make(aws: Emulator, size: int = 1, maximum: int | None = None, minimum: int | None = None) -> Any:
+def make(aws: Emulator, size: int = 1, maximum: int | None = None, minimum: int | None = None, zones: str = "a") -> Any:
     """A group named orders on the launch configuration v1; its client."""
     client = aws.client("autoscaling")
     launch(aws, "v1")
@@ -27,7 +27,7 @@ def make(aws: Emulator, size: int = 1, maximum: int | None = None, minimum: int 
         MinSize=size if minimum is None else minimum,
         MaxSize=maximum or size,
         DesiredCapacity=size,
-        AvailabilityZones=["us-east-1a"],
+        AvailabilityZones=[f"us-east-1{zone}" for zone in zones],
     )
     return client
 
@@ -49,6 +49,15 @@ def instances(aws: Emulator) -> list[tuple[str, str]]:
 
 def states(aws: Emulator) -> list[str]:
     return [state for _instance, state in instances(aws)]
+
+
+def zones(aws: Emulator) -> str:
+    """The letters of the zones that have instances, one an instance."""
+    return "".join(sorted(one["AvailabilityZone"][-1] for one in group(aws)["Instances"]))
+
+
+def newest(aws: Emulator) -> str:
+    return str(group(aws)["Instances"][-1]["AvailabilityZone"][-1])
 
 
 def activities(aws: Emulator) -> list[dict[str, Any]]:
@@ -298,3 +307,128 @@ def test_an_activity_says_why_it_began(aws: Emulator) -> None:
     assert "in response to a difference between desired and actual capacity" in launched["Cause"]
     assert "desired capacity from" not in launched["Cause"]
     assert "in response to a user request" in ended["Cause"]
+
+
+def test_a_group_launches_in_the_zone_with_the_fewest_instances(aws: Emulator) -> None:
+    client = make(aws, size=2, maximum=9, zones="abc")
+    assert zones(aws) == "ab"
+    for desired, expected in ((3, "abc"), (5, "aabbc")):
+        client.set_desired_capacity(AutoScalingGroupName="orders", DesiredCapacity=desired)
+        assert zones(aws) == expected
+    assert activities(aws)[0]["Details"] == '{"Availability Zone": "us-east-1b"}'
+    aws.configure(random_choice="last")
+    client.set_desired_capacity(AutoScalingGroupName="orders", DesiredCapacity=7)
+    assert (zones(aws), newest(aws)) == ("aabbccc", "c")
+    one = group(aws)["Instances"][0]
+    shown = aws.client("ec2").describe_instances(InstanceIds=[one["InstanceId"]])["Reservations"][0]["Instances"][0]
+    assert shown["Placement"]["AvailabilityZone"] == one["AvailabilityZone"]
+
+
+def test_a_group_with_subnets_launches_in_theirs(aws: Emulator) -> None:
+    subnets = {
+        each["AvailabilityZone"][-1]: each["SubnetId"] for each in aws.client("ec2").describe_subnets()["Subnets"]
+    }
+    launch(aws, "v1")
+    aws.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="orders",
+        LaunchConfigurationName="v1",
+        MinSize=2,
+        MaxSize=2,
+        VPCZoneIdentifier=f"{subnets['b']},{subnets['c']}",
+    )
+    found = aws.client("ec2").describe_instances()["Reservations"]
+    assert zones(aws) == "bc"
+    assert {each["SubnetId"] for one in found for each in one["Instances"]} == {subnets["b"], subnets["c"]}
+
+
+def test_uneven_zones_are_balanced_by_a_launch_before_a_termination(aws: Emulator) -> None:
+    client = make(aws, size=4, minimum=1, maximum=4, zones="ab")
+    aws.configure(pending=30, rebalance=60)
+    aws.advance(30)
+    name = {"AutoScalingGroupName": "orders"}
+    for one in [one for one in group(aws)["Instances"] if one["AvailabilityZone"] == "us-east-1b"]:
+        client.terminate_instance_in_auto_scaling_group(
+            InstanceId=one["InstanceId"], ShouldDecrementDesiredCapacity=True
+        )
+    client.update_auto_scaling_group(**name, MinSize=2, MaxSize=2)
+    left = [one for one, _state in instances(aws)]
+    assert zones(aws) == "aa"
+    aws.advance(60)
+    assert (zones(aws), states(aws)) == ("aab", ["InService", "InService", "Pending"]), "one above the maximum"
+    assert (group(aws)["DesiredCapacity"], group(aws)["MaxSize"]) == (2, 2)
+    for one in left:
+        with pytest.raises(ClientError, match="desiredSize equals minSize"):
+            client.terminate_instance_in_auto_scaling_group(InstanceId=one, ShouldDecrementDesiredCapacity=True)
+    aws.advance(30)
+    assert (zones(aws), states(aws)) == ("ab", ["InService", "InService"])
+    aws.advance(600)
+    assert zones(aws) == "ab"
+
+
+@pytest.mark.parametrize("process", ["AZRebalance", "Launch"])
+def test_uneven_zones_stay_while_that_is_suspended(aws: Emulator, process: str) -> None:
+    client, name = make(aws, size=3, minimum=1, zones="ab"), {"AutoScalingGroupName": "orders"}
+    client.suspend_processes(**name, ScalingProcesses=[process])
+    going = next(one for one in group(aws)["Instances"] if one["AvailabilityZone"] == "us-east-1b")
+    client.terminate_instance_in_auto_scaling_group(InstanceId=going["InstanceId"], ShouldDecrementDesiredCapacity=True)
+    aws.advance(600)
+    assert zones(aws) == "aa"
+    client.resume_processes(**name, ScalingProcesses=[process])
+    aws.advance(120)
+    assert zones(aws) == "ab"
+
+
+@pytest.mark.parametrize(
+    ("policies", "left"),
+    [
+        (["Default"], [0, 3]),
+        (["OldestInstance"], [2, 3]),
+        (["NewestInstance"], [0, 1]),
+        (["AllocationStrategy", "NewestInstance"], [0, 1]),
+        (["OldestLaunchConfiguration", "NewestInstance"], [0, 3]),
+        (["ClosestToNextInstanceHour"], [2, 3]),
+    ],
+)
+def test_scale_in_follows_the_policies(aws: Emulator, policies: list[str], left: list[int]) -> None:
+    """Two come from v2, which is older than v3; one each before and after from v3."""
+    launch(aws, "v2")
+    client, name = make(aws, size=1, maximum=4), {"AutoScalingGroupName": "orders"}
+    launch(aws, "v3")
+    client.update_auto_scaling_group(**name, LaunchConfigurationName="v3", TerminationPolicies=policies)
+    client.terminate_instance_in_auto_scaling_group(
+        InstanceId=instances(aws)[0][0], ShouldDecrementDesiredCapacity=False
+    )
+    for desired, launched in ((2, "v2"), (3, "v2"), (4, "v3")):
+        aws.advance(300)
+        client.update_auto_scaling_group(**name, LaunchConfigurationName=launched, DesiredCapacity=desired)
+    before = [one for one, _state in instances(aws)]
+    client.set_desired_capacity(**name, DesiredCapacity=2)
+    assert [before.index(one) for one, _state in instances(aws)] == left
+
+
+def test_scale_in_takes_from_the_fullest_zone_before_it_asks_the_policy(aws: Emulator) -> None:
+    client, name = make(aws, size=3, minimum=1, zones="ab"), {"AutoScalingGroupName": "orders"}
+    assert zones(aws) == "aab"
+    launch(aws, "v2")
+    client.update_auto_scaling_group(**name, LaunchConfigurationName="v2", MaxSize=5, DesiredCapacity=4)
+    assert (zones(aws), newest(aws)) == ("aabb", "b")
+    client.set_instance_protection(
+        **name,
+        InstanceIds=[one["InstanceId"] for one in group(aws)["Instances"] if one["AvailabilityZone"][-1] == "a"],
+        ProtectedFromScaleIn=True,
+    )
+    client.set_desired_capacity(**name, DesiredCapacity=3)
+    client.set_desired_capacity(**name, DesiredCapacity=2)
+    assert zones(aws) == "aa"
+
+
+def test_the_default_policy_takes_the_one_closest_to_the_next_billing_hour_of_the_oldest_launch(aws: Emulator) -> None:
+    client, name = make(aws, size=1, minimum=1, maximum=3), {"AutoScalingGroupName": "orders"}
+    first = instances(aws)[0][0]
+    aws.advance(3600 - 1200)
+    client.set_desired_capacity(**name, DesiredCapacity=2)
+    second = instances(aws)[1][0]
+    aws.advance(3600 - 600)
+    # The first has 1800 s to its next hour, the second 600 s.
+    client.set_desired_capacity(**name, DesiredCapacity=1)
+    assert [one for one, _state in instances(aws)] == [first] != [second]

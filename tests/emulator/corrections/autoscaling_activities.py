@@ -33,6 +33,7 @@ class Activity:
     start: float
     end: float
     failed: str = ""
+    zone: str = ""
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
 
     def shown(self) -> dict[str, Any]:
@@ -46,7 +47,7 @@ class Activity:
             "StartTime": naive(self.start),
             "StatusCode": "Failed" if self.failed else "Successful" if over else "InProgress",
             "Progress": 100 if over else 50,
-            "Details": json.dumps({"Availability Zone": self.group.availability_zones[0]}),
+            "Details": json.dumps({"Availability Zone": self.zone or self.group.availability_zones[0]}),
         }
         if over:
             shown["EndTime"] = naive(self.end)
@@ -73,7 +74,9 @@ def launching(group: FakeAutoScalingGroup, instance: InstanceState) -> None:
     asked = getattr(group, "asked", "")
     cause = asked + started if asked else replaced if getattr(group, "unhealthy", False) else started
     description = f"Launching a new EC2 instance: {instance.instance_id}"
-    kept(group.autoscaling_backend).append(Activity(group, description, cause, CLOCK.now(), instance.in_service))
+    kept(group.autoscaling_backend).append(
+        Activity(group, description, cause, CLOCK.now(), instance.in_service, zone=instance.availability_zone)
+    )
 
 
 def launch_failed(group: FakeAutoScalingGroup, reason: str) -> None:
@@ -87,7 +90,9 @@ def launch_failed(group: FakeAutoScalingGroup, reason: str) -> None:
 def terminating(group: FakeAutoScalingGroup, instance: InstanceState, cause: str) -> None:
     description = f"Terminating EC2 instance: {instance.instance_id}"
     told = f"At {_now()} instance {instance.instance_id} was taken out of service {cause}."
-    kept(group.autoscaling_backend).append(Activity(group, description, told, CLOCK.now(), instance.gone))
+    kept(group.autoscaling_backend).append(
+        Activity(group, description, told, CLOCK.now(), instance.gone, zone=instance.availability_zone)
+    )
 
 
 def asked(group: FakeAutoScalingGroup, low: int, high: int, desired: int) -> None:

@@ -20,6 +20,7 @@ from moto.iam.models import iam_backends
 from tests.emulator import visibility
 from tests.emulator.clock import CLOCK
 from tests.emulator.corrections import autoscaling_activities as activities
+from tests.emulator.corrections import autoscaling_zones as zones
 from tests.emulator.corrections.autoscaling_instances import NEVER, groups
 from tests.emulator.settings import SETTINGS
 
@@ -46,28 +47,76 @@ def suspended(group: FakeAutoScalingGroup, *processes: str) -> bool:
 def reconcile(group: FakeAutoScalingGroup) -> None:
     """Launch what is missing, terminate what is too much."""
     group.reconcile_at = NEVER
-    missing = (group.desired_capacity or 0) - len(group.active_instances())
+    active = group.active_instances()
+    missing = (group.desired_capacity or 0) - len(active)
     if missing > 0 and not suspended(group, "Launch"):
         launched = [_launch(group) for _missing in range(missing)]
         if not all(launched):
             group.reconcile_at = CLOCK.now() + max(SETTINGS.launch_retry, 0.01)
     elif missing < 0 and not suspended(group, "Terminate"):
-        for instance in _surplus(group, -missing):
-            cause = "in response to a difference between desired and actual capacity, shrinking the capacity"
-            end(instance, cause)
+        # What was launched to balance the zones is there until another one goes for it.
+        for _surplus in range(-missing - (_balancing(group) in active)):
+            if instance := zones.chosen(group):
+                end(instance, "in response to a difference between desired and actual capacity, shrinking the capacity")
     group.asked, group.unhealthy = "", False
+    _watch_zones(group)
 
 
 def _launch(group: FakeAutoScalingGroup) -> bool:
-    if obstacle := _obstacle(group):
+    zone = zones.emptiest(group)
+    if obstacle := _obstacle(group, zone):
         activities.launch_failed(group, obstacle)
         return False
-    _launch_one(group, 1, group.get_propagated_tags())
+    with zones.only(group, zone):
+        _launch_one(group, 1, group.get_propagated_tags())
     activities.launching(group, group.instance_states[-1])
     return True
 
 
-def _obstacle(group: FakeAutoScalingGroup) -> str:
+def _balancing(group: FakeAutoScalingGroup) -> InstanceState | None:
+    """The instance that was launched to balance the zones, while another one has not gone for it."""
+    found: InstanceState | None = getattr(group, "balancing", None)
+    return found
+
+
+def _watch_zones(group: FakeAutoScalingGroup) -> None:
+    """Uneven zones are balanced after a while."""
+    if not zones.uneven(group):
+        group.balance_at = NEVER
+    elif getattr(group, "balance_at", NEVER) == NEVER:
+        group.balance_at = CLOCK.now() + SETTINGS.rebalance
+
+
+def _balance_at(group: FakeAutoScalingGroup) -> float:
+    """When AZRebalance has something to do: launch, or terminate what goes for that once it is in service."""
+    if launched := _balancing(group):
+        return NEVER if suspended(group, "Terminate") else float(launched.in_service)
+    if suspended(group, "AZRebalance", "Launch"):
+        return NEVER
+    return float(getattr(group, "balance_at", NEVER))
+
+
+def _balance(group: FakeAutoScalingGroup) -> None:
+    """AZRebalance launches in the emptiest zone, above the maximum if need be, before it terminates in the fullest.
+
+    "Benefits of Amazon EC2 Auto Scaling", Rebalancing activities,
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/auto-scaling-benefits.html
+    """
+    active = group.active_instances()
+    if launched := _balancing(group):
+        group.balancing = None
+        if launched in active and len(active) > (group.desired_capacity or 0) and (instance := zones.chosen(group)):
+            end(instance, "because the zones were not balanced, after another instance was launched")
+        reconcile(group)
+        return
+    group.balance_at = NEVER
+    if zones.uneven(group) and len(active) < zones.most_above(group) and _launch(group):
+        group.balancing = group.instance_states[-1]
+    else:
+        group.balance_at = CLOCK.now() + max(SETTINGS.rebalance, 1) if zones.uneven(group) else NEVER
+
+
+def _obstacle(group: FakeAutoScalingGroup, zone: str) -> str:
     """Why nothing can be launched now, in the words of a scaling activity; empty when it can.
 
     "Troubleshoot issues in Amazon EC2 Auto Scaling: EC2 instance launch failure",
@@ -77,7 +126,6 @@ def _obstacle(group: FakeAutoScalingGroup) -> str:
         return SETTINGS.launch_failure
     running = sum(len(other.active_instances()) for other in groups())
     if SETTINGS.capacity is not None and running >= SETTINGS.capacity:
-        zone = group.availability_zones[0]
         return (
             f"We currently do not have sufficient {group.instance_type} capacity in the Availability Zone you"
             f" requested ({zone}). Our system will be working on provisioning additional capacity."
@@ -119,26 +167,6 @@ def profile_exists(account: str, name: str) -> bool:
     return any(profile.name == name for profile in profiles) and not hidden
 
 
-def _surplus(group: FakeAutoScalingGroup, count: int) -> list[InstanceState]:
-    """Which instances scale-in takes: none that is protected, the ones of an old launch first, then the oldest.
-
-    "Default termination policy for Amazon EC2 Auto Scaling",
-    https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-termination-policies.html
-    """
-    free = [one for one in group.active_instances() if not one.protected_from_scale_in]
-    return sorted(free, key=lambda one: (is_current(one), one.launched))[:count]
-
-
-def is_current(instance: InstanceState) -> bool:
-    """Whether the instance runs what its group would launch now."""
-    group = instance.auto_scaling_group
-    if template := group.ec2_launch_template:
-        version = str(template.get_version(group.launch_template_version).number)
-        launched = instance.launch_version or {}
-        return (launched.get("LaunchTemplateId"), launched.get("Version")) == (template.id, version)
-    return bool(group.launch_config and instance.launch_name == group.launch_config.name)
-
-
 def end(instance: InstanceState, cause: str) -> None:
     """The group terminates an instance."""
     group = instance.auto_scaling_group
@@ -149,6 +177,7 @@ def end(instance: InstanceState, cause: str) -> None:
     instance.gone = CLOCK.now() + SETTINGS.terminating
     activities.terminating(group, instance, cause)
     _forget_gone(group)
+    _watch_zones(group)
 
 
 def ended_elsewhere(instance: InstanceState) -> None:
@@ -177,7 +206,7 @@ def next_due() -> float:
     """When something is due in some group."""
     moments = [NEVER]
     for group in groups():
-        moments.append(getattr(group, "reconcile_at", NEVER))
+        moments += [getattr(group, "reconcile_at", NEVER), _balance_at(group)]
         for one in group.instance_states:
             moments += [one.gone, _notice_at(one)]
     return min(moments)
@@ -200,6 +229,8 @@ def run_due() -> None:
             replace_later(group)
         if getattr(group, "reconcile_at", NEVER) <= now:
             reconcile(group)
+        if _balance_at(group) <= now:
+            _balance(group)
 
 
 def _sizes() -> None:

@@ -48,6 +48,7 @@ def _remembered_launch() -> None:
         make(self, instance, lifecycle_state, *args, **kwargs)
         group = self.auto_scaling_group
         self.launch_name = group.launch_config.name if group.launch_config else None
+        self.launch_made = group.launch_config.created_time if group.launch_config else None
         self.launch_version = None
         if template := group.ec2_launch_template:
             self.launch_name = None

@@ -26,6 +26,23 @@ def apply() -> None:
     _instance_refreshes()
     _names()
     _unstable_group()
+    _policies()
+
+
+def _policies() -> None:
+    """A group's termination policies can be changed; moto keeps those that it was made with.
+
+    "UpdateAutoScalingGroup", TerminationPolicies,
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html
+    """
+    update = AutoScalingResponse.update_auto_scaling_group
+
+    def update_policies_too(self: AutoScalingResponse) -> ActionResult:
+        if policies := self._get_param("TerminationPolicies", []):
+            found(self.autoscaling_backend, self._get_param("AutoScalingGroupName")).termination_policies = policies
+        return update(self)
+
+    AutoScalingResponse.update_auto_scaling_group = update_policies_too
 
 
 def _describe_scaling_activities(self: AutoScalingResponse) -> ActionResult:
