@@ -38,7 +38,8 @@ def checksum_advice(version: str, variable: str) -> str:
     url = PUBLIC_URL.format(version=version)
     return (
         f"download the archive once (curl -sSf -o datomic.zip {url}), run sha256sum datomic.zip, compare the digest"
-        f" with one from a second source that you trust (a colleague's copy, a package that pins it), and set {variable}"
+        " with one from a second source that you trust (a colleague's copy, a package that pins it), and set"
+        f" {variable}"
     )
 
 

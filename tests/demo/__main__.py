@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""make demo: a Datomic system is created and updated on an AWS inside the demo. KEEP=1 leaves everything running."""
+"""make demo: a new system and one of years ago on an AWS inside the demo. KEEP=1 leaves everything running."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from typing import Any
 
 import boto3
 
-from tests.estate import ROOT, Estate, Run
+from tests.estate import ROOT, Estate, Run, configure
 
-TRANSACTOR = "aws/wormbase-transactor.properties"
-CF = "aws/wormbase-cf.properties"
+EXAMPLE = ROOT / "examples" / "estate"
 
 
 def say(text: str) -> None:
@@ -38,10 +37,10 @@ def expect(condition: bool, what: str) -> None:
 
 class Demo:
     def __init__(self, directory: pathlib.Path, url: str) -> None:
-        self.estate = Estate(directory / "estate", url)
+        self.estate = Estate(directory / "estate", url, EXAMPLE)
         self.runs: list[tuple[str, Run, float]] = []
-        # Instances take their time, and so does letting a new transactor settle: a minute of AWS lasts a second.
-        self.configure(scale=60, pending=20, terminating=30, replacement=60)
+        # A minute of AWS lasts a second. The transactors on the instances beat, and CloudWatch shows it a little later.
+        configure(url, scale=60, pending=20, terminating=30, replacement=60, simulator=True, boot=40, metrics_delay=30)
 
     def play(self, playbook: str, *arguments: str) -> Run:
         command = " ".join(("ansible-playbook -i inventory", playbook, *arguments))
@@ -52,11 +51,6 @@ class Demo:
         expect(run.returncode == 0, f"{command} failed")
         return run
 
-    def configure(self, **settings: float) -> None:
-        """Set how the emulated AWS behaves."""
-        request = urllib.request.Request(f"{self.estate.url}/emulator/configure", json.dumps(settings).encode())
-        urllib.request.urlopen(request).close()
-
     def client(self, service: str) -> Any:
         return boto3.client(
             service,
@@ -66,37 +60,68 @@ class Demo:
             aws_secret_access_key="testing",
         )
 
-    def instances(self) -> list[str]:
+    def instances(self, system: str) -> dict[str, str]:
+        """What a system's instances in service were launched with, by id."""
         groups = self.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-        return [i["InstanceId"] for g in groups for i in g["Instances"] if i["LifecycleState"] == "InService"]
+        return {
+            each["InstanceId"]: "launch template" if "LaunchTemplate" in each else "launch configuration"
+            for group in groups
+            if group["AutoScalingGroupName"].startswith(f"{system}-")
+            for each in group["Instances"]
+            if each["LifecycleState"] == "InService"
+        }
+
+    def outage(self) -> float:
+        """The longest time without an active transactor since it was last asked, in seconds of AWS."""
+        with urllib.request.urlopen(f"{self.estate.url}/emulator/outages") as answer:
+            longest: float = max((each["milliseconds"] for each in json.load(answer)), default=0.0) / 1000
+        urllib.request.urlopen(urllib.request.Request(f"{self.estate.url}/emulator/measure", b"{}")).close()
+        return longest
 
     def show(self) -> None:
         """The story, step by step."""
-        say("1. A fresh account, a repository with two properties files whose names and roles are blank")
-        self.play("create.yml")
-        first = self.instances()
-        expect(len(first) == 1, f"one transactor runs after create.yml, not {first}")
+        say("Before: wormbase, a stack of years ago with the template of bin/datomic, in an account that is old enough")
+        made = self.estate.play("create.yml", "--limit", "wormbase", "-e", "datomic_template_flavor=legacy")
+        expect(made.returncode == 0, f"the legacy stack was not made:\n{made.output}")
+        legacy = self.instances("wormbase")
+        expect(list(legacy.values()) == ["launch configuration"], f"wormbase has one transactor, not {legacy}")
 
-        say("2. Again: nothing changes")
+        say("1. A new system, orders: two properties files whose names and roles are blank")
+        self.play("create.yml", "--limit", "orders")
+        first = self.instances("orders")
+        expect(list(first.values()) == ["launch template"] * 2, f"orders has two modern transactors, not {first}")
+
+        say("2. Both systems again: nothing changes, and each stack keeps its template")
         again = self.play("update.yml")
         expect(set(again.changed.values()) == {0}, "the second run reports changed=0")
 
-        say("3. An edit: less memory for the index, and a smaller heap")
-        self.estate.edit(TRANSACTOR, memory_index_max="256m")
-        self.estate.edit(CF, java_xmx="2500m")
+        say("3. An edit of each system: less memory for the index")
+        for system in ("orders", "wormbase"):
+            self.estate.edit(f"aws/{system}-transactor.properties", memory_index_max="256m")
         print("\n$ git diff --unified=0", flush=True)
         print(self.estate.git("diff", "--unified=0"), end="")
 
-        say("4. The plan: what an update would do")
-        plan = self.play("update.yml", "--check", "--diff")
+        say("4. The plan for orders: what an update would do")
+        plan = self.play("update.yml", "--limit", "orders", "--check", "--diff")
         expect(not plan.writes(), f"the check makes no mutating call, but it made {plan.writes()}")
 
-        say("5. The update: a new launch configuration in the stack, and the stale instance is replaced")
-        self.play("update.yml")
-        second = self.instances()
-        expect(len(second) == 1 and first != second, f"{first} was replaced, now {second} run")
+        say("5. The update: a new pair starts, its heartbeats are seen as standbys, then the old pair goes")
+        self.outage()
+        rolled = self.play("update.yml", "--limit", "orders")
+        second = self.instances("orders")
+        expect(len(second) == 2 and not set(first) & set(second), f"{first} were replaced, now {second} run")
+        outage = self.outage()
+        print(f"\nThe longest time without an active transactor: {outage:.1f} s of AWS")
+        expect(outage < 30, f"a standby took over at once, but nobody was active for {outage} s")
+        expect("is beating" in rolled.output, "the timeline shows the heartbeats of the standbys")
 
-        self.summary(first, second)
+        say("6. The same for wormbase: without metrics, a new transactor settles for five minutes of AWS")
+        self.play("update.yml", "--limit", "wormbase")
+        updated = self.instances("wormbase")
+        expect(list(updated.values()) == ["launch configuration"], f"wormbase keeps its template, not {updated}")
+        expect(not set(legacy) & set(updated), f"{legacy} was replaced, now {updated} runs")
+
+        self.summary([*legacy, *first], [*updated, *second])
 
     def summary(self, first: list[str], second: list[str]) -> None:
         """What exists now, and what each run cost."""
@@ -107,13 +132,13 @@ class Demo:
         groups = [group["GroupName"] for group in self.client("ec2").describe_security_groups()["SecurityGroups"]]
         stacks = self.client("cloudformation").describe_stacks()["Stacks"]
         for name, values in (
-            ("table", table),
-            ("log bucket", buckets),
+            ("tables", table),
+            ("log buckets", buckets),
             ("roles", roles),
             ("security groups", groups),
-            ("stack", [f"{stack['StackName']} ({stack['StackStatus']})" for stack in stacks]),
-            ("old instance", first),
-            ("new instance", second),
+            ("stacks", [f"{stack['StackName']} ({stack['StackStatus']})" for stack in stacks]),
+            ("old instances", first),
+            ("new instances", second),
         ):
             print(f"  {name:16} {', '.join(values)}")
 
@@ -121,10 +146,10 @@ class Demo:
         print(self.estate.git("log", "--oneline", "--stat", "--reverse"), end="")
 
         say("Calls to AWS")
-        print(f"  {'run':28} {'read':>5} {'plan':>5} {'write':>5} {'seconds':>8}")
+        print(f"  {'run':40} {'read':>5} {'plan':>5} {'write':>5} {'seconds':>8}")
         for name, run, seconds in self.runs:
             kinds = run.kinds()
-            print(f"  {name:28} {kinds['read']:5} {kinds['plan']:5} {kinds['write']:5} {seconds:8.1f}")
+            print(f"  {name:40} {kinds['read']:5} {kinds['plan']:5} {kinds['write']:5} {seconds:8.1f}")
         print('  Where nothing changes the one write is UpdateStack, answered: "No updates are to be performed."')
 
 

@@ -178,7 +178,7 @@ def instance_types(aws: Emulator, directory: pathlib.Path) -> None:
 
 def ingress(aws: Emulator, directory: pathlib.Path) -> None:
     file = directory / "cf.properties"
-    text = (ROOT / "examples/estate/aws/wormbase-cf.properties").read_text()
+    text = (ROOT / "tests/estates/legacy/aws/wormbase-cf.properties").read_text()
     params = {
         **CREDENTIALS,
         "endpoint_url": aws.url,
