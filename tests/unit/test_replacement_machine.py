@@ -70,6 +70,7 @@ class Cloud:
         self.room = room
         self.capacity = 1000
         self.new_ones_dead = False
+        self.new_ones_end = False
         self.machines = [Machine(f"i-{n}", n < stale, START - 9000) for n in range(size)]
         self.activities: list[Activity] = []
         self.minutes: dict[str, dict[float, float]] = {"active": {}, "standby": {}}
@@ -89,6 +90,8 @@ class Cloud:
         self.now += LOOK
         self.machines = [m for m in self.machines if not m.stopping_until or self.now < m.stopping_until]
         for machine in self.members():
+            if self.new_ones_end and machine.launched_at >= START and self.now >= machine.launched_at + BOOT:
+                machine.healthy = False
             if not machine.healthy:
                 self._stop(machine)
         while len(self.members()) < self.sizes.desired:
@@ -106,9 +109,9 @@ class Cloud:
 
     def _stop(self, machine: Machine) -> None:
         machine.stopping_until = self.now + 40
-        self._activity("terminate", machine.instance_id, "InProgress")
+        self._activity("terminate", machine.instance_id, "InProgress", ended=not machine.healthy)
 
-    def _activity(self, kind: str, instance_id: str, status: str) -> None:
+    def _activity(self, kind: str, instance_id: str, status: str, *, ended: bool = False) -> None:
         assert kind in ("launch", "terminate")
         number = str(len(self.activities))
         message = "no capacity" if status == "Failed" else ""
@@ -122,6 +125,7 @@ class Cloud:
                 self.now,
                 instance_id,
                 message,
+                "unhealthy" if ended else "",
             ),
         )
 
@@ -305,6 +309,30 @@ def test_what_cannot_be_launched_is_gone_without_or_given_up(system: tuple[int, 
         run(cloud, Goal(giving_up=True))
         assert sum(m.stale for m in cloud.members()) == stale
     assert cloud.sizes == cloud.own
+
+
+@settings(deadline=None)
+@given(SYSTEMS, st.booleans())
+def test_new_ones_that_end_by_themselves_are_given_up_and_the_old_ones_serve(
+    system: tuple[int, int], metrics: bool
+) -> None:
+    size, stale = system
+    cloud = Cloud(size, stale, metrics=metrics)
+    cloud.new_ones_end = True
+    step = run(cloud, Goal(new_since=START))
+    assert cloud.serving() >= size
+    if not stale:
+        assert step == Done()
+        return
+    assert isinstance(step, Stop)
+    assert step.retreat
+    assert "ended by themselves" in step.why
+    run(cloud, Goal(giving_up=True, new_since=START))
+    for _look in range(20):
+        cloud.advance()
+    assert cloud.launched <= 2 * stale + 2
+    assert (cloud.sizes, sum(m.stale for m in cloud.members())) == (cloud.own, stale)
+    assert cloud.serving() >= size
 
 
 @settings(deadline=None)
