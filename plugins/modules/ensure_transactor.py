@@ -79,8 +79,21 @@ options:
       - V(least_privilege) grants reading and writing items in the table's region only, logs below the bucket, and
         metrics in the namespace C(Datomic). Restoring a backup into a table that is missing is not possible with it.
       - A policy is written only when it does not mean the same already.
+      - By default it is V(tool). With O(defaults=secure) it is the kind that the system's policies have, and
+        V(least_privilege) for a system that has none of them yet.
     type: str
     choices: [tool, least_privilege]
+  defaults:
+    description:
+      - What is new gets by V(secure) what is safe, where no other option says it, and by V(tool) what C(bin/datomic)
+        gives it. A log bucket that is created blocks all public access, is encrypted (V(AES256)) and takes nothing
+        without TLS. A system without policies gets those of O(policies=least_privilege).
+      - What exists keeps what it has. A new bucket carries the tag C(datomic-onprem:unfinished) until its settings are
+        written, so that they are written by the next run when one was killed in between. With a boto3 before 1.42 this
+        tag takes a call of its own, and a run that is killed right before that leaves a bucket that counts as existing.
+        So does a run of O(engine=cli) that is killed.
+    type: str
+    choices: [tool, secure]
     default: tool
   permissions_boundary:
     description:
@@ -148,6 +161,12 @@ options:
     description: The log bucket's default encryption. Without this option it is left as it is.
     type: str
     choices: [AES256, "aws:kms"]
+  bucket_tls_only:
+    description:
+      - Whether a statement of the bucket policy denies every request to the log bucket that does not come over TLS.
+        Other statements stay. V(false) takes that statement out again.
+      - Without this option the bucket policy is left as it is.
+    type: bool
   bucket_expiration_days:
     description:
       - Days after which logs are deleted, by a lifecycle rule named C(datomic-logs-expiration). Other rules of the
@@ -331,7 +350,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
 
 RESOURCES = {
     "tags": {"type": "dict", "default": {}},
-    "policies": {"type": "str", "choices": ["tool", "least_privilege"], "default": "tool"},
+    "policies": {"type": "str", "choices": ["tool", "least_privilege"]},
+    "defaults": {"type": "str", "choices": ["tool", "secure"], "default": "tool"},
     "permissions_boundary": {"type": "str"},
     "role_prefix": {"type": "str", "default": ROLE_PREFIX},
     "stack_name": {"type": "str"},
@@ -345,6 +365,7 @@ RESOURCES = {
     "table_deletion_protection": {"type": "bool"},
     "bucket_block_public_access": {"type": "bool"},
     "bucket_encryption": {"type": "str", "choices": ["AES256", "aws:kms"]},
+    "bucket_tls_only": {"type": "bool"},
     "bucket_expiration_days": {"type": "int"},
 }
 

@@ -85,6 +85,8 @@ def permissions(service: str, operation: str, params: dict[str, Any], status: in
     needed = [own]
     if params.get("Tags") and (tagging := _TAGGING.get((service, operation))):
         needed.append(tagging)
+    if (service, operation) == ("s3", "CreateBucket") and (params.get("CreateBucketConfiguration") or {}).get("Tags"):
+        needed.append("s3:TagResource")
     needed += _BESIDES.get((service, operation), ())
     if (service, operation) in _OF_KEYS and status == 404:
         needed.append("s3:ListBucket")

@@ -117,7 +117,17 @@ def test_the_operators_policy_is_what_the_playbooks_need(aws: Emulator, tmp_path
         run = estate.play(playbook, *arguments)
         assert run.returncode == 0, run.output
         needed |= of_run(run.calls)
-    exactly(needed, policy("operator"))
+    aws.reset()
+    interrupted(aws, tmp_path)
+    exactly(needed | of_log(aws.calls()), policy("operator"))
+
+
+def interrupted(aws: Emulator, directory: pathlib.Path) -> None:
+    """A run that ends before the bucket's settings are written, and the next one, which writes them."""
+    file = directory / "orders.properties"
+    file.write_text(ROLES)
+    aws.fault(match="s3:PutBucketPolicy:", code="AccessDenied")
+    assert [ensure(aws, file, defaults="secure")["failed"] for _run in range(2)] == [True, False]
 
 
 def users(aws: Emulator, directory: pathlib.Path) -> None:
@@ -135,10 +145,11 @@ def table_and_bucket(aws: Emulator, directory: pathlib.Path) -> None:
         "table_point_in_time_recovery": True,
         "bucket_block_public_access": True,
         "bucket_encryption": "aws:kms",
+        "bucket_tls_only": True,
         "bucket_expiration_days": 90,
     }
-    for more in ({}, {"table_deletion_protection": True}):
-        assert not ensure(aws, file, **options, **more)["failed"]
+    for more in ({}, {"table_deletion_protection": True}, {"bucket_tls_only": False}):
+        assert not ensure(aws, file, **{**options, **more})["failed"]
 
 
 def table_auto_scaling(aws: Emulator, directory: pathlib.Path) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -37,16 +38,17 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
     Wanted,
     WantedRole,
     WantedUser,
+    defaults,
     keys_of,
     policies,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import plan as transactor_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import scaling as scaling_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.plan import Observed
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
     DEFAULT_PARTITION,
     Account,
+    Observed,
 )
 
 COMMAND = "ensure-transactor"
@@ -86,6 +88,8 @@ def ensure(
             estate.refuse_other_account(account_id)
         observed = estate.observe(judged)
     findings += rules.judge(("write-capacity", "log-bucket"), _facts(judged, wanted, observed, options))
+    # What is new is known now alone: the engine cli makes it without the defaults.
+    options = defaults.settled(options, wanted, observed)
     unique = (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
     decision = transactor_plan.decide(judged, wanted, observed, options, unique)
     findings += decision.findings
@@ -205,6 +209,7 @@ class _Estate:
     def observe(self, properties: Properties) -> Observed:
         """Everything, side by side."""
         reads: dict[str, Callable[[], Any]] = {}
+        storage = self.client("s3") if self.wanted.bucket else None
         if self.wanted.needs_account and self.account is None:
             sts = self.client("sts")
             reads["account"] = lambda: iam.account(sts)
@@ -221,11 +226,10 @@ class _Estate:
             scaler = self.client(scaling_plan.SERVICE)
             reads["scaling"] = lambda: scaling.observe(scaler, self.wanted.table)
         if self.wanted.bucket:
-            storage = self.client("s3")
             reads["bucket"] = lambda: self.bucket(storage, self.wanted.bucket or "")
         reads |= self.identities(properties)
         found = gather(reads)
-        return Observed(
+        observed = Observed(
             account=self.account or found.get("account") or Account("", self.client("sts").meta.partition),
             region=self.region,
             table=found.get("table"),
@@ -234,6 +238,12 @@ class _Estate:
             roles={role.key: found[_read_of(role)] for role in self.wanted.roles},
             users={user.prefix: found[_read_of(user)] for user in self.wanted.users},
         )
+        if self.options.defaults != "secure" or not defaults.may_be_unfinished(self.wanted, observed):
+            return observed
+        bucket = s3.observe(storage, self.wanted.bucket or "", policy=True, tags=True)
+        marked = dataclasses.replace(observed, bucket=bucket)
+        # One that is unfinished is this system's alone: its settings need no look, they are written again.
+        return marked if defaults.is_unfinished(self.wanted, marked) else observed
 
     @property
     def scales(self) -> bool:
@@ -249,6 +259,7 @@ class _Estate:
             public_access=own and options.bucket_block_public_access is not None,
             encryption=own and options.bucket_encryption is not None,
             rules=own and options.bucket_expiration_days is not None,
+            policy=own and options.bucket_tls_only is not None,
             tags=own and bool(options.tags),
         )
 

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling, gather
@@ -22,6 +23,7 @@ UNSET = (
     "NoSuchPublicAccessBlockConfiguration",
     "ServerSideEncryptionConfigurationNotFoundError",
     "NoSuchLifecycleConfiguration",
+    "NoSuchBucketPolicy",
     "NoSuchTagSet",
 )
 
@@ -29,7 +31,16 @@ WAIT = {"Delay": 1, "MaxAttempts": 60}
 """Seconds between looks, and looks: one minute for a new bucket to be seen."""
 
 
-def observe(client: Any, name: str, *, public_access: bool, encryption: bool, rules: bool, tags: bool) -> Bucket:
+def observe(
+    client: Any,
+    name: str,
+    *,
+    public_access: bool = False,
+    encryption: bool = False,
+    rules: bool = False,
+    policy: bool = False,
+    tags: bool = False,
+) -> Bucket:
     """The bucket; of its settings those that are asked for, each in a call of its own, side by side."""
     try:
         with calling("look for the bucket", name, client):
@@ -47,6 +58,8 @@ def observe(client: Any, name: str, *, public_access: bool, encryption: bool, ru
         reads["encryption"] = lambda: _setting(client, name, "get_bucket_encryption")
     if rules:
         reads["rules"] = lambda: _setting(client, name, "get_bucket_lifecycle_configuration")
+    if policy:
+        reads["policy"] = lambda: _setting(client, name, "get_bucket_policy")
     if tags:
         reads["tags"] = lambda: _setting(client, name, "get_bucket_tagging")
     found = gather(reads)
@@ -57,7 +70,8 @@ def observe(client: Any, name: str, *, public_access: bool, encryption: bool, ru
         public_access=found.get("public_access", {}).get("PublicAccessBlockConfiguration"),
         encryption=algorithms[0] if algorithms else None,
         rules=tuple(found.get("rules", {}).get("Rules", [])),
-        untagged=tags and not found["tags"].get("TagSet"),
+        policy=json.loads(found["policy"]["Policy"]) if found.get("policy") else None,
+        tags={tag["Key"]: tag["Value"] for tag in found["tags"].get("TagSet", [])} if tags else None,
     )
 
 
@@ -73,23 +87,39 @@ def _setting(client: Any, name: str, call: str) -> dict[str, Any]:
         raise
 
 
+def _tags_at_once(client: Any) -> bool:
+    """Whether this botocore knows that a bucket can be created with its tags, as S3 does since November 2025.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-create-tag.html
+    """
+    return "Tags" in client.meta.service_model.shape_for("CreateBucketConfiguration").members
+
+
+def _tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def executors(client: Any, region: str) -> dict[tuple[str, str, str], Executor]:
     """By (service, resource, change), for a client in that region."""
 
     def create(action: Action) -> None:
-        place = {} if region == FIRST_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        configuration: dict[str, Any] = {} if region == FIRST_REGION else {"LocationConstraint": region}
+        tags, at_once = action.after.get("tags", {}), _tags_at_once(client)
+        if tags and at_once:
+            configuration["Tags"] = _tag_set(tags)
+        given = {"CreateBucketConfiguration": configuration} if configuration else {}
         try:
             with calling("create the bucket", action.name, client):
-                client.create_bucket(Bucket=action.name, **place)
+                client.create_bucket(Bucket=action.name, **given)
         except AwsError as error:
             # Our own request whose answer was lost. BucketAlreadyExists is somebody else's.
             if error.code != "BucketAlreadyOwnedByYou":
                 raise
-        if "tags" in action.after:
+        if tags and not at_once:
             tag(action)
 
     def tag(action: Action) -> None:
-        tags = [{"Key": key, "Value": value} for key, value in action.after["tags"].items()]
+        tags = _tag_set(action.after["tags"])
         seen(action.name)
         with calling("tag the bucket", action.name, client):
             client.put_bucket_tagging(Bucket=action.name, Tagging={"TagSet": tags})
@@ -119,8 +149,20 @@ def executors(client: Any, region: str) -> dict[tuple[str, str, str], Executor]:
                 Bucket=action.name, LifecycleConfiguration={"Rules": action.after["lifecycle"]["rules"]}
             )
 
+    def policy(action: Action) -> None:
+        seen(action.name)
+        document = json.dumps(action.after["bucket_policy"])
+        with calling("set the policy of the bucket", action.name, client):
+            client.put_bucket_policy(Bucket=action.name, Policy=document)
+
+    def no_policy(action: Action) -> None:
+        with calling("delete the policy of the bucket", action.name, client):
+            client.delete_bucket_policy(Bucket=action.name)
+
     return {
         ("s3", "bucket", "create"): create,
+        ("s3", "bucket_policy", "update"): policy,
+        ("s3", "bucket_policy", "delete"): no_policy,
         ("s3", "tags", "update"): tag,
         ("s3", "public_access_block", "update"): public_access,
         ("s3", "encryption", "update"): encryption,

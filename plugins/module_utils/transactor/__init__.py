@@ -62,7 +62,8 @@ class Options:
     """The module's options on resources; None: an existing resource keeps what it has, a new one gets the default."""
 
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    policies: Flavor = "tool"
+    policies: Flavor | None = None
+    defaults: str = "tool"
     permissions_boundary: str | None = None
     role_prefix: str = ROLE_PREFIX
     stack_name: str | None = None
@@ -76,6 +77,7 @@ class Options:
     table_deletion_protection: bool | None = None
     bucket_block_public_access: bool | None = None
     bucket_encryption: str | None = None
+    bucket_tls_only: bool | None = None
     bucket_expiration_days: int | None = None
 
 

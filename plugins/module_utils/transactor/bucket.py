@@ -10,20 +10,31 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import Bucket
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options, policies
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
+    OWNER_TAG,
+    UNFINISHED_TAG,
+    Bucket,
+)
 
 SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 RULE = "datomic-logs-expiration"
 """The ID of our lifecycle rule; the bucket's other rules stay."""
 
 
-def bucket_actions(name: str, bucket: Bucket, options: Options) -> Iterator[Action]:
-    """Create it, and set what the options say and it does not have."""
+def bucket_actions(
+    name: str, bucket: Bucket, options: Options, partition: str, mark: str | None = None
+) -> Iterator[Action]:
+    """Create it, and set what the options say and it does not have.
+
+    mark: the value of the tag that a bucket carries until its settings are written; None for one that gets no mark.
+    """
+    tags = dict(options.tags)
+    if mark:
+        tags = {**(bucket.tags or tags), OWNER_TAG: mark, UNFINISHED_TAG: mark}
     if not bucket.exists:
-        tags = {"tags": dict(options.tags)} if options.tags else {}
-        yield Action("s3", "bucket", name, "create", after={"exists": True, **tags})
-    elif bucket.untagged:
+        yield Action("s3", "bucket", name, "create", after={"exists": True, **({"tags": tags} if tags else {})})
+    elif bucket.tags == {} and options.tags:
         # S3 tags a bucket in a call of its own, which a run that was killed has not made.
         yield _update("tags", name, {}, options.tags)
     if options.bucket_block_public_access is not None:
@@ -40,6 +51,41 @@ def bucket_actions(name: str, bucket: Bucket, options: Options) -> Iterator[Acti
         ours = next((rule for rule in bucket.rules if rule.get("ID") == RULE), None)
         if ours is None or not _expires(ours, options.bucket_expiration_days):
             yield _update("lifecycle", name, {"rules": list(bucket.rules)}, {"rules": rules})
+    if options.bucket_tls_only is not None:
+        yield from _over_tls(name, bucket.policy or {}, options.bucket_tls_only, partition)
+    if mark:
+        kept = {key: value for key, value in tags.items() if key != UNFINISHED_TAG}
+        yield _update("tags", name, tags, kept)
+
+
+def _over_tls(name: str, have: Mapping[str, Any], wanted: bool, partition: str) -> Iterator[Action]:
+    """Deny what does not come over TLS, beside the statements that the bucket policy has.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
+    """
+    arn = f"arn:{partition}:s3:::{name}"
+    deny = {
+        "Sid": "datomic-tls-only",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    statements = policies.listed(have.get("Statement"))
+    others = [statement for statement in statements if not _is_same(statement, deny)]
+    if wanted == (len(others) < len(statements)):
+        return
+    after = {"Version": "2012-10-17", **have, "Statement": [*others, deny] if wanted else others}
+    if after["Statement"]:
+        yield _update("bucket_policy", name, dict(have), after)
+    else:
+        yield Action("s3", "bucket_policy", name, "delete", before={"bucket_policy": dict(have)})
+
+
+def _is_same(statement: Mapping[str, Any], deny: Mapping[str, Any]) -> bool:
+    everybody = {"Principal": "*"} if statement.get("Principal") in ({"AWS": "*"}, {"AWS": ["*"]}) else {}
+    return policies.same({"Statement": [{**statement, **everybody}]}, {"Statement": [deny]})
 
 
 def _rule(days: int) -> dict[str, Any]:

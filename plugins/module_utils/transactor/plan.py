@@ -32,16 +32,14 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.bucket import bucket_actions
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.defaults import is_unfinished, settled
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
     DEFAULT_PARTITION,
     OWNER_TAG,
-    Account,
     Bucket,
-    Kind,
+    Observed,
     OtherPolicy,
     Role,
-    Scaling,
-    Table,
     User,
     deleted_by_hand,
     masked_key,
@@ -50,22 +48,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.reso
 
 ACCESS_KEYS_PER_USER = 2
 """AWS's limit: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
-
-
-@dataclasses.dataclass(frozen=True)
-class Observed:
-    """What AWS holds of it. roles: by property; users: by prefix; each with the name chosen for it.
-
-    scaling: only looked at when it is asked for.
-    """
-
-    account: Account | None = None
-    region: str = ""
-    table: Table | None = None
-    scaling: Mapping[Kind, Scaling] = dataclasses.field(default_factory=dict)
-    bucket: Bucket | None = None
-    roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
-    users: Mapping[str, User] = dataclasses.field(default_factory=dict)
 
 
 def decide(
@@ -123,7 +105,7 @@ class _Planner:
         self.properties = properties
         self.wanted = wanted
         self.observed = observed
-        self.options = options
+        self.options = settled(options, wanted, observed)
         self.table = wanted.table
         self.partition = observed.account.partition if observed.account else DEFAULT_PARTITION
         self.bucket = BUCKET_BASE + unique() if wanted.bucket == "" else wanted.bucket or ""
@@ -176,7 +158,10 @@ class _Planner:
             instead = "another account may own it: choose another name, or allow s3:ListBucket on it"
             self.found(BUCKET, "bucket-forbidden", what, instead)
             return
-        yield from bucket_actions(self.bucket, bucket, self.options)
+        mark = None
+        if self.options.defaults == "secure" and (not bucket.exists or is_unfinished(self.wanted, self.observed)):
+            mark = self.owner(BUCKET)
+        yield from bucket_actions(self.bucket, bucket, self.options, self.partition, mark)
 
     def of_roles(self) -> Iterator[Action]:
         merged: dict[str, WantedRole] = {}
@@ -280,7 +265,12 @@ class _Planner:
         for grant in wanted.grants:
             policy = policies.name(grant, self.table, self.bucket)
             document = policies.document(
-                grant, self.table, self.bucket, self.observed.account, self.observed.region, self.options.policies
+                grant,
+                self.table,
+                self.bucket,
+                self.observed.account,
+                self.observed.region,
+                self.options.policies or "tool",
             )
             before = have.get(policy)
             if before is None:

@@ -101,6 +101,21 @@ def _allow(actions: tuple[str, ...], resource: str | list[str], condition: Docum
     return {"Statement": [statement]}
 
 
+def flavor(grant: Grant, document: Document) -> Flavor:
+    """Which kind a policy is, by what the two kinds differ in: also of one that somebody changed since."""
+    text = _meaning(document)
+    statements = [_canonical(statement) for statement in listed(document.get("Statement"))]
+    actions = {action for statement in statements for action in statement.get("Action", ())}
+    resources = {resource for statement in statements for resource in statement.get("Resource", ())}
+    wide = {
+        "table": bool(actions & {"*", "dynamodb:*"}),
+        "peer": any(resource == "*" or resource.split(":")[3:4] == ["*"] for resource in resources),
+        "logs": any(not resource.endswith("/*") for resource in resources),
+        "metrics": "cloudwatch:namespace" not in text,
+    }
+    return "tool" if wide[grant] else "least_privilege"
+
+
 def same(one: Document, other: Document) -> bool:
     """Whether two policies mean the same: order, single items for lists, letter case of actions and Sids are nothing.
 
@@ -111,9 +126,9 @@ def same(one: Document, other: Document) -> bool:
 
 def trusts_ec2(trust: Document) -> bool:
     """Whether a trust policy lets EC2 instances assume the role. Only a plain Allow counts."""
-    for statement in _listed(trust.get("Statement")):
+    for statement in listed(trust.get("Statement")):
         principal = statement.get("Principal")
-        services = _listed(principal.get("Service")) if isinstance(principal, Mapping) else []
+        services = listed(principal.get("Service")) if isinstance(principal, Mapping) else []
         known = any(str(service).startswith("ec2.amazonaws.com") for service in services)
         if statement.get("Effect") == "Allow" and (known or principal == "*"):
             return True
@@ -123,8 +138,8 @@ def trusts_ec2(trust: Document) -> bool:
 def others_trusted(trust: Document, account: str) -> list[str]:
     """Who else than EC2 instances a trust policy lets assume the role. account: ours, empty when it is not known."""
     found: list[str] = []
-    for statement in _listed(trust.get("Statement")):
-        actions = [str(action).lower() for action in _listed(statement.get("Action"))]
+    for statement in listed(trust.get("Statement")):
+        actions = [str(action).lower() for action in listed(statement.get("Action"))]
         assumes = "NotAction" in statement or any(fnmatch.fnmatch(ASSUMING, _start(action)) for action in actions)
         if statement.get("Effect") != "Allow" or not assumes:
             continue
@@ -133,7 +148,7 @@ def others_trusted(trust: Document, account: str) -> list[str]:
         principal = statement.get("Principal") or {}
         if not isinstance(principal, Mapping):
             principal = {"AWS": principal}
-        for kind, value in ((kind, str(value)) for kind, values in principal.items() for value in _listed(values)):
+        for kind, value in ((kind, str(value)) for kind, values in principal.items() for value in listed(values)):
             if kind == "Service" and value in EC2.values():
                 continue
             number = re.search(r"[0-9]{12}", value)
@@ -154,10 +169,10 @@ def grants_all(document: Document) -> bool:
 
     All of IAM is everything: who has it can write the rest into a policy. Conditions do not count.
     """
-    for statement in _listed(document.get("Statement")):
-        actions = {str(action).lower() for action in _listed(statement.get("Action"))}
+    for statement in listed(document.get("Statement")):
+        actions = {str(action).lower() for action in listed(statement.get("Action"))}
         every = "NotAction" in statement or any(action == "iam:*" or set(action) <= set("*:?") for action in actions)
-        resources = [str(resource) for resource in _listed(statement.get("Resource"))]
+        resources = [str(resource) for resource in listed(statement.get("Resource"))]
         everywhere = "NotResource" in statement or any(
             set(resource.removeprefix("arn")) <= set(":*/") for resource in resources
         )
@@ -166,14 +181,14 @@ def grants_all(document: Document) -> bool:
     return False
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _meaning(policy: Document) -> str:
-    statements = [_canonical(statement) for statement in _listed(policy.get("Statement"))]
+    statements = [_canonical(statement) for statement in listed(policy.get("Statement"))]
     version = policy.get("Version", "2008-10-17") if "${" in json.dumps(policy) else ""
     return json.dumps([version, sorted(json.dumps(statement, sort_keys=True) for statement in statements)])
 
@@ -182,13 +197,13 @@ def _canonical(statement: Mapping[str, Any]) -> dict[str, Any]:
     canonical: dict[str, Any] = {}
     for key, value in statement.items():
         if key in ("Action", "NotAction"):
-            canonical[key] = sorted({str(item).lower() for item in _listed(value)})
+            canonical[key] = sorted({str(item).lower() for item in listed(value)})
         elif key in ("Resource", "NotResource"):
-            canonical[key] = sorted({str(item) for item in _listed(value)})
+            canonical[key] = sorted({str(item) for item in listed(value)})
         elif key == "Condition":
             canonical[key] = {
                 operator.lower(): {
-                    name.lower(): sorted(_text(item) for item in _listed(wanted)) for name, wanted in tests.items()
+                    name.lower(): sorted(_text(item) for item in listed(wanted)) for name, wanted in tests.items()
                 }
                 for operator, tests in value.items()
             }

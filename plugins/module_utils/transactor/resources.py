@@ -17,6 +17,10 @@ OWNER_TAG = "datomic-onprem:system"
 """On a role or user under a generated name: the system that it was made for, as owner() writes it."""
 
 
+UNFINISHED_TAG = "datomic-onprem:unfinished"
+"""On a bucket from its creation until its settings are written: the system that it is made for, as OWNER_TAG."""
+
+
 def owner(region: str, table: str, key: str) -> str:
     """The value of OWNER_TAG. key: the property that holds the name."""
     return f"{region}/{table}/{key}"
@@ -83,15 +87,16 @@ class Scaling:
 class Bucket:
     """exists is None when AWS forbids to look. Settings are None when they were not asked for or are not set.
 
-    public_access: the four switches by name. rules: the lifecycle configuration, as AWS has it. untagged: it was asked
-    for its tags and has none.
+    public_access: the four switches by name. rules: the lifecycle configuration, as AWS has it. policy: its bucket
+    policy. tags: None when they were not asked for.
     """
 
     exists: bool | None
     public_access: Mapping[str, bool] | None = None
     encryption: str | None = None
     rules: tuple[Mapping[str, Any], ...] = ()
-    untagged: bool = False
+    policy: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,3 +141,19 @@ class User:
     policies: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     owner: str = ""
     boundary: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """What AWS holds of it. roles: by property; users: by prefix; each with the name chosen for it.
+
+    scaling: only looked at when it is asked for.
+    """
+
+    account: Account | None = None
+    region: str = ""
+    table: Table | None = None
+    scaling: Mapping[Kind, Scaling] = dataclasses.field(default_factory=dict)
+    bucket: Bucket | None = None
+    roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
+    users: Mapping[str, User] = dataclasses.field(default_factory=dict)

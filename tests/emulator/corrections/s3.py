@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import xmltodict
 from moto.s3 import exceptions
 from moto.s3.models import FakeBucket, PublicAccessBlock, S3Backend, s3_backends
 from moto.s3.responses import S3Response
@@ -68,6 +69,17 @@ def _removed_encryption() -> None:
     S3Backend.delete_bucket_encryption = delete_bucket_encryption
 
 
+def _tags(body: Any) -> dict[str, str]:
+    """A bucket is created with the tags of the request; moto drops them.
+
+    "Creating general purpose buckets with tags",
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-create-tag.html
+    """
+    configuration = xmltodict.parse(body).get("CreateBucketConfiguration") if body else None
+    tags = ((configuration or {}).get("Tags") or {}).get("Tag") or []
+    return {tag["Key"]: tag["Value"] for tag in (tags if isinstance(tags, list) else [tags])}
+
+
 def _others_buckets() -> None:
     """Another account's bucket is 403, a bucket made just now may be 404; its name is taken all the same.
 
@@ -89,7 +101,11 @@ def _others_buckets() -> None:
         if querystring:
             return put(self, request, bucket_name, querystring)
         with visibility.everything():  # whether a name is taken is known at once
-            return put(self, request, bucket_name, querystring)
+            new = bucket_name not in s3_backends.bucket_accounts
+            answer = put(self, request, bucket_name, querystring)
+            if new and (tags := _tags(self.body)):
+                self.backend.put_bucket_tagging(bucket_name, tags)
+            return answer
 
     S3Backend.get_bucket = get_bucket
     S3Response._bucket_response_put = put_bucket
