@@ -86,7 +86,10 @@ def create(
     """The module's result."""
     why = engine_cli.reason(engine, COMMAND)
     if engine.is_cli and options.flavor != "legacy":
-        raise DatomicError(f"bin/datomic makes no template of flavor {options.flavor}. Use engine: native for it.")
+        raise DatomicError(
+            f"bin/datomic makes no template of flavor {options.flavor}. Use engine: native (datomic_engine), or flavor:"
+            " legacy (datomic_template_flavor), whose launch configuration AWS refuses in accounts since 2024-10-01."
+        )
     transactor, cf, findings = _files(options)
     existing = _existing(options)
     made = MAKERS[options.flavor](aws, transactor, cf, options, findings, check_mode)
