@@ -20,6 +20,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement imp
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.driver import Driver
 from ansible_collections.datomic_onprem.aws.plugins.modules import replace_transactors
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import whose
 
 MODULE = "datomic_onprem.aws.replace_transactors"
 NOTHING: dict[str, Any] = {"changed": False, "replaced": [], "launched": [], "timeline": [], "seconds": 0.0}
@@ -42,10 +43,10 @@ class ActionModule(InProcess):
         ActionBase.run(self, tmp, task_vars)
         args = dict(self._task.args)
         warnings: list[Any] = []
-        whose = _whose(task_vars or {})
+        who = whose(task_vars or {})
 
         def show(line: str) -> None:
-            display.display(f"{whose}{line}")
+            display.display(f"{who}{line}")
 
         def call(run: Mapping[str, Any]) -> dict[str, Any]:
             answer: dict[str, Any] = self._execute_module(
@@ -59,7 +60,7 @@ class ActionModule(InProcess):
             for step in answer.get("steps", ()):
                 show(f"would {step}")
             return {**NOTHING, **answer, "warnings": warnings}
-        closing = Closing(show, lambda line: _say(f"{whose}{line}"))
+        closing = Closing(show, lambda line: _say(f"{who}{line}"))
         driver = Driver(call, closing.show, _seconds(args.get("timeout", TIMEOUT)))
         with closing.telling(lambda: f"Stopped. {driver.standing()}"):
             result = driver.run()
@@ -68,12 +69,6 @@ class ActionModule(InProcess):
             if command := retrace.command(files):
                 result["msg"] += f"\nTo go back to the files that were committed before: {command}"
         return {**result, "warnings": warnings}
-
-
-def _whose(task_vars: Mapping[str, Any]) -> str:
-    """The host that a line is about, where it could be another's too."""
-    many = len(task_vars.get("ansible_play_hosts_all", ())) > 1
-    return f"{task_vars['inventory_hostname']}: " if many else ""
 
 
 def _say(line: str) -> None:

@@ -41,6 +41,7 @@ __all__ = [
     "eventually",
     "gather",
     "refuse_other_account",
+    "waited",
     "warn",
 ]
 # warn instead of AnsibleAWSModule.warn, which passes its warnings on in a way that ansible-core deprecates.
@@ -294,6 +295,18 @@ def attempts(answer: Any) -> int:
     """How often botocore sent the request before this answer (a response, or the error that it raised) came."""
     response = getattr(answer, "response", answer) or {}
     return 1 + int(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
+def waited(waiter: Any, seconds: float, every: float, **call: Any) -> dict[str, Any]:
+    """Wait with a waiter of botocore. The answer that made it give up or run out of time; empty when it succeeded."""
+    try:
+        waiter.wait(**call, WaiterConfig={"Delay": every, "MaxAttempts": max(1, round(seconds / every))})
+    except botocore.exceptions.WaiterError as error:
+        last: dict[str, Any] = error.last_response
+        if last.get("Error"):
+            raise
+        return last
+    return {}
 
 
 def refuse_other_account(aws: Clients, wanted: str | None, found: str = "") -> None:

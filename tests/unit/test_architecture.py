@@ -16,7 +16,7 @@ UTILS = pathlib.Path(__file__).parents[2] / "plugins" / "module_utils"
 OURS = "ansible_collections.datomic_onprem.aws.plugins.module_utils"
 PURE = (
     *("errors", "plan", "properties", "_readings", "settings", "heap", "releases"),
-    *("transactor", "cloudformation", "rules", "template"),
+    *("transactor", "cloudformation", "rules", "stacks", "template"),
 )
 
 

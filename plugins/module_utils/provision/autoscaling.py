@@ -172,6 +172,19 @@ def _activities(client: Any, name: str) -> tuple[Activity, ...]:
     return tuple(_activity(entry) for entry in answer["Activities"])
 
 
+def never_launched(client: Any, name: str) -> bool:
+    """Whether a group, which may be deleted, has tried to launch instances and never got one.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
+    """
+    with calling("read the scaling activities of", name, client):
+        pages = client.get_paginator("describe_scaling_activities").paginate(
+            AutoScalingGroupName=name, IncludeDeletedGroups=True
+        )
+        launches = [one for page in pages for one in map(_activity, page["Activities"]) if one.kind == "launch"]
+    return bool(launches) and all(one.status == "Failed" for one in launches)
+
+
 def _activity(entry: Mapping[str, Any]) -> Activity:
     description = entry.get("Description", "")
     named = INSTANCE_ID.search(description)

@@ -7,15 +7,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, calling, gather
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
+    AwsError,
+    calling,
+    gather,
+    waited,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import Parameter
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.failures import Event
 
 LAUNCH_GROUP = "LaunchGroup"
 GROUP_TYPE = "AWS::AutoScaling::AutoScalingGroup"
 VERSION_PARAMETER = "DatomicVersion"
+CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
+POLL_SECONDS = 5
+WAIT_SECONDS = 7200
+"""Two hours: a group may wait 20 minutes for its instances, and its rollback as long."""
 
 Flavor = Literal["legacy", "modern", ""]
 
@@ -37,34 +49,157 @@ class Stack:
     flavor: Flavor = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Present:
+    """What a stack has that an update has to leave or to name. told: the reason of its status."""
+
+    stack_id: str
+    status: str
+    told: str = ""
+    parameters: Mapping[str, Parameter] = dataclasses.field(default_factory=dict)
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    topics: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What CloudFormation is asked for. tags, topics: None leaves those that the stack has.
+
+    Left out, so that the stack keeps them: its role, rollback triggers, policy and termination protection.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html
+    """
+
+    name: str
+    body: str
+    tags: Mapping[str, str] | None = None
+
+    def as_sent(self) -> dict[str, Any]:
+        sent: dict[str, Any] = {"StackName": self.name, "TemplateBody": self.body, "Capabilities": list(CAPABILITIES)}
+        if self.tags is not None:
+            sent["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
+        return sent
+
+
+def present(client: Any, name: str) -> Present | None:
+    """The stack of that name (or ID) as far as an update concerns it; None when there is none."""
+    stack_name.refuse(name)
+    found = _described(client, name)
+    if found is None:
+        return None
+    return Present(
+        found["StackId"],
+        found["StackStatus"],
+        found.get("StackStatusReason", ""),
+        parameters(found.get("Parameters", [])),
+        {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        tuple(found.get("NotificationARNs", [])),
+    )
+
+
+def parameters(listed: Iterable[Mapping[str, str]]) -> dict[str, Parameter]:
+    """Parameters as CloudFormation lists them; of one of Systems Manager what it comes to is its value."""
+    return {
+        entry["ParameterKey"]: Parameter(entry["ResolvedValue"], entry.get("ParameterValue", ""))
+        if entry.get("ResolvedValue")
+        else Parameter(entry.get("ParameterValue", ""))
+        for entry in listed
+    }
+
+
+def defaults(client: Any, name: str) -> dict[str, str]:
+    """The defaults of the parameters in the template that the stack has."""
+    template = _template(client, name)
+    template = _from_yaml(template) if isinstance(template, str) else template
+    declared = template.get("Parameters") if isinstance(template, Mapping) else None
+    return {key: str(one["Default"]) for key, one in (declared or {}).items() if "Default" in one}
+
+
+def create(client: Any, request: Request, token: str) -> str:
+    """Begin to make the stack; its ID."""
+    with calling("create the stack", request.name, client):
+        made: str = client.create_stack(ClientRequestToken=token, **request.as_sent())["StackId"]
+        return made
+
+
+def update(client: Any, request: Request, token: str) -> None:
+    """Begin to update the stack."""
+    with calling("update the stack", request.name, client):
+        client.update_stack(ClientRequestToken=token, **request.as_sent())
+
+
+def delete(client: Any, stack_id: str, token: str) -> None:
+    """Delete the stack, and wait until it is gone."""
+    with calling("delete the stack", stack_id, client):
+        client.delete_stack(StackName=stack_id, ClientRequestToken=token)
+        last = waited(client.get_waiter("stack_delete_complete"), WAIT_SECONDS, POLL_SECONDS, StackName=stack_id)
+    if last:
+        raise DatomicError(f"Could not delete the stack {stack_id}: read its events, delete it, and run again.")
+
+
+def wait(client: Any, stack_id: str, doing: Literal["create", "update"]) -> bool:
+    """Wait until the operation has ended; whether it succeeded."""
+    with calling(f"wait for the {doing} of the stack", stack_id, client):
+        last = waited(client.get_waiter(f"stack_{doing}_complete"), WAIT_SECONDS, POLL_SECONDS, StackName=stack_id)
+    status = str((last.get("Stacks") or [{}])[0].get("StackStatus", "")) if last else ""
+    if status.endswith("_IN_PROGRESS"):
+        raise DatomicError(
+            f"The {doing} of the stack {stack_id} takes longer than {WAIT_SECONDS // 3600} hours: it is {status}. "
+            "Wait for its end, and run again."
+        )
+    return not last
+
+
+def events(client: Any, stack_id: str, token: str = "") -> list[Event]:
+    """The stack's events, the oldest first. token: only those of this request, which are the newest."""
+    found: list[Event] = []
+    with calling("read the events of the stack", stack_id, client):
+        for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+            for entry in page["StackEvents"]:
+                if token and entry.get("ClientRequestToken") != token:
+                    return found[::-1]
+                found.append(
+                    Event(
+                        entry["LogicalResourceId"],
+                        entry.get("PhysicalResourceId", ""),
+                        entry["ResourceType"],
+                        entry["ResourceStatus"],
+                        entry.get("ResourceStatusReason", ""),
+                        entry.get("ClientRequestToken", ""),
+                    )
+                )
+    return found[::-1]
+
+
+def _described(client: Any, name: str) -> dict[str, Any] | None:
+    try:
+        with calling("read the stack", name, client):
+            found: dict[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
+    except AwsError as error:
+        if error.code == "ValidationError" and "does not exist" in str(error):
+            return None
+        raise
+    return None if found["StackStatus"] == "DELETE_COMPLETE" else found
+
+
 def observe(client: Any, name: str) -> Stack | None:
     """The stack of that name (or ID); None when there is none, or only one that is deleted.
 
     InputError for a name that no stack can have.
     """
     stack_name.refuse(name)
-    try:
-        with calling("read the stack", name, client):
-            found = client.describe_stacks(StackName=name)["Stacks"][0]
-    except AwsError as error:
-        if error.code == "ValidationError" and "does not exist" in str(error):
-            return None
-        raise
-    if found["StackStatus"] in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS"):
+    found = _described(client, name)
+    if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
         return None
-    parameters = {
-        entry["ParameterKey"]: entry.get("ResolvedValue") or entry.get("ParameterValue", "")
-        for entry in found.get("Parameters", [])
-    }
+    values = {key: one.value for key, one in parameters(found.get("Parameters", [])).items()}
     read = gather({"group": lambda: _group(client, name), "template": lambda: _template(client, name)})
     group = _group_properties(read["template"])
     return Stack(
         found["StackName"],
         found["StackId"],
         found["StackStatus"],
-        parameters,
+        values,
         read["group"],
-        _sizes(group, parameters),
+        _sizes(group, values),
         _flavor(group),
     )
 

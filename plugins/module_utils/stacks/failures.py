@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Why an operation on a stack failed, root cause first, and whether a stack may be made again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import without
+
+STACK_TYPE = "AWS::CloudFormation::Stack"
+GROUP_TYPE = "AWS::AutoScaling::AutoScalingGroup"
+FOLLOWED = ("Resource creation cancelled", "Resource update cancelled")
+"""What CloudFormation says of a resource that only another one's failure has stopped."""
+NO_LAUNCH_CONFIGURATIONS = "not available in your account"
+SHOWN = 5
+"""Failures in a message."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One event of a stack. token: of the request that brought it about."""
+
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str = ""
+    token: str = ""
+
+
+def failed(events: Sequence[Event]) -> list[str]:
+    """What failed, the root cause first. events: of one operation, the oldest first."""
+    own = [one for one in events if one.status.endswith("_FAILED") and one.reason and one.type != STACK_TYPE]
+    roots = [one for one in own if not one.reason.startswith(FOLLOWED)]
+    found = [f"{one.logical_id} ({one.type}) is {one.status}: {one.reason.rstrip('.')}" for one in roots]
+    if not found:
+        found = [
+            one.reason.rstrip(".")
+            for one in events
+            if one.type == STACK_TYPE and "ROLLBACK" in one.status and one.reason
+        ]
+    return list(dict.fromkeys(found))[:SHOWN]
+
+
+def message(name: str, doing: str, status: str, events: Sequence[Event], told: str, secrets: set[str]) -> str:
+    """What a run says of it. doing: "create" or "update"; told: what the stack itself gives as the reason."""
+    causes = failed(events) or (
+        [told.rstrip(".")] if told else ["CloudFormation gives no reason in the stack's events"]
+    )
+    text = f"Could not {doing} the stack {name}: {'. Further: '.join(causes)}."
+    text += f" The stack is {status}. No transactor was replaced."
+    return without(f"{text} {_advice(doing, status, causes)}", secrets)
+
+
+def _advice(doing: str, status: str, causes: Sequence[str]) -> str:
+    cause = "Correct the cause"
+    if any(NO_LAUNCH_CONFIGURATIONS in one for one in causes):
+        cause = "Set datomic_template_flavor: modern, which needs no launch configuration"
+    if doing == "create":
+        return f"{cause}, delete the stack (aws cloudformation delete-stack), and run create.yml again."
+    if status == "UPDATE_ROLLBACK_FAILED":
+        return f"{cause}, continue the rollback (aws cloudformation continue-update-rollback), and run again."
+    return f"{cause}, and run again."
+
+
+def made_by(events: Sequence[Event], token: str) -> bool:
+    """Whether the request of this token has made the stack: nothing that happened to it came from another one."""
+    return bool(events) and bool(token) and all(one.token == token for one in events)
+
+
+def group(events: Sequence[Event]) -> str:
+    """The name of the auto scaling group that was made, which may have launched a transactor; empty without one."""
+    names = [one.physical_id for one in events if one.type == GROUP_TYPE and one.physical_id]
+    return names[0] if names else ""
+
+
+def worth_another(events: Sequence[Event]) -> bool:
+    """Whether the same request may end otherwise."""
+    return not any(NO_LAUNCH_CONFIGURATIONS in one for one in failed(events))

@@ -1,0 +1,210 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Create or update the stack of a system."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ensure_stack
+short_description: Create or update the CloudFormation stack of a system
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Compares a stack with a template by a change set, which is deleted as soon as it is read. Then updates the stack,
+    or creates one that does not exist, and waits for the end.
+  - Shows what is going to change before it changes, with the values before and after. Secrets are masked.
+  - A change set that CloudFormation refuses fails the module with CloudFormation's reason, also in check mode.
+  - In check mode a stack that does not exist is compared with nothing but the template. No change set is made for it,
+    because that would leave a stack in the state C(REVIEW_IN_PROGRESS).
+  - Keeps the stack's notification topics, rollback triggers, role, stack policy and termination protection.
+  - A parameter gets its default in the template. A warning names each parameter that was set by hand to another value.
+  - A stack that this module has created itself, and that ended in C(ROLLBACK_COMPLETE) without ever having had an
+    instance, is deleted and created once more. No other stack is ever deleted.
+options:
+  stack_name:
+    description: The name of the stack.
+    type: str
+    required: true
+  template:
+    description: The file that has the template.
+    type: path
+    required: true
+  tags:
+    description:
+      - Tags that the stack is to have, besides those that it has.
+      - A tag that is left out here stays on the stack, whoever set it.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datomic_onprem.aws.account
+  - datomic_onprem.aws.attributes
+  - datomic_onprem.aws.attributes.action_group
+seealso:
+  - module: datomic_onprem.aws.create_cf_template
+  - module: datomic_onprem.aws.replace_transactors
+"""
+
+EXAMPLES = r"""
+- name: Update the stack to its template
+  datomic_onprem.aws.ensure_stack:
+    stack_name: orders
+    template: aws/orders-cf.json
+    tags:
+      team: orders
+"""
+
+RETURN = r"""
+changes:
+  description: The resources that change, in the order in which CloudFormation names them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: V(Add), V(Modify) or V(Remove).
+      returned: always
+      type: str
+      sample: Modify
+    logical_id:
+      description: The resource's name in the template.
+      returned: always
+      type: str
+      sample: LaunchConfig
+    type:
+      description: Its type.
+      returned: always
+      type: str
+      sample: AWS::AutoScaling::LaunchConfiguration
+    replacement:
+      description: Whether it is replaced, V(True), V(False) or V(Conditional); empty for one that is added or removed.
+      returned: always
+      type: str
+      sample: "True"
+    attributes:
+      description: What changes besides its properties.
+      returned: always
+      type: list
+      elements: str
+      sample: [Tags]
+    details:
+      description: The values that change.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The path below the resource's properties; of user data the property.
+          returned: always
+          type: str
+          sample: UserData memory-index-max
+        before:
+          description: The value now; empty where there is none.
+          returned: always
+          type: str
+          sample: 256m
+        after:
+          description: The value afterwards; empty where there is none.
+          returned: always
+          type: str
+          sample: 512m
+parameters:
+  description: The stack's parameters that change.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: Xmx
+    before:
+      description: Its value now; of a parameter of Systems Manager what it comes to.
+      returned: always
+      type: str
+      sample: 8g
+    after:
+      description: Its value afterwards.
+      returned: always
+      type: str
+      sample: 2625m
+    by_hand:
+      description: Whether the value now is not what the stack's own template says.
+      returned: always
+      type: bool
+      sample: true
+image:
+  description: The machine image before and after; empty when it stays.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: The image now.
+      returned: when it changes
+      type: str
+      sample: ami-0123456789abcdef0
+    after:
+      description: The image afterwards.
+      returned: when it changes
+      type: str
+      sample: ami-0fedcba9876543210
+outdates_instances:
+  description: Whether the instances that run become outdated, because their group launches something else afterwards.
+  returned: success
+  type: bool
+  sample: true
+stack_id:
+  description: The stack's ARN; empty in check mode when there is no stack yet.
+  returned: success
+  type: str
+  sample: arn:aws:cloudformation:us-east-1:123456789012:stack/orders/51af3dc0
+"""
+
+from ansible.module_utils.common.warnings import warn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_stack import Options, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+
+SHOW = []  # type: ignore[var-annotated]
+"""Functions that take a line of what is going to change: the action plugin's, where the module runs in its process."""
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            "stack_name": {"type": "str", "required": True},
+            "template": {"type": "path", "required": True},
+            "tags": {"type": "dict", "default": {}},
+            "account_id": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    given = {name: module.params[name] for name in ("stack_name", "template", "account_id") if module.params[name]}
+    tags = {key: str(value) for key, value in module.params["tags"].items()}
+
+    def show(line: str) -> None:
+        for each in SHOW:
+            each(line)
+
+    run(
+        module,
+        lambda: ensure(Aws(module), Options(tags=tags, **given), check_mode=module.check_mode, warn=warn, show=show),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ensure_stack against the emulated AWS."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.integration import groups
+from tests.modules import CREDENTIALS, run_module
+from tests.unit.test_emulator_change_sets import IMAGE, SHOWN
+from tests.unit.test_emulator_cloudformation import ALARM, MODERN
+
+SENTINEL = "hunter2-c0ffee"
+IN_CHECK = ["DescribeStacks", "CreateChangeSet", "DescribeChangeSet"]
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path, aws: Emulator) -> pathlib.Path:
+    """The template that a test writes."""
+    aws.configure(launch_configurations=True)
+    return tmp_path / "orders.json"
+
+
+def ensure(aws: Emulator, file: pathlib.Path, *, check: bool = False, **params: Any) -> dict[str, Any]:
+    options = {**CREDENTIALS, "endpoint_url": aws.url, "stack_name": "orders", "template": str(file), **params}
+    return run_module("ensure_stack", options, check=check)
+
+
+def by_id(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    assert not result["failed"], result["msg"]
+    return {change["logical_id"]: change for change in result["changes"]}
+
+
+def values(change: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {detail["name"]: (detail["before"], detail["after"]) for detail in change["details"]}
+
+
+def stack(aws: Emulator) -> dict[str, Any]:
+    found: dict[str, Any] = aws.backstage("cloudformation").describe_stacks(StackName="orders")["Stacks"][0]
+    return found
+
+
+def statuses(aws: Emulator) -> list[str]:
+    return [one["StackStatus"] for one in aws.backstage("cloudformation").describe_stacks()["Stacks"]]
+
+
+def warned(result: dict[str, Any]) -> str:
+    return " ".join(str(warning) for warning in result["warnings"])
+
+
+def operations(aws: Emulator) -> list[str]:
+    return [call.operation for call in aws.calls()]
+
+
+def test_a_check_shows_values_old_and_new_and_leaves_nothing(aws: Emulator, file: pathlib.Path) -> None:
+    groups.create(aws, properties=f"memory-index-max=256m\nlicense-key=old-{SENTINEL}")
+    template = json.loads(groups.template("first", properties=f"memory-index-max=512m\nlicense-key={SENTINEL}"))
+    template["Resources"]["LaunchConfig"]["Properties"]["ImageId"] = IMAGE
+    file.write_text(json.dumps(template))
+    aws.clear_calls()
+    result = ensure(aws, file, check=True)
+    assert result["changed"]
+    launch = by_id(result)["LaunchConfig"]
+    assert (launch["action"], launch["replacement"]) == ("Modify", "True")
+    assert values(launch) == {
+        "ImageId": (groups.IMAGE, IMAGE),
+        "UserData memory-index-max": ("256m", "512m"),
+        "UserData license-key": ("********", "********"),
+    }
+    assert by_id(result)["LaunchGroup"]["replacement"] == "Conditional"
+    assert result["image"] == {"before": groups.IMAGE, "after": IMAGE}
+    assert result["outdates_instances"]
+    assert f"LaunchConfig (AWS::AutoScaling::LaunchConfiguration) ImageId: {IMAGE}" in result["diff"][0]["after"]
+    assert SENTINEL not in json.dumps(result)
+    assert [call for call in aws.calls() if call.kind == "write"] == []
+    assert operations(aws).count("CreateChangeSet") == operations(aws).count("DeleteChangeSet") == 1
+    assert aws.backstage("cloudformation").list_change_sets(StackName="orders")["Summaries"] == []
+
+    done = ensure(aws, file)
+    assert (done["changes"], done["changed"]) == (result["changes"], True), "a run changes what the check showed"
+    aws.clear_calls()
+    again = ensure(aws, file)
+    assert (again["changed"], again["changes"], again["diff"]) == (False, [], [])
+    assert operations(aws) == [*IN_CHECK, "DeleteChangeSet"], "no call more than amazon.aws makes"
+
+
+def test_an_image_of_systems_manager_is_named_resolved(aws: Emulator, file: pathlib.Path) -> None:
+    aws.backstage("ssm").put_parameter(Name="/images/current", Value=groups.IMAGE, Type="String")
+    template = json.loads(json.dumps(MODERN))
+    kind = "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+    template["Parameters"]["ImageId"] = {"Type": kind, "Default": "/images/current"}
+    template["Resources"]["Template"]["Properties"]["LaunchTemplateData"] |= {
+        "ImageId": {"Ref": "ImageId"},
+        "UserData": "x" * 2000,
+    }
+    file.write_text(json.dumps(template))
+    assert by_id(ensure(aws, file)).keys() == {"Group", "Template"}
+    aws.backstage("ssm").put_parameter(Name="/images/current", Value=IMAGE, Type="String", Overwrite=True)
+    result = ensure(aws, file, check=True)
+    assert result["image"] == {"before": groups.IMAGE, "after": IMAGE}
+    assert result["outdates_instances"]
+    assert by_id(result)["Template"]["replacement"] == "False"
+    assert values(by_id(result)["Group"])["LaunchTemplate.Version"] == ("1", "(known after the update)")
+    assert not result.get("warnings"), "the image is not set by hand"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_cloudformation_refuses_fails_with_its_reason(aws: Emulator, file: pathlib.Path, check: bool) -> None:
+    groups.create(aws)
+    aws.backstage("cloudwatch").put_metric_alarm(AlarmName="taken", **SHOWN)
+    template = json.loads(groups.template("second"))
+    template["Resources"]["Low"] = {"Type": ALARM, "Properties": {**SHOWN, "AlarmName": "taken"}}
+    file.write_text(json.dumps(template))
+    aws.clear_calls()
+    result = ensure(aws, file, check=check)
+    assert result["failed"]
+    assert "CloudFormation refuses the update of the stack orders: Low (AWS::CloudWatch::Alarm): " in result["msg"]
+    assert "Resource of type 'AWS::CloudWatch::Alarm' with identifier 'taken' already exists" in result["msg"]
+    assert [call for call in aws.calls() if call.kind == "write"] == []
+    assert operations(aws)[-1] == "DeleteChangeSet"
+    aws.fault("cloudformation:DescribeEvents", code="AccessDenied", status=403, times=9)
+    result = ensure(aws, file, check=check)
+    assert "AWS::EarlyValidation::ResourceExistenceCheck" in result["msg"]
+    assert "cloudformation:DescribeEvents" in warned(result)
+    file.write_text(groups.template("second"))
+    aws.configure(change_set_failure="Transform failed with: license-key=x")
+    assert "Transform failed with" in ensure(aws, file, check=check)["msg"]
+
+
+def test_a_change_set_that_takes_its_time_in_pages(aws: Emulator, file: pathlib.Path) -> None:
+    groups.create(aws)
+    file.write_text(groups.template("second"))
+    aws.configure(scale=100, change_set_creating=100, change_set_page=1)
+    assert by_id(ensure(aws, file, check=True)).keys() == {"LaunchConfig", "LaunchGroup"}
+
+
+def test_what_the_stack_has_besides_is_kept_or_named(aws: Emulator, file: pathlib.Path) -> None:
+    topic = aws.backstage("sns").create_topic(Name="events")["TopicArn"]
+    template = json.loads(groups.template("first"))
+    template["Parameters"]["Old"] = {"Type": "String", "Default": "a"}
+    client = aws.backstage("cloudformation")
+    client.create_stack(
+        StackName="orders",
+        TemplateBody=json.dumps(template),
+        NotificationARNs=[topic],
+        Tags=[{"Key": "billing", "Value": "7"}, {"Key": "team", "Value": "a"}],
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value} for name, value in (("GroupSize", "2"), ("Old", "b"))
+        ],
+        EnableTerminationProtection=True,
+    )
+    file.write_text(groups.template("first"))
+    check = ensure(aws, file, check=True)
+    assert check["parameters"] == [
+        {"name": "GroupSize", "before": "2", "after": "1", "by_hand": True},
+        {"name": "Old", "before": "b", "after": "", "by_hand": True},
+    ]
+    told = warned(check)
+    assert "GroupSize of the stack orders was set by hand to '2'. The update sets it to '1'." in told
+    assert "aws-autoscaling-group-size" in told
+    assert "Old of the stack orders was set by hand to 'b'. The update removes it" in told
+    assert not check["outdates_instances"]
+    result = ensure(aws, file, tags={"team": "b"})
+    assert result["warnings"] == check["warnings"]
+    after = stack(aws)
+    assert {tag["Key"]: tag["Value"] for tag in after["Tags"]} == {"billing": "7", "team": "b"}
+    assert after["NotificationARNs"] == [topic]
+    assert after["EnableTerminationProtection"]
+    assert ensure(aws, file, tags={})["changed"] is False
+    assert ensure(aws, file, tags={"team": "b"})["changed"] is False
+
+
+def test_a_stack_that_does_not_exist(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(groups.template("first"))
+    aws.clear_calls()
+    check = ensure(aws, file, check=True)
+    assert {change["logical_id"]: change["action"] for change in check["changes"]} == {
+        "LaunchGroup": "Add",
+        "LaunchConfig": "Add",
+    }
+    assert {call.kind for call in aws.calls()} == {"read"}
+    assert statuses(aws) == []
+    done = ensure(aws, file, tags={"team": "a"})
+    assert (done["changes"], done["stack_id"]) == (check["changes"], stack(aws)["StackId"])
+    assert stack(aws)["Tags"] == [{"Key": "team", "Value": "a"}]
+
+
+def test_a_stack_that_awaits_a_review_is_left_alone(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(groups.template("first"))
+    aws.backstage("cloudformation").create_change_set(
+        StackName="orders", ChangeSetName="theirs", ChangeSetType="CREATE", TemplateBody=file.read_text()
+    )
+    assert "REVIEW_IN_PROGRESS" in ensure(aws, file)["msg"]
+    assert statuses(aws) == ["REVIEW_IN_PROGRESS"]
+
+
+@pytest.mark.parametrize("operation", ["CreateStack", "UpdateStack"])
+def test_a_request_whose_answer_was_lost_is_waited_for(aws: Emulator, file: pathlib.Path, operation: str) -> None:
+    if operation == "UpdateStack":
+        groups.create(aws)
+    file.write_text(groups.template("second"))
+    aws.fault(f"cloudformation:{operation}", mode="drop_after")
+    result = ensure(aws, file)
+    assert (result["failed"], result["changed"]) == (False, True), result.get("msg")
+    assert statuses(aws)[0].endswith("_COMPLETE")
+
+
+def broken(note: str, **options: Any) -> dict[str, Any]:
+    """A template whose launch configuration names a profile that does not exist."""
+    template: dict[str, Any] = json.loads(groups.template(note, **options))
+    template["Resources"]["LaunchConfig"]["Properties"]["IamInstanceProfile"] = "orders"
+    return template
+
+
+def test_an_update_that_fails_says_why_first(aws: Emulator, file: pathlib.Path) -> None:
+    groups.create(aws)
+    file.write_text(json.dumps(broken("second")))
+    result = ensure(aws, file)
+    assert result["msg"].startswith(
+        "Could not update the stack orders: LaunchConfig (AWS::AutoScaling::LaunchConfiguration) is UPDATE_FAILED: "
+        "Invalid IamInstanceProfile: orders."
+    )
+    assert "The stack is UPDATE_ROLLBACK_COMPLETE." in result["msg"]
+    assert "Unknown" not in result["msg"]
+
+
+def test_a_creation_that_failed_before_a_transactor_is_repeated_once(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(json.dumps(broken("first")))
+    result = ensure(aws, file)
+    assert operations(aws).count("CreateStack") == 2
+    assert operations(aws).count("DeleteStack") == 1
+    assert result["msg"].startswith("Could not create the stack orders: LaunchConfig (")
+    assert "delete the stack" in result["msg"]
+    assert statuses(aws) == ["ROLLBACK_COMPLETE"]
+    aws.clear_calls()
+    assert ensure(aws, file)["failed"], "a stack that another run left is not deleted"
+    assert "DeleteStack" not in operations(aws)
+
+
+def test_a_creation_succeeds_at_its_second_attempt(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(json.dumps(broken("first")))
+    aws.configure(scale=60, visibility=200)
+    iam = aws.client("iam")
+    iam.create_instance_profile(InstanceProfileName="orders")
+    aws.configure(stack_in_progress=240)
+    result = ensure(aws, file)
+    assert not result["failed"], result["msg"]
+    assert statuses(aws) == ["CREATE_COMPLETE"]
+    assert "creates it once more" in warned(result)
+
+
+@pytest.mark.parametrize(
+    "reason", ["The Launch Configuration creation operation is not available in your account", "no capacity"]
+)
+def test_a_creation_is_repeated_where_that_can_help_alone(aws: Emulator, file: pathlib.Path, reason: str) -> None:
+    file.write_text(groups.template("first"))
+    if reason == "no capacity":
+        aws.configure(launch_failure=reason)
+    else:
+        aws.configure(launch_configurations=False)
+    result = ensure(aws, file)
+    assert operations(aws).count("CreateStack") == (2 if reason == "no capacity" else 1)
+    assert ("datomic_template_flavor: modern" in result["msg"]) == (reason != "no capacity")
+
+
+def test_a_stack_that_had_a_transactor_stays(aws: Emulator, file: pathlib.Path) -> None:
+    """The alarm fails after the group has launched its instance."""
+    template = json.loads(groups.template("first"))
+    template["Resources"]["Low"] = {"Type": ALARM, "DependsOn": "LaunchGroup", "Properties": {"AlarmName": "low"}}
+    file.write_text(json.dumps(template))
+    result = ensure(aws, file)
+    assert result["failed"]
+    assert statuses(aws) == ["ROLLBACK_COMPLETE"]
+    assert operations(aws).count("CreateStack") == 1
+    assert "DeleteStack" not in operations(aws)
