@@ -117,6 +117,14 @@ def test_the_operators_policy_is_what_the_playbooks_need(aws: Emulator, tmp_path
         run = estate.play(playbook, *arguments)
         assert run.returncode == 0, run.output
         needed |= of_run(run.calls)
+    # Why an update failed, and why CloudFormation refuses one.
+    template = json.loads(groups.template("second"))
+    template["Resources"]["LaunchConfig"]["Properties"]["IamInstanceProfile"] = "none"
+    for resource in ({}, {"Topic": {"Type": "AWS::IAM::Role", "Properties": {}}}):
+        template["Resources"] |= resource
+        aws.clear_calls()
+        assert ensure_stack(aws, tmp_path, template, "wormbase")["failed"]
+        needed |= of_log(call for call in aws.calls() if not call.operation.startswith(("Create", "Update")))
     aws.reset()
     interrupted(aws, tmp_path)
     exactly(needed | of_log(aws.calls()), policy("operator"))
@@ -128,6 +136,19 @@ def interrupted(aws: Emulator, directory: pathlib.Path) -> None:
     file.write_text(ROLES)
     aws.fault(match="s3:PutBucketPolicy:", code="AccessDenied")
     assert [ensure(aws, file, defaults="secure")["failed"] for _run in range(2)] == [True, False]
+
+
+def ensure_stack(aws: Emulator, directory: pathlib.Path, template: Any, name: str) -> dict[str, Any]:
+    file = directory / "template.json"
+    file.write_text(json.dumps(template))
+    return run_module(
+        "ensure_stack", {**CREDENTIALS, "endpoint_url": aws.url, "stack_name": name, "template": str(file)}
+    )
+
+
+def failed_creation(aws: Emulator, directory: pathlib.Path) -> None:
+    aws.configure(launch_configurations=True, launch_failure="no capacity")
+    assert ensure_stack(aws, directory, json.loads(groups.template("first")), "orders")["failed"]
 
 
 def users(aws: Emulator, directory: pathlib.Path) -> None:
@@ -259,6 +280,7 @@ def releases(aws: Emulator, directory: pathlib.Path) -> None:
 
 
 OPTIONS: dict[str, Callable[[Emulator, pathlib.Path], None]] = {
+    "failed-creation": failed_creation,
     "ingress": ingress,
     "instance-types": instance_types,
     "log-bucket": log_bucket,
@@ -316,6 +338,7 @@ def test_the_backups_policy_is_what_they_need_besides(
     results = [site.take(uri), site.run("backup_info", uri), site.run("verify_backup", uri), site.restore(uri)]
     assert not any(result["failed"] for result in results), results
     assert "There is no auto scaling group" in site.restore(uri, **stopped)["msg"]
+    site.restore(uri, transactors_stopped=False, stack_name="none-left")
     # The stand-in for the tool asks DynamoDB nothing; what a transactor may do is what a restore needs.
     needed = of_log(aws.calls()) | {(action, "orders"): None for action in TRANSACTOR_ACTIONS}
     exactly(without(needed, policy("operator")), policy("backups"))
