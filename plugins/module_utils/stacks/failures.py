@@ -53,18 +53,20 @@ def message(name: str, doing: str, status: str, events: Sequence[Event], told: s
     )
     text = f"Could not {doing} the stack {name}: {'. Further: '.join(causes)}."
     text += f" The stack is {status}. No transactor was replaced."
-    return without(f"{text} {_advice(doing, status, causes)}", secrets)
+    return without(f"{text} {_advice(name, doing, status, causes)}", secrets)
 
 
-def _advice(doing: str, status: str, causes: Sequence[str]) -> str:
-    cause = "Correct the cause"
+def _advice(name: str, doing: str, status: str, causes: Sequence[str]) -> str:
+    cause = "Correct the cause."
     if any(NO_LAUNCH_CONFIGURATIONS in one for one in causes):
-        cause = "Set datomic_template_flavor: modern, which needs no launch configuration"
+        cause = "AWS refuses launch configurations in this account: set datomic_template_flavor: modern."
     if doing == "create":
-        return f"{cause}, delete the stack (aws cloudformation delete-stack), and run create.yml again."
+        return (
+            f"{cause} Then delete the stack (aws cloudformation delete-stack --stack-name {name}) and run create.yml."
+        )
     if status == "UPDATE_ROLLBACK_FAILED":
-        return f"{cause}, continue the rollback (aws cloudformation continue-update-rollback), and run again."
-    return f"{cause}, and run again."
+        return f"{cause} Then continue the rollback (aws cloudformation continue-update-rollback) and run again."
+    return f"{cause} Then run again."
 
 
 def made_by(events: Sequence[Event], token: str) -> bool:
