@@ -18,6 +18,8 @@ from tests.emulator import Emulator
 from tests.emulator.corrections import cloudformation_replacement as replacement
 from tests.unit.test_emulator_cloudformation import ALARM, LEGACY, MODERN, create, group, parameter, stack, update
 
+pytestmark = pytest.mark.usefixtures("older_account")
+
 IMAGE = "ami-03cf127a"
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 SHOWN = {"MetricName": "Alarm", "Namespace": "Datomic", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
