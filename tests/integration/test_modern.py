@@ -259,3 +259,57 @@ def test_legacy_becomes_modern_in_place(account: Emulator, tmp_path: pathlib.Pat
     assert same == name
     assert after["LaunchTemplate"]["Version"] == "1"
     assert [one["InstanceId"] for one in after["Instances"]] == [one["InstanceId"] for one in before["Instances"]]
+
+
+WITHOUT_1E = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1f"]
+
+
+def group_of(directory: pathlib.Path) -> dict[str, Any]:
+    template = json.loads((directory / "orders.json").read_text())
+    properties: dict[str, Any] = template["Resources"]["LaunchGroup"]["Properties"]
+    return properties
+
+
+def offerings_asked(aws: Emulator) -> int:
+    return [call.operation for call in aws.calls()].count("DescribeInstanceTypeOfferings")
+
+
+def test_the_zones_that_offer_the_type_are_named(account: Emulator, tmp_path: pathlib.Path) -> None:
+    for kind, expected, asked in (
+        ("c5.large", WITHOUT_1E, 1),
+        ("c5.large", WITHOUT_1E, 0),
+        ("t2.micro", {"Fn::GetAZs": ""}, 1),
+        ("m3.medium", ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1e"], 1),
+    ):
+        account.clear_calls()
+        result = make(account, tmp_path, group={"aws_instance_type": kind})
+        assert not result["failed"], result["msg"]
+        assert group_of(tmp_path)["AvailabilityZones"] == expected
+        assert offerings_asked(account) == asked
+        assert result["changed"] == bool(asked)
+
+
+def test_where_all_zones_offer_the_type_none_is_named(account: Emulator, tmp_path: pathlib.Path) -> None:
+    for subnet in account.backstage("ec2").describe_subnets()["Subnets"]:
+        if subnet["AvailabilityZone"] == "us-east-1e":
+            account.backstage("ec2").delete_subnet(SubnetId=subnet["SubnetId"])
+    assert not make(account, tmp_path, group={"aws_instance_type": "c5.large"})["failed"]
+    assert group_of(tmp_path)["AvailabilityZones"] == {"Fn::GetAZs": ""}
+
+
+def test_subnets_whose_zone_lacks_the_type_are_refused_at_once(account: Emulator, tmp_path: pathlib.Path) -> None:
+    subnets = {
+        one["AvailabilityZone"]: one["SubnetId"] for one in account.backstage("ec2").describe_subnets()["Subnets"]
+    }
+    old = {"aws_instance_type": "m3.medium"}
+    result = make(account, tmp_path, group=old, subnets=[subnets["us-east-1d"], subnets["us-east-1f"]])
+    assert f"{subnets['us-east-1d']} is in us-east-1d" in result["msg"]
+    assert f"{subnets['us-east-1f']} is in us-east-1f" in result["msg"]
+    assert "where AWS does not offer m3.medium; us-east-1a, us-east-1b, us-east-1c, us-east-1e have it" in result["msg"]
+    account.clear_calls()
+    for asked in (1, 0):
+        account.clear_calls()
+        assert not make(account, tmp_path, group=old, subnets=[subnets["us-east-1e"]])["failed"]
+        assert offerings_asked(account) == asked
+    newer = make(account, tmp_path, group={"aws_instance_type": "c5.large"}, subnets=[subnets["us-east-1e"]])
+    assert f"{subnets['us-east-1e']} is in us-east-1e, where AWS does not offer c5.large" in newer["msg"]

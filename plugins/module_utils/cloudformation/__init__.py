@@ -54,6 +54,7 @@ INGRESS_DOCS = EC2_API + "API_AuthorizeSecurityGroupIngress.html"
 RULES_DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
 VPC_DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html"
 TYPES_DOCS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-types.html"
+OFFERINGS_DOCS = EC2_API + "API_DescribeInstanceTypeOfferings.html"
 SIZE_DOCS = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-capacity-limits.html"
 
 

@@ -26,7 +26,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import modern_template
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError, refuse
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam, launch
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, mappings, masking, modern
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import lacking
 
@@ -67,11 +67,11 @@ class Made:
     plannable: dict[str, Any] | None = None
 
 
-Maker = Callable[[Aws, Properties, Properties, Options, list[Finding], bool], Made]
+Maker = Callable[[Aws, Properties, Properties, Options, list[Finding], bool, Any], Made]
 """Makes a flavor's template of the transactor's and the CloudFormation file; InputError for what it cannot take.
 
-It is given the findings of every flavor, to tell them together with its own, and whether this is check mode, in which
-other modules may not have made yet what the files name.
+It is given the findings of every flavor, to tell them together with its own, whether this is check mode, in which
+other modules may not have made yet what the files name, and the template that there is.
 """
 
 
@@ -92,7 +92,7 @@ def create(
         )
     transactor, cf, findings = _files(options)
     existing = _existing(options)
-    made = MAKERS[options.flavor](aws, transactor, cf, options, findings, check_mode)
+    made = MAKERS[options.flavor](aws, transactor, cf, options, findings, check_mode, _parsed(existing))
     region = cf.get("aws-region")
     cli = engine_cli.prepare(aws, engine, COMMAND, region) if engine.is_cli else None
     if cli:
@@ -221,6 +221,14 @@ def _existing(options: Options) -> bytes | None:
     return existing
 
 
+def _parsed(existing: bytes | None) -> Any:
+    """The template that there is; None without one, or when it is no JSON."""
+    try:
+        return json.loads(existing) if existing else None
+    except ValueError:
+        return None
+
+
 def _mode(path: str) -> int:
     return stat.S_IMODE(os.stat(path).st_mode)
 
@@ -253,11 +261,17 @@ def _text(template: Any) -> str:
 
 
 def _legacy(
-    aws: Aws, transactor: Properties, cf: Properties, options: Options, findings: list[Finding], check_mode: bool
+    aws: Aws,
+    transactor: Properties,
+    cf: Properties,
+    options: Options,
+    findings: list[Finding],
+    check_mode: bool,
+    before: Any,
 ) -> Made:
     findings = [*findings, *legacy.required(transactor, cf), *_unread_secrets(options)]
     with ensuring.told_first(findings):
-        architectures, found = _architectures(aws, cf)
+        architectures, found = _architectures(aws, cf, modern.placement(before))
     refuse([*findings, *found])
     template = legacy.template(transactor, cf, architectures)
     refuse(legacy.too_long(template, transactor))
@@ -286,8 +300,11 @@ def _unread_secrets(options: Options) -> list[Finding]:
     ]
 
 
-def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Finding]]:
-    """What the tool's mapping lacks for the instance type, about which EC2 is asked; and what is wrong with it."""
+def _architectures(aws: Aws, cf: Properties, before: modern.Placement | None) -> tuple[dict[str, str], list[Finding]]:
+    """What the tool's mapping lacks for the instance type, about which EC2 is asked; and what is wrong with it.
+
+    before: of the template that there is. The zones are asked about when the type is another one.
+    """
     key, region = "aws-instance-type", cf.get("aws-region")
     name = cf.get(key)
     if not name or name in mappings.INSTANCE_TYPES or region not in mappings.IMAGES:
@@ -304,16 +321,37 @@ def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Findi
     instead = "flavor modern takes a current image"
     why, source = "Datomic does not update its images", cloudformation.TYPES_DOCS
     warning = cloudformation.finding(cf, key, "template-old-image", what, instead, "warning", why=why, source=source)
-    return {name: mappings.ARCHITECTURE}, [warning]
+    unoffered = [] if before and before.instance_type == name else _unoffered(aws, cf)
+    return {name: mappings.ARCHITECTURE}, [warning, *unoffered]
+
+
+def _unoffered(aws: Aws, cf: Properties) -> list[Finding]:
+    """A warning of the zones that do not offer the instance type: the legacy template uses them all."""
+    key, region = "aws-instance-type", cf.get("aws-region")
+    offered, zones = launch.zones(aws.client("ec2", region=region), cf.get(key))
+    lacking = [zone for zone in zones if zone not in offered]
+    if not lacking or not offered:
+        return []
+    what = f"{cf.get(key)} is not offered in {', '.join(lacking)}, and the template uses all zones"
+    instead = "flavor modern, which names the zones that offer it, or another instance type"
+    why, source = "a launch there fails, and is repeated in another zone", cloudformation.OFFERINGS_DOCS
+    return [cloudformation.finding(cf, key, "zone-without-type", what, instead, "warning", why=why, source=source)]
 
 
 def _modern(
-    aws: Aws, transactor: Properties, cf: Properties, options: Options, findings: list[Finding], check_mode: bool
+    aws: Aws,
+    transactor: Properties,
+    cf: Properties,
+    options: Options,
+    findings: list[Finding],
+    check_mode: bool,
+    before: Any,
 ) -> Made:
     chosen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in options.modern.items()
     }
-    template, warnings = modern_template.make(aws, transactor, cf, modern.Options(**chosen), findings, check_mode)
+    chosen_options = modern.Options(**chosen)
+    template, warnings = modern_template.make(aws, transactor, cf, chosen_options, findings, check_mode, before)
     return Made(template, warnings, plannable=modern.plannable(template))
 
 

@@ -23,16 +23,19 @@ def make(
     options: modern.Options,
     findings: list[Finding],
     check_mode: bool,
+    before: Any = None,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The template and the warnings. InputError with everything that is wrong, in files, options and AWS.
 
     findings: of the files, whatever the flavor. In check mode the security group may be missing, for ensure_cf to make.
+    before: the template that there is. Which zones offer the instance type is asked when type or subnets are others.
     """
     findings = [*findings, *modern_rules.required(transactor, cf, options)]
     if not modern_rules.askable(findings):
         refuse(findings)
     with ensuring.told_first(findings):
-        machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode)
+        placed = modern.placement(before)
+        machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode, before=placed)
     warnings = refuse([*findings, *wrong])
     if machine is None:
         raise DatomicError("AWS told nothing of the instance type and the image, and no reason.")

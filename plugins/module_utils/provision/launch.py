@@ -25,9 +25,12 @@ TYPE, GROUP, BUCKET = "aws-instance-type", "aws-security-group", "datomic-deploy
 
 
 def observe(
-    aws: Aws, cf: Properties, options: Options, *, group_may_be_missing: bool
+    aws: Aws, cf: Properties, options: Options, *, group_may_be_missing: bool, before: modern.Placement | None = None
 ) -> tuple[Machine | None, list[Finding]]:
-    """What the template needs to know, and what is wrong with what the file and the options name. Reads only."""
+    """What the template needs to know, and what is wrong with what the file and the options name. Reads only.
+
+    before: the placement of the template that there is.
+    """
     region = cf.get("aws-region")
     ec2, s3 = aws.client("ec2", region=region), aws.client("s3", region=region)
     reads: dict[str, Callable[[], Any]] = {
@@ -44,6 +47,11 @@ def observe(
         reads["vpc"] = functools.partial(
             _found, ec2, "describe_vpcs", "Vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}]
         )
+    placed = before is not None and (before.instance_type, before.subnets) == (cf.get(TYPE), options.subnets)
+    if not placed:
+        reads["offers"] = functools.partial(_offers, ec2, cf.get(TYPE))
+    if not placed and not options.subnets:
+        reads["defaults"] = functools.partial(_defaults, ec2)
     if cf.get(BUCKET) not in user_data.PUBLIC_BUCKETS:
         reads["release"] = functools.partial(_release, s3, cf, options)
     if options.extra_jars:
@@ -52,10 +60,62 @@ def observe(
     vpc_id, wrong = _vpc(found, options)
     machine, more = _machine(cf, found, options)
     groups, still_more = _resolved(cf, found["groups"], vpc_id, group_may_be_missing)
-    findings = [*wrong, *more, *still_more, *found.get("release", []), *found.get("jars", [])]
+    where, unoffered = _zones(cf, found, options)
+    findings = [*wrong, *more, *still_more, *unoffered, *found.get("release", []), *found.get("jars", [])]
     if machine is None or findings:
         return None, findings
-    return dataclasses.replace(machine, security_groups=groups), []
+    if before is not None and placed:
+        where = before.zones
+    return dataclasses.replace(machine, security_groups=groups, zones=where), []
+
+
+def zones(client: Any, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The zones that offer the instance type, and those in which a group is without subnets. client: EC2."""
+    found = gather({"offers": functools.partial(_offers, client, name), "all": functools.partial(_defaults, client)})
+    return found["offers"], found["all"]
+
+
+def _offers(client: Any, name: str) -> tuple[str, ...]:
+    """Empty also for a type that does not exist."""
+    by = [{"Name": "instance-type", "Values": [name]}]
+    with calling("look up the zones that offer", name, client):
+        answer = client.describe_instance_type_offerings(LocationType="availability-zone", Filters=by)
+    return tuple(sorted(str(offer["Location"]) for offer in answer["InstanceTypeOfferings"]))
+
+
+def _defaults(client: Any) -> tuple[str, ...]:
+    """The zones of the default VPC's own subnets, which Fn::GetAZs gives."""
+    by = [{"Name": "default-for-az", "Values": ["true"]}]
+    with calling("look up", "the default subnets", client):
+        subnets = client.describe_subnets(Filters=by)["Subnets"]
+    return tuple(sorted({str(subnet["AvailabilityZone"]) for subnet in subnets}))
+
+
+def _zones(cf: Properties, found: Mapping[str, Any], options: Options) -> tuple[tuple[str, ...], list[Finding]]:
+    """The zones to name, none where all will do; and what is wrong with the subnets' zones.
+
+    A group that may launch in a zone without the type does so until it fails. us-east-1e has none of the newer ones.
+    """
+    offering = found.get("offers")
+    if not offering or not found["type"]:
+        return (), []
+    name, listed = cf.get(TYPE), ", ".join(offering)
+    why, source = "a launch there fails", cloudformation.OFFERINGS_DOCS
+    instead = f"subnets of {listed}, or another instance type"
+    if options.subnets:
+        given = {str(one["SubnetId"]): str(one.get("AvailabilityZone")) for one in found["subnets"] or []}
+        lacking = {subnet: zone for subnet, zone in sorted(given.items()) if zone not in offering}
+        if not lacking:
+            return (), []
+        places = ", ".join(f"{subnet} is in {zone}" for subnet, zone in lacking.items())
+        what = f"{places}, where AWS does not offer {name}; {listed} have it"
+        return (), [cloudformation.finding(cf, TYPE, "zone-without-type", what, instead, why=why, source=source)]
+    there = found["defaults"]
+    usable = tuple(zone for zone in there if zone in offering)
+    if there and not usable:
+        what = f"no default subnet is in a zone that offers {name}: they are in {', '.join(there)}, not in {listed}"
+        return (), [cloudformation.finding(cf, TYPE, "zone-without-type", what, instead, why=why, source=source)]
+    return (() if len(usable) == len(there) else usable), []
 
 
 def _found(client: Any, operation: str, field: str, **wanted: Any) -> list[Mapping[str, Any]] | None:

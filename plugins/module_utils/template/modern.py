@@ -64,19 +64,46 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """What AWS says of what the files and options name. instance_store: one that is NVMe, as the start looks for."""
+    """What AWS says of what the files and options name. instance_store: one that is NVMe, as the start looks for.
+
+    zones: those that offer the instance type, where it is not all of them and no subnets are given.
+    """
 
     architecture: Architecture
     instance_store: bool
     security_groups: tuple[str, ...]
     root_device: str = ROOT_DEVICE
+    zones: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """Where a template puts instances of which type. zones: empty for all."""
+
+    instance_type: str
+    subnets: tuple[str, ...]
+    zones: tuple[str, ...]
+
+
+def placement(template: Any) -> Placement | None:
+    """The placement of a template that was made here before; None for anything else."""
+    try:
+        group = template["Resources"]["LaunchGroup"]["Properties"]
+        zones = group.get("AvailabilityZones")
+        return Placement(
+            template["Parameters"]["InstanceType"]["Default"],
+            tuple(group.get("VPCZoneIdentifier", ())),
+            tuple(zones) if isinstance(zones, list) else (),
+        )
+    except (AttributeError, KeyError, TypeError):
+        return None
 
 
 def template(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
     """The template: the same bytes for the same arguments."""
     watched = watching.resources(transactor, cf, options) if watching.is_wanted(transactor, options) else {}
     resources = {
-        "LaunchGroup": _group(options, watched),
+        "LaunchGroup": _group(options, machine, watched),
         "LaunchTemplate": _launch_template(transactor, cf, options, machine),
         "TransactorPolicy": policy.resource(options),
         **watched,
@@ -180,10 +207,9 @@ def _tags(options: Options) -> list[dict[str, Any]]:
     return [_name_tag(), *({"Key": key, "Value": options.tags[key]} for key in sorted(options.tags) if key != "Name")]
 
 
-def _group(options: Options, watched: Mapping[str, Any]) -> dict[str, Any]:
-    where = (
-        {"VPCZoneIdentifier": list(options.subnets)} if options.subnets else {"AvailabilityZones": {"Fn::GetAZs": ""}}
-    )
+def _group(options: Options, machine: Machine, watched: Mapping[str, Any]) -> dict[str, Any]:
+    zones = list(machine.zones) or {"Fn::GetAZs": ""}
+    where = {"VPCZoneIdentifier": list(options.subnets)} if options.subnets else {"AvailabilityZones": zones}
     events = ["autoscaling:EC2_INSTANCE_LAUNCH_ERROR", "autoscaling:EC2_INSTANCE_TERMINATE_ERROR"]
     topic = watching.topic(options, watched)
     notified = {"NotificationConfigurations": [{"TopicARN": topic, "NotificationTypes": events}]} if topic else {}
