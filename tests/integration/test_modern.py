@@ -221,7 +221,8 @@ def test_subnets_of_two_vpcs_and_a_group_of_a_third(account: Emulator, tmp_path:
     subnets = []
     for n in (1, 2):
         vpc = ec2.create_vpc(CidrBlock=f"10.{n}.0.0/16")["Vpc"]["VpcId"]
-        subnets.append(ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{n}.1.0/24")["Subnet"]["SubnetId"])
+        where = {"CidrBlock": f"10.{n}.1.0/24", "AvailabilityZone": "us-east-1a"}
+        subnets.append(ec2.create_subnet(VpcId=vpc, **where)["Subnet"]["SubnetId"])
     result = make(account, tmp_path, subnets=subnets)
     assert "different VPCs" in result["msg"]
     result = make(account, tmp_path, subnets=subnets[:1])

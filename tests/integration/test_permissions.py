@@ -21,11 +21,11 @@ from tests.emulator import Call, Emulator
 from tests.estate import ROOT, Estate
 from tests.integration import groups
 from tests.integration.ensuring import ROLES, USERS, ensure
+from tests.integration.operator_policies import POLICIES, filled, holds
 from tests.integration.test_backup_modules import Site
 from tests.integration.test_replace_transactors_rolling import PROPERTIES, system
 from tests.modules import CREDENTIALS, run_module
 
-POLICIES = ROOT / "docs" / "iam-policies"
 ACCOUNT = "123456789012"
 NAMED = {
     "iam": tuple(f"arn:aws:iam::{ACCOUNT}:{kind}/{{}}" for kind in ("role", "instance-profile", "user")),
@@ -59,15 +59,34 @@ LINKED = {
     }.items()
 }
 """By the called service, the role that iam:CreateServiceLinkedRole makes behind it."""
+OF_SERVICES = "aws-service-role/"
+OPERATOR = {"account": ACCOUNT, "region": "us-east-1"}
 
 Needs = dict[tuple[str, str], None]
 
 
 def policy(name: str) -> list[dict[str, Any]]:
-    return list(json.loads((POLICIES / f"{name}.json").read_text())["Statement"])
+    return filled(name, **OPERATOR)["Statement"]
+
+
+def context(action: str, resource: str) -> dict[str, str | None]:
+    """What a condition would look at, as far as the log says it; None: the request has no such key."""
+    return {
+        "iam:PassRole": {"iam:PassedToService": "ec2.amazonaws.com"},
+        "iam:CreateServiceLinkedRole": {"iam:AWSServiceName": resource.removeprefix(OF_SERVICES).partition("/")[0]},
+        "iam:CreateRole": {"iam:PermissionsBoundary": None},
+        "iam:CreateUser": {"iam:PermissionsBoundary": None},
+        "iam:PutRolePolicy": {"iam:PermissionsBoundary": None},
+        "iam:PutUserPolicy": {"iam:PermissionsBoundary": None},
+        "ec2:CreateTags": {
+            "ec2:CreateAction": resource if resource == "CreateSecurityGroup" else "CreateLaunchTemplate"
+        },
+    }.get(action, {})
 
 
 def allows(statement: dict[str, Any], action: str, resource: str) -> bool:
+    if not holds(statement.get("Condition", {}), context(action, resource)):
+        return False
     patterns = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
     name = f"{resource}/key" if action in OF_OBJECTS else resource
     arns = [arn.format(name) for arn in NAMED.get(action.partition(":")[0], ())] if resource else []
@@ -75,24 +94,26 @@ def allows(statement: dict[str, Any], action: str, resource: str) -> bool:
     return action in statement["Action"] and named
 
 
-def needs(calls: Iterable[tuple[str, str, Iterable[str]]]) -> Needs:
-    """Action and resource, from service, resource and actions of calls."""
+def needs(calls: Iterable[tuple[str, str, str, Iterable[str]]]) -> Needs:
+    """Action and resource, from service, operation, resource and actions of calls. Tags are told by what makes them."""
     needed: Needs = {}
-    for service, resource, actions in calls:
+    for service, operation, resource, actions in calls:
         for action in actions:
             # The name is the one of the call's own service; iam:PassRole is needed for a role inside a request.
             own = action.partition(":")[0] == service and action not in OF_ALL
             other = LINKED[service] if action == "iam:CreateServiceLinkedRole" else ""
+            if action == "ec2:CreateTags":
+                own, other = False, operation
             needed[action, resource if own else other] = None
     return needed
 
 
 def of_log(calls: Iterable[Call]) -> Needs:
-    return needs((call.service, call.resource, call.permissions) for call in calls)
+    return needs((call.service, call.operation, call.resource, call.permissions) for call in calls)
 
 
 def of_run(calls: Iterable[dict[str, Any]]) -> Needs:
-    return needs((call["service"], call["resource"], call["permissions"]) for call in calls)
+    return needs((call["service"], call["operation"], call["resource"], call["permissions"]) for call in calls)
 
 
 def without(needed: Needs, statements: list[dict[str, Any]]) -> Needs:
@@ -205,6 +226,11 @@ def instance_types(aws: Emulator, directory: pathlib.Path) -> None:
     file.write_text(text)
     params = {**CREDENTIALS, "endpoint_url": aws.url, "src": str(file), "datomic_version": "1.0.7277"}
     result = run_module("ensure_cf", params)
+    assert not result["failed"], result
+    transactor = directory / "orders.properties"
+    transactor.write_text(ROLES.replace("-role=", "-role=datomic-aws-ours"))
+    made = {"transactor_src": str(transactor), "cf_src": str(file), "dest": str(directory / "cf.json")}
+    result = run_module("create_cf_template", {**CREDENTIALS, "endpoint_url": aws.url, **made})
     assert not result["failed"], result
 
 

@@ -48,7 +48,7 @@ def observe(
             _found, ec2, "describe_vpcs", "Vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}]
         )
     placed = before is not None and (before.instance_type, before.subnets) == (cf.get(TYPE), options.subnets)
-    if not placed:
+    if not placed and cf.has_value(TYPE):
         reads["offers"] = functools.partial(_offers, ec2, cf.get(TYPE))
     if not placed and not options.subnets:
         reads["defaults"] = functools.partial(_defaults, ec2)
