@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import lines
 from ansible_collections.datomic_onprem.aws.plugins.modules import ensure_stack
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import show as on_screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import whose
-
-display = Display()
 
 
 class ActionModule(InProcess):
@@ -30,7 +28,7 @@ class ActionModule(InProcess):
 
         def show(line: str) -> None:
             seen.append(line)
-            display.display(f"{name}{line}")
+            on_screen(self._task, f"{name}{line}")
 
         ensure_stack.SHOW[:] = [show]
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -14,11 +14,9 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, me
-
-display = Display()
 
 
 class ActionModule(ActionBase):
@@ -49,7 +47,9 @@ class ActionModule(ActionBase):
         if not self._task.check_mode:
             # Workers are children of the process that lasts as long as the run.
             locks = Locks(
-                pathlib.Path(constants.config.get_config_value("ANSIBLE_HOME")) / HOME, me(os.getppid()), show
+                pathlib.Path(constants.config.get_config_value("ANSIBLE_HOME")) / HOME,
+                me(os.getppid()),
+                lambda line: screen.show(self._task, line),
             )
             try:
                 locks.take(((each["key"], each["what"]) for each in args["systems"]), args["timeout"])
@@ -68,10 +68,6 @@ def _untouched(task_vars: Mapping[str, Any] | None) -> str:
     if set(batch) == set(play):
         return "Nothing was changed."
     return "Nothing of this batch of hosts was changed."
-
-
-def show(line: str) -> None:
-    display.display(line)
 
 
 def shared_by(systems: Iterable[Mapping[str, str]]) -> list[str]:

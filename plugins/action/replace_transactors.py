@@ -15,18 +15,15 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import retrace
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.driver import Driver
 from ansible_collections.datomic_onprem.aws.plugins.modules import replace_transactors
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
-from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import whose
 
 MODULE = "datomic_onprem.aws.replace_transactors"
 NOTHING: dict[str, Any] = {"changed": False, "replaced": [], "launched": [], "timeline": [], "seconds": 0.0}
 TIMEOUT = 1800
-
-display = Display()
 
 ABOVE = os.dup(2)
 """ansible-playbook's own standard error: it loads this file before it starts the worker, which has none left."""
@@ -43,10 +40,10 @@ class ActionModule(InProcess):
         ActionBase.run(self, tmp, task_vars)
         args = dict(self._task.args)
         warnings: list[Any] = []
-        who = whose(task_vars or {})
+        whose = screen.whose(task_vars)
 
         def show(line: str) -> None:
-            display.display(f"{who}{line}")
+            screen.show(self._task, f"{whose}{line}")
 
         def call(run: Mapping[str, Any]) -> dict[str, Any]:
             answer: dict[str, Any] = self._execute_module(
@@ -60,7 +57,7 @@ class ActionModule(InProcess):
             for step in answer.get("steps", ()):
                 show(f"would {step}")
             return {**NOTHING, **answer, "warnings": warnings}
-        closing = Closing(show, lambda line: _say(f"{who}{line}"))
+        closing = Closing(show, lambda line: None if self._task.no_log else _say(f"{whose}{line}"))
         driver = Driver(call, closing.show, _seconds(args.get("timeout", TIMEOUT)))
         with closing.telling(lambda: f"Stopped. {driver.standing()}"):
             result = driver.run()

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
 from ansible_collections.datomic_onprem.aws.plugins.modules import validate_properties
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.findings import table
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
-
-display = Display()
 
 
 class ActionModule(InProcess):
@@ -21,6 +19,11 @@ class ActionModule(InProcess):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        if shown := table(result.get("findings", [])):
-            display.display(shown)
+        findings = result.get("findings", [])
+        wrong = any(finding["level"] == "error" for finding in findings)
+        shown = table(findings, result.get("accepted", []))
+        if shown and (wrong or self._task.args.get("table") != "errors"):
+            screen.show(self._task, shown)
+        # They are in the table.
+        result.pop("warnings", None)
         return result

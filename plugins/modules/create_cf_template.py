@@ -298,8 +298,9 @@ error_code:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, warn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.create_cf_template import Options, create
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 MODERN = {

@@ -246,8 +246,9 @@ error_code:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws, warn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import Options, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 

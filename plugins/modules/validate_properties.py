@@ -131,6 +131,15 @@ options:
     type: str
     choices: ["", legacy, modern]
     default: ""
+  table:
+    description:
+      - When the findings are shown as a table.
+      - V(errors) is for a task behind which another one judges the same files, so that each finding is shown once.
+      - A task with C(no_log) shows none.
+      - With a stdout callback such as C(ansible.posix.json) the table goes to standard error.
+    type: str
+    choices: [always, errors]
+    default: always
   instance_memory_mib:
     description: The memory of the instance type in MiB, for types that C(bin/datomic) does not know.
     type: int
@@ -280,6 +289,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import Options, validate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SECRETS_SPEC, SPEC, acceptances
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn_off_screen
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 TEXT = {"type": "str", "default": ""}
@@ -314,15 +324,16 @@ def main() -> None:
         "running_version": {"type": "str", "default": ""},
         "stack_version": {"type": "str", "default": ""},
         "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},
+        "table": {"type": "str", "choices": ["always", "errors"], "default": "always"},
         "instance_memory_mib": {"type": "int"},
         "table_write_units": {"type": "int"},
         "log_bucket_writable": {"type": "bool"},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[("transactor_src", "cf_src")], supports_check_mode=True)
-    given = {**{name: module.params[name] for name in spec}, "accept": acceptances(module.params)}
+    given = {**{name: module.params[name] for name in spec if name != "table"}, "accept": acceptances(module.params)}
     given |= {name: module.params[name] or "" for name in ("engine", "flavor")}
     given["found"] = [Finding(**one) for one in module.params["found"]]
-    run(module, lambda: validate(Options(**given), module.warn))
+    run(module, lambda: validate(Options(**given), warn_off_screen))
 
 
 if __name__ == "__main__":

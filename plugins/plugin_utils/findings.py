@@ -13,8 +13,9 @@ from typing import Any
 HEAD = ("LEVEL", "WHERE", "KEY", "WHAT")
 
 
-def table(findings: Sequence[Mapping[str, Any]]) -> str:
-    """The findings that validate_properties returns, a row each with its rule and reason below; empty without any."""
+def table(findings: Sequence[Mapping[str, Any]], accepted: Sequence[Mapping[str, Any]] = ()) -> str:
+    """What validate_properties returns, a row for each finding with its rule and reasons below; empty without any."""
+    findings = [*findings, *({**one, "level": "accepted"} for one in accepted)]
     if not findings:
         return ""
     rows = [HEAD, *((one["level"], _place(one), one["key"], one["what"]) for one in findings)]
@@ -35,5 +36,5 @@ def _place(finding: Mapping[str, Any]) -> str:
 
 def _reasons(finding: Mapping[str, Any]) -> list[str]:
     why = f"{finding['why']} ({finding['source']})" if finding["why"] and finding["source"] else finding["why"]
-    about = ((finding["rule"], why), ("instead", finding["instead"]))
+    about = ((finding["rule"], why), ("instead", finding["instead"]), ("accepted", finding.get("reason", "")))
     return [f"{name}: {text}" for name, text in about if text]

@@ -29,6 +29,9 @@ from ansible.module_utils import basic
 from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
 from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import shown_by
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 
 # What is read when a process starts has to be there then.
 READ_AT_START = ("PYTHON", "LD_", "DYLD_")
@@ -76,7 +79,14 @@ class InProcess(Normal):
         self._update_module_args(module_name or self._task.action, args, task_vars or {})
         # The worker is this task's alone and ends with it.
         os.environ.update(environment)
-        return _result(self.module, args)
+        where = screen.whose(task_vars)
+        known = (task_vars or {}).get("datomic_checked", {}).get("findings", [])
+        with shown_by(
+            lambda line: screen.show(self._task, f"{where}{line}"),
+            # The preflight's table has them.
+            (str(Finding(**finding)) for finding in known),
+        ):
+            return _result(self.module, args)
 
     def _obstacle(self, task_vars: Mapping[str, Any], environment: Mapping[str, str]) -> str:
         """Why the worker is not the place, empty when it is."""

@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program, waiting
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program, screen
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository import index
 
 from tests.chaos.moments import die_at, in_a_child
@@ -306,7 +306,7 @@ def test_a_remote_that_hangs(repository: Repository, tmp_path: pathlib.Path, mon
     monkeypatch.setattr(_program, "LINE_SECONDS", 0.3)
     repository.git("remote", "set-url", "origin", "host:estate.git")
     lines: list[str] = []
-    with waiting.shown_by(lines.append):
+    with screen.shown_by(lines.append, ()):
         result = registering(repository, FILE, timeout=1, **OPTIONS)
     assert "git ls-remote in" in result["msg"]
     assert "ssh" in result["msg"]
@@ -336,7 +336,7 @@ def test_a_commit_that_outlives_its_run(
         if ends:
             (tmp_path / "go").touch()
 
-    with waiting.shown_by(show):
+    with screen.shown_by(show, ()):
         result = registering(repository, FILE, timeout=60 if ends else 1, **OPTIONS)
     assert lines[0].startswith("waiting for the commit of an earlier run, which goes on as process ")
     if not ends:

@@ -45,7 +45,7 @@ class Options:
 
 
 def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
-    """The module's result. Raises InputError with every error; warnings are told first either way."""
+    """The module's result. Raises InputError with every finding when there is an error among them."""
     transactor = inspect(options.transactor_src) if options.transactor_src else None
     cf = inspect(options.cf_src) if options.cf_src else None
     version = options.datomic_version
@@ -80,8 +80,11 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         if finding.level == "warning":
             warn(str(finding))
     returned = [finding.as_returned() for finding in findings]
+    told_accepted = [{**finding.as_returned(), "reason": reason} for finding, reason in accepted]
     if any(finding.level == "error" for finding in findings):
-        raise InputError(findings)
+        refusal = InputError(findings)
+        refusal.details["accepted"] = told_accepted
+        raise refusal
     storage = wanted(transactor) if transactor else Wanted()
     # With an endpoint it is a table of another DynamoDB than AWS's.
     table = "" if storage.endpoint else storage.table
@@ -93,7 +96,7 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         "table_region": storage.region if table else "",
         "storage_on_instance": bool(transactor and on_instance(transactor)),
         "findings": returned,
-        "accepted": [{**finding.as_returned(), "reason": reason} for finding, reason in accepted],
+        "accepted": told_accepted,
     }
 
 

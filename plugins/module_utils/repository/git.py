@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program, waiting
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program, screen
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 REDIRECTING = (
@@ -95,7 +95,7 @@ class Git:
         command = next(word for word in arguments if word in MAY_HANG or not (word.startswith("-") or "=" in word))
 
         def wait(seconds: float) -> None:
-            waiting.show(f"waiting for git {command} in {self.directory}: {seconds:.0f} of {self.timeout:.0f} s")
+            screen.show(f"waiting for git {command} in {self.directory}: {seconds:.0f} of {self.timeout:.0f} s")
 
         try:
             done = _program.run(

@@ -21,7 +21,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import waiting
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._lock import opened, require_regular
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.git import Git, literal
@@ -111,7 +111,7 @@ class Workspace:
         until = time.monotonic() + self.git.timeout
         what = f"the commit of an earlier run, which goes on as process {process} of this machine"
         if self._commits(process):
-            waiting.show(f"waiting for {what}, at most {self.git.timeout:.0f} s")
+            screen.show(f"waiting for {what}, at most {self.git.timeout:.0f} s")
         while self._commits(process):
             _pause(
                 until,
@@ -236,7 +236,7 @@ def _locked(path: str) -> Iterator[None]:
                 file.seek(0)
                 holder = file.read().strip() or "unknown"
                 if not shown:
-                    waiting.show(f"waiting for process {holder}, which registers files in this repository ({path})")
+                    screen.show(f"waiting for process {holder}, which registers files in this repository ({path})")
                     shown = True
                 _pause(until, f"Process {holder} is registering files in this repository since too long ({path}).")
         file.seek(0)
