@@ -44,7 +44,7 @@ def test_an_error_a_warning_and_an_accepted_finding(estate: Estate, aws: Emulato
         run = estate.play(playbook, "-e", ACCEPTING)
         assert run.returncode
         once(run.output, ERROR, WARNING, ACCEPTED)
-        assert "1 error in the table above" in run.output
+        assert "1 error: see the table above" in run.output
     assert aws.calls() == []
 
 
