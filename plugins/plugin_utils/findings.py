@@ -36,5 +36,7 @@ def _place(finding: Mapping[str, Any]) -> str:
 
 def _reasons(finding: Mapping[str, Any]) -> list[str]:
     why = f"{finding['why']} ({finding['source']})" if finding["why"] and finding["source"] else finding["why"]
-    about = ((finding["rule"], why), ("instead", finding["instead"]), ("accepted", finding.get("reason", "")))
-    return [f"{name}: {text}" for name, text in about if text]
+    # The rule is named without a reason too: by its name it is accepted.
+    rule = [f"{finding['rule']}: {why}" if why else str(finding["rule"])]
+    about = (("instead", finding["instead"]), ("accepted", finding.get("reason", "")))
+    return rule + [f"{name}: {text}" for name, text in about if text]

@@ -29,6 +29,7 @@ def test_a_row_for_each_finding_with_its_reasons_below(tmp_path: pathlib.Path, m
         "    blank: it is needed (docs)",
         "    instead: 2g",
         "warning                                        accept: no such rule",
+        "    accept",
         "note     other                       host      is missing",
         "    absent: of course",
     ]
