@@ -87,6 +87,12 @@ options:
       - Without it check mode reports how the files differ now. A real run looks at the files themselves.
     type: list
     elements: path
+  planned_only:
+    description:
+      - With V(true), only the files in O(planned) are reported. An earlier task of the same check has reported how the files differ now.
+      - With V(false), the files that differ now are reported with those in O(planned), as one commit has both.
+    type: bool
+    default: true
   secrets_expected:
     description:
       - Files that later steps are going to write a secret into, whether they exist yet or not.
@@ -257,6 +263,7 @@ def main() -> None:
             "secrets": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse", "no_log": False},
             "expected": {"type": "list", "elements": "path", "default": []},
             "planned": {"type": "list", "elements": "path"},
+            "planned_only": {"type": "bool", "default": True},
             "timeout": {"type": "float", "default": 300.0},
             "secrets_expected": {"type": "list", "elements": "path", "default": [], "no_log": False},
         },
@@ -273,6 +280,7 @@ def main() -> None:
         expected=options["expected"],
         secrets_expected=options["secrets_expected"],
         planned=options["planned"],
+        planned_only=options["planned_only"],
         timeout=options["timeout"],
     )
     run(module, lambda: register(request, check=module.check_mode))

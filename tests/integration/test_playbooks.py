@@ -39,6 +39,10 @@ STEPS = """
       loop: [stack, replace]
 """
 PLANNED = STEPS.replace("[stack, replace]", "[provision, template]")
+OWN_PROCEDURE = STEPS.replace("[stack, replace]", "STEPS_OF_IT") + """
+    - ansible.builtin.debug:
+        msg: "registered={{ datomic_registered.files | join(',') }}."
+"""
 
 
 @pytest.fixture
@@ -331,6 +335,32 @@ def test_a_check_counts_and_shows_what_the_run_does(estate: Estate, aws: Emulato
     tagged = ("update.yml", "-e", '{"datomic_tags": {"team": "orders"}, "datomic_replace": "never"}')
     plan = successful(estate.play(*tagged, "--check"))
     assert successful(estate.play(*tagged)).changed == plan.changed == {"wormbase": 1}
+
+
+def test_a_check_of_an_own_procedure_counts_what_its_run_does(estate: Estate) -> None:
+    """Single entry points, registered once at the end, on a fresh account and on a system with an uncommitted edit."""
+    own = "[provision, template, stack, replace, register]"
+    (estate.directory / "own.yml").write_text(OWN_PROCEDURE.replace("STEPS_OF_IT", own))
+    arguments = ("own.yml", "-e", "datomic_create=true")
+
+    def registered(run: Run) -> list[str]:
+        return re.findall(r"registered=[^\"]*", successful(run).output)
+
+    plan, done = estate.play(*arguments, "--check"), estate.play(*arguments)
+    assert registered(plan) == registered(done) == [f"registered=aws/wormbase-cf.json,{CF},{TRANSACTOR}."]
+    assert plan.changed == done.changed
+    # Nothing fills in the edited file: the step writes the template alone.
+    estate.edit(TRANSACTOR, memory_index_max="256m")
+    plan, done = estate.play(*arguments, "--check"), estate.play(*arguments)
+    assert registered(plan) == registered(done) == [f"registered=aws/wormbase-cf.json,{TRANSACTOR}."]
+    assert plan.changed == done.changed
+    # Registered after each step: what an earlier task has reported is not reported again.
+    steps = own.replace("template,", "register, template, register,")
+    (estate.directory / "own.yml").write_text(OWN_PROCEDURE.replace("STEPS_OF_IT", steps))
+    estate.edit(TRANSACTOR, memory_index_max="512m")
+    plan, done = estate.play(*arguments, "--check"), estate.play(*arguments)
+    assert registered(plan) == registered(done) == ["registered=."]
+    assert plan.changed == done.changed
 
 
 def test_no_release_is_older_than_the_stack_s_whatever_runs(estate: Estate, aws: Emulator) -> None:

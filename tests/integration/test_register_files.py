@@ -397,6 +397,8 @@ def test_check_mode_reports_what_earlier_tasks_would_have_written(repository: Re
     template = str(repository.root / "aws/cf.json")
     told = registering(repository, FILE, check=True, planned=[template])
     assert (told["changed"], told["files"], told["diff"], told["commit"]) == (True, ["aws/cf.json"], [], None)
+    both = registering(repository, FILE, check=True, planned=[template], planned_only=False)
+    assert (both["files"], len(both["diff"])) == (["aws/cf.json", FILE], 1), "one commit has both"
     assert not registering(repository, FILE, check=True, planned=[])["changed"], "an earlier task has told of the file"
     assert registering(repository, FILE, planned=[])["files"] == [FILE], "a real run looks at the files"
 

@@ -47,7 +47,8 @@ class Request:
     """The options of register_files.
 
     paths, expected, secrets_expected, planned: as the user wrote them; remote, branch: empty for the upstream's.
-    planned: None to look at what lies there. timeout: seconds for each git command.
+    planned: None to look at the files as they are; planned_only: not at these too. timeout: seconds for each git
+    command.
     """
 
     paths: Sequence[str]
@@ -59,6 +60,7 @@ class Request:
     expected: Sequence[str] = ()
     secrets_expected: Sequence[str] = ()
     planned: Sequence[str] | None = None
+    planned_only: bool = True
     timeout: float = TIMEOUT
 
 
@@ -103,24 +105,26 @@ def _register(request: Request, check: bool) -> dict[str, Any]:
     if any(not (lenient and error.rule in OF_A_CLONE) for error in errors):
         raise InputError(errors)
     warnings = [f"A run would be refused: {error}" for error in errors]
-    if check and request.planned is not None:
-        # What the run would have written: the tasks that write it show its diffs.
-        files = sorted(os.path.relpath(os.path.realpath(path), place.root) for path in request.planned)
+    # What the run would have written: the tasks that write it show its diffs.
+    planned = [os.path.relpath(os.path.realpath(path), place.root) for path in request.planned or ()]
+    if check and request.planned is not None and request.planned_only:
+        files = sorted(planned)
         return _result(place, files, [], None, where is not None and bool(files), warnings)
     if check:
         with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
             staged = _stage(place, scratch, request, check)
         warnings += staged.warnings
+        files = sorted({*staged.paths, *planned})
         pushed = False
         if where:
             # The remote is asked even when there is something to commit: what it refuses the real run will fail with.
             try:
-                pushed = to_be_pushed(place.git, where) or bool(staged.after)
+                pushed = to_be_pushed(place.git, where) or bool(files)
             except DatomicError as error:
                 if not lenient:
                     raise
                 warnings.append(f"A run would be refused: {error}")
-        return _result(place, staged.paths, staged.diff, None, pushed, warnings)
+        return _result(place, files, staged.diff, None, pushed, warnings)
     workspace = Workspace(place.git, place.git_directory)
     with workspace.open():
         staged = _stage(place, workspace.directory, request, check)
