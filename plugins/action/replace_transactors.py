@@ -63,8 +63,8 @@ class ActionModule(InProcess):
             result = driver.run()
         if result.get("failed") and not driver.replaced:
             files = args.get("files") or [args[name] for name in ("transactor_src",) if args.get(name)]
-            if command := retrace.command(files):
-                result["msg"] += f"\nTo go back to the files that were committed before: {command}"
+            if advice := retrace.advice(files, str(args.get("commit_before") or "")):
+                result["msg"] += f"\n{advice}"
         return {**result, "warnings": warnings}
 
 

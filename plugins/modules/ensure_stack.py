@@ -39,6 +39,14 @@ options:
       - A tag that is left out here stays on the stack, whoever set it.
     type: dict
     default: {}
+  files:
+    description:
+      - The properties files that O(template) was made of, in git. With them the result says which commit made what
+        the stack had before, so that an error of a later replacement can name it.
+      - Give them only when all instances run what the stack's template says.
+    type: list
+    elements: path
+    default: []
 attributes:
   check_mode:
     support: full
@@ -167,6 +175,13 @@ outdates_instances:
   returned: success
   type: bool
   sample: true
+commit_before:
+  description:
+    - The commit of O(files) that made what the stack had before this update. Its template is the stack's.
+    - Empty where nothing proves which one that is, in check mode, and when nothing changes.
+  returned: success
+  type: str
+  sample: 3f1c2d9
 stack_id:
   description: The stack's ARN; empty in check mode when there is no stack yet.
   returned: success
@@ -190,10 +205,12 @@ def main() -> None:
             "template": {"type": "path", "required": True},
             "tags": {"type": "dict", "default": {}},
             "account_id": {"type": "str"},
+            "files": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
-    given = {name: module.params[name] for name in ("stack_name", "template", "account_id") if module.params[name]}
+    names = ("stack_name", "template", "account_id", "files")
+    given = {name: module.params[name] for name in names if module.params[name]}
     tags = {key: str(value) for key, value in module.params["tags"].items()}
 
     def show(line: str) -> None:

@@ -89,7 +89,8 @@ options:
     elements: path
   planned_only:
     description:
-      - With V(true), only the files in O(planned) are reported. An earlier task of the same check has reported how the files differ now.
+      - With V(true), only the files in O(planned) are reported. An earlier task of the same check has reported how the
+        files differ now.
       - With V(false), the files that differ now are reported with those in O(planned), as one commit has both.
     type: bool
     default: true

@@ -82,11 +82,16 @@ options:
     default: 5
   files:
     description:
-      - The system's files in git. An error names the command that goes back to what was committed before.
+      - The system's files in git. An error says how to go back to what ran before.
       - By default O(transactor_src).
     type: list
     elements: path
     default: []
+  commit_before:
+    description:
+      - The commit of O(files) that made what ran before, as M(datomic_onprem.aws.ensure_stack) returns it.
+      - An error names the command that goes back to it. Without it, nothing proves a commit and the error names none.
+    type: str
   run:
     description: What the action plugin keeps from one call of the module to the next. Not to be set in a task.
     type: dict
@@ -203,6 +208,7 @@ def main() -> None:
         "settle_seconds": {"type": "int", "default": 300},
         "poll_seconds": {"type": "float", "default": 5},
         "files": {"type": "list", "elements": "path", "default": []},
+        "commit_before": {"type": "str"},
         "run": {"type": "dict", "default": {}},
     }
     module = AnsibleAWSModule(
@@ -211,8 +217,8 @@ def main() -> None:
         required_one_of=[("stack_name", "auto_scaling_group_name")],
         supports_check_mode=True,
     )
-    # timeout and files are the action plugin's, run is what it keeps from call to call.
-    given = {name: module.params[name] for name in spec if name not in ("timeout", "files", "run")}
+    # timeout, files and commit_before are the action plugin's, run is what it keeps from call to call.
+    given = {name: module.params[name] for name in spec if name not in ("timeout", "files", "commit_before", "run")}
     options = Options(**{name: value for name, value in given.items() if value is not None})
     run(
         module,

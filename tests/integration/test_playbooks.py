@@ -39,10 +39,13 @@ STEPS = """
       loop: [stack, replace]
 """
 PLANNED = STEPS.replace("[stack, replace]", "[provision, template]")
-OWN_PROCEDURE = STEPS.replace("[stack, replace]", "STEPS_OF_IT") + """
+OWN_PROCEDURE = (
+    STEPS.replace("[stack, replace]", "STEPS_OF_IT")
+    + """
     - ansible.builtin.debug:
         msg: "registered={{ datomic_registered.files | join(',') }}."
 """
+)
 
 
 @pytest.fixture

@@ -142,15 +142,15 @@ def test_a_failed_roll_names_the_way_back_and_the_same_playbook_retries_it(
     aws: Emulator, tmp_path: pathlib.Path
 ) -> None:
     """The edit asks for a log bucket too, whose name the failed run fills in and commits."""
-    aws.configure(scale=120, capacity=1)
-    aws.backstage("cloudformation").create_stack(StackName="wormbase", TemplateBody=groups.template("first"))
+    aws.configure(scale=120)
     estate = Estate(tmp_path / "estate", aws.url)
     file = estate.directory / "aws/wormbase-transactor.properties"
     asked = "\naws-s3-log-bucket-id=\n"
     file.write_text(file.read_text().replace(asked, "\n"))
-    estate.edit("aws/wormbase-transactor.properties", aws_transactor_role="transactors", aws_peer_role="peers")
-    estate.git("commit", "--quiet", "--all", "--message", "What runs")
+    made = estate.play("create.yml")
+    assert made.returncode == 0, made.output
     runs = estate.git("rev-parse", "--short", "HEAD").strip()
+    aws.configure(capacity=1)
     client = aws.backstage("autoscaling")
 
     def group() -> dict[str, Any]:
@@ -158,7 +158,9 @@ def test_a_failed_roll_names_the_way_back_and_the_same_playbook_retries_it(
         return found
 
     before = [each["InstanceId"] for each in group()["Instances"]]
-    file.write_text(file.read_text() + asked)
+    file.write_text(file.read_text() + asked.strip() + "\n")
+    estate.git("commit", "--quiet", "--all", "--message", "Half of the edit")
+    estate.edit("aws/wormbase-transactor.properties", memory_index_max="256m")
     failed = estate.play("update.yml")
     assert failed.returncode != 0
     assert "the group cannot launch instances" in failed.output
@@ -167,6 +169,10 @@ def test_a_failed_roll_names_the_way_back_and_the_same_playbook_retries_it(
     assert estate.git("status", "--porcelain") == "", "what the failed run filled in is committed"
     assert "aws-s3-log-bucket-id=datomic-logs-" in estate.git("show", f"HEAD:{file.relative_to(estate.directory)}")
 
+    repeated = estate.play("update.yml")
+    assert repeated.returncode != 0
+    assert "checkout" not in repeated.output, "the stack no longer says what ran before"
+    assert "Nothing proves which commit that is" in repeated.output
     aws.configure(capacity=None)
     again = estate.play("update.yml")
     assert again.returncode == 0, again.output

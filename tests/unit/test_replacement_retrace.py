@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way back after a failed replacement, in real repositories: the commit before those of the failed update."""
+"""The way back after a failed replacement, in real repositories: the commit that made what ran, where it is proved."""
 
 from __future__ import annotations
 
+import json
 import pathlib
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import retrace
@@ -15,6 +16,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement imp
 from tests.integration.repositories import Repository
 
 TRANSACTOR, CF = "aws/orders-transactor.properties", "aws/orders-cf.properties"
+TEMPLATE = "aws/orders-cf.json"
 FILES = (TRANSACTOR, CF)
 CF_FILE = "aws-instance-type=m5.large\njava-opts=\njava-xmx=4g\ndatomic-version=1.0.7277\n"
 RUNS = "protocol=ddb\naws-transactor-role=datomic-aws-transactor\n"
@@ -27,61 +29,116 @@ def repository(tmp_path: pathlib.Path) -> Repository:
     return Repository(tmp_path / "estate")
 
 
-def commit(repository: Repository, transactor: str, cf: str = CF_FILE) -> str:
-    """The files as they are to be, committed; the commit."""
+def template(transactor: str, xmx: str = "4g", **inventory: str) -> dict[str, Any]:
+    """What a run makes of the files and the inventory, as much as matters here."""
+    script = ["cat <<EOF", transactor.strip(), "EOF"]
+    return {
+        "Parameters": {"Xmx": {"Type": "String", "Default": xmx}},
+        "Resources": {"LaunchConfig": {"Properties": {"UserData": {"Fn::Join": ["\n", script]}}}},
+        "Metadata": inventory,
+    }
+
+
+def commit(repository: Repository, transactor: str, made: dict[str, Any] | None = None, cf: str = CF_FILE) -> str:
+    """The files as they are to be, committed; the commit. made: what a run makes of them; else as it was."""
     repository.write(TRANSACTOR, transactor)
     repository.write(CF, cf)
+    if made is not None:
+        repository.write(TEMPLATE, json.dumps(made, indent=2))
     repository.git("add", ".")
     repository.git("commit", "--quiet", "--message=register")
     return repository.git("rev-parse", "--short", "HEAD")
 
 
-def way_back(repository: Repository) -> str:
-    return retrace.command([str(repository.root / name) for name in FILES])
+def proved(repository: Repository, running: Any) -> str:
+    paths = [str(repository.root / name) for name in FILES]
+    return retrace.commit_of(running, str(repository.root / TEMPLATE), paths)
 
 
-def told(repository: Repository, wanted: str) -> str:
+def advice(repository: Repository, commit: str) -> str:
+    return retrace.advice([str(repository.root / name) for name in FILES], commit)
+
+
+def test_an_earlier_failed_edit_is_not_the_way_back(repository: Repository) -> None:
+    """Its stack's update failed, so that it never ran: the next edit's files differ from it, and it is newer."""
+    runs = commit(repository, RUNS, template(RUNS))
+    failed = RUNS + "memory-index-max=1m\n"
+    commit(repository, failed)
+    commit(repository, failed, template(failed))
+    commit(repository, EDITED)
+    commit(repository, FILLED, template(FILLED))
+    assert proved(repository, template(RUNS)) == runs
     root = repository.root
-    return f"git -C {root}/aws checkout {wanted} -- {root / TRANSACTOR} {root / CF}, then run the update again"
+    told = f"git -C {root}/aws checkout {runs} -- {root / TRANSACTOR} {root / CF}, then run the update again."
+    assert told in advice(repository, runs)
+    assert "inventory" in advice(repository, runs)
+    assert "not committed" not in advice(repository, runs)
 
 
-def test_the_commit_before_the_edit(repository: Repository) -> None:
-    runs = commit(repository, RUNS)
+def test_half_an_edit_is_not_the_way_back(repository: Repository) -> None:
+    """An edit is committed before its template is made, in two commits here: both have the template that runs."""
+    runs = commit(repository, RUNS, template(RUNS))
+    commit(repository, RUNS + "write-concurrency=8\n")
     commit(repository, EDITED)
-    assert way_back(repository) == told(repository, runs)
+    assert proved(repository, template(RUNS)) == runs
 
 
-@pytest.mark.parametrize("second_run", [False, True])
-def test_what_the_failed_run_filled_in_belongs_to_the_edit(repository: Repository, second_run: bool) -> None:
-    """The error of the run itself comes before its second registration, that of the next one after it."""
-    runs = commit(repository, RUNS)
-    commit(repository, EDITED)
-    repository.write(TRANSACTOR, FILLED)
-    if second_run:
-        commit(repository, FILLED)
-    assert way_back(repository) == told(repository, runs)
+@pytest.mark.parametrize(
+    ("transactor", "cf"),
+    [(RUNS.replace("datomic-aws-transactor", "mine"), CF_FILE), (RUNS, CF_FILE.replace("4g", "8g"))],
+)
+def test_a_template_committed_with_an_edit_of_other_files_proves_nothing(
+    repository: Repository, transactor: str, cf: str
+) -> None:
+    """Committed by hand: the template of the last run, and what was edited since."""
+    commit(repository, transactor, template(RUNS), cf)
+    assert proved(repository, template(RUNS)) == ""
 
 
-def test_defaults_of_the_second_file_are_filled_in_too(repository: Repository) -> None:
-    runs = commit(repository, RUNS)
-    lacking = "aws-instance-type=m7g.large\ndatomic-version=\n"
-    commit(repository, RUNS, lacking)
-    commit(repository, RUNS, lacking.strip() + "1.0.7277\njava-opts=\njava-xmx=4g\n")
-    assert way_back(repository) == told(repository, runs)
-
-
-def test_names_that_an_earlier_run_filled_in_are_kept(repository: Repository) -> None:
-    """Else going back would make other resources under other names."""
-    commit(repository, RUNS.replace("datomic-aws-transactor", ""))
-    named = commit(repository, RUNS)
-    commit(repository, EDITED)
-    assert way_back(repository) == told(repository, named)
-
-
-def test_an_edit_that_is_not_committed_leads_back_to_the_last_commit(repository: Repository) -> None:
-    runs = commit(repository, RUNS)
+def test_uncommitted_edits_are_not_lost(repository: Repository) -> None:
+    runs = commit(repository, RUNS, template(RUNS))
     repository.write(TRANSACTOR, EDITED)
-    assert way_back(repository) == told(repository, runs)
+    assert proved(repository, template(RUNS)) == runs
+    assert f"checkout {runs} -- " in advice(repository, runs)
+    assert "overwrites changes that are not committed: commit them first" in advice(repository, runs)
+
+
+@pytest.mark.parametrize("after", [RUNS, "# why\n" + RUNS])
+def test_an_inventory_change_alone_names_no_command(repository: Repository, after: str) -> None:
+    runs = commit(repository, RUNS, template(RUNS))
+    commit(repository, after, template(RUNS, volume="40"))
+    assert proved(repository, template(RUNS)) == runs
+    assert "checkout" not in advice(repository, runs)
+    assert f"the same as in the commit {runs}" in advice(repository, runs)
+    assert "an inventory variable" in advice(repository, runs)
+
+
+def test_a_value_set_back_by_hand_leads_to_the_commit_that_made_it_again(repository: Repository) -> None:
+    commit(repository, RUNS, template(RUNS))
+    commit(repository, EDITED, template(EDITED))
+    again = commit(repository, RUNS, template(RUNS))
+    commit(repository, FILLED, template(FILLED))
+    assert proved(repository, template(RUNS)) == again
+
+
+def test_what_is_not_proved_is_said_so(repository: Repository) -> None:
+    commit(repository, RUNS, template(RUNS))
+    commit(repository, EDITED)
+    assert proved(repository, template(RUNS, volume="40")) == "", "no template in git is that"
+    root = repository.root
+    said = advice(repository, "")
+    assert "Nothing proves which commit that is" in said
+    assert f"git -C {root}/aws log -p -- {root / TRANSACTOR} {root / CF}" in said
+    assert "inventory variables" in said
+    assert "checkout" not in said
+
+
+def test_a_commit_that_lacks_a_file_proves_nothing(repository: Repository) -> None:
+    repository.write(TRANSACTOR, RUNS)
+    repository.write(TEMPLATE, json.dumps(template(RUNS)))
+    repository.git("add", ".")
+    repository.git("commit", "--quiet", "--message=register")
+    assert proved(repository, template(RUNS)) == ""
 
 
 @pytest.mark.parametrize(
@@ -99,43 +156,12 @@ def test_an_edit_that_is_not_committed_leads_back_to_the_last_commit(repository:
 def test_whatever_else_differs_is_an_edit(repository: Repository, before: str, after: str) -> None:
     runs = commit(repository, RUNS + before)
     commit(repository, RUNS + after)
-    assert way_back(repository) == told(repository, runs)
-
-
-def test_a_commit_of_comments_or_of_other_files_is_no_way_back(repository: Repository) -> None:
-    runs = commit(repository, RUNS)
-    commit(repository, EDITED)
-    commit(repository, "# why\n" + EDITED)
-    repository.write("other", "file")
-    repository.git("add", ".")
-    repository.git("commit", "--quiet", "--message=other")
-    assert way_back(repository) == told(repository, runs)
-
-
-def edited_once(repository: Repository) -> None:
-    commit(repository, EDITED)
-
-
-def one_file_newer(repository: Repository) -> None:
-    repository.write(TRANSACTOR, RUNS)
-    repository.git("add", ".")
-    repository.git("commit", "--quiet", "--message=register")
-    commit(repository, EDITED)
-
-
-def never_committed(repository: Repository) -> None:
-    repository.write(TRANSACTOR, RUNS)
-    repository.write(CF, CF_FILE)
-
-
-@pytest.mark.parametrize("arrange", [edited_once, one_file_newer, never_committed])
-def test_nothing_to_go_back_to(repository: Repository, arrange: Callable[[Repository], None]) -> None:
-    arrange(repository)
-    assert way_back(repository) == ""
+    assert f"checkout {runs} -- " in advice(repository, runs)
 
 
 def test_no_repository_no_file(tmp_path: pathlib.Path) -> None:
-    assert retrace.command([]) == ""
-    assert retrace.command([str(tmp_path / "missing")]) == ""
+    assert retrace.advice([], "") == ""
+    assert retrace.advice([str(tmp_path / "missing")], "") == ""
     (tmp_path / "file").write_text(RUNS)
-    assert retrace.command([str(tmp_path / "file")]) == ""
+    assert retrace.advice([str(tmp_path / "file")], "") == ""
+    assert retrace.commit_of({}, str(tmp_path / "file"), [str(tmp_path / "file")]) == ""

@@ -21,6 +21,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import autoscaling, change_set, stack
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Present, Request
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import retrace
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks import changes, failures
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import Change, ParameterChange
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.failures import Event
@@ -40,6 +41,7 @@ class Options:
     template: str
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     account_id: str = ""
+    files: Sequence[str] = ()
 
 
 def ensure(aws: Aws, options: Options, *, check_mode: bool, warn: Callable[[str], None], show: Show) -> dict[str, Any]:
@@ -82,8 +84,23 @@ def ensure(aws: Aws, options: Options, *, check_mode: bool, warn: Callable[[str]
     result = _result(options.stack_name, planned.changes, parameters, stack_id=present.stack_id)
     _show(options.stack_name, result, show)
     if not check_mode:
+        result["commit_before"] = _commit_before(client, options, present)
         _update(client, request, present.stack_id, secrets)
     return result
+
+
+def _commit_before(client: Any, options: Options, present: Present) -> str:
+    """The commit of the files that made what the stack has, empty where that is not proved. It is help, no need."""
+    if not options.files:
+        return ""
+    try:
+        template = stack.template(client, options.stack_name)
+    except AwsError:
+        return ""
+    defaults = stack.defaults_of(template)
+    if any(one.given != defaults[name] for name, one in present.parameters.items() if name in defaults):
+        return ""  # set by hand: no file has it
+    return retrace.commit_of(template, options.template, options.files)
 
 
 def _template(path: str) -> tuple[str, Any]:
@@ -125,6 +142,7 @@ def _result(
         "image": {"before": image[0], "after": image[1]} if image else {},
         "outdates_instances": changes.outdates(changed),
         "stack_id": stack_id,
+        "commit_before": "",
     }
     return {**result, "diff": changes.diff(name, result)}
 

@@ -108,8 +108,13 @@ def parameters(listed: Iterable[Mapping[str, str]]) -> dict[str, Parameter]:
 
 def defaults(client: Any, name: str) -> dict[str, str]:
     """The defaults of the parameters in the template that the stack has."""
-    template = _template(client, name)
-    template = _from_yaml(template) if isinstance(template, str) else template
+    return defaults_of(template(client, name))
+
+
+def defaults_of(template: Any) -> dict[str, str]:
+    """The defaults of a template's parameters."""
+    if isinstance(template, str):
+        template = _from_yaml(template)
     declared = template.get("Parameters") if isinstance(template, Mapping) else None
     return {key: str(one["Default"]) for key, one in (declared or {}).items() if "Default" in one}
 
@@ -191,7 +196,7 @@ def observe(client: Any, name: str) -> Stack | None:
     if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
         return None
     values = {key: one.value for key, one in parameters(found.get("Parameters", [])).items()}
-    read = gather({"group": lambda: _group(client, name), "template": lambda: _template(client, name)})
+    read = gather({"group": lambda: _group(client, name), "template": lambda: template(client, name)})
     group = _group_properties(read["template"])
     return Stack(
         found["StackName"],
@@ -216,7 +221,8 @@ def _group(client: Any, name: str) -> str:
     return str(detail.get("PhysicalResourceId") or "") if detail["ResourceType"] == GROUP_TYPE else ""
 
 
-def _template(client: Any, name: str) -> Any:
+def template(client: Any, name: str) -> Any:
+    """The template that the stack has: parsed where it is JSON, else its text."""
     with calling("read the template of the stack", name, client):
         return client.get_template(StackName=name, TemplateStage="Processed")["TemplateBody"]
 

@@ -2,42 +2,107 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way back after a failed replacement: the command that restores the files as they were committed before."""
+"""The way back after a failed replacement: the commit whose files made what ran before, where git proves it."""
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import DEFAULTED
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import KEYS
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.legacy import (
+    FROM_METADATA,
+    property_lines,
+    shell_word,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import GENERATED_KEYS
 
 SECONDS = 10
+COMMITS = 50
+"""How many commits of the template are looked at."""
 
 
-def command(files: Sequence[str]) -> str:
-    """A git command for the shell; empty when there is no earlier commit of these files.
+def commit_of(template: Any, path: str, files: Sequence[str]) -> str:
+    """The newest commit that wrote this template to its path, with the files that it was made of; empty without one.
 
-    It names the newest commit that says something else than the files do now. What a run filled in by itself says
-    nothing else: a run commits an edit before it changes anything, and what it filled in only after a failure.
+    A run commits the template together with the files that it made it of. A commit that leaves the template alone may
+    hold an edit that no stack has had yet, and one whose files say something else than its template holds half an edit.
     """
-    paths = [os.path.realpath(path) for path in files]
-    if not paths:
-        return ""
-    directory = os.path.dirname(paths[0])
-    now = [_read(path) for path in paths]
-    for commit in os.fsdecode(_git(directory, "log", "--format=%h", "--", *paths)).split():
-        then = [_git(os.path.dirname(path), "show", f"{commit}:./{os.path.basename(path)}") for path in paths]
-        if not all(then):
-            return ""  # one of them was not there yet
-        if not all(_became(before, after) for before, after in zip(then, now, strict=True)):
-            words = ["git", "-C", directory, "checkout", commit, "--", *paths]
-            return shlex.join(words) + ", then run the update again"
+    place = os.path.realpath(path)
+    listed = _git(os.path.dirname(place), "log", f"--max-count={COMMITS}", "--format=%h", "--", place)
+    for commit in os.fsdecode(listed).split():
+        try:
+            same = json.loads(_at(commit, place)) == template
+        except ValueError:
+            continue
+        if same and _made_of(template, [_at(commit, os.path.realpath(each)) for each in files]):
+            return commit
     return ""
+
+
+def advice(files: Sequence[str], commit: str) -> str:
+    """What to do to go back. commit: of commit_of; empty when nothing proves which one it is. Empty without git."""
+    paths = [os.path.realpath(path) for path in files]
+    directory = os.path.dirname(paths[0]) if paths else ""
+    if not paths or not _git(directory, "log", "--max-count=1", "--format=%h", "--", *paths):
+        return ""
+    if not commit:
+        history = shlex.join(["git", "-C", directory, "log", "-p", "--", *paths])
+        return (
+            "To go back, set the files and the inventory variables to what they were when the last update succeeded, "
+            f"then run the update again. Nothing proves which commit that is. The files' history: {history}"
+        )
+    if all(_became(_at(commit, path), _read(path)) for path in paths):
+        return (
+            f"The properties files say the same as in the commit {commit}, whose template ran before. What differs is "
+            "an inventory variable, or the release of this collection. To go back, set it to what it was, then run the "
+            "update again."
+        )
+    command = shlex.join(["git", "-C", directory, "checkout", commit, "--", *paths])
+    loses = " The command overwrites changes that are not committed: commit them first."
+    return (
+        f"To go back to the files that made what ran before: {command}, then run the update again. "
+        "Set inventory variables that have changed since back too."
+        f"{loses if _git(directory, 'status', '--porcelain', '--', *paths) else ''}"
+    )
+
+
+def _made_of(template: Any, files: Sequence[bytes]) -> bool:
+    """Whether nothing in the template contradicts the files: no property's line, no parameter's default."""
+    if not files or not all(files):
+        return False  # one of them was not in that commit
+    lines = set(_lines(template))
+    present = {line.partition("=")[0] for line in lines}
+    declared = template.get("Parameters", {}) if isinstance(template, Mapping) else {}
+    for content in files:
+        try:
+            values = Properties.parse(content, "").as_dict()
+        except DatomicError:
+            return False
+        own = {key: value for key, value in values.items() if value and key not in FROM_METADATA}
+        for line in property_lines(own):
+            if line.partition("=")[0] in present and line not in lines:
+                return False
+        for name, key in KEYS.items():
+            default = declared.get(name, {}).get("Default")
+            if default is not None and key in own and str(default) not in (own[key], shell_word(own[key])):
+                return False
+    return True
+
+
+def _lines(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield from part.splitlines()
+    elif isinstance(part, Mapping | list):
+        for each in part.values() if isinstance(part, Mapping) else part:
+            yield from _lines(each)
 
 
 def _became(before: bytes, after: bytes) -> bool:
@@ -50,6 +115,11 @@ def _became(before: bytes, after: bytes) -> bool:
     return all(
         old.get(key) == new.get(key) or (key in filled_in and key in new and not old.get(key)) for key in {*old, *new}
     )
+
+
+def _at(commit: str, path: str) -> bytes:
+    """The file in that commit; empty when it is not there."""
+    return _git(os.path.dirname(path), "show", f"{commit}:./{os.path.basename(path)}")
 
 
 def _read(path: str) -> bytes:
