@@ -218,6 +218,13 @@ running_version:
   returned: success
   type: str
   sample: 1.0.7277
+running_heartbeat_msec:
+  description:
+    - The V(heartbeat-interval-msec) that the instances run with, as far as the stack's template tells.
+    - V(0) when it tells nothing, or when an instance is stale.
+  returned: success
+  type: int
+  sample: 5000
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws

@@ -125,6 +125,12 @@ options:
       - Where it is not known what runs, the way from this one is judged, and a warning says so.
     type: str
     default: ""
+  running_heartbeat_msec:
+    description:
+      - The V(heartbeat-interval-msec) of the transactors that run now,
+        RV(datomic_onprem.aws.transactor_info#module:running_heartbeat_msec). V(0) when it is not known.
+    type: int
+    default: 0
   new_stack_flavor:
     description:
       - The template that a stack is going to be created from. Leave it out when the stack exists.
@@ -204,6 +210,11 @@ table_region:
   returned: success
   type: str
   sample: us-east-1
+heartbeat_interval_msec:
+  description: The V(heartbeat-interval-msec) of the transactor's file, or Datomic's default.
+  returned: success
+  type: int
+  sample: 5000
 storage_on_instance:
   description: Whether the database is kept on the transactor's own machine, and lost with it.
   returned: success
@@ -323,6 +334,7 @@ def main() -> None:
         "modern": {"type": "dict", "default": {}},
         "running_version": {"type": "str", "default": ""},
         "stack_version": {"type": "str", "default": ""},
+        "running_heartbeat_msec": {"type": "int", "default": 0},
         "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},
         "table": {"type": "str", "choices": ["always", "errors"], "default": "always"},
         "instance_memory_mib": {"type": "int"},

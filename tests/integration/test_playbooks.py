@@ -327,8 +327,11 @@ def test_a_check_counts_and_shows_what_the_run_does(estate: Estate, aws: Emulato
     assert successful(estate.play("create.yml")).changed == plan.changed
     # An edit that nobody has committed: registered first, and no file is written afterwards but the template.
     estate.edit(TRANSACTOR, memory_index_max="256m")
+    with (estate.directory / TRANSACTOR).open("a") as file:
+        file.write("\nheartbeat-interval-msec=2000\n")
     plan = successful(estate.play("update.yml", "--check", "--diff"))
     assert plan.output.count("+memory-index-max=256m") == 1
+    assert "2000 is less than half of 5000, which runs now" in " ".join(plan.output.split())
     assert successful(estate.play("update.yml")).changed == plan.changed
     # What changes in AWS alone is nothing to register.
     recoverable = ("update.yml", "-e", "datomic_table_point_in_time_recovery=true")

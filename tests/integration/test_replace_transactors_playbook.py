@@ -172,7 +172,7 @@ def test_a_failed_roll_names_the_way_back_and_the_same_playbook_retries_it(
     repeated = estate.play("update.yml")
     assert repeated.returncode != 0
     assert "checkout" not in repeated.output, "the stack no longer says what ran before"
-    assert "Nothing proves which commit that is" in repeated.output
+    assert "Nothing proves which commit that is" in repeated.output, repeated.output
     aws.configure(capacity=None)
     again = estate.play("update.yml")
     assert again.returncode == 0, again.output

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.emulator import Emulator
 from tests.integration import groups
 from tests.modules import CREDENTIALS, run_module
@@ -35,6 +37,16 @@ def test_a_stack_before_and_after_an_update(aws: Emulator) -> None:
     found = info(aws, stack_name="orders")
     assert [each["stale"] for each in found["instances"]] == [True, True]
     assert found["running_version"] == "", "the stack tells of the new ones only"
+
+
+@pytest.mark.parametrize(
+    ("properties", "beats"), [("", 0), ("protocol=ddb", 5000), ("heartbeat-interval-msec=12000\nprotocol=ddb", 12000)]
+)
+def test_the_heartbeat_that_runs_comes_from_the_template(aws: Emulator, properties: str, beats: int) -> None:
+    groups.create(aws, properties=properties)
+    assert info(aws, stack_name="orders")["running_heartbeat_msec"] == beats
+    groups.update(aws, properties="protocol=ddb")
+    assert info(aws, stack_name="orders")["running_heartbeat_msec"] == 0, "the instances do not run that yet"
 
 
 def test_a_group_is_whole_at_its_stack_s_sizes_with_everything_in_service(aws: Emulator) -> None:

@@ -70,6 +70,8 @@ def test_a_sound_pair_of_files_has_no_findings() -> None:
 
 G1 = "-XX:+UseG1GC -XX:MaxGCPauseMillis=50"
 RUNNING = {"running_version": "1.0.6735"}
+BEATS = {"running_heartbeat_msec": 9999}
+SLOW = {"running_heartbeat_msec": 10001}
 KEPT = {"secrets": ["sql-password"]}
 BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     # rule, level, key, changes of the transactor's file, of the other, facts
@@ -151,6 +153,8 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     ("port-clash", "error", "ping-port", {"protocol": "dev", "ping-port": "4335", "h2-port": ""}, {}, {}),
     ("port-clash", "error", "h2-port", {"protocol": "dev", "ping-port": "4335", "h2-port": "4335"}, {}, {}),
     ("heartbeat-failover", "note", "heartbeat-interval-msec", {"heartbeat-interval-msec": "10000"}, {}, {}),
+    ("heartbeat-takeover", "warning", "heartbeat-interval-msec", {"heartbeat-interval-msec": "4999"}, {}, BEATS),
+    ("heartbeat-takeover", "warning", "heartbeat-interval-msec", {"heartbeat-interval-msec": None}, {}, SLOW),
     ("cloudwatch-incomplete", "warning", "aws-cloudwatch-region", {"aws-cloudwatch-dimension-value": None}, {}, {}),
     (
         "cloudwatch-incomplete",
@@ -334,6 +338,8 @@ UNBROKEN: list[tuple[str, Changes, Changes, dict[str, Any]]] = [
     ("release-memory-growth", {}, {"datomic-version": "1.0.7075"}, {}),
     ("release-health-check", {"ping-port": "8080"}, {"datomic-version": "1.0.6735"}, {}),
     ("release-region", {}, {"aws-region": "eu-north-1", "datomic-version": "1.0.6397"}, {}),
+    ("heartbeat-takeover", {"heartbeat-interval-msec": "5000"}, {}, {"running_heartbeat_msec": 10000}),
+    ("heartbeat-takeover", {"heartbeat-interval-msec": "1000"}, {}, {"running_heartbeat_msec": 0}),
     ("release-downgrade", {}, {}, {"running_version": "1.0.7277"}),
     ("release-downgrade", {}, {}, {"running_version": "1.0.6735", "stack_version": "1.0.7278"}),
     ("release-running", {}, {}, {"stack_version": "1.0.7277"}),

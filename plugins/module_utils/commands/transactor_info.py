@@ -40,6 +40,7 @@ def info(
         "group": _group(group, found, strategy),
         "instances": [_instance(instance) for instance in instances],
         "running_version": version if known else "",
+        "running_heartbeat_msec": found.heartbeat_msec if found and known else 0,
     }
 
 

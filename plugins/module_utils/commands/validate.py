@@ -10,10 +10,10 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, rules
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, rules, settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import inspect
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties, inspect
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.storage import on_instance
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern_rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Wanted, wanted
@@ -42,6 +42,7 @@ class Options:
     engine: str = ""
     flavor: str = ""
     modern: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    running_heartbeat_msec: int = 0
 
 
 def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
@@ -67,6 +68,7 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         backup_heap=options.backup_heap,
         engine=options.engine,
         flavor=options.flavor,
+        running_heartbeat_msec=options.running_heartbeat_msec,
     )
     if cf and options.modern:
         offline += modern_rules.of_options(cf, modern_rules.options_of(options.modern))
@@ -94,10 +96,18 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         "datomic_version": (cf.get("datomic-version") if cf else "") or version,
         "table": table,
         "table_region": storage.region if table else "",
+        "heartbeat_interval_msec": _heartbeat(transactor),
         "storage_on_instance": bool(transactor and on_instance(transactor)),
         "findings": returned,
         "accepted": told_accepted,
     }
+
+
+def _heartbeat(transactor: Properties | None) -> int:
+    """What the file says, or Datomic's default."""
+    setting = settings.TRANSACTOR["heartbeat-interval-msec"]
+    given = settings.parse_integer(transactor.get(setting.name)) if transactor else None
+    return given or int(setting.default)
 
 
 def _merged(options: Options, first: Sequence[Finding], then: Sequence[Finding]) -> list[Finding]:

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
     AwsError,
     calling,
@@ -18,7 +19,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import Parameter
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import Parameter, text_lines
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.failures import Event
 
 LAUNCH_GROUP = "LaunchGroup"
@@ -38,6 +39,7 @@ class Stack:
 
     sizes: MinSize, MaxSize and DesiredCapacity of the group, as far as the template says them in plain numbers.
     flavor: of the template, by what its group launches from; empty when the template has no such group.
+    heartbeat_msec: what the transactors' properties in the template say, 0 when there are none.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Stack:
     group: str = ""
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     flavor: Flavor = ""
+    heartbeat_msec: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,6 +209,7 @@ def observe(client: Any, name: str) -> Stack | None:
         read["group"],
         _sizes(group, values),
         _flavor(group),
+        _heartbeat(read["template"]),
     )
 
 
@@ -242,6 +246,15 @@ def _flavor(properties: Mapping[str, Any]) -> Flavor:
     if "LaunchConfigurationName" in properties:
         return "legacy"
     return "modern" if {"LaunchTemplate", "MixedInstancesPolicy"} & set(properties) else ""
+
+
+def _heartbeat(template: Any) -> int:
+    """What the properties in the user data say, or Datomic's default; 0 when there are no properties."""
+    setting = settings.TRANSACTOR["heartbeat-interval-msec"]
+    properties = dict(line.split("=", 1) for line in text_lines(template) if "=" in line)
+    if "protocol" not in properties:
+        return 0
+    return settings.parse_integer(properties.get(setting.name, setting.default)) or 0
 
 
 def _sizes(properties: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, int]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import DEFAULTED
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import KEYS
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import KEYS, text_lines
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.legacy import (
     FROM_METADATA,
-    property_lines,
+    here_document_line,
+    java_key,
+    java_value,
     shell_word,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import GENERATED_KEYS
@@ -78,7 +80,7 @@ def _made_of(template: Any, files: Sequence[bytes]) -> bool:
     """Whether nothing in the template contradicts the files: no property's line, no parameter's default."""
     if not files or not all(files):
         return False  # one of them was not in that commit
-    lines = set(_lines(template))
+    lines = set(text_lines(template))
     present = {line.partition("=")[0] for line in lines}
     declared = template.get("Parameters", {}) if isinstance(template, Mapping) else {}
     for content in files:
@@ -87,22 +89,16 @@ def _made_of(template: Any, files: Sequence[bytes]) -> bool:
         except DatomicError:
             return False
         own = {key: value for key, value in values.items() if value and key not in FROM_METADATA}
-        for line in property_lines(own):
-            if line.partition("=")[0] in present and line not in lines:
+        for key, value in own.items():
+            plain = f"{java_key(key)}={java_value(value)}"
+            # The legacy template's here-document escapes what the shell would read.
+            if plain.partition("=")[0] in present and not {plain, here_document_line(plain)} & lines:
                 return False
         for name, key in KEYS.items():
             default = declared.get(name, {}).get("Default")
             if default is not None and key in own and str(default) not in (own[key], shell_word(own[key])):
                 return False
     return True
-
-
-def _lines(part: Any) -> Iterator[str]:
-    if isinstance(part, str):
-        yield from part.splitlines()
-    elif isinstance(part, Mapping | list):
-        for each in part.values() if isinstance(part, Mapping) else part:
-            yield from _lines(each)
 
 
 def _became(before: bytes, after: bytes) -> bool:

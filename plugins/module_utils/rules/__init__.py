@@ -61,6 +61,7 @@ def preflight(
     backup_heap: str = "",
     engine: str = "",
     flavor: str = "",
+    running_heartbeat_msec: int = 0,
 ) -> list[Finding]:
     """All findings about the files, in the order of their lines; what is not given is not judged.
 
@@ -69,6 +70,7 @@ def preflight(
     from AWS: MiB of the instance type, the table's provisioned write units (None: on demand), a try at the bucket.
     secrets: keys of the transactor's file whose values are kept elsewhere. backup_heap: empty without backups.
     engine, flavor: the system's, empty when unknown: advice that does not fit them is left out.
+    running_heartbeat_msec: of the transactors that run now, 0 when unknown.
     """
     given = [file for file in (transactor_file, cf) if file]
     findings = [finding for file in given for finding in file.findings]
@@ -88,6 +90,7 @@ def preflight(
         backup_heap=backup_heap,
         engine=engine,
         flavor=flavor,
+        running_heartbeat_msec=running_heartbeat_msec,
     )
     if transactor_file:
         findings += settings.check(transactor_file, "transactor") + transactor.required(transactor_file, secrets)

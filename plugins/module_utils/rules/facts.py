@@ -51,7 +51,8 @@ class Facts:
     None when unknown or on demand. log_bucket_writable: None when nobody tried.
     new_stack_flavor: the template that a stack is going to be created from; empty when it exists or nobody knows.
     secrets: keys whose values a transactor gets from elsewhere than its file. backup_heap: of bin/datomic backup-db.
-    engine, flavor: of the system, empty when unknown.
+    engine, flavor: of the system, empty when unknown. running_heartbeat_msec: of the transactors that run now, 0 when
+    unknown.
     """
 
     transactor: Properties = EMPTY
@@ -67,6 +68,7 @@ class Facts:
     backup_heap: str = ""
     engine: str = ""
     flavor: str = ""
+    running_heartbeat_msec: int = 0
 
     def has(self, key: str) -> bool:
         """Whether a transactor finds a value for this key when it starts, wherever that is kept."""

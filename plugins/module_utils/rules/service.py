@@ -207,6 +207,27 @@ def heartbeat_failover(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def heartbeat_takeover(facts: Facts) -> Iterator[Finding]:
+    """A new transactor with a heartbeat shorter than half of the running one's takes over from a living one."""
+    key = "heartbeat-interval-msec"
+    interval = facts.number(key)
+    if interval is None and not facts.has(key):
+        interval = int(TRANSACTOR[key].default)
+    running = facts.running_heartbeat_msec
+    if interval is not None and 2 * interval < running:
+        half = -(-running // 2)
+        yield found(
+            facts.transactor,
+            key,
+            "heartbeat-takeover",
+            "warning",
+            f"{interval} is less than half of {running}, which runs now: the first new transactor takes over at once",
+            why="a standby counts two of its own intervals without a heartbeat, and the active one beats less often",
+            source=HIGH_AVAILABILITY,
+            instead=f"lower it in several updates, each at most by half: now {half}",
+        )
+
+
 def cloudwatch_incomplete(facts: Facts) -> Iterator[Finding]:
     """Metrics need a region and a dimension."""
     region, dimension = "aws-cloudwatch-region", "aws-cloudwatch-dimension-value"
@@ -371,6 +392,7 @@ RULES = (
     ping_incomplete,
     host_unreachable,
     heartbeat_failover,
+    heartbeat_takeover,
     cloudwatch_incomplete,
     cloudwatch_missing,
     metrics_callback,

@@ -185,6 +185,15 @@ def _properties(text: str) -> tuple[dict[str, str], list[str]]:
     return values, script
 
 
+def text_lines(part: Any) -> Iterator[str]:
+    """Every line of every text in a template."""
+    if isinstance(part, str):
+        yield from part.splitlines()
+    elif isinstance(part, Mapping | list):
+        for each in part.values() if isinstance(part, Mapping) else part:
+            yield from text_lines(each)
+
+
 def secrets(part: Any) -> set[str]:
     """The values of the secret properties that stand in a template's texts."""
     if isinstance(part, Mapping):
