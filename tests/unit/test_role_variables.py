@@ -62,7 +62,6 @@ def used(entry_point: str) -> set[str]:
 
 NAMES_ONLY = {
     "provision": {"datomic_databases"},
-    "stack": {"datomic_template_flavor"},  # in a message
     "validate": {"datomic_databases", "datomic_secrets"},
 }
 """A spec judges values, and so decrypts them: who checks the files alone need not have the vault's password."""
