@@ -22,7 +22,14 @@ from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
 
 MODULE = "datomic_onprem.aws.replace_transactors"
-NOTHING: dict[str, Any] = {"changed": False, "replaced": [], "launched": [], "timeline": [], "seconds": 0.0}
+NOTHING: dict[str, Any] = {
+    "changed": False,
+    "replaced": [],
+    "ended": [],
+    "launched": [],
+    "timeline": [],
+    "seconds": 0.0,
+}
 TIMEOUT = 1800
 
 ABOVE = os.dup(2)

@@ -41,10 +41,19 @@ options:
       - V(stale) replaces the instances that were launched with something else than what the group launches now.
       - V(always) replaces all those that are in the group when the run starts. A run of it that was stopped and is
         repeated starts over, with what is in the group then.
+      - V(surplus) replaces nothing. It terminates the instances that the group has beyond O(size), and sets the group's
+        sizes, so that an update of the stack with that size finds nothing to terminate. Before each termination,
+        heartbeats have to prove that a transactor is left that serves.
       - V(never) does nothing.
     type: str
-    choices: [stale, always, never]
+    choices: [stale, always, surplus, never]
     default: stale
+  size:
+    description:
+      - The size that the group is going to have, such as C(aws-autoscaling-group-size) of a file that the stack does not
+        have yet. By default what the stack says.
+      - In check mode, instances beyond it are taken to be terminated by a task with O(when=surplus) before this one.
+    type: int
   timeout:
     description:
       - How many seconds the whole replacement may take.
@@ -137,6 +146,14 @@ replaced:
   type: list
   elements: str
   sample: [i-0123456789abcdef0]
+ended:
+  description:
+    - The instances that went without a successor, because the group had more than its size, or in check mode those that
+      would, as far as it is known.
+  returned: always
+  type: list
+  elements: str
+  sample: [i-0123456789abcdef0]
 launched:
   description: The instances that came.
   returned: always
@@ -197,7 +214,8 @@ def main() -> None:
         "auto_scaling_group_name": {"type": "str"},
         "account_id": {"type": "str"},
         "strategy": {"type": "str", "choices": ["rolling", "terminate"], "default": "rolling"},
-        "when": {"type": "str", "choices": ["stale", "always", "never"], "default": "stale"},
+        "when": {"type": "str", "choices": ["stale", "always", "surplus", "never"], "default": "stale"},
+        "size": {"type": "int"},
         "timeout": {"type": "int", "default": 1800},
         "transactor_src": {"type": "path"},
         "heartbeat_interval_msec": {"type": "int"},

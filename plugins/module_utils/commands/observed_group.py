@@ -25,6 +25,7 @@ def observed_group(group: Group, of: Stack | None, metrics: Metrics | None = Non
         noted=group.noted is not None,
         instances=group.instances,
         room=group.room,
+        zones=group.zones,
         activities=group.activities,
         metrics=metrics,
         around=dataclasses.replace(group.around, stack_status=of.status if of else ""),

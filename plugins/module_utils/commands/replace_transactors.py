@@ -23,12 +23,13 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision impor
     stack,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate, smaller
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
     ROUND_SECONDS,
     Goal,
     Observed,
+    Sizes,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.outlook import outlook
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.progress import as_returned, snapshot
@@ -72,6 +73,7 @@ class Options:
     table: str = ""
     settle_seconds: int = 300
     poll_seconds: float = 5.0
+    size: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +128,7 @@ def _wrong(options: Options, file: Properties | None) -> list[Finding]:
         ("heartbeat_interval_msec", given, least),
         ("settle_seconds", options.settle_seconds, 0),
         ("poll_seconds", options.poll_seconds, SHORTEST_PAUSE),
+        ("size", options.size, 1),
     ]
     found = [
         Finding("invalid-value", f"{value} is too little", key=name, instead=f"write at least {minimum}")
@@ -143,6 +146,9 @@ class Cloud:
     def __init__(self, aws: Clients, options: Options, of: System) -> None:
         self._aws = aws
         self._system = of
+        self._size = options.size
+        # Whether the youngest has ever beaten is known from the minutes before its launch.
+        self._history = cloudwatch.LONG_HISTORY if options.when == "surplus" else cloudwatch.HISTORY
         self._autoscaling = aws.client("autoscaling")
         self._ec2 = aws.client("ec2")
         self._cloudwatch = aws.client("cloudwatch", region=of.region) if of.reports else None
@@ -167,9 +173,12 @@ class Cloud:
         metrics = None
         if self._cloudwatch is not None:
             metrics = cloudwatch.observe(
-                self._cloudwatch, self._system.dimension, self._system.interval_msec, group.now
+                self._cloudwatch, self._system.dimension, self._system.interval_msec, group.now, self._history
             )
-        return observed_group(group, self._stack, metrics)
+        observed = observed_group(group, self._stack, metrics)
+        if self._size:
+            observed = dataclasses.replace(observed, own=Sizes(self._size, self._size, self._size), own_known=True)
+        return observed
 
     def expected(self) -> Observed:
         """The group as it is now, which has to be there."""
@@ -252,7 +261,7 @@ def once(
     Returns changed, the step, a snapshot for the lines of progress, and run for the next call.
     """
     if options.when == "never":
-        return {"changed": False, "replaced": [], "steps": []}
+        return {"changed": False, "replaced": [], "ended": [], "steps": []}
     if "since" not in run:
         refuse_other_account(aws, options.account_id)
     of = system(options)
@@ -260,9 +269,13 @@ def once(
     observed = cloud.observe()
     if observed is None:
         if check_mode:
-            return {"changed": False, "replaced": [], "steps": [], "note": cloud.missing}
+            return {"changed": False, "replaced": [], "ended": [], "steps": [], "note": cloud.missing}
         raise DatomicError(cloud.missing)
     goal = _goal(options, run, observed)
+    if check_mode and options.size and not goal.shrinking:
+        observed = smaller.afterwards(observed)  # another run, with when: surplus, comes before this one
+    if "since" not in run and (finding := smaller.finding(observed, goal, of.interval_msec, reports=of.reports)):
+        warn(finding)
     if check_mode:
         return _foreseen(observed, goal)
     to_be_proven = options.strategy == "rolling" and any(goal.doomed(member) for member in observed.members)
@@ -313,7 +326,7 @@ def once(
 def _goal(options: Options, run: Mapping[str, Any], observed: Observed) -> Goal:
     """What the run wants: fixed by its first call, handed back by the later ones."""
     if "since" not in run:
-        replacing = frozenset(member.instance_id for member in observed.members) if options.when == "always" else None
+        replacing = _replacing(options, observed)
         since = observed.activities[0].activity_id if observed.activities else ""
         # A killed run's surge goes on: what has ended in it counts.
         surging = observed.sizes.desired > observed.own.desired
@@ -333,9 +346,16 @@ def _goal(options: Options, run: Mapping[str, Any], observed: Observed) -> Goal:
         since=since,
         new_since=new_since,
         settle_seconds=options.settle_seconds,
+        shrinking=options.when == "surplus",
         acted=acted,
         giving_up=giving_up,
     )
+
+
+def _replacing(options: Options, observed: Observed) -> frozenset[str] | None:
+    if options.when == "surplus":
+        return frozenset()
+    return frozenset(member.instance_id for member in observed.members) if options.when == "always" else None
 
 
 def _foreseen(observed: Observed, goal: Goal) -> dict[str, Any]:
@@ -348,6 +368,7 @@ def _foreseen(observed: Observed, goal: Goal) -> dict[str, Any]:
     return {
         "changed": bool(steps),
         "replaced": [member.instance_id for member in doomed],
+        "ended": [member.instance_id for member in smaller.surplus(observed, goal)],
         "steps": steps,
         "diff": _diff(observed, goal),
     }

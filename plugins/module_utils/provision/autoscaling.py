@@ -48,6 +48,7 @@ class Group:
     instances: tuple[Instance, ...] = ()
     activities: tuple[Activity, ...] = ()
     room: int = UNLIMITED
+    zones: tuple[str, ...] = ()
     around: Circumstances = dataclasses.field(default_factory=Circumstances)
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -92,6 +93,7 @@ def observe(client: Any, ec2: Any, name: str) -> Group | None:
         ),
         activities=read["activities"],
         room=read["room"],
+        zones=tuple(group.get("AvailabilityZones", [])),
         around=Circumstances(
             suspended=tuple(process["ProcessName"] for process in group.get("SuspendedProcesses", [])),
             refresh=read["refresh"],

@@ -19,23 +19,26 @@ ACTIVE = "HeartbeatMsec"
 STANDBY = "HeartMonitorMsec"
 HISTORY = 90 * MINUTE
 """How far back is read: longer than a replacement takes."""
+LONG_HISTORY = 1380 * MINUTE
+"""Almost as far as one call can: 1440 minutes."""
 
 
-def observe(client: Any, dimension_value: str, interval_msec: float, now: float) -> Metrics:
-    """Both heartbeat metrics per minute under that dimension value. now: by AWS's clock."""
+def observe(client: Any, dimension_value: str, interval_msec: float, now: float, history: float = HISTORY) -> Metrics:
+    """Both heartbeat metrics per minute under that dimension value. now: by AWS's clock. history: seconds."""
+    since = now - history
     found = gather(
-        {name: functools.partial(_beats, client, name, dimension_value, now) for name in (ACTIVE, STANDBY)},
+        {name: functools.partial(_beats, client, name, dimension_value, since, now) for name in (ACTIVE, STANDBY)},
     )
-    return Metrics(interval_msec, active=found[ACTIVE], standby=found[STANDBY], since=now - HISTORY)
+    return Metrics(interval_msec, active=found[ACTIVE], standby=found[STANDBY], since=since)
 
 
-def _beats(client: Any, metric: str, dimension_value: str, now: float) -> tuple[Beats, ...]:
+def _beats(client: Any, metric: str, dimension_value: str, since: float, now: float) -> tuple[Beats, ...]:
     with calling(f"read the metric {metric} of the dimension", f"{DIMENSION}={dimension_value}", client):
         answer = client.get_metric_statistics(
             Namespace=NAMESPACE,
             MetricName=metric,
             Dimensions=[{"Name": DIMENSION, "Value": dimension_value}],
-            StartTime=_moment(now - HISTORY),
+            StartTime=_moment(since),
             EndTime=_moment(now + MINUTE),
             Period=int(MINUTE),
             Statistics=["SampleCount", "Sum"],

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate, retreat
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate, retreat, zones
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
     Goal,
     Instance,
@@ -34,13 +34,18 @@ LAUNCH_ATTEMPTS = 2
 ENDED_BY_THEMSELVES = 2
 """So many new instances that end by themselves show that this version does not start: the next ones end as well."""
 
+BALANCING = "the group has more instances than its desired size; waiting for it to terminate one, as AZRebalance does"
+
 CANNOT_LAUNCH = "the group cannot launch instances"
 
 
 def next_step(observed: Observed, goal: Goal) -> Step:
     """What to do now."""
     if goal.giving_up:
-        return _retreat(observed, goal) if goal.strategy == "rolling" else Stop("the time is over")
+        back = goal.strategy == "rolling" and not goal.shrinking
+        return _retreat(observed, goal) if back else Stop("the time is over")
+    if goal.shrinking:
+        return _smaller(observed, goal)
     doomed = tuple(member for member in observed.members if goal.doomed(member))
     if not doomed and not goal.acted and whole(observed) and not observed.noted and not gate.unproven(observed, goal):
         return Done()
@@ -69,6 +74,8 @@ def _roll(observed: Observed, goal: Goal, doomed: tuple[Instance, ...]) -> Step:
         return _without_the_missing(observed, goal)
     if observed.launching:
         return Wait(gate.before_stopping(observed, goal).seen if len(members) > own.desired else "the group launches")
+    if observed.balancing:
+        return Wait(BALANCING)
     wanted = own.desired - (len(members) - len(doomed))
     if wanted > 0 and observed.stopping:
         return Wait(_going(observed))  # they still take up the capacity that the next ones need
@@ -76,10 +83,12 @@ def _roll(observed: Observed, goal: Goal, doomed: tuple[Instance, ...]) -> Step:
         return _surge(observed, min(wanted, observed.room))
     if len(members) <= own.desired:
         return Stop(CANNOT_LAUNCH if failed else "the group's subnets have no free address for one more instance")
+    fresh = tuple(member for member in members if member not in doomed)
+    extra = zones.to_go(fresh, fresh, len(fresh) - own.desired)
+    if not failed and _one_more(observed, fresh, extra):
+        return _surge(observed, 1, "one more, for the new ones to leave the zones balanced")
     verdict = gate.before_stopping(observed, goal)
-    dead = tuple(member for member in doomed if not member.serving)
-    alive = tuple(member for member in doomed if member.serving)
-    going = _ids((*dead, *alive)[: len(members) - own.desired])
+    going = _ids((*extra, *zones.to_go(members, doomed, len(members) - own.desired - len(extra))))
     if not verdict.open:
         return Wait(verdict.seen)
     # No metric names an instance, so nobody knows which old one is active. All at once cost one takeover at the most,
@@ -88,11 +97,22 @@ def _roll(observed: Observed, goal: Goal, doomed: tuple[Instance, ...]) -> Step:
     return _remove(observed, going, why, verdict.seen)
 
 
-def _surge(observed: Observed, extra: int) -> Resize:
+def _one_more(observed: Observed, fresh: tuple[Instance, ...], extra: tuple[Instance, ...]) -> bool:
+    """Whether the new ones alone would be unbalanced, and another one of them may mend it.
+
+    A group launches in its emptiest zone, the old ones counted. As many as there are zones but one level them all; then
+    new ones are balanced, since the old ones were.
+    """
+    rest = [member for member in fresh if member not in extra]
+    unbalanced = not zones.balanced(rest, observed.zones)
+    return unbalanced and len(extra) < len(observed.zones) - 1 and observed.room > 0
+
+
+def _surge(observed: Observed, extra: int, why: str = "") -> Resize:
     desired = observed.sizes.desired + extra
     return Resize(
         Sizes(observed.own.minimum, max(observed.sizes.maximum, desired), desired),
-        f"the group grows to {desired}, {extra} new beside the old",
+        f"the group grows to {desired}, {why or f'{extra} new beside the old'}",
         note=None if observed.own_known else observed.own,
     )
 
@@ -128,6 +148,8 @@ def _finish(observed: Observed, goal: Goal) -> Step:
         return _shrink(observed, len(members), "no more are needed")
     if observed.stopping:
         return Wait(_going(observed))
+    if (step := _without_surplus(observed, goal)) is not None:
+        return step
     if observed.launching:
         return Wait(gate.waiting(members) or "the group launches")
     seen = gate.waiting(members)
@@ -138,13 +160,56 @@ def _finish(observed: Observed, goal: Goal) -> Step:
         if not verdict.open:
             return Wait(verdict.seen)
         seen = verdict.seen
-    if len(members) > own.desired:
-        # The youngest: an older one is the likelier to be active.
-        going = _ids(members[own.desired :])
-        return _remove(observed, going, "stopped: more than the group's size", seen)
     if sizes != own or observed.noted:
         return _restore(observed, seen)
     return Done(seen)
+
+
+def _smaller(observed: Observed, goal: Goal) -> Step:
+    """End what the group has beyond its own size, and nothing else, for the stack's update to find nothing to end."""
+    members, sizes, own = observed.members, observed.sizes, observed.own
+    if max(len(members), sizes.desired) <= own.desired and not goal.acted:
+        return Done()
+    if found := obstacles(observed, goal):
+        return Stop("; ".join(found))
+    if observed.stopping:
+        return Wait(_going(observed))
+    if (step := _without_surplus(observed, goal)) is not None:
+        return step
+    verdict = gate.one_serves(observed, goal)
+    if goal.strategy == "rolling" and not verdict.open:
+        return Wait(verdict.seen)
+    return Done(verdict.seen) if sizes == own else _restore(observed, verdict.seen)
+
+
+def _without_surplus(observed: Observed, goal: Goal) -> Step | None:
+    """The next step to a group without a surplus; None when it has none.
+
+    Heartbeats have to prove that one is left that serves, whichever of those that go is active. As many go at once as they
+    prove that for: then that costs one takeover, if any.
+    """
+    members, sizes, own = observed.members, observed.sizes, observed.own
+    if sizes.desired > max(len(members), own.desired):
+        return _shrink(observed, max(len(members), own.desired), "no more are needed")
+    if len(members) <= own.desired:
+        return None
+    if observed.balancing:
+        return Wait(BALANCING)
+    going = zones.to_go(members, members, len(members) - own.desired)
+    if found := obstacles(observed, dataclasses.replace(goal, replacing=frozenset(_ids(going)))):
+        return Stop("; ".join(found))
+    why = "stopped: more than the group's size; a standby takes over from it if it was the active one"
+    if goal.strategy == "terminate":
+        return _remove(observed, _ids(going), why)
+    verdict = gate.before_shrinking(observed, goal, tuple(member for member in members if member not in going))
+    if not verdict.open:
+        return Wait(verdict.seen)
+    if gate.silent(observed):
+        return _remove(observed, _ids(going), why, verdict.seen)
+    for count in range(len(going), 0, -1):
+        if not retreat.doubt(observed, going[:count]):
+            return _remove(observed, _ids(going[:count]), why, verdict.seen)
+    return Wait(retreat.doubt(observed, going[:1]))
 
 
 def _retreat(observed: Observed, goal: Goal) -> Step:

@@ -43,6 +43,7 @@ class Driver:
         self._first: Mapping[str, Any] = {}
         self._last: Mapping[str, Any] = {}
         self._replaced: list[str] = []
+        self._gone: list[str] = []
         self._launched: list[str] = []
         self._failure = ""
         self._step = ""
@@ -127,8 +128,9 @@ class Driver:
                 self._tell(event)
                 self._step = str(event)
                 old = now["instances"].get(event.instance_id, {}).get("old")
-                if old and event.instance_id not in self._replaced:
-                    self._replaced.append(event.instance_id)
+                went = self._replaced if old else self._gone
+                if event.instance_id and event.instance_id not in went:
+                    went.append(event.instance_id)
 
     def _give_up(self) -> None:
         self._tell(Event(f"giving up: {self._failure}"))
@@ -159,6 +161,7 @@ class Driver:
         return {
             "changed": self._changed,
             "replaced": self._replaced,
+            "ended": self._gone,
             "launched": self._launched,
             "timeline": self._timeline,
             "seconds": round(clock.now() - self._started, 3),
@@ -178,6 +181,5 @@ class Driver:
 def _beginning(now: Mapping[str, Any], *, again: bool) -> str:
     """The first line: what it is about, and that stopping it does no harm. again: a repeated run starts over."""
     old = [identity for identity, each in now["instances"].items() if each["old"]]
-    unfinished = "waiting for the new transactors to serve" if now["own"] else "finishing an earlier replacement"
-    about = f"replacing {', '.join(old)}" if old else unfinished
+    about = f"replacing {', '.join(old)}" if old else now["without_old"]
     return f"{about}; if this is stopped, running it again {'starts over' if again else 'continues'}"

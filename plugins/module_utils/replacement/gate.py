@@ -101,6 +101,29 @@ def recent(observed: Observed) -> tuple[Instance, ...]:
     return tuple(member for member in observed.members if observed.now < member.launched_at + RECENT_SECONDS)
 
 
+def before_shrinking(observed: Observed, goal: Goal, kept: Sequence[Instance]) -> Verdict:
+    """May a group lose its surplus, as far as its states and, without heartbeats, the time tell?"""
+    if missing := waiting(kept):
+        return Verdict(False, missing)
+    if silent(observed):
+        return _settled(observed, kept, goal)
+    return Verdict(True, "")
+
+
+def one_serves(observed: Observed, goal: Goal) -> Verdict:
+    """Is one active, after the newest termination? Whether others hang, a smaller group does not have to prove."""
+    if missing := waiting(observed.members):
+        return Verdict(False, missing)
+    if observed.metrics is None or silent(observed):
+        return _settled(observed, observed.members, goal)
+    return _judge(observed, observed.metrics, observed.last_stop, active=True, total=1)
+
+
+def silent(observed: Observed) -> bool:
+    """No heartbeat is known: there are no metrics, or the running ones report elsewhere, which the files do not say yet."""
+    return observed.metrics is None or not (observed.metrics.active or observed.metrics.standby)
+
+
 def conflict(observed: Observed) -> str:
     """What shows that another system reports under the same dimension value; empty when nothing does."""
     metrics = observed.metrics

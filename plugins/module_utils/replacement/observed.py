@@ -142,7 +142,7 @@ class Observed:
     now: by AWS's clock. sizes: what the group has; own: what it has outside a replacement, as its stack says;
     own_known: own comes from the stack or from the note that an earlier run left, not just from the group as it is.
     noted: there is such a note, whether it counts or not.
-    room: how many more instances its subnets can take. activities: newest first. metrics: None when the transactor file
+    room: how many more instances its subnets can take. zones: the group's. activities: newest first. metrics: None when the transactor file
     names no region or no dimension. around: what else goes on with the group.
     """
 
@@ -154,6 +154,7 @@ class Observed:
     noted: bool = False
     instances: tuple[Instance, ...] = ()
     room: int = 1_000_000
+    zones: tuple[str, ...] = ()
     activities: tuple[Activity, ...] = ()
     metrics: Metrics | None = None
     around: Circumstances = Circumstances()
@@ -182,6 +183,11 @@ class Observed:
         """An instance is being launched that does not count yet."""
         present = {instance.instance_id for instance in self.instances}
         return any(not one.over and one.instance_id not in present for one in self._kind("launch"))
+
+    @property
+    def balancing(self) -> bool:
+        """More instances than the group wants: it terminates some itself, as AZRebalance does after a launch."""
+        return len(self.members) > self.sizes.desired
 
     @property
     def last_stop(self) -> float:
@@ -242,7 +248,7 @@ class Goal:
     replacing: the instances to replace; None: the stale ones. since: the newest activity before the run.
     new_since: what was launched since that moment is this run's, or the killed run's that this one continues.
     settle_seconds: how long an instance has to be in service when there are no metrics.
-    acted: this run has already changed something. giving_up: the time is over; go back to a whole group.
+    shrinking: only end what the group has beyond its own size. acted: this run has already changed something. giving_up: the time is over; go back to a whole group.
     """
 
     strategy: Strategy = "rolling"
@@ -250,6 +256,7 @@ class Goal:
     since: str = ""
     new_since: float = 0.0
     settle_seconds: float = 300.0
+    shrinking: bool = False
     acted: bool = False
     giving_up: bool = False
 

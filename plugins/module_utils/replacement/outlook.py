@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import smaller
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Goal, Observed
 
 
@@ -30,6 +31,14 @@ def outlook(observed: Observed, goal: Goal) -> list[str]:
             f"terminate {going}; a standby takes over",
             "wait until one is active and the others stand by" if observed.metrics else "wait until all are in service",
         ]
+    elif ending := smaller.surplus(observed, goal):
+        ids = ", ".join(member.instance_id for member in ending)
+        proof = "heartbeats prove" if observed.metrics else f"{goal.settle_seconds:.0f} s in service suggest"
+        if goal.strategy == "terminate":
+            steps = [f"terminate {ids}, more than the group's size"]
+        else:
+            steps = [f"terminate {ids}, more than the group's size, when {proof} that another one serves"]
+            steps += ["wait until one is active" if observed.metrics else "wait until all are in service"]
     if observed.sizes != observed.own or observed.noted or steps:
         steps.append(f"leave the group at {observed.own}")
     return steps

@@ -37,6 +37,7 @@ def snapshot(observed: Observed, goal: Goal, step: Step) -> dict[str, Any]:
     return {
         "sizes": str(observed.sizes),
         "own": observed.sizes == observed.own and not observed.noted,
+        "without_old": _without_old(observed),
         "instances": {
             instance.instance_id: {
                 "state": instance.state,
@@ -48,6 +49,18 @@ def snapshot(observed: Observed, goal: Goal, step: Step) -> dict[str, Any]:
         "seen": step.why if isinstance(step, Wait) else getattr(step, "seen", ""),
         "failed": [activity.message for activity in observed.failed_launches(goal.since)][:1],
     }
+
+
+def _without_old(observed: Observed) -> str:
+    """What there is to do where nothing is to be replaced."""
+    members, own = observed.members, observed.own
+    if observed.noted:
+        return "finishing an earlier replacement"
+    if len(members) > own.desired:
+        return f"the group has {len(members)} instances, {own.desired} configured: ending {len(members) - own.desired}"
+    if observed.sizes != own:
+        return f"the group has {observed.sizes}, configured are {own}: changing its sizes"
+    return "waiting for the new transactors to serve"
 
 
 def as_returned(step: Step) -> dict[str, Any]:

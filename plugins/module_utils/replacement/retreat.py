@@ -61,9 +61,15 @@ def doubt(observed: Observed, going: Sequence[Instance]) -> str:
         if _others_beat(observed, metrics, len(suspects)) or _never_beat(observed, metrics, launch):
             return ""
     names = ", ".join(member.instance_id for member in suspects)
+    lower = ""
+    if observed.sizes.minimum >= observed.sizes.desired:  # AWS refuses a decrement below the minimum
+        lower = (
+            f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {observed.group} "
+            f"--min-size {observed.own.minimum} && "
+        )
     return (
         f"nothing is removed, because {names} may be the active one now. The logs tell which one is (active/ in "
-        "the log bucket). Terminate one that does not serve, then run again: aws autoscaling "
+        f"the log bucket). Terminate one that does not serve, then run again: {lower}aws autoscaling "
         "terminate-instance-in-auto-scaling-group --should-decrement-desired-capacity --instance-id ID"
     )
 
