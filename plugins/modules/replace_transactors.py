@@ -50,9 +50,9 @@ options:
     default: stale
   size:
     description:
-      - The size that the group is going to have, such as C(aws-autoscaling-group-size) of a file that the stack does not
-        have yet. By default what the stack says.
-      - In check mode, instances beyond it are taken to be terminated by a task with O(when=surplus) before this one.
+      - The size that the group is going to have, such as C(aws-autoscaling-group-size) of a file that the stack does
+        not have yet. By default what the stack says.
+      - In check mode, the plan takes instances beyond it to be terminated by an earlier task with O(when=surplus).
     type: int
   timeout:
     description:

@@ -29,7 +29,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obs
     ROUND_SECONDS,
     Goal,
     Observed,
-    Sizes,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.outlook import outlook
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.progress import as_returned, snapshot
@@ -175,10 +174,7 @@ class Cloud:
             metrics = cloudwatch.observe(
                 self._cloudwatch, self._system.dimension, self._system.interval_msec, group.now, self._history
             )
-        observed = observed_group(group, self._stack, metrics)
-        if self._size:
-            observed = dataclasses.replace(observed, own=Sizes(self._size, self._size, self._size), own_known=True)
-        return observed
+        return smaller.to_come(observed_group(group, self._stack, metrics), self._size)
 
     def expected(self) -> Observed:
         """The group as it is now, which has to be there."""

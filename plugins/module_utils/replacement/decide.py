@@ -88,7 +88,8 @@ def _roll(observed: Observed, goal: Goal, doomed: tuple[Instance, ...]) -> Step:
     if not failed and _one_more(observed, fresh, extra):
         return _surge(observed, 1, "one more, for the new ones to leave the zones balanced")
     verdict = gate.before_stopping(observed, goal)
-    going = _ids((*extra, *zones.to_go(members, doomed, len(members) - own.desired - len(extra))))
+    chosen = (*extra, *zones.to_go(members, doomed, len(members) - own.desired - len(extra)))
+    going = _ids(tuple(member for member in members if member in chosen))
     if not verdict.open:
         return Wait(verdict.seen)
     # No metric names an instance, so nobody knows which old one is active. All at once cost one takeover at the most,
@@ -168,7 +169,7 @@ def _finish(observed: Observed, goal: Goal) -> Step:
 def _smaller(observed: Observed, goal: Goal) -> Step:
     """End what the group has beyond its own size, and nothing else, for the stack's update to find nothing to end."""
     members, sizes, own = observed.members, observed.sizes, observed.own
-    if max(len(members), sizes.desired) <= own.desired and not goal.acted:
+    if not goal.acted and (observed.unfinished or max(len(members), sizes.desired) <= own.desired):
         return Done()
     if found := obstacles(observed, goal):
         return Stop("; ".join(found))
@@ -185,8 +186,8 @@ def _smaller(observed: Observed, goal: Goal) -> Step:
 def _without_surplus(observed: Observed, goal: Goal) -> Step | None:
     """The next step to a group without a surplus; None when it has none.
 
-    Heartbeats have to prove that one is left that serves, whichever of those that go is active. As many go at once as they
-    prove that for: then that costs one takeover, if any.
+    Heartbeats have to prove that one is left that serves, whichever of those that go is active. As many go at once as
+    they prove that for: then that costs one takeover, if any.
     """
     members, sizes, own = observed.members, observed.sizes, observed.own
     if sizes.desired > max(len(members), own.desired):

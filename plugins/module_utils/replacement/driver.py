@@ -91,7 +91,7 @@ class Driver:
 
     def _again(self) -> str:
         """What running again would do."""
-        if self._run.get("replacing") is not None and not self.replaced:
+        if self._run.get("replacing") and not self.replaced:
             return STARTS_OVER
         # A failed run that has gone back has left nothing to be continued.
         return TRIES_AGAIN if self._run.get("giving_up") and self._last["own"] and not self.replaced else CONTINUES
@@ -109,7 +109,7 @@ class Driver:
         if not self._last:
             self._first = now
             if answer["step"]["kind"] not in ("done", "stop"):
-                self._tell(Event(_beginning(now, again=answer["run"].get("replacing") is not None)))
+                self._tell(Event(_beginning(now, again=bool(answer["run"].get("replacing")))))
         else:
             for event in progress.events(self._last, now):
                 self._tell(event)
@@ -170,7 +170,9 @@ class Driver:
     def _ended(self) -> dict[str, Any]:
         if not self._failure:
             return self._told()
-        if not self._changed and not any(each["old"] for each in self._first["instances"].values()):
+        if self._first["shrinking"]:
+            what = "beyond the group's size were not all terminated:"
+        elif not self._changed and not any(each["old"] for each in self._first["instances"].values()):
             what = "do not serve as they should:"
         else:
             what = "were replaced, but" if self.replaced else "were not replaced:"

@@ -120,7 +120,7 @@ def one_serves(observed: Observed, goal: Goal) -> Verdict:
 
 
 def silent(observed: Observed) -> bool:
-    """No heartbeat is known: there are no metrics, or the running ones report elsewhere, which the files do not say yet."""
+    """No heartbeat is known: there are no metrics, or the running ones report under what the files do not say yet."""
     return observed.metrics is None or not (observed.metrics.active or observed.metrics.standby)
 
 

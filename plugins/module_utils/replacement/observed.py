@@ -141,9 +141,10 @@ class Observed:
 
     now: by AWS's clock. sizes: what the group has; own: what it has outside a replacement, as its stack says;
     own_known: own comes from the stack or from the note that an earlier run left, not just from the group as it is.
-    noted: there is such a note, whether it counts or not.
-    room: how many more instances its subnets can take. zones: the group's. activities: newest first. metrics: None when the transactor file
-    names no region or no dimension. around: what else goes on with the group.
+    noted: there is such a note, whether it counts or not. unfinished: what the group has beyond its size may be what an
+    earlier replacement launched, which ends it itself.
+    room: how many more instances its subnets can take. zones: the group's. activities: newest first. metrics: None
+    when the transactor file names no region or no dimension. around: what else goes on with the group.
     """
 
     group: str
@@ -152,6 +153,7 @@ class Observed:
     own: Sizes
     own_known: bool = True
     noted: bool = False
+    unfinished: bool = False
     instances: tuple[Instance, ...] = ()
     room: int = 1_000_000
     zones: tuple[str, ...] = ()
@@ -248,7 +250,8 @@ class Goal:
     replacing: the instances to replace; None: the stale ones. since: the newest activity before the run.
     new_since: what was launched since that moment is this run's, or the killed run's that this one continues.
     settle_seconds: how long an instance has to be in service when there are no metrics.
-    shrinking: only end what the group has beyond its own size. acted: this run has already changed something. giving_up: the time is over; go back to a whole group.
+    shrinking: only end what the group has beyond its own size. acted: this run has already changed something.
+    giving_up: the time is over; go back to a whole group.
     """
 
     strategy: Strategy = "rolling"

@@ -38,6 +38,7 @@ def snapshot(observed: Observed, goal: Goal, step: Step) -> dict[str, Any]:
         "sizes": str(observed.sizes),
         "own": observed.sizes == observed.own and not observed.noted,
         "without_old": _without_old(observed),
+        "shrinking": goal.shrinking,
         "instances": {
             instance.instance_id: {
                 "state": instance.state,

@@ -9,22 +9,38 @@ from __future__ import annotations
 import dataclasses
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import zones
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Goal, Instance, Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+    Goal,
+    Instance,
+    Observed,
+    Sizes,
+)
 
 
 def surplus(observed: Observed, goal: Goal) -> tuple[Instance, ...]:
     """Those that go without a successor, as far as it is known now; outdated ones go with the replacement."""
     members = observed.members
     count = len(members) - observed.own.desired
-    if count <= 0 or any(goal.doomed(member) for member in members):
+    if count <= 0 or observed.unfinished or any(goal.doomed(member) for member in members):
         return ()
     return zones.to_go(members, members, count)
 
 
+def to_come(observed: Observed, size: int | None) -> Observed:
+    """The group with the size that it is going to have; None: the size that it has.
+
+    As long as that is not smaller than the stack's, outdated instances show that a replacement was stopped, and
+    finishing it ends those that are too many.
+    """
+    unfinished = any(member.stale for member in observed.members) and (size is None or size >= observed.own.desired)
+    if size is None:
+        return dataclasses.replace(observed, unfinished=unfinished)
+    return dataclasses.replace(observed, own=Sizes(size, size, size), own_known=True, unfinished=unfinished)
+
+
 def afterwards(observed: Observed) -> Observed:
     """The group as it will be when its surplus has gone."""
-    members = observed.members
-    going = zones.to_go(members, members, max(0, len(members) - observed.own.desired))
+    going = surplus(observed, Goal(replacing=frozenset()))
     left = tuple(instance for instance in observed.instances if instance not in going)
     sizes = observed.own if going else observed.sizes
     return dataclasses.replace(observed, instances=left, sizes=sizes)
@@ -33,8 +49,8 @@ def afterwards(observed: Observed) -> Observed:
 def finding(observed: Observed, goal: Goal, interval_msec: float, *, reports: bool) -> str:
     """What an operator has to know before a group gets smaller; empty when it does not.
 
-    The pause: https://docs.datomic.com/operation/ha.html; a standby samples at its own phase, so that it takes over one to
-    three intervals after the last heartbeat, and a peer asks for the new one once a second.
+    The pause: https://docs.datomic.com/operation/ha.html; a standby samples at its own phase, so that it takes over one
+    to three intervals after the last heartbeat, and a peer asks for the new one once a second.
     """
     going = surplus(observed, goal)
     if not going:
