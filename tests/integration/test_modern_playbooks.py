@@ -90,6 +90,37 @@ def test_a_changed_secret_replaces_the_transactors_also_after_an_interruption(es
     assert estate.play("update.yml", *changed).changed == {"wormbase": 0}
 
 
+def test_a_smaller_group_and_a_larger_one(estate: Estate, aws: Emulator) -> None:
+    file = "aws/wormbase-cf.properties"
+    estate.edit(file, aws_autoscaling_group_size="2")
+    created = estate.play("create.yml")
+    assert created.returncode == 0, created.output
+    before = snapshot(aws)
+    old = set(instances(aws))
+    estate.edit(file, aws_autoscaling_group_size="1")
+    check = estate.play("update.yml", "--check", "--diff")
+    assert check.returncode == 0, check.output
+    assert snapshot(aws) == before
+    said = " ".join(check.output.split())
+    assert said.count("has 2 transactors, and its size is 1: this task terminates 1 of them before the stack") == 1
+    assert "would leave the group at minimum 1, desired 1, maximum 1" in said
+    run = estate.play("update.yml")
+    assert run.returncode == 0, run.output
+    said = " ".join(run.output.split())
+    assert said.count("has 2 transactors, and its size is 1: this task terminates 1 of them before the stack") == 1
+    calls = [call.partition(":")[2] for call in run.writes()]
+    assert calls.count("TerminateInstanceInAutoScalingGroup") == 1, "what was not outdated is not replaced"
+    assert calls.index("TerminateInstanceInAutoScalingGroup") < calls.index("UpdateStack")
+    left = set(instances(aws))
+    assert len(left) == 1
+    assert left < old
+    estate.edit(file, aws_autoscaling_group_size="2")
+    check = estate.play("update.yml", "--check")
+    assert check.returncode == 0, check.output
+    assert "would leave the group at minimum 2, desired 2, maximum 2" in check.output
+    assert "transactors, and its size is" not in check.output
+
+
 def instances(aws: Emulator) -> dict[str, str]:
     """Of the group's instances, by id, the line of the user data that reads the secret."""
     ec2 = aws.backstage("ec2")

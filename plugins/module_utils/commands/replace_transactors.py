@@ -33,6 +33,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obs
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.outlook import outlook
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.progress import as_returned, snapshot
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.steps import (
+    Done,
     Resize,
     Step,
     Stop,
@@ -359,7 +360,7 @@ def _foreseen(observed: Observed, goal: Goal) -> dict[str, Any]:
     step = next_step(observed, goal)
     if isinstance(step, Stop):
         raise DatomicError(f"The transactors cannot be replaced now: {step.why}.")
-    steps = outlook(observed, goal)
+    steps = [] if isinstance(step, Done) else outlook(observed, goal)
     doomed = [member for member in observed.members if goal.doomed(member)]
     return {
         "changed": bool(steps),
