@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
@@ -48,6 +49,7 @@ class Machine:
     dead_transactor: bool = False
     healthy: bool = True
     stopping_until: float = 0.0
+    zone: str = "a"
 
     def state(self, now: float) -> str:
         if self.stopping_until:
@@ -62,7 +64,9 @@ class Machine:
 class Cloud:
     """A group that keeps its size, and CloudWatch's minutes of its heartbeats."""
 
-    def __init__(self, size: int, stale: int, *, metrics: bool = True, room: int = 100, maximum: int = 0) -> None:
+    def __init__(
+        self, size: int, stale: int, *, metrics: bool = True, room: int = 100, maximum: int = 0, zones: str = "a"
+    ) -> None:
         self.now = START
         self.own = Sizes(size, max(maximum, size), size)
         self.sizes = self.own
@@ -71,7 +75,12 @@ class Cloud:
         self.capacity = 1000
         self.new_ones_dead = False
         self.new_ones_end = False
-        self.machines = [Machine(f"i-{n}", n < stale, START - 9000) for n in range(size)]
+        self.zones = zones
+        self.machines = [
+            Machine(f"i-{n}", n < stale, START - 9000 + n / 100, zone=zones[n % len(zones)]) for n in range(size)
+        ]
+        self.uneven_since = 0.0
+        self.rebalanced = 0
         self.activities: list[Activity] = []
         self.minutes: dict[str, dict[float, float]] = {"active": {}, "standby": {}}
         self.launched = 0
@@ -98,14 +107,38 @@ class Cloud:
             if len(self.machines) >= self.capacity:
                 self._activity("launch", "", "Failed")
                 break
-            self.launched += 1
-            new = Machine(f"i-new-{self.launched}", False, self.now, dead_transactor=self.new_ones_dead)
-            self.machines.append(new)
-            self._activity("launch", new.instance_id, "Successful")
-        # Scale-in takes what was launched with something old first, then the oldest.
-        surplus = sorted(self.members(), key=lambda m: (not m.stale, m.launched_at))
-        for machine in surplus[: max(0, len(surplus) - self.sizes.desired)]:
-            self._stop(machine)
+            self._launch()
+        self._rebalance()
+        # Scale-in takes of the fullest zone what was launched with something old first, then the oldest.
+        if all(m.state(self.now) == "InService" for m in self.members()) or not self.rebalanced:
+            counts = self.counts()
+            surplus = sorted(self.members(), key=lambda m: (-counts[m.zone], not m.stale, m.launched_at))
+            for machine in surplus[: max(0, len(surplus) - self.sizes.desired)]:
+                self._stop(machine)
+
+    def counts(self) -> dict[str, int]:
+        found = Counter(m.zone for m in self.members())
+        return {zone: found[zone] for zone in self.zones}
+
+    def balanced(self) -> bool:
+        return max(self.counts().values()) - min(self.counts().values()) <= 1
+
+    def _launch(self) -> None:
+        self.launched += 1
+        zone = min(self.zones, key=lambda zone: self.counts()[zone])
+        new = Machine(f"i-new-{self.launched}", False, self.now, dead_transactor=self.new_ones_dead, zone=zone)
+        self.machines.append(new)
+        self._activity("launch", new.instance_id, "Successful")
+
+    def _rebalance(self) -> None:
+        """A minute after zones are uneven AWS launches in the emptiest one, and terminates in the fullest one then."""
+        if self.balanced():
+            self.uneven_since = 0.0
+        elif not self.uneven_since:
+            self.uneven_since = self.now
+        elif self.now >= self.uneven_since + 60 and len(self.members()) == self.sizes.desired:
+            self.rebalanced += 1
+            self._launch()
 
     def _stop(self, machine: Machine) -> None:
         machine.stopping_until = self.now + 40
@@ -158,10 +191,12 @@ class Cloud:
                     stale=m.stale,
                     launched_at=m.launched_at,
                     in_service_at=m.launched_at + m.pending,
+                    zone=m.zone,
                 )
                 for m in self.machines
             ),
             room=self.room - len(self.machines),
+            zones=tuple(self.zones),
             activities=tuple(self.activities),
             metrics=metrics,
         )
@@ -194,6 +229,7 @@ def run(cloud: Cloud, goal: Goal, looks: int = 400) -> Step:
     return step
 
 
+ZONES = st.sampled_from(["a", "ab", "ba", "abc", "cab", "abcdef"])
 SYSTEMS = st.integers(1, 4).flatmap(lambda size: st.tuples(st.just(size), st.integers(0, size)))
 
 
@@ -426,3 +462,110 @@ def test_always_replaces_fresh_ones_too_and_a_repeated_run_starts_over() -> None
     assert isinstance(run(cloud, again), Done)
     assert not {m.instance_id for m in cloud.machines} & (again.replacing or set())
     assert (len(cloud.members()), cloud.sizes) == (2, cloud.own)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SYSTEMS, ZONES, st.booleans())
+def test_rolling_leaves_nothing_to_rebalance(system: tuple[int, int], zones: str, metrics: bool) -> None:
+    size, stale = system
+    cloud = Cloud(size, stale, metrics=metrics, zones=zones)
+    goal = Goal()
+    for _look in range(300):
+        step = next_step(cloud.observed(), goal)
+        if isinstance(step, Done):
+            break
+        assert not isinstance(step, Stop), step
+        cloud.carry_out(step)
+        goal = dataclasses.replace(goal, acted=goal.acted or not isinstance(step, Wait))
+        cloud.advance()
+        assert cloud.serving() >= size
+    assert isinstance(step, Done)
+    assert not any(m.stale for m in cloud.machines)
+    assert (len(cloud.members()), cloud.sizes) == (size, cloud.own)
+    assert cloud.balanced()
+    assert cloud.rebalanced == 0
+    assert cloud.launched <= stale + len(zones) - 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(SYSTEMS, st.sampled_from(["ab", "abc"]), st.data())
+def test_what_rebalancing_launches_meets_no_call_that_aws_refuses(
+    system: tuple[int, int], zones: str, data: st.DataObject
+) -> None:
+    """All in one zone at first, so that AZRebalance acts before, in and after each step."""
+    size, stale = system
+    cloud = Cloud(size, stale, zones=zones)
+    for machine in cloud.machines:
+        machine.zone = data.draw(st.sampled_from(zones))
+    for _look in range(data.draw(st.integers(0, 6))):
+        cloud.advance()
+    step = Wait("")
+    goal = Goal()
+    for _look in range(300):
+        step = next_step(cloud.observed(), goal)
+        if isinstance(step, Done):
+            break
+        assert not isinstance(step, Stop), step
+        cloud.carry_out(step)  # which asserts that AWS takes it
+        goal = dataclasses.replace(goal, acted=goal.acted or not isinstance(step, Wait))
+        cloud.advance()
+        assert cloud.serving() >= size
+    assert isinstance(step, Done)
+    for _look in range(30):
+        cloud.advance()
+    assert cloud.balanced()
+    assert not any(m.stale for m in cloud.machines)
+    assert (len(cloud.members()), cloud.sizes) == (size, cloud.own)
+
+
+SHRINKING = Goal(replacing=frozenset(), shrinking=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SYSTEMS, ZONES, st.booleans(), st.data())
+def test_a_smaller_group_keeps_its_size_to_come_in_service_however_often_it_is_killed(
+    system: tuple[int, int], zones: str, metrics: bool, data: st.DataObject
+) -> None:
+    size, stale = system
+    smaller = data.draw(st.integers(1, size))
+    cloud = Cloud(size, stale, metrics=metrics, zones=zones)
+    cloud.own = Sizes(smaller, smaller, smaller)
+    for look in range(100):
+        step = next_step(cloud.observed(), SHRINKING)
+        if isinstance(step, Done):
+            break
+        assert not isinstance(step, Stop), step
+        cloud.carry_out(step, only=data.draw(st.integers(0, 3)) if look < 10 else 1000)
+        for _look in range(data.draw(st.sampled_from([1, 2, 20])) if look < 10 else 1):
+            cloud.advance()
+            assert cloud.serving() >= smaller
+            assert any(m.beats(cloud.now) for m in cloud.members())
+    assert isinstance(step, Done)
+    assert len(cloud.members()) == cloud.sizes.desired == smaller
+    assert cloud.balanced()
+    assert (cloud.launched, cloud.rebalanced) == (0, 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 5), ZONES, st.data())
+def test_a_smaller_group_keeps_one_that_beats_whichever_hang(size: int, zones: str, data: st.DataObject) -> None:
+    smaller = data.draw(st.integers(1, size - 1))
+    cloud = Cloud(size, 0, zones=zones)
+    cloud.own = Sizes(smaller, smaller, smaller)
+    hung = data.draw(st.lists(st.sampled_from(cloud.machines), max_size=size - 1, unique_by=lambda m: m.instance_id))
+    for machine in hung:
+        machine.dead_transactor = True
+    for _look in range(20):
+        cloud.advance()
+    goal = SHRINKING
+    for _look in range(60):
+        step = next_step(cloud.observed(), goal)
+        if isinstance(step, Done):
+            break
+        assert not isinstance(step, Stop), step
+        cloud.carry_out(step)
+        goal = dataclasses.replace(goal, acted=goal.acted or not isinstance(step, Wait))
+        cloud.advance()
+        assert any(m.beats(cloud.now) for m in cloud.members())
+    assert isinstance(step, (Done, Wait))
+    assert isinstance(step, Done) or hung
