@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import zones
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
     Activity,
@@ -229,3 +230,20 @@ def test_only_the_activities_of_a_run_are_its_own() -> None:
     observed = group(1, old(1), activities=(failed(1), failed(2), failed(3)))
     assert [one.activity_id for one in observed.activities_since("f3")] == ["f1", "f2"]
     assert observed.activities_since("") == observed.activities
+
+
+@pytest.mark.parametrize(
+    ("zones_of", "count", "left"),
+    [("aabb", 2, "ab"), ("abb", 1, "ab"), ("aab", 1, "ab"), ("aabbc", 2, "abc"), ("abc", 2, "a")],
+)
+def test_what_goes_leaves_the_zones_balanced(zones_of: str, count: int, left: str) -> None:
+    members = [Instance(f"i-{number}", zone=zone) for number, zone in enumerate(zones_of)]
+    going = zones.to_go(members, members, count)
+    assert "".join(member.zone for member in members if member not in going) == left
+
+
+def test_the_unhealthy_go_first_and_the_protected_last() -> None:
+    protected, serving = Instance("i-1", zone="a", protected=True), Instance("i-2", zone="a")
+    ill, starting = Instance("i-3", zone="b", healthy=False), Instance("i-4", zone="b", state="Pending")
+    members = [protected, serving, ill, starting]
+    assert zones.to_go(members, members, 4) == (ill, starting, serving, protected)
