@@ -71,10 +71,15 @@ def _untouched(task_vars: Mapping[str, Any] | None) -> str:
 
 
 def shared_by(systems: Iterable[Mapping[str, str]]) -> list[str]:
-    """What several hosts have, each with the hosts."""
-    hosts: dict[str, dict[str, None]] = {}
-    names: dict[str, str] = {}
+    """What several hosts have, each with the hosts; a file that has several names with all of them."""
+    found: dict[str, dict[str, str]] = {}
     for each in systems:
-        hosts.setdefault(each["key"], {})[each["host"]] = None
-        names.setdefault(each["key"], each["what"])
-    return [f"{' and '.join(having)} have {names[key]}" for key, having in hosts.items() if len(having) > 1]
+        found.setdefault(each["key"], {}).setdefault(each["host"], each["what"])
+    return [_shared(key, names) for key, names in found.items() if len(names) > 1]
+
+
+def _shared(key: str, names: Mapping[str, str]) -> str:
+    """names: what each host calls it. Only files have several names, and their key is the real path."""
+    if len(set(names.values())) == 1:
+        return f"{' and '.join(names)} have {next(iter(names.values()))}"
+    return f"{' and '.join(f'{host} has {name}' for host, name in names.items())}, which are the one file {key}"

@@ -66,6 +66,23 @@ def test_without_credentials_or_network(files: pathlib.Path) -> None:
     assert result["template"]["Parameters"]["InstanceType"]["Default"] == "m3.large"
 
 
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(("size", "refused"), [(1 << 20, False), ((1 << 20) + 1, True)])
+def test_what_is_too_large_for_a_template_is_not_replaced(
+    files: pathlib.Path, size: int, refused: bool, check: bool
+) -> None:
+    dest = files / "cf.json"
+    dest.write_bytes(b" " * size)
+    result = _run(files, check=check)
+    assert result["failed"] == refused
+    assert dest.stat().st_size == size or not (refused or check)
+    if refused:
+        assert result["msg"] == (
+            f"{dest} has more than 1048576 bytes, so that it is no template: give another dest (datomic_cf_template in"
+            " the role). It was not changed."
+        )
+
+
 def test_the_second_run_leaves_the_file_alone(files: pathlib.Path) -> None:
     _run(files)
     before = (files / "cf.json").stat()

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME
+from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME, shared_by
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import run_lock
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, Owner, beginning, me
@@ -119,6 +119,46 @@ def test_only_what_the_lock_itself_meets_is_told_of_its_directory(
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(DatomicError, match=r"The lock .*\.json cannot be written: No space left on device"):
         locks(tmp_path, me(os.getpid())).take(WANTED, 0)
+
+
+def test_hosts_with_one_file_under_several_names_are_told_all_of_them() -> None:
+    """The real path alone is in no inventory."""
+
+    def system(host: str, key: str, what: str) -> dict[str, str]:
+        return {"host": host, "key": key, "what": what}
+
+    assert shared_by(
+        [
+            system("orders", "/srv/one.properties", "/srv/orders.properties"),
+            system("orders", "/srv/one.properties", "/srv/one.properties"),
+            system("billing", "/srv/one.properties", "/srv/billing.properties"),
+            system("orders", "hash", "the stack eu"),
+            system("billing", "hash", "the stack eu"),
+            system("orders", "other", "the table orders"),
+        ]
+    ) == [
+        "orders has /srv/orders.properties and billing has /srv/billing.properties, which are"
+        " the one file /srv/one.properties",
+        "orders and billing have the stack eu",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
+@pytest.mark.parametrize("name", ["lock", "of the system"])
+def test_a_lock_that_is_no_regular_file_is_refused(tmp_path: pathlib.Path, kind: str, name: str) -> None:
+    """To open a FIFO would wait for ever, and a link may lead anywhere."""
+    locks(tmp_path, me(os.getpid())).take(WANTED[:1], 0)
+    (path,) = [tmp_path / "lock"] if name == "lock" else tmp_path.glob("*.json")
+    path.unlink()
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DatomicError, match=rf"The lock {path} is no regular file .*: remove it, and run again"):
+        locks(tmp_path, me(os.getpid())).take(WANTED[:1], 0)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_update_waits_for_the_run_that_has_the_system(

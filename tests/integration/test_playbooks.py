@@ -14,8 +14,7 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import yaml
@@ -223,6 +222,14 @@ def test_several_systems_at_once_and_one_alone(estate: Estate, aws: Emulator) ->
     add_hosts(estate, "billing", directory=books)
     mistaken = estate.play("create.yml", "--limit", "orders,billing", "-e", "datomic_stack_name=orders")
     refused(mistaken, "orders and billing have the stack orders", "Nothing was changed.")
+    shared, own = (estate.directory / f"aws/{name}-transactor.properties" for name in ("wormbase", "orders"))
+    text = own.read_text()
+    own.unlink()
+    own.symlink_to(shared)
+    linked = estate.play("create.yml", "--limit", "orders,wormbase")
+    refused(linked, f"wormbase has {shared} and orders has {own}, which are the one file {shared}")
+    own.unlink()
+    own.write_text(text)
     estate.edit("aws/orders-transactor.properties", aws_dynamodb_table="wormbase")
     copied = estate.play("create.yml", "--limit", "orders,wormbase")
     refused(copied, "wormbase and orders have the table wormbase in us-east-1", "aws-dynamodb-table")
@@ -433,15 +440,48 @@ def test_every_wrong_variable_is_told_before_anything_is_asked(estate: Estate) -
 @pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
 def test_the_variables_of_a_playbook_are_checked_once(playbook: pathlib.Path) -> None:
     specs = yaml.safe_load((ROOT / "roles/datomic/meta/argument_specs.yml").read_text())["argument_specs"]
-    imports = [task["ansible.builtin.import_role"] for task in tasks(yaml.safe_load(playbook.read_text())[0]["tasks"])]
+    ((play,),) = [[task["ansible.builtin.import_role"] for task in yaml.safe_load(playbook.read_text())[0]["tasks"]]]
     # Ansible looks the spec up by exactly this text.
-    assert {step["tasks_from"] for step in imports} <= set(specs)
-    first, *others = imports
-    assert first.get("rolespec_validate", True)
-    assert not any(step.get("rolespec_validate", True) for step in others)
-    if others:
-        assert first["tasks_from"] == "preflight"
-        assert specs["preflight"]["options"] == specs["main"]["options"]
+    assert play.get("tasks_from", "main") in specs
+    assert play.get("rolespec_validate", True)
+
+
+ROLE = """
+- hosts: datomic
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role:
+        name: datomic_onprem.aws.datomic
+      tags: [datomic]
+"""
+
+
+def test_no_run_begins_or_goes_on_behind_the_preflight(estate: Estate, aws: Emulator) -> None:
+    successful(estate.play("create.yml"))
+    keep_the_flavor(estate)
+    (estate.directory / "role.yml").write_text(ROLE)
+    estate.edit(TRANSACTOR, memory_index_max="256m")
+    before, head = snapshot(aws), estate.git("rev-parse", "HEAD")
+    for playbook, start in (
+        ("update.yml", "Provision what the files name"),
+        ("role.yml", "CloudFormation stack"),
+        ("role.yml", "Wait for other runs*"),
+    ):
+        run = estate.play(playbook, "--start-at-task", start)
+        assert f'No matching task "{start}" found' in run.output, run.output
+        assert (run.calls, run.changed) == ([], {})
+    for playbook, *options in (
+        ("update.yml", "--tags", "provision"),
+        ("update.yml", "--skip-tags", "untagged"),
+        ("role.yml", "--tags", "network"),
+    ):
+        run = successful(estate.play(playbook, *options))
+        assert "The system wormbase was neither checked nor changed: --tags or" in run.output, run.output
+        assert run.calls == []
+    assert (snapshot(aws), estate.git("rev-parse", "HEAD")) == (before, head)
+    whole = successful(estate.play("role.yml", "--check", "--tags", "datomic"))
+    assert "UserData memory-index-max 512m -> 256m" in whole.output, "the steps have the tags of the role"
+    assert "neither checked nor changed" not in whole.output
 
 
 def test_an_inventory_of_other_machines_too(estate: Estate, aws: Emulator) -> None:
@@ -472,14 +512,6 @@ def test_a_playbook_runs_where_ansible_playbook_runs(playbook: pathlib.Path) -> 
     assert "connection" not in play, "one of them says it"
     # Only what is installed for all users may need another user's rights.
     assert play["vars"].get("ansible_become", True) is (playbook.stem == "distribution")
-
-
-def tasks(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for task in block:
-        if "block" in task:
-            yield from tasks(task["block"] + task.get("always", []))
-        else:
-            yield task
 
 
 Spoil = Callable[[Estate, Emulator], object]

@@ -57,6 +57,20 @@ def test_commits_the_file_and_nothing_else_of_a_dirty_work_tree(repository: Repo
     assert repository.git("log", "-1", "--format=%s") == "register"
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_each_file_has_at_most_16_mib(repository: Repository, check: bool) -> None:
+    with (repository.root / FILE).open("wb") as file:
+        file.truncate(1 << 24)
+    assert not registering(repository, FILE, check=True)["failed"]
+    with (repository.root / FILE).open("ab") as file:
+        file.write(b"\n")
+    before = repository.head
+    refused = registering(repository, FILE, check=check)
+    assert refused["failed"]
+    assert "has 16777217 bytes, at most 16777216 are registered: commit it with git itself" in refused["msg"]
+    assert repository.head == before
+
+
 def test_second_run_changes_nothing(repository: Repository) -> None:
     repository.write(FILE, "host=b\n")
     registering(repository, FILE)

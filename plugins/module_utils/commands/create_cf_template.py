@@ -33,9 +33,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor impo
 COMMAND = "create-cf-template"
 OWNER_ONLY = 0o600
 LONGEST = 51_200
+"""Bytes."""
 LARGEST_EXISTING = 1 << 20
 """Bytes of what a template may replace: CloudFormation takes no larger one, by whichever way."""
-"""Bytes."""
 NEEDED = ("protocol", "port")
 """The transactor's properties without which no instance starts; its host is the instance's own."""
 
