@@ -23,11 +23,11 @@ LINEAR = 1.3
 
 def large(runs: int, lines: int = 10_000) -> list[Row]:
     with tempfile.TemporaryDirectory() as directory, others_garbage_aside():
-        small_file, large_file = (_file(pathlib.Path(directory), size) for size in (lines, lines * 10))
-        pairs = paired(_ours(small_file), _jproperties(small_file), runs)
+        small_file, large_file = (_file(pathlib.Path(directory), size) for size in (lines // 10, lines))
+        pairs = paired(_ours(large_file), _jproperties(large_file), runs)
         growing = paired(_ours(large_file), _ours(small_file), runs)
         beside = paired(_jproperties(large_file), _jproperties(small_file), runs)
-        kept = _kept(small_file)
+        kept = _kept(large_file)
     return [
         Row(
             "7",
