@@ -22,9 +22,11 @@ from ansible.module_utils.testing import patch_module_args
 CREDENTIALS = {"access_key": "testing", "secret_key": "testing", "region": "us-east-1"}
 
 
-def run_module(name: str, params: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
+def run_module(
+    name: str, params: Mapping[str, Any], *, check: bool = False, collection: str = "datomic_onprem.aws"
+) -> dict[str, Any]:
     """The result that the module prints; its key failed is there always. Options whose value is None are left out."""
-    module = importlib.import_module(f"ansible_collections.datomic_onprem.aws.plugins.modules.{name}")
+    module = importlib.import_module(f"ansible_collections.{collection}.plugins.modules.{name}")
     args = {key: value for key, value in params.items() if value is not None}
     args |= {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}
     if "inject_invocation" in PASS_VARS:

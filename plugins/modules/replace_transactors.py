@@ -98,7 +98,7 @@ options:
     default: []
   commit_before:
     description:
-      - The commit of O(files) that made what ran before, as M(datomic_onprem.aws.ensure_stack) returns it.
+      - The commit of O(files) that made what ran before, as M(datomic_onprem.aws.plan_stack) returns it.
       - An error names the command that goes back to it. Without it, nothing proves a commit and the error names none.
     type: str
   run:

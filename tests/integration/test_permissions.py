@@ -22,6 +22,7 @@ from tests.estate import ROOT, Estate
 from tests.integration import groups
 from tests.integration.ensuring import ROLES, USERS, ensure
 from tests.integration.operator_policies import POLICIES, filled, holds
+from tests.integration.stacks import delete, plan, why
 from tests.integration.test_backup_modules import Site
 from tests.integration.test_replace_transactors_rolling import PROPERTIES, system
 from tests.modules import CREDENTIALS, run_module
@@ -139,13 +140,16 @@ def test_the_operators_policy_is_what_the_playbooks_need(aws: Emulator, tmp_path
         assert run.returncode == 0, run.output
         needed |= of_run(run.calls)
     # Why an update failed, and why CloudFormation refuses one.
+    file = tmp_path / "template.json"
     template = json.loads(groups.template("second"))
     template["Resources"]["LaunchConfig"]["Properties"]["IamInstanceProfile"] = "none"
-    for resource in ({}, {"Topic": {"Type": "AWS::IAM::Role", "Properties": {}}}):
-        template["Resources"] |= resource
-        aws.clear_calls()
-        assert ensure_stack(aws, tmp_path, template, "wormbase")["failed"]
-        needed |= of_log(call for call in aws.calls() if not call.operation.startswith(("Create", "Update")))
+    file.write_text(json.dumps(template))
+    aws.clear_calls()
+    assert why(aws, file, stack_name="wormbase")["failure"]
+    template["Resources"]["Topic"] = {"Type": "AWS::IAM::Role", "Properties": {}}
+    file.write_text(json.dumps(template))
+    assert plan(aws, file, stack_name="wormbase")["failed"]
+    needed |= of_log(call for call in aws.calls() if not call.operation.startswith(("Create", "Update")))
     aws.reset()
     interrupted(aws, tmp_path)
     exactly(needed | of_log(aws.calls()), policy("operator"))
@@ -159,17 +163,13 @@ def interrupted(aws: Emulator, directory: pathlib.Path) -> None:
     assert [ensure(aws, file, defaults="secure")["failed"] for _run in range(2)] == [True, False]
 
 
-def ensure_stack(aws: Emulator, directory: pathlib.Path, template: Any, name: str) -> dict[str, Any]:
-    file = directory / "template.json"
-    file.write_text(json.dumps(template))
-    return run_module(
-        "ensure_stack", {**CREDENTIALS, "endpoint_url": aws.url, "stack_name": name, "template": str(file)}
-    )
-
-
 def failed_creation(aws: Emulator, directory: pathlib.Path) -> None:
     aws.configure(launch_configurations=True, launch_failure="no capacity")
-    assert ensure_stack(aws, directory, json.loads(groups.template("first")), "orders")["failed"]
+    file = directory / "template.json"
+    file.write_text(groups.template("first"))
+    failed = why(aws, file)
+    assert failed["repeatable"]
+    assert not delete(aws, failed["stack_id"])["failed"]
 
 
 def users(aws: Emulator, directory: pathlib.Path) -> None:

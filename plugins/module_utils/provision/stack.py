@@ -15,10 +15,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
     AwsError,
     calling,
     gather,
-    waited,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import Parameter, text_lines
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.failures import Event
 
@@ -26,9 +24,6 @@ LAUNCH_GROUP = "LaunchGroup"
 GROUP_TYPE = "AWS::AutoScaling::AutoScalingGroup"
 VERSION_PARAMETER = "DatomicVersion"
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
-POLL_SECONDS = 5
-WAIT_SECONDS = 7200
-"""Two hours: a group may wait 20 minutes for its instances, and its rollback as long."""
 
 Flavor = Literal["legacy", "modern", ""]
 
@@ -66,11 +61,7 @@ class Present:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What CloudFormation is asked for. tags, topics: None leaves those that the stack has.
-
-    Left out, so that the stack keeps them: its role, rollback triggers, policy and termination protection.
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html
-    """
+    """What a change set is asked for. tags: None leaves those that the stack has, as it leaves all that is not said."""
 
     name: str
     body: str
@@ -122,60 +113,29 @@ def defaults_of(template: Any) -> dict[str, str]:
     return {key: str(one["Default"]) for key, one in (declared or {}).items() if "Default" in one}
 
 
-def create(client: Any, request: Request, token: str) -> str:
-    """Begin to make the stack; its ID."""
-    with calling("create the stack", request.name, client):
-        made: str = client.create_stack(ClientRequestToken=token, **request.as_sent())["StackId"]
-        return made
+def newest_events(client: Any, stack_id: str) -> list[Event]:
+    """The events of the stack's newest operation, the oldest first: all of them carry the token of its request.
 
-
-def update(client: Any, request: Request, token: str) -> None:
-    """Begin to update the stack."""
-    with calling("update the stack", request.name, client):
-        client.update_stack(ClientRequestToken=token, **request.as_sent())
-
-
-def delete(client: Any, stack_id: str, token: str) -> None:
-    """Delete the stack, and wait until it is gone."""
-    with calling("delete the stack", stack_id, client):
-        client.delete_stack(StackName=stack_id, ClientRequestToken=token)
-        last = waited(client.get_waiter("stack_delete_complete"), WAIT_SECONDS, POLL_SECONDS, StackName=stack_id)
-    if last:
-        raise DatomicError(f"Could not delete the stack {stack_id}: read its events, delete it, and run again.")
-
-
-def wait(client: Any, stack_id: str, doing: Literal["create", "update"]) -> bool:
-    """Wait until the operation has ended; whether it succeeded."""
-    with calling(f"wait for the {doing} of the stack", stack_id, client):
-        last = waited(client.get_waiter(f"stack_{doing}_complete"), WAIT_SECONDS, POLL_SECONDS, StackName=stack_id)
-    status = str((last.get("Stacks") or [{}])[0].get("StackStatus", "")) if last else ""
-    if status.endswith("_IN_PROGRESS"):
-        raise DatomicError(
-            f"The {doing} of the stack {stack_id} takes longer than {WAIT_SECONDS // 3600} hours: it is {status}. "
-            "Wait for its end, and run again."
-        )
-    return not last
-
-
-def events(client: Any, stack_id: str, token: str = "") -> list[Event]:
-    """The stack's events, the oldest first. token: only those of this request, which are the newest."""
-    found: list[Event] = []
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
+    """
+    found: list[dict[str, Any]] = []
     with calling("read the events of the stack", stack_id, client):
         for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
             for entry in page["StackEvents"]:
-                if token and entry.get("ClientRequestToken") != token:
-                    return found[::-1]
-                found.append(
-                    Event(
-                        entry["LogicalResourceId"],
-                        entry.get("PhysicalResourceId", ""),
-                        entry["ResourceType"],
-                        entry["ResourceStatus"],
-                        entry.get("ResourceStatusReason", ""),
-                        entry.get("ClientRequestToken", ""),
-                    )
-                )
-    return found[::-1]
+                if found and entry.get("ClientRequestToken") != found[0].get("ClientRequestToken"):
+                    return [_event(one) for one in found[::-1]]
+                found.append(entry)
+    return [_event(one) for one in found[::-1]]
+
+
+def _event(entry: Mapping[str, Any]) -> Event:
+    return Event(
+        entry["LogicalResourceId"],
+        entry.get("PhysicalResourceId", ""),
+        entry["ResourceType"],
+        entry["ResourceStatus"],
+        entry.get("ResourceStatusReason", ""),
+    )
 
 
 def _described(client: Any, name: str) -> dict[str, Any] | None:

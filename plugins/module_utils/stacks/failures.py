@@ -22,14 +22,13 @@ SHOWN = 5
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """One event of a stack. token: of the request that brought it about."""
+    """One event of a stack."""
 
     logical_id: str
     physical_id: str
     type: str
     status: str
     reason: str = ""
-    token: str = ""
 
 
 def failed(events: Sequence[Event]) -> list[str]:
@@ -44,6 +43,21 @@ def failed(events: Sequence[Event]) -> list[str]:
             if one.type == STACK_TYPE and "ROLLBACK" in one.status and one.reason
         ]
     return list(dict.fromkeys(found))[:SHOWN]
+
+
+def refused(name: str, doing: str, refusal: str, secrets: set[str]) -> str:
+    """What a run says of a request that CloudFormation has not taken."""
+    again = "run create.yml" if doing == "create" else "run again"
+    text = f"Could not {doing} the stack {name}: {refusal.rstrip('.')}. No transactor was replaced. "
+    return without(f"{text}Correct the cause. Then {again}.", secrets)
+
+
+def unfinished(name: str, doing: str, status: str) -> str:
+    """What a run says of an operation that goes on after the run has given up."""
+    return (
+        f"The {doing} of the stack {name} has not ended: it is {status}. No transactor was replaced. "
+        "Wait for its end, and run again."
+    )
 
 
 def message(name: str, doing: str, status: str, events: Sequence[Event], told: str, secrets: set[str]) -> str:
@@ -67,11 +81,6 @@ def _advice(name: str, doing: str, status: str, causes: Sequence[str]) -> str:
     if status == "UPDATE_ROLLBACK_FAILED":
         return f"{cause} Then continue the rollback (aws cloudformation continue-update-rollback) and run again."
     return f"{cause} Then run again."
-
-
-def made_by(events: Sequence[Event], token: str) -> bool:
-    """Whether the request of this token has made the stack: nothing that happened to it came from another one."""
-    return bool(events) and bool(token) and all(one.token == token for one in events)
 
 
 def group(events: Sequence[Event]) -> str:

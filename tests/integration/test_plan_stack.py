@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ensure_stack against the emulated AWS."""
+"""plan_stack and stack_failure_info against the emulated AWS, with amazon.aws.cloudformation between them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.emulator import Emulator
 from tests.integration import groups
-from tests.modules import CREDENTIALS, run_module
+from tests.integration.stacks import explain, plan, update, why
 from tests.unit.test_emulator_change_sets import IMAGE, SHOWN
 from tests.unit.test_emulator_cloudformation import ALARM, MODERN
 
@@ -27,11 +27,6 @@ def file(tmp_path: pathlib.Path, aws: Emulator) -> pathlib.Path:
     """The template that a test writes."""
     aws.configure(launch_configurations=True)
     return tmp_path / "orders.json"
-
-
-def ensure(aws: Emulator, file: pathlib.Path, *, check: bool = False, **params: Any) -> dict[str, Any]:
-    options = {**CREDENTIALS, "endpoint_url": aws.url, "stack_name": "orders", "template": str(file), **params}
-    return run_module("ensure_stack", options, check=check)
 
 
 def by_id(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -66,8 +61,8 @@ def test_a_check_shows_values_old_and_new_and_leaves_nothing(aws: Emulator, file
     template["Resources"]["LaunchConfig"]["Properties"]["ImageId"] = IMAGE
     file.write_text(json.dumps(template))
     aws.clear_calls()
-    result = ensure(aws, file, check=True)
-    assert result["changed"]
+    result = plan(aws, file, check=True)
+    assert result["changed"] is result["pending"] is True
     launch = by_id(result)["LaunchConfig"]
     assert (launch["action"], launch["replacement"]) == ("Modify", "True")
     assert values(launch) == {
@@ -84,12 +79,15 @@ def test_a_check_shows_values_old_and_new_and_leaves_nothing(aws: Emulator, file
     assert operations(aws).count("CreateChangeSet") == operations(aws).count("DeleteChangeSet") == 1
     assert aws.backstage("cloudformation").list_change_sets(StackName="orders")["Summaries"] == []
 
-    done = ensure(aws, file)
-    assert (done["changes"], done["changed"]) == (result["changes"], True), "a run changes what the check showed"
+    planned = plan(aws, file)
+    assert planned == {**result, "changed": False, "invocation": planned["invocation"]}, (
+        "a run plans what the check showed"
+    )
+    assert not update(aws, file, planned)["failed"]
     aws.clear_calls()
-    again = ensure(aws, file)
-    assert (again["changed"], again["changes"], again["diff"]) == (False, [], [])
-    assert operations(aws) == [*IN_CHECK, "DeleteChangeSet"], "no call more than amazon.aws makes"
+    again = plan(aws, file)
+    assert (again["pending"], again["changes"], again["diff"]) == (False, [], [])
+    assert operations(aws) == [*IN_CHECK, "DeleteChangeSet"], "no call more than amazon.aws makes in its check mode"
 
 
 def test_an_image_of_systems_manager_is_named_resolved(aws: Emulator, file: pathlib.Path) -> None:
@@ -102,9 +100,11 @@ def test_an_image_of_systems_manager_is_named_resolved(aws: Emulator, file: path
         "UserData": "x" * 2000,
     }
     file.write_text(json.dumps(template))
-    assert by_id(ensure(aws, file)).keys() == {"Group", "Template"}
+    planned = plan(aws, file)
+    assert by_id(planned).keys() == {"Group", "Template"}
+    update(aws, file, planned)
     aws.backstage("ssm").put_parameter(Name="/images/current", Value=IMAGE, Type="String", Overwrite=True)
-    result = ensure(aws, file, check=True)
+    result = plan(aws, file, check=True)
     assert result["image"] == {"before": groups.IMAGE, "after": IMAGE}
     assert result["outdates_instances"]
     assert by_id(result)["Template"]["replacement"] == "False"
@@ -120,26 +120,26 @@ def test_what_cloudformation_refuses_fails_with_its_reason(aws: Emulator, file: 
     template["Resources"]["Low"] = {"Type": ALARM, "Properties": {**SHOWN, "AlarmName": "taken"}}
     file.write_text(json.dumps(template))
     aws.clear_calls()
-    result = ensure(aws, file, check=check)
+    result = plan(aws, file, check=check)
     assert result["failed"]
     assert "CloudFormation refuses the update of the stack orders: Low (AWS::CloudWatch::Alarm): " in result["msg"]
     assert "Resource of type 'AWS::CloudWatch::Alarm' with identifier 'taken' already exists" in result["msg"]
     assert [call for call in aws.calls() if call.kind == "write"] == []
     assert operations(aws)[-1] == "DeleteChangeSet"
     aws.fault("cloudformation:DescribeEvents", code="AccessDenied", status=403, times=9)
-    result = ensure(aws, file, check=check)
+    result = plan(aws, file, check=check)
     assert "AWS::EarlyValidation::ResourceExistenceCheck" in result["msg"]
     assert "cloudformation:DescribeEvents" in warned(result)
     file.write_text(groups.template("second"))
     aws.configure(change_set_failure="Transform failed with: license-key=x")
-    assert "Transform failed with" in ensure(aws, file, check=check)["msg"]
+    assert "Transform failed with" in plan(aws, file, check=check)["msg"]
 
 
 def test_a_change_set_that_takes_its_time_in_pages(aws: Emulator, file: pathlib.Path) -> None:
     groups.create(aws)
     file.write_text(groups.template("second"))
     aws.configure(scale=100, change_set_creating=100, change_set_page=1)
-    assert by_id(ensure(aws, file, check=True)).keys() == {"LaunchConfig", "LaunchGroup"}
+    assert by_id(plan(aws, file, check=True)).keys() == {"LaunchConfig", "LaunchGroup"}
 
 
 def test_what_the_stack_has_besides_is_kept_or_named(aws: Emulator, file: pathlib.Path) -> None:
@@ -158,7 +158,7 @@ def test_what_the_stack_has_besides_is_kept_or_named(aws: Emulator, file: pathli
         EnableTerminationProtection=True,
     )
     file.write_text(groups.template("first"))
-    check = ensure(aws, file, check=True)
+    check = plan(aws, file, check=True)
     assert check["parameters"] == [
         {"name": "GroupSize", "before": "2", "after": "1", "by_hand": True},
         {"name": "Old", "before": "b", "after": "", "by_hand": True},
@@ -168,29 +168,34 @@ def test_what_the_stack_has_besides_is_kept_or_named(aws: Emulator, file: pathli
     assert "aws-autoscaling-group-size" in told
     assert "Old of the stack orders was set by hand to 'b'. The update removes it" in told
     assert not check["outdates_instances"]
-    result = ensure(aws, file, tags={"team": "b"})
+    result = plan(aws, file, tags={"team": "b"})
     assert result["warnings"] == check["warnings"]
+    assert result["exists"]
+    assert not update(aws, file, result)["failed"]
     after = stack(aws)
     assert {tag["Key"]: tag["Value"] for tag in after["Tags"]} == {"billing": "7", "team": "b"}
     assert after["NotificationARNs"] == [topic]
     assert after["EnableTerminationProtection"]
-    assert ensure(aws, file, tags={})["changed"] is False
-    assert ensure(aws, file, tags={"team": "b"})["changed"] is False
+    assert plan(aws, file, tags={})["pending"] is False
+    assert plan(aws, file, tags={"team": "b"})["pending"] is False
 
 
 def test_a_stack_that_does_not_exist(aws: Emulator, file: pathlib.Path) -> None:
     file.write_text(groups.template("first"))
     aws.clear_calls()
-    check = ensure(aws, file, check=True)
+    check = plan(aws, file, check=True)
     assert {change["logical_id"]: change["action"] for change in check["changes"]} == {
         "LaunchGroup": "Add",
         "LaunchConfig": "Add",
     }
     assert {call.kind for call in aws.calls()} == {"read"}
     assert statuses(aws) == []
-    done = ensure(aws, file, tags={"team": "a"})
-    assert (done["changes"], done["stack_id"]) == (check["changes"], stack(aws)["StackId"])
+    planned = plan(aws, file, tags={"team": "a"})
+    assert (planned["changes"], planned["exists"], planned["stack_id"]) == (check["changes"], False, "")
+    update(aws, file, planned)
     assert stack(aws)["Tags"] == [{"Key": "team", "Value": "a"}]
+    assert stack(aws)["NotificationARNs"] == []
+    assert plan(aws, file)["stack_id"] == stack(aws)["StackId"]
 
 
 def test_a_stack_that_awaits_a_review_is_left_alone(aws: Emulator, file: pathlib.Path) -> None:
@@ -198,19 +203,8 @@ def test_a_stack_that_awaits_a_review_is_left_alone(aws: Emulator, file: pathlib
     aws.backstage("cloudformation").create_change_set(
         StackName="orders", ChangeSetName="theirs", ChangeSetType="CREATE", TemplateBody=file.read_text()
     )
-    assert "REVIEW_IN_PROGRESS" in ensure(aws, file)["msg"]
+    assert "REVIEW_IN_PROGRESS" in plan(aws, file)["msg"]
     assert statuses(aws) == ["REVIEW_IN_PROGRESS"]
-
-
-@pytest.mark.parametrize("operation", ["CreateStack", "UpdateStack"])
-def test_a_request_whose_answer_was_lost_is_waited_for(aws: Emulator, file: pathlib.Path, operation: str) -> None:
-    if operation == "UpdateStack":
-        groups.create(aws)
-    file.write_text(groups.template("second"))
-    aws.fault(f"cloudformation:{operation}", mode="drop_after")
-    result = ensure(aws, file)
-    assert (result["failed"], result["changed"]) == (False, True), result.get("msg")
-    assert statuses(aws)[0].endswith("_COMPLETE")
 
 
 def broken(note: str, **options: Any) -> dict[str, Any]:
@@ -223,52 +217,50 @@ def broken(note: str, **options: Any) -> dict[str, Any]:
 def test_an_update_that_fails_says_why_first(aws: Emulator, file: pathlib.Path) -> None:
     groups.create(aws)
     file.write_text(json.dumps(broken("second")))
-    result = ensure(aws, file)
-    assert result["msg"].startswith(
+    result = why(aws, file)
+    assert result["failure"].startswith(
         "Could not update the stack orders: LaunchConfig (AWS::AutoScaling::LaunchConfiguration) is UPDATE_FAILED: "
         "Invalid IamInstanceProfile: orders."
     )
-    assert "The stack is UPDATE_ROLLBACK_COMPLETE." in result["msg"]
-    assert "Unknown" not in result["msg"]
+    assert "The stack is UPDATE_ROLLBACK_COMPLETE." in result["failure"]
+    assert not result["repeatable"]
+    # Of a request that AWS refuses, not the cause of the failure before.
+    aws.fault("cloudformation:UpdateStack", code="AccessDenied", status=403, times=9)
+    refused = why(aws, file)["failure"]
+    assert "AccessDenied" in refused
+    assert "IamInstanceProfile" not in refused
+    assert refused.endswith("No transactor was replaced. Correct the cause. Then run again.")
+    aws.clear_faults()
+    # The answer was lost, and the rollback is what the next request met; or what it met goes on.
+    met = {"msg": "Stack:orders is in UPDATE_ROLLBACK_FAILED state and can not be updated."}
+    assert "Invalid IamInstanceProfile" in explain(aws, file, {"exists": True}, met)["failure"]
+    aws.configure(scale=1, stack_in_progress=600)
+    file.write_text(groups.template("third"))
+    aws.backstage("cloudformation").update_stack(StackName="orders", TemplateBody=file.read_text())
+    assert "has not ended: it is UPDATE_IN_PROGRESS" in explain(aws, file, {"exists": True}, met)["failure"]
 
 
-def test_a_creation_that_failed_before_a_transactor_is_repeated_once(aws: Emulator, file: pathlib.Path) -> None:
-    file.write_text(json.dumps(broken("first")))
-    result = ensure(aws, file)
-    assert operations(aws).count("CreateStack") == 2
-    assert operations(aws).count("DeleteStack") == 1
-    assert result["msg"].startswith("Could not create the stack orders: LaunchConfig (")
-    assert "delete the stack" in result["msg"]
-    assert statuses(aws) == ["ROLLBACK_COMPLETE"]
-    aws.clear_calls()
-    assert ensure(aws, file)["failed"], "a stack that another run left is not deleted"
-    assert "DeleteStack" not in operations(aws)
-
-
-def test_a_creation_succeeds_at_its_second_attempt(aws: Emulator, file: pathlib.Path) -> None:
-    file.write_text(json.dumps(broken("first")))
-    aws.configure(scale=60, visibility=200)
-    iam = aws.client("iam")
-    iam.create_instance_profile(InstanceProfileName="orders")
-    aws.configure(stack_in_progress=240)
-    result = ensure(aws, file)
-    assert not result["failed"], result["msg"]
-    assert statuses(aws) == ["CREATE_COMPLETE"]
-    assert "creates it once more" in warned(result)
-
-
-@pytest.mark.parametrize(
-    "reason", ["The Launch Configuration creation operation is not available in your account", "no capacity"]
-)
-def test_a_creation_is_repeated_where_that_can_help_alone(aws: Emulator, file: pathlib.Path, reason: str) -> None:
-    file.write_text(groups.template("first"))
+@pytest.mark.parametrize("reason", ["profile", "available", "no capacity"])
+def test_a_creation_is_repeatable_before_a_transactor_where_that_can_help(
+    aws: Emulator, file: pathlib.Path, reason: str
+) -> None:
+    file.write_text(json.dumps(broken("first")) if reason == "profile" else groups.template("first"))
     if reason == "no capacity":
         aws.configure(launch_failure=reason)
-    else:
+    if reason == "available":
         aws.configure(launch_configurations=False)
-    result = ensure(aws, file)
-    assert operations(aws).count("CreateStack") == (2 if reason == "no capacity" else 1)
-    assert ("datomic_template_flavor: modern" in result["msg"]) == (reason != "no capacity")
+    result = why(aws, file)
+    assert result["repeatable"] == (reason != "available")
+    assert ("datomic_template_flavor: modern" in result["failure"]) == (reason == "available")
+    assert result["failure"].startswith("Could not create the stack orders: Launch")
+    assert "delete the stack" in result["failure"]
+    assert result["stack_id"] == stack(aws)["StackId"]
+    assert statuses(aws) == ["ROLLBACK_COMPLETE"]
+    for planned, done in (
+        ({"exists": True}, {"output": "Problem with CREATE. Rollback complete"}),
+        ({"exists": False}, {"msg": "orders is in ROLLBACK_COMPLETE state and can not be updated."}),
+    ):
+        assert not explain(aws, file, planned, done)["repeatable"], "a stack that another run left is not deleted"
 
 
 def test_a_stack_that_had_a_transactor_stays(aws: Emulator, file: pathlib.Path) -> None:
@@ -276,8 +268,6 @@ def test_a_stack_that_had_a_transactor_stays(aws: Emulator, file: pathlib.Path) 
     template = json.loads(groups.template("first"))
     template["Resources"]["Low"] = {"Type": ALARM, "DependsOn": "LaunchGroup", "Properties": {"AlarmName": "low"}}
     file.write_text(json.dumps(template))
-    result = ensure(aws, file)
-    assert result["failed"]
+    result = why(aws, file)
     assert statuses(aws) == ["ROLLBACK_COMPLETE"]
-    assert operations(aws).count("CreateStack") == 1
-    assert "DeleteStack" not in operations(aws)
+    assert not result["repeatable"]

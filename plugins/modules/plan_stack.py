@@ -3,27 +3,26 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Create or update the stack of a system."""
+"""Plan the update of the stack of a system."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
-module: ensure_stack
-short_description: Create or update the CloudFormation stack of a system
+module: plan_stack
+short_description: Show what an update of a CloudFormation stack would change
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Compares a stack with a template by a change set, which is deleted as soon as it is read. Then updates the stack,
-    or creates one that does not exist, and waits for the end.
-  - Shows what is going to change before it changes, with the values before and after. Secrets are masked.
-  - A change set that CloudFormation refuses fails the module with CloudFormation's reason, also in check mode.
-  - In check mode a stack that does not exist is compared with nothing but the template. No change set is made for it,
+  - Compares a stack with a template by a change set, which is deleted as soon as it is read. The stack stays as it is.
+    M(amazon.aws.cloudformation) does the update.
+  - Shows the values before and after. Secrets are masked.
+  - A change set that CloudFormation refuses fails the module with CloudFormation's reason.
+  - A stack that does not exist is compared with nothing but the template. No change set is made for it,
     because that would leave a stack in the state C(REVIEW_IN_PROGRESS).
-  - Keeps the stack's notification topics, rollback triggers, role, stack policy and termination protection.
+  - Returns the tags and notification topics that M(amazon.aws.cloudformation) has to be given to keep them.
   - A parameter gets its default in the template. A warning names each parameter that was set by hand to another value.
-  - A stack that this module has created itself, and that ended in C(ROLLBACK_COMPLETE) without ever having had an
-    instance, is deleted and created once more. No other stack is ever deleted.
+  - Check mode differs in one thing: what is pending counts as changed there. A run counts the update itself.
 options:
   stack_name:
     description: The name of the stack.
@@ -67,15 +66,29 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Update the stack to its template
-  datomic_onprem.aws.ensure_stack:
+- name: Plan the update of the stack
+  datomic_onprem.aws.plan_stack:
     stack_name: orders
     template: aws/orders-cf.json
     tags:
       team: orders
+  register: plan
+
+- name: Update the stack
+  amazon.aws.cloudformation:
+    stack_name: orders
+    template_body: "{{ lookup('ansible.builtin.file', 'aws/orders-cf.json') }}"
+    tags: "{{ plan.tags }}"
+    notification_arns: "{{ plan.notification_arns }}"
+  when: plan.pending and not ansible_check_mode
 """
 
 RETURN = r"""
+pending:
+  description: Whether an update changes the stack. In check mode C(changed) says the same, otherwise it is false.
+  returned: success
+  type: bool
+  sample: true
 changes:
   description: The resources that change, in the order in which CloudFormation names them.
   returned: success
@@ -182,16 +195,31 @@ commit_before:
   returned: success
   type: str
   sample: 3f1c2d9
+exists:
+  description: Whether there is a stack.
+  returned: success
+  type: bool
+  sample: true
 stack_id:
-  description: The stack's ARN; empty in check mode when there is no stack yet.
+  description: The stack's ARN; empty when there is none.
   returned: success
   type: str
   sample: arn:aws:cloudformation:us-east-1:123456789012:stack/orders/51af3dc0
+tags:
+  description: The tags that the stack has, with those of O(tags).
+  returned: success
+  type: dict
+  sample: {billing: "7", team: orders}
+notification_arns:
+  description: The stack's notification topics, separated by commas.
+  returned: success
+  type: str
+  sample: arn:aws:sns:us-east-1:123456789012:events
 """
 
 from ansible.module_utils.common.warnings import warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_stack import Options, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_stack import Options, plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 SHOW = []  # type: ignore[var-annotated]
@@ -219,7 +247,7 @@ def main() -> None:
 
     run(
         module,
-        lambda: ensure(Aws(module), Options(tags=tags, **given), check_mode=module.check_mode, warn=warn, show=show),
+        lambda: plan(Aws(module), Options(tags=tags, **given), check_mode=module.check_mode, warn=warn, show=show),
     )
 
 

@@ -2,21 +2,21 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run ensure_stack in ansible-playbook's own worker where it can be, and show what changes before it changes."""
+"""Run plan_stack in ansible-playbook's own worker where it can be, and show what is going to change."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import lines
-from ansible_collections.datomic_onprem.aws.plugins.modules import ensure_stack
+from ansible_collections.datomic_onprem.aws.plugins.modules import plan_stack
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import show as on_screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import whose
 
 
 class ActionModule(InProcess):
-    module = ensure_stack
+    module = plan_stack
     services = ("cloudformation",)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -30,7 +30,7 @@ class ActionModule(InProcess):
             seen.append(line)
             on_screen(self._task, f"{name}{line}")
 
-        ensure_stack.SHOW[:] = [show]
+        plan_stack.SHOW[:] = [show]
         result: dict[str, Any] = super().run(tmp, task_vars)
         if not seen:  # the module ran in a process of its own
             for line in lines(str(self._task.args.get("stack_name")), result):

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What plan_stack does: plan the stack's update by a change set, and refuse what CloudFormation refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, refuse_other_account
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import change_set, stack
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Present, Request
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import retrace
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks import changes
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import Change, ParameterChange
+
+Show = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of the module plan_stack, which documents them."""
+
+    stack_name: str
+    template: str
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    account_id: str = ""
+    files: Sequence[str] = ()
+
+
+def plan(aws: Aws, options: Options, *, check_mode: bool, warn: Callable[[str], None], show: Show) -> dict[str, Any]:
+    """The module's result, which only a check counts as a change. show: takes each line of what is going to change."""
+    result = _planned(aws, options, check_mode, warn)
+    for line in changes.lines(options.stack_name, result):
+        show(line)
+    return {**result, "changed": check_mode and result["pending"]}
+
+
+def _planned(aws: Aws, options: Options, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
+    refuse_other_account(aws, options.account_id)
+    client = aws.client("cloudformation")
+    body, template = read(options.template)
+    secrets = changes.secrets(template)
+    present = stack.present(client, options.stack_name)
+    if present is not None and present.status == "REVIEW_IN_PROGRESS":
+        raise DatomicError(
+            f"The stack {options.stack_name} is REVIEW_IN_PROGRESS: a change set that was to create it was never "
+            "executed. Delete it, which deletes nothing else (aws cloudformation delete-stack), and run again."
+        )
+    if present is None:
+        return _result(options, None, changes.added(template), ())
+    request = Request(options.stack_name, body, _tags(present, options.tags))
+    planned = change_set.plan(client, request, warn)
+    if planned.refusal:
+        raise DatomicError(
+            changes.without(
+                f"CloudFormation refuses the update of the stack {options.stack_name}: {planned.refusal.rstrip('.')}. "
+                "The stack was not changed. Correct this, and run again.",
+                secrets,
+            )
+        )
+    if not planned.changed:
+        return _result(options, present, (), (), pending=False)
+    parameters: tuple[ParameterChange, ...] = ()
+    if changes.of_parameters(present.parameters, planned.parameters, {}):
+        defaults = stack.defaults(client, options.stack_name)
+        parameters = changes.of_parameters(present.parameters, planned.parameters, defaults)
+    for text in changes.warnings(options.stack_name, parameters):
+        warn(changes.without(text, secrets))
+    result = _result(options, present, planned.changes, parameters)
+    return result if check_mode else {**result, "commit_before": _commit_before(client, options, present)}
+
+
+def _commit_before(client: Any, options: Options, present: Present) -> str:
+    """The commit of the files that made what the stack has, empty where that is not proved. It is help, no need."""
+    if not options.files:
+        return ""
+    try:
+        template = stack.template(client, options.stack_name)
+    except AwsError:
+        return ""
+    defaults = stack.defaults_of(template)
+    if any(one.given != defaults[name] for name, one in present.parameters.items() if name in defaults):
+        return ""  # set by hand: no file has it
+    return retrace.commit_of(template, options.template, options.files)
+
+
+def read(path: str) -> tuple[str, Any]:
+    """The template's text, and what it says where it is JSON, as those of this collection are."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            body = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise DatomicError(
+            f"Could not read the template {path}: {reason}. Run the entry point template before."
+        ) from error
+    try:
+        return body, json.loads(body)
+    except ValueError:
+        return body, body
+
+
+def _own_tags(present: Present) -> dict[str, str]:
+    """Without AWS's own, which cannot be given."""
+    return {key: value for key, value in present.tags.items() if not key.startswith("aws:")}
+
+
+def _tags(present: Present, given: Mapping[str, str]) -> Mapping[str, str] | None:
+    """The stack's own tags with ours; None where that is what it has."""
+    own = _own_tags(present)
+    wanted = {**own, **given}
+    return None if wanted == own else wanted
+
+
+def _result(
+    options: Options,
+    present: Present | None,
+    changed: Sequence[Change],
+    parameters: Sequence[ParameterChange],
+    *,
+    pending: bool = True,
+) -> dict[str, Any]:
+    image = changes.images(changed, parameters)
+    result = {
+        "pending": pending,
+        "changes": [change.as_returned() for change in changed],
+        "parameters": [one.as_returned() for one in parameters],
+        "image": {"before": image[0], "after": image[1]} if image else {},
+        "outdates_instances": changes.outdates(changed),
+        "exists": present is not None,
+        "stack_id": present.stack_id if present else "",
+        "commit_before": "",
+        "tags": {**(_own_tags(present) if present else {}), **options.tags},
+        "notification_arns": ",".join(present.topics) if present else "",
+    }
+    return {**result, "diff": changes.diff(options.stack_name, result)}

@@ -1,0 +1,113 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Say why a stack could not be created or updated."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: stack_failure_info
+short_description: Say why a CloudFormation stack could not be created or updated
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Reads the events of the newest operation on a stack, and names its root cause first, with what to do next.
+  - Says whether a stack whose creation was rolled back may be deleted and created again, because it never had a
+    transactor. What cannot be proved is not so.
+options:
+  stack_name:
+    description: The name of the stack.
+    type: str
+    required: true
+  template:
+    description: The file that has the template. Its secrets are masked in what CloudFormation says.
+    type: path
+    required: true
+  existed:
+    description: Whether there was a stack before, as RV(datomic_onprem.aws.plan_stack#module:exists) says.
+    type: bool
+    required: true
+  outcome:
+    description: The C(output) of M(amazon.aws.cloudformation), which it has when an operation has begun.
+    type: str
+    default: ""
+  refusal:
+    description: The C(msg) of M(amazon.aws.cloudformation) otherwise.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datomic_onprem.aws.account
+  - datomic_onprem.aws.attributes
+  - datomic_onprem.aws.attributes.action_group
+seealso:
+  - module: datomic_onprem.aws.plan_stack
+  - module: amazon.aws.cloudformation
+"""
+
+EXAMPLES = r"""
+- name: Why the stack could not be updated
+  datomic_onprem.aws.stack_failure_info:
+    stack_name: orders
+    template: aws/orders-cf.json
+    existed: "{{ plan.exists }}"
+    outcome: "{{ update.output | default('') }}"
+    refusal: "{{ '' if update.output is defined else update.msg }}"
+  register: why
+"""
+
+RETURN = r"""
+failure:
+  description: Why, root cause first, and what to do next.
+  returned: success
+  type: str
+  sample: "Could not update the stack orders: LaunchConfig (...) is UPDATE_FAILED: Invalid IamInstanceProfile: orders."
+repeatable:
+  description: >-
+    Whether this creation was rolled back before there was a transactor, and creating the stack again may help.
+  returned: success
+  type: bool
+  sample: false
+stack_id:
+  description: The stack's ARN; empty when there is none, or when nothing has begun.
+  returned: success
+  type: str
+  sample: arn:aws:cloudformation:us-east-1:123456789012:stack/orders/51af3dc0
+"""
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.stack_failure import Options, explain
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            "stack_name": {"type": "str", "required": True},
+            "template": {"type": "path", "required": True},
+            "existed": {"type": "bool", "required": True},
+            "outcome": {"type": "str", "default": ""},
+            "refusal": {"type": "str", "default": ""},
+            "account_id": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    names = ("stack_name", "template", "existed", "outcome", "refusal")
+    options = Options(**{name: module.params[name] for name in names}, account_id=module.params["account_id"] or "")
+    run(module, lambda: explain(Aws(module), options))
+
+
+if __name__ == "__main__":
+    main()
