@@ -23,12 +23,18 @@ KINDS = {"get_waiter": "waiter", "get_paginator": "paginator"}
 NO_PARAMETERS = ("WaiterConfig", "PaginationConfig")
 """Keywords that botocore takes for itself."""
 
+NO_OPERATIONS = ("meta", "download_file")
+"""What a client has beside operations; boto3 adds the second, which makes HeadObject and GetObject."""
+
 GIVEN = {
     "_iam_changes": "iam",
+    "change_set": "cloudformation",
     "ec2._account": "sts",
     "iam.account": "sts",
+    "launch._defaults": "ec2",
     "launch._found": "ec2",
     "launch._groups": "ec2",
+    "launch._offers": "ec2",
     "launch._unreadable": "s3",
     "scaling": "application-autoscaling",
     "stack": "cloudformation",
@@ -162,7 +168,7 @@ class _Module:
         for node in ast.walk(function):
             if isinstance(node, ast.Attribute):
                 service = self.service(node.value, clients)
-                if service is not None and node.attr != "meta":
+                if service is not None and node.attr not in NO_OPERATIONS:
                     yield self.use(node, service)
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
                 service = self.service(node.args[0], clients)

@@ -59,8 +59,10 @@ def role(client: Any, name: str, policies: Iterable[str], known: Collection[str]
         return Role(name, profile=None if profile is None else tuple(profile))
     reads: dict[str, Callable[[], Any]] = {
         "held": lambda: _policies(client, "role", name, policies),
-        "inline": lambda: _listed(client, "list_role_policies", name, "PolicyNames"),
-        "attached": lambda: _listed(client, "list_attached_role_policies", name, "AttachedPolicies"),
+        "inline": lambda: _listed(client, client.get_paginator("list_role_policies"), name, "PolicyNames"),
+        "attached": lambda: _listed(
+            client, client.get_paginator("list_attached_role_policies"), name, "AttachedPolicies"
+        ),
     }
     if boundary and found is None:
         reads["role"] = lambda: _role(client, name)
@@ -111,11 +113,11 @@ def _managed(client: Any, arn: str) -> Any:
         raise
 
 
-def _listed(client: Any, call: str, role: str, key: str) -> list[Any]:
+def _listed(client: Any, paginator: Any, role: str, key: str) -> list[Any]:
     """All pages of a list about the role; empty while IAM does not show the role."""
 
     def read() -> Any:
-        return [one for page in client.get_paginator(call).paginate(RoleName=role) for one in page[key]]
+        return [one for page in paginator.paginate(RoleName=role) for one in page[key]]
 
     return _get(client, "policies of the role", role, read) or []
 
