@@ -242,7 +242,7 @@ CF: Mapping[str, Setting] = _by_name(
 
 SETTINGS: Mapping[FileKind, Mapping[str, Setting]] = {"transactor": TRANSACTOR, "cf": CF}
 
-Secrecy = Literal["", "whole"] | passwords.Place
+Secrecy = Literal["", "whole", passwords.Place]
 """How much of a value is secret: nothing, all, the passwords among a URL's parameters or among options of a JVM."""
 _HOLDS_CREDENTIALS: Mapping[str, Secrecy] = {
     "sql-url": "parameters",

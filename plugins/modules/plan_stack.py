@@ -22,7 +22,7 @@ description:
     because that would leave a stack in the state C(REVIEW_IN_PROGRESS).
   - Returns the tags and notification topics that M(amazon.aws.cloudformation) has to be given to keep them.
   - A parameter gets its default in the template. A warning names each parameter that was set by hand to another value.
-  - Check mode differs in one thing: what is pending counts as changed there. A run counts the update itself.
+  - In check mode, a pending update counts as changed. In a run, the task that does the update counts it.
 options:
   stack_name:
     description: The name of the stack.

@@ -76,7 +76,7 @@ MASKERS: dict[str, Callable[[str], object]] = {
     "a file for git": lambda text: clear_text.masked(text.encode()),
     "secrets for git": lambda text: [secret.spellings for secret in clear_text.secrets(text.encode())],
     "a template": masking.masked,
-    "the tool's output": lambda text: tool.mask(text),
+    "the tool's output": tool.mask,
     "git's output": git.masked_urls,
 }
 

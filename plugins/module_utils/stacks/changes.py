@@ -203,7 +203,7 @@ def secrets(part: Any) -> set[str]:
     if not isinstance(part, str):
         return set()
     pairs = (line.partition("=") for line in part.split("\n"))
-    return {value for key, _, value in pairs if value and settings.is_secret(key)}
+    return {value for key, _equals, value in pairs if value and settings.is_secret(key)}
 
 
 def without(text: str, secret: Iterable[str]) -> str:
