@@ -150,7 +150,7 @@ class Demo:
         for name, run, seconds in self.runs:
             kinds = run.kinds()
             print(f"  {name:40} {kinds['read']:5} {kinds['plan']:5} {kinds['write']:5} {seconds:8.1f}")
-        print('  Where nothing changes the one write is UpdateStack, answered: "No updates are to be performed."')
+        print("  plan: change sets that are made, read and deleted. Where nothing changes there is no write.")
 
 
 def main() -> int:
