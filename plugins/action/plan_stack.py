@@ -11,8 +11,7 @@ from typing import Any
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import lines
 from ansible_collections.datomic_onprem.aws.plugins.modules import plan_stack
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
-from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import show as on_screen
-from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import whose
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import show, whose
 
 
 class ActionModule(InProcess):
@@ -20,19 +19,8 @@ class ActionModule(InProcess):
     services = ("cloudformation",)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        if self._task.no_log:
-            unseen: dict[str, Any] = super().run(tmp, task_vars)
-            return unseen
-        seen: list[str] = []
-        name = whose(task_vars or {})
-
-        def show(line: str) -> None:
-            seen.append(line)
-            on_screen(self._task, f"{name}{line}")
-
-        plan_stack.SHOW[:] = [show]
         result: dict[str, Any] = super().run(tmp, task_vars)
-        if not seen:  # the module ran in a process of its own
-            for line in lines(str(self._task.args.get("stack_name")), result):
-                show(line)
+        name = whose(task_vars or {})
+        for line in lines(str(self._task.args.get("stack_name")), result):
+            show(self._task, f"{name}{line}")
         return result

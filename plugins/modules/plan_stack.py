@@ -222,9 +222,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Ans
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_stack import Options, plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
-SHOW = []  # type: ignore[var-annotated]
-"""Functions that take a line of what is going to change: the action plugin's, where the module runs in its process."""
-
 
 def main() -> None:
     module = AnsibleAWSModule(
@@ -241,13 +238,9 @@ def main() -> None:
     given = {name: module.params[name] for name in names if module.params[name]}
     tags = {key: str(value) for key, value in module.params["tags"].items()}
 
-    def show(line: str) -> None:
-        for each in SHOW:
-            each(line)
-
     run(
         module,
-        lambda: plan(Aws(module), Options(tags=tags, **given), check_mode=module.check_mode, warn=warn, show=show),
+        lambda: plan(Aws(module), Options(tags=tags, **given), check_mode=module.check_mode, warn=warn),
     )
 
 

@@ -19,8 +19,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement imp
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks import changes
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import Change, ParameterChange
 
-Show = Callable[[str], None]
-
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -33,11 +31,9 @@ class Options:
     files: Sequence[str] = ()
 
 
-def plan(aws: Aws, options: Options, *, check_mode: bool, warn: Callable[[str], None], show: Show) -> dict[str, Any]:
-    """The module's result, which only a check counts as a change. show: takes each line of what is going to change."""
+def plan(aws: Aws, options: Options, *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
+    """The module's result, which only a check counts as a change."""
     result = _planned(aws, options, check_mode, warn)
-    for line in changes.lines(options.stack_name, result):
-        show(line)
     return {**result, "changed": check_mode and result["pending"]}
 
 
