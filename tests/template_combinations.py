@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import lines
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.stack.changes import lines
 from ansible_collections.datomic_onprem.aws.plugins.modules import plan_stack
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import show, whose

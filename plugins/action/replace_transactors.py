@@ -15,8 +15,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import retrace
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.driver import Driver
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import restore_command
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.loop import Driver
 from ansible_collections.datomic_onprem.aws.plugins.modules import replace_transactors
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
@@ -70,7 +70,7 @@ class ActionModule(InProcess):
             result = driver.run()
         if result.get("failed") and not driver.replaced:
             files = args.get("files") or [args[name] for name in ("transactor_src",) if args.get(name)]
-            if advice := retrace.advice(files, str(args.get("commit_before") or "")):
+            if advice := restore_command.advice(files, str(args.get("commit_before") or "")):
                 result["msg"] += f"\n{advice}"
         return {**result, "warnings": warnings}
 

@@ -54,6 +54,17 @@ class DatomicError(Exception):
         self.details = details
 
 
+class AwsError(DatomicError):
+    """AWS refused or did not answer: what was being done, to what, and what to do next.
+
+    code: AWS's error code, empty when there was no answer.
+    """
+
+    def __init__(self, message: str, code: str = "", **details: Any) -> None:
+        super().__init__(message, error_code=code, **details)
+        self.code = code
+
+
 class InputError(DatomicError):
     """All that is wrong with an input, in one message; nothing was changed.
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from .errors import Finding
 
 Change = Literal["create", "update", "delete"]
 

@@ -129,10 +129,10 @@ messages:
   sample: [":db.error/db-not-found Could not find main in catalog"]
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import Options, take
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.spec import DATABASE, ONE_DATABASE, TOOL
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:

@@ -119,10 +119,10 @@ messages:
   sample: ["com.amazonaws.services.s3.model.AmazonS3Exception: Access Denied"]
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import Options, show
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.spec import TOOL
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:

@@ -297,11 +297,11 @@ error_code:
   sample: UnauthorizedOperation
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine as cli_engine
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.create_cf_template import Options, create
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 MODERN = {
     "subnets": {"type": "list", "elements": "str", "default": []},
@@ -334,9 +334,9 @@ def main() -> None:
         "cf_values": {"type": "dict", "default": {}},
         "modern": {"type": "dict", "default": {}, "options": MODERN},
     }
-    module = AnsibleAWSModule(argument_spec={**spec, **engine_cli.SPEC}, supports_check_mode=True)
+    module = AnsibleAWSModule(argument_spec={**spec, **cli_engine.SPEC}, supports_check_mode=True)
     options = Options(**{name: module.params[name] for name in spec})
-    engine = engine_cli.chosen(module.params, check_mode=module.check_mode)
+    engine = cli_engine.chosen(module.params, check_mode=module.check_mode)
     run(module, lambda: create(Aws(module), options, check_mode=module.check_mode, warn=warn, engine=engine))
 
 

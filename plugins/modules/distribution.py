@@ -151,10 +151,10 @@ deploy_key:
   sample: 1.0.7705/datomic-pro-1.0.7705.zip
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution.download import secrets
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution.install import Wanted, ensure
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases.download import secrets
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases.install import Wanted, ensure
 
 
 def main() -> None:

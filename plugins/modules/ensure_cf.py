@@ -245,11 +245,12 @@ error_code:
   sample: UnauthorizedOperation
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine as cli_engine
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import Options, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 
 def main() -> None:
@@ -265,8 +266,8 @@ def main() -> None:
         "tags": {"type": "dict", "default": {}},
         "backup_heap": {"type": "str", "default": ""},
     }
-    module = AnsibleAWSModule(argument_spec={**spec, **rules.SPEC, **engine_cli.SPEC}, supports_check_mode=True)
-    engine = engine_cli.chosen(module.params, check_mode=module.check_mode)
+    module = AnsibleAWSModule(argument_spec={**spec, **rules.SPEC, **cli_engine.SPEC}, supports_check_mode=True)
+    engine = cli_engine.chosen(module.params, check_mode=module.check_mode)
     options = Options(**{name: module.params[name] for name in spec})
     accept = rules.acceptances(module.params)
     run(

@@ -115,15 +115,15 @@ versions:
 
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import secrets
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import ssm
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import (
     AnsibleAWSModule,
     Aws,
     refuse_other_account,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ssm
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import secrets
 
 
 def ensure(aws: Aws, wanted: secrets.Wanted, *, account_id: str | None, check_mode: bool) -> dict[str, Any]:

@@ -342,12 +342,13 @@ error_code:
   sample: AccessDenied
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli, rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import ROLE_PREFIX, Options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import ROLE_PREFIX, Options
 
 RESOURCES = {
     "tags": {"type": "dict", "default": {}},
@@ -380,7 +381,7 @@ def main() -> None:
         **rules.SPEC,
         **rules.SECRETS_SPEC,
     }
-    module = AnsibleAWSModule(argument_spec={**spec, **engine_cli.SPEC}, supports_check_mode=True)
+    module = AnsibleAWSModule(argument_spec={**spec, **engine.SPEC}, supports_check_mode=True)
     params = module.params
     # YAML makes numbers and booleans of such values; AWS takes text.
     tags = {str(key): str(value) for key, value in params["tags"].items()}
@@ -395,7 +396,7 @@ def main() -> None:
             account_id=params["account_id"],
             check_mode=module.check_mode,
             warn=warn,
-            engine=engine_cli.chosen(params, check_mode=module.check_mode),
+            engine=engine.chosen(params, check_mode=module.check_mode),
             accept=rules.acceptances(params),
             secrets=params["secrets"],
         ),

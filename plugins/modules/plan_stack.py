@@ -218,9 +218,9 @@ notification_arns:
 """
 
 from ansible.module_utils.common.warnings import warn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_stack import Options, plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:

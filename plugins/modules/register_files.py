@@ -249,8 +249,8 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository import Request, register
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import Request, register
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:

@@ -203,9 +203,9 @@ evidence:
 """
 
 from ansible.module_utils.common.warnings import warn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, once
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:

@@ -227,9 +227,9 @@ running_heartbeat_msec:
   sample: 5000
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.transactor_info import info
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:

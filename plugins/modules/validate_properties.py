@@ -299,9 +299,9 @@ accepted:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import Options, validate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SECRETS_SPEC, SPEC, acceptances
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn_off_screen
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.shell import run
 
 TEXT = {"type": "str", "default": ""}
 FINDING = {

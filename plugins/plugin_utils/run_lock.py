@@ -22,9 +22,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._lock import opened, require_regular
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util.lock import opened, require_regular
 
 PAUSE_SECONDS = 0.5
 LINE_SECONDS = 60.0

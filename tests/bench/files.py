@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 import jproperties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import file
 
 from tests.bench.figures import Row, others_garbage_aside, paired
 
@@ -55,8 +55,8 @@ def _file(directory: pathlib.Path, lines: int) -> pathlib.Path:
 def _ours(path: pathlib.Path) -> Callable[[], float]:
     def run() -> float:
         start = time.perf_counter()
-        before = properties.read(str(path))
-        properties.write(before.edit({"key-1": f"edited {start}"}), was=before)
+        before = file.read(str(path))
+        file.write(before.edit({"key-1": f"edited {start}"}), was=before)
         return time.perf_counter() - start
 
     return run

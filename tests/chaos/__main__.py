@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from tests import conftest as _importable
-from tests.chaos import playbooks, rubbish, sentinel, single, suites
+from tests.chaos import malformed_files, playbooks, secret_leaks, single, suites
 from tests.chaos.trials import Tally, Trials
 from tests.emulator import Emulator
 from tests.estate import ROOT
@@ -34,16 +34,16 @@ PARTS: dict[str, Callable[[Trials], Tally]] = {
     "killed create at changes": lambda trials: trials.killed(["create"], calls=False),
     "starved update": lambda trials: trials.starved(["update"]),
     "killed update at changes": lambda trials: trials.killed(["update"], calls=False),
-    "secrets in playbooks": sentinel.in_playbooks,
+    "secrets in playbooks": secret_leaks.in_playbooks,
     "starved create.yml": lambda trials: playbooks.starved(trials, "create", every=4),
     "twice: tests": lambda _trials: suites.suite("twice at once", *suites.TWICE),
     "wrong place: tests": lambda _trials: suites.suite("wrong place", *suites.WRONG_PLACE),
     "refused: tests": lambda _trials: suites.suite("starved", *suites.REFUSED),
-    "rubbish": rubbish.files,
-    "absurd variables": rubbish.variables,
+    "rubbish": malformed_files.files,
+    "absurd variables": malformed_files.variables,
     "preflight: tests": lambda _trials: suites.suite("preflight", *suites.PREFLIGHT),
-    "absurd options": rubbish.options,
-    "secrets in modules": sentinel.in_modules,
+    "absurd options": malformed_files.options,
+    "secrets in modules": secret_leaks.in_modules,
     "twice": single.twice,
     "wrong place": single.wrong_place,
     "preflight": single.preflight,

@@ -25,7 +25,7 @@ from ansible.cli import playbook
 from ansible.config.manager import ensure_type
 
 from tests.chaos import waiters
-from tests.chaos.moments import on_moment
+from tests.chaos.kill_points import on_moment
 from tests.chaos.prepare import prepare
 
 LONGEST_WAIT = 0.25

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.chaos import state, waiters
+from tests.chaos.kill_points import die_at, in_a_child
 from tests.chaos.launcher import Launcher
-from tests.chaos.moments import die_at, in_a_child
 from tests.chaos.system import READ_TIMEOUT, System
 from tests.emulator import Emulator
 

@@ -15,8 +15,8 @@ from typing import NoReturn
 
 import pytest
 
+from tests.fake_cli import provisioning
 from tests.golden.harness import RELEASE
-from tests.standin import provisioning
 
 
 class KilledError(BaseException):

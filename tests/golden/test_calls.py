@@ -4,7 +4,7 @@
 
 """Never more calls than the tool, beyond the recorded cases too: the stand-in counts for it.
 
-tests/golden/test_standin.py proves that it makes of every recorded case what the tool made.
+tests/golden/test_fake_cli.py proves that it makes of every recorded case what the tool made.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from tests.emulator import Emulator
+from tests.fake_cli import provisioning
 from tests.golden.harness import RELEASE
 from tests.integration.ensuring import ROLES, USERS, ensure
-from tests.standin import provisioning
 
 MINIMAL = ROLES[: ROLES.index("aws-s3-log-bucket-id")]
 NAMED = USERS.replace("-dynamodb-user=", "-dynamodb-user=bob").replace("-peer-user=", "-peer-user=eve")

@@ -16,9 +16,9 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import subprocesses
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Emulator
 from tests.emulator.account import prepare, snapshot
 from tests.golden import harness
@@ -52,8 +52,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     root = tmp_path_factory.mktemp("distribution")
     return {
         "engine": "cli",
-        "datomic_home": str(standin.build(root, RELEASE)),
-        "java_home": str(standin.java(root / "jdk")),
+        "datomic_home": str(fake_cli.build(root, RELEASE)),
+        "java_home": str(fake_cli.java(root / "jdk")),
     }
 
 
@@ -79,7 +79,7 @@ def test_case(
     name: str, aws: Emulator, tmp_path: pathlib.Path, home: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name not in PROCESSES:
-        monkeypatch.setattr(_program, "watch", in_process)
+        monkeypatch.setattr(subprocesses, "watch", in_process)
     native = _play(CASES[name], aws, tmp_path / "native", {})
     cli = _play(CASES[name], aws, tmp_path / "cli", home)
     if name in departures():

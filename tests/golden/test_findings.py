@@ -21,9 +21,9 @@ import pytest
 
 from tests.emulator import Emulator
 from tests.emulator.account import snapshot
+from tests.fake_cli import provisioning
 from tests.golden.harness import RELEASE, told
 from tests.modules import CREDENTIALS, run_module
-from tests.standin import provisioning
 
 TRIALS = int(os.environ.get("FINDINGS_TRIALS", "20"))
 

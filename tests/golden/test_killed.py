@@ -20,16 +20,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import subprocesses
 
-from tests import standin
-from tests.chaos.moments import in_a_child
+from tests import fake_cli
+from tests.chaos.kill_points import in_a_child
 from tests.emulator import Emulator
+from tests.fake_cli import provisioning
 from tests.golden.harness import HERE, RELEASE
 from tests.golden.in_process import KilledError, in_process
 from tests.integration.ensuring import ROLES, USERS, warned
 from tests.modules import CREDENTIALS, run_module
-from tests.standin import provisioning
 
 NAMED = USERS.replace("-dynamodb-user=", "-dynamodb-user=bob").replace("-peer-user=", "-peer-user=eve")
 """Users that are there, without an access key in the file."""
@@ -111,11 +111,11 @@ def test_the_tool_alone(aws: Emulator, file: pathlib.Path, monkeypatch: pytest.M
 def test_engine_cli(
     aws: Emulator, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, kill: Kill
 ) -> None:
-    monkeypatch.setattr(_program, "watch", in_process)
+    monkeypatch.setattr(subprocesses, "watch", in_process)
     options = {
         "engine": "cli",
-        "datomic_home": str(standin.build(tmp_path)),
-        "java_home": str(standin.java(tmp_path / "jdk")),
+        "datomic_home": str(fake_cli.build(tmp_path)),
+        "java_home": str(fake_cli.java(tmp_path / "jdk")),
     }
 
     def run() -> dict[str, Any]:

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto3
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, once
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.driver import Driver
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.loop import Driver
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 
 OPTIONS = Options(
     stack_name="orders", poll_seconds=30, cloudwatch_region="us-east-1", cloudwatch_dimension_value="orders"

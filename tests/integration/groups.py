@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, once
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import driver as driver_of_runs
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.driver import Driver
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import loop as driver_of_runs
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.loop import Driver
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 
 from tests.emulator import Emulator
 from tests.emulator.clock import CLOCK

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Emulator
 from tests.integration import groups
 from tests.modules import CREDENTIALS, run_module
@@ -42,10 +42,10 @@ class Site:
         self.s3 = f"s3://backups{root}"
         self.storage = root / "storage"
         self.storage.mkdir()
-        self.home = standin.build(root)
+        self.home = fake_cli.build(root)
         self.common: dict[str, Any] = {
             "datomic_home": str(self.home),
-            "java_home": str(standin.java(root / "jdk")),
+            "java_home": str(fake_cli.java(root / "jdk")),
             "endpoint_url": aws.url,
             **CREDENTIALS,
         }
@@ -240,7 +240,7 @@ def test_a_tool_that_is_killed(site: Site) -> None:
 
 
 def test_java_that_is_too_old(site: Site) -> None:
-    old = standin.java(site.root / "old", 'openjdk version "1.8.0_392"')
+    old = fake_cli.java(site.root / "old", 'openjdk version "1.8.0_392"')
     assert "needs Java 11 or newer, and java here is 8" in site.take(f"file:{site.root}/b", java_home=str(old))["msg"]
 
 
@@ -376,7 +376,7 @@ def test_an_exit_code_of_0_is_no_backup_by_itself(site: Site) -> None:
 @pytest.mark.parametrize(("module", "command"), [("backup_info", "list-backups"), ("verify_backup", "verify-backup")])
 def test_a_release_without_the_command(site: Site, module: str, command: str) -> None:
     site.take(f"file:{site.root}/b")
-    old = standin.build(site.root, "0.9.4880")
+    old = fake_cli.build(site.root, "0.9.4880")
     known = "#!/bin/sh\nprintf 'Available commands:\\n  backup-db\\n  restore-db\\n' >&2\nexit 1\n"
     (old / "bin" / "datomic").write_text(known)
     options = {"t": 1001} if module == "verify_backup" else {}

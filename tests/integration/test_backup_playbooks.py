@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Emulator
 from tests.estate import ROOT, Estate, Run
 
@@ -35,11 +35,11 @@ class Machine:
         self.storage = root / "storage"
         for directory in ("opt/datomic", "srv/mirror", "srv/backup", "storage"):
             (root / directory).mkdir(parents=True)
-        archive = standin.archive(root / "srv" / "mirror", "1.0.7277")
+        archive = fake_cli.archive(root / "srv" / "mirror", "1.0.7277")
         archive.with_name(archive.name + ".sha256").write_text(
             hashlib.sha256(archive.read_bytes()).hexdigest() + "  x\n"
         )
-        self.java = standin.java(root / "jdk")
+        self.java = fake_cli.java(root / "jdk")
 
     def configure(self, variables: str) -> None:
         directory = self.estate.directory / "inventory" / "group_vars"
@@ -65,7 +65,7 @@ def test_the_first_example_and_a_release_beside_the_current_one(tmp_path: pathli
     machine = Machine(tmp_path, aws)
     hosts = machine.estate.directory / "inventory" / "hosts.yml"
     hosts.write_text(hosts.read_text().replace("      datomic_version: 1.0.7277\n", ""))
-    standin.archive(machine.root / "srv" / "mirror", "1.0.7705")
+    fake_cli.archive(machine.root / "srv" / "mirror", "1.0.7705")
     machine.configure(example("distributions.md"))
 
     def have(version: str, **more: Any) -> str:

@@ -19,7 +19,7 @@ import yaml
 from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, me
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Emulator
 from tests.estate import Run
 from tests.integration.test_backup_playbooks import Machine
@@ -40,7 +40,7 @@ class Site(Machine):
 
     def __init__(self, root: pathlib.Path, aws: Emulator) -> None:
         super().__init__(root, aws)
-        standin.build(root / "opt")
+        fake_cli.build(root / "opt")
 
     def say(self, *databases: dict[str, Any], **variables: Any) -> None:
         told = {

@@ -15,8 +15,8 @@ import time
 import pytest
 
 from tests.chaos import playbooks, runs
+from tests.chaos.kill_points import in_a_child
 from tests.chaos.launcher import Launcher
-from tests.chaos.moments import in_a_child
 from tests.chaos.trials import Trials
 from tests.emulator import Emulator
 from tests.estate import environment

@@ -12,11 +12,13 @@ from typing import Any
 
 import botocore.config
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _aws, ensuring, settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties, diff_with
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import client as aws_client
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties, diff_with
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import base
 
 from tests.chaos import __main__ as chaos
-from tests.chaos import playbooks, rubbish, runs, sentinel, single, state
+from tests.chaos import malformed_files, playbooks, runs, secret_leaks, single, state
 from tests.chaos import trials as trials_of_chaos
 from tests.chaos.system import System
 from tests.chaos.trials import Tally, Trials
@@ -101,15 +103,15 @@ def test_the_table_is_put_into_the_page(tmp_path: pathlib.Path, monkeypatch: pyt
 
 
 def test_no_secret_in_a_failing_run_at_full_verbosity(aws: Emulator) -> None:
-    passed(sentinel.in_playbooks(Trials(aws, step=28)), 1)
+    passed(secret_leaks.in_playbooks(Trials(aws, step=28)), 1)
 
 
 def test_every_key_that_may_hold_a_secret_has_the_sentinel() -> None:
-    assert {key for key in settings.TRANSACTOR if settings.is_secret(key)} < set(sentinel.SECRETS)
+    assert {key for key in keys.TRANSACTOR if keys.is_secret(key)} < set(secret_leaks.SECRETS)
 
 
 def test_absurd_options_are_refused_in_words(aws: Emulator) -> None:
-    passed(rubbish.options(Trials(aws, step=40)), 150)
+    passed(malformed_files.options(Trials(aws, step=40)), 150)
 
 
 def test_wrong_place_twice_and_preflight(aws: Emulator) -> None:
@@ -119,14 +121,14 @@ def test_wrong_place_twice_and_preflight(aws: Emulator) -> None:
 
 
 def test_a_sample_of_rubbish(aws: Emulator) -> None:
-    passed(rubbish.files(Trials(aws, step=20)), 400)
+    passed(malformed_files.files(Trials(aws, step=20)), 400)
 
 
 def test_a_sample_of_absurd_variables(aws: Emulator) -> None:
-    passed(rubbish.variables(Trials(aws, step=20)), 1)
+    passed(malformed_files.variables(Trials(aws, step=20)), 1)
 
 
-def without_retries(aws: _aws.Aws, service: str, region: str | None = None, endpoint: str | None = None) -> Any:
+def without_retries(aws: aws_client.Aws, service: str, region: str | None = None, endpoint: str | None = None) -> Any:
     given = {name: value for name, value in (("region", region), ("endpoint", endpoint)) if value}
     once = botocore.config.Config(retries={"total_max_attempts": 1})
     return aws._module.client(service, config=once, **given)
@@ -134,7 +136,7 @@ def without_retries(aws: _aws.Aws, service: str, region: str | None = None, endp
 
 def test_a_removed_retry_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials_of_chaos, "STARVATION", ("503",))
-    monkeypatch.setattr(_aws.Aws, "client", without_retries)
+    monkeypatch.setattr(aws_client.Aws, "client", without_retries)
     assert Trials(aws, step=12).starved(["create"]).bad > 0
 
 
@@ -142,18 +144,18 @@ def test_a_file_that_is_written_last_is_found(aws: Emulator, monkeypatch: pytest
     trials = Trials(aws)
     wanted, _calls = trials.undisturbed("create")
     created = 1 + [call.operation for call in aws.calls()].index("CreateRole")
-    save, conclude = ensuring.File.save, ensuring.conclude
+    save, conclude = base.File.save, base.conclude
 
-    def later(file: ensuring.File, changes: Mapping[str, str]) -> None:
+    def later(file: base.File, changes: Mapping[str, str]) -> None:
         file.now = file.now.edit(changes)
 
-    def at_last(file: ensuring.File, *args: Any, **how: Any) -> dict[str, Any]:
+    def at_last(file: base.File, *args: Any, **how: Any) -> dict[str, Any]:
         result = conclude(file, *args, **how)
         save(file, {})
         return result
 
-    monkeypatch.setattr(ensuring.File, "save", later)
-    monkeypatch.setattr(ensuring, "conclude", at_last)
+    monkeypatch.setattr(base.File, "save", later)
+    monkeypatch.setattr(base, "conclude", at_last)
     tally = Tally("mutation")
     assert trials.killed_once(tally, "create", wanted, "file written last", created, "kill_after")
     assert (tally.orphaned, tally.crashed) == (1, 0), tally.details
@@ -163,9 +165,9 @@ def test_a_secret_in_a_diff_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPa
     def open_diff(before: Properties | None, after: Properties) -> dict[str, str]:
         return diff_with(before, after, lambda _key, value: value)
 
-    passed(sentinel.in_modules(Trials(aws, step=1000)), 1)
-    monkeypatch.setattr(settings, "masked_diff", open_diff)
-    assert sentinel.in_modules(Trials(aws, step=1000)).leaked == 1
+    passed(secret_leaks.in_modules(Trials(aws, step=1000)), 1)
+    monkeypatch.setattr(keys, "masked_diff", open_diff)
+    assert secret_leaks.in_modules(Trials(aws, step=1000)).leaked == 1
 
 
 POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'

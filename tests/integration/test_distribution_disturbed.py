@@ -18,9 +18,9 @@ import zipfile
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases import distribution
 
-from tests import standin
+from tests import fake_cli
 from tests.estate import ROOT
 from tests.modules import CREDENTIALS, run_module
 
@@ -34,7 +34,7 @@ Params = dict[str, Any]
 
 @pytest.fixture
 def params(tmp_path: pathlib.Path) -> Params:
-    archive = standin.archive(tmp_path, VERSION)
+    archive = fake_cli.archive(tmp_path, VERSION)
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as zipped:  # so that it takes a while
         zipped.writestr(f"datomic-pro-{VERSION}/lib/big.jar", os.urandom(30_000_000))
     return {

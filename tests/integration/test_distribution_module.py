@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Emulator
 from tests.modules import CREDENTIALS, run_module
 
@@ -36,7 +36,7 @@ class Mirror:
 
 @pytest.fixture
 def archive(tmp_path: pathlib.Path) -> pathlib.Path:
-    return standin.archive(tmp_path, VERSION)
+    return fake_cli.archive(tmp_path, VERSION)
 
 
 @pytest.fixture
@@ -171,10 +171,10 @@ def test_several_side_by_side_and_old_ones_removed_when_asked(tmp_path: pathlib.
     dest = tmp_path / "opt"
     versions = ["1.0.6735", "1.0.7075", "1.0.7277"]
     for version in versions:
-        result = _run(dest, standin.archive(tmp_path, version), version=version)
+        result = _run(dest, fake_cli.archive(tmp_path, version), version=version)
     assert result["installed"] == versions
     assert result["current"] == "1.0.7277"
-    aside = _run(dest, standin.archive(tmp_path, "1.0.7705"), version="1.0.7705", current=False)
+    aside = _run(dest, fake_cli.archive(tmp_path, "1.0.7705"), version="1.0.7705", current=False)
     assert aside["current"] == "1.0.7277"
     kept = _run(dest, tmp_path / "datomic-pro-1.0.7277.zip", keep=1)
     assert kept["removed"] == ["1.0.6735", "1.0.7075"]

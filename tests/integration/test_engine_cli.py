@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Emulator
 from tests.integration.ensuring import ROLES, USERS
 from tests.integration.wrapped import CF, Site
@@ -125,7 +125,7 @@ def test_an_unsound_home_stops_auto_before_anything_is_done(site: Site, module: 
 
 
 def test_a_release_without_the_command(site: Site) -> None:
-    site.home = standin.build(site.root, "1.0.7622")
+    site.home = fake_cli.build(site.root, "1.0.7622")
     file = site.file(CF)
     assert "Release 1.0.7622 has no ensure-cf" in site.run("ensure_cf", src=str(file))["msg"]
     auto = site.run("ensure_cf", src=str(file), engine="auto")

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Emulator
 from tests.integration.ensuring import ROLES, warned, writes
 from tests.integration.wrapped import CF, Site
@@ -35,7 +35,7 @@ def site(tmp_path: pathlib.Path, aws: Emulator) -> Site:
 def test_an_endpoint_that_the_release_does_not_read_is_refused(
     site: Site, monkeypatch: pytest.MonkeyPatch, module: str, text: str, given: str
 ) -> None:
-    standin.of_sdk_1(site.home)
+    fake_cli.of_sdk_1(site.home)
     site.tool(f"touch {site.root}/ran\n")
     file = site.file(text)
     endpoint = site.aws.url if given == "option" else None
@@ -51,7 +51,7 @@ def test_an_endpoint_that_the_release_does_not_read_is_refused(
 
 
 def test_a_command_that_changes_nothing_warns_of_the_endpoint(site: Site) -> None:
-    standin.of_sdk_1(site.home)
+    fake_cli.of_sdk_1(site.home)
     result = site.run("create_cf_template", **site.templates())
     assert not result["failed"], result
     assert "reads no endpoint" in warned(result)
@@ -137,7 +137,7 @@ def test_options_that_do_not_reach_the_tool_are_named(site: Site, monkeypatch: p
 
 
 def test_a_java_home_without_java_is_an_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = standin.java(site.root / "other")
+    other = fake_cli.java(site.root / "other")
     monkeypatch.setenv("PATH", f"{other}/bin{os.pathsep}{os.environ['PATH']}")
     file = site.file(ROLES)
     result = site.run("ensure_transactor", src=str(file), java_home="/no/such/jdk")
@@ -146,7 +146,7 @@ def test_a_java_home_without_java_is_an_error(site: Site, monkeypatch: pytest.Mo
 
 
 def test_the_java_that_was_looked_at_is_the_one_that_runs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = standin.java(site.root / "old", 'openjdk version "1.8.0_392"')
+    old = fake_cli.java(site.root / "old", 'openjdk version "1.8.0_392"')
     monkeypatch.setenv("PATH", f"{old}/bin{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("JAVA_HOME", str(site.java))
     site.tool(SHOW)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.chaos.moments import in_a_child
+from tests.chaos.kill_points import in_a_child
 from tests.emulator import Emulator
 from tests.integration.ensuring import ROLES, USERS, ensure, kinds, writes
 
@@ -172,7 +172,7 @@ def test_a_run_that_was_killed_is_mended_by_the_next(aws: Emulator, file: pathli
 def test_an_older_boto3_tags_in_a_call_of_its_own(
     aws: Emulator, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import s3
+    from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import s3
 
     monkeypatch.setattr(s3, "_tags_at_once", lambda _client: False)
     assert not ensure(aws, file, **SECURE)["failed"]

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 
 from tests.emulator import Call, Emulator
 from tests.integration.ensuring import ROLES, ensure, writes

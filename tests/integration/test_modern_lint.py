@@ -12,7 +12,7 @@ import pathlib
 import subprocess
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, scripts, user_data
 from cfnlint.api import ManualArgs, lint
 from hypothesis import HealthCheck, given, settings

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Emulator
 from tests.integration.ensuring import ROLES, USERS, ensure, writes
 from tests.modules import CREDENTIALS, run_module
@@ -106,7 +106,7 @@ def test_another_partition_is_refused_before_anything_changes(aws: Emulator, tmp
 def test_the_tool_is_refused_where_aws_takes_none_of_its_policies(aws: Emulator, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "orders.properties"
     file.write_text(ROLES.replace("us-east-1", "us-gov-west-1"))
-    home = standin.build(tmp_path)
+    home = fake_cli.build(tmp_path)
     result = ensure(aws, file, region="us-gov-west-1", engine="cli", datomic_home=str(home))
     assert "AWS takes none of them in aws-us-gov. Use engine: native." in result["msg"]
     assert writes(aws) == []

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.policies import TRANSACTOR_ACTIONS
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.policies import TRANSACTOR_ACTIONS
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Call, Emulator
 from tests.estate import ROOT, Estate
 from tests.integration import groups
@@ -288,7 +288,7 @@ def secrets(aws: Emulator, directory: pathlib.Path) -> None:
 
 
 def releases(aws: Emulator, directory: pathlib.Path) -> None:
-    archive = standin.archive(directory, "1.0.7277")
+    archive = fake_cli.archive(directory, "1.0.7277")
     s3 = aws.backstage("s3")
     s3.create_bucket(Bucket="our-releases")
     s3.put_object(Bucket="our-releases", Key=archive.name, Body=archive.read_bytes())

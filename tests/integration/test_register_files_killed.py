@@ -15,10 +15,11 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program, screen
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository import index
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import index_update
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import subprocesses
 
-from tests.chaos.moments import die_at, in_a_child
+from tests.chaos.kill_points import die_at, in_a_child
 from tests.integration.repositories import FILE, Repository, registering, sample
 
 OPTIONS: dict[str, Any] = {"push": True, "push_remote": "origin"}
@@ -152,7 +153,7 @@ def test_killed_inside_a_hook(repository: Repository) -> None:
 
 
 def test_index_held_by_another_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "INDEX_SECONDS", 0.2)
+    monkeypatch.setattr(index_update, "INDEX_SECONDS", 0.2)
     lock = repository.directory / "index.lock"
     lock.write_text("")
     everything = repository.everything()
@@ -160,7 +161,7 @@ def test_index_held_by_another_git(repository: Repository, monkeypatch: pytest.M
     assert f"Another git process holds {lock}" in result["msg"]
     assert repository.everything() == everything
     threading.Timer(0.1, lock.unlink).start()
-    monkeypatch.setattr(index, "INDEX_SECONDS", 5)
+    monkeypatch.setattr(index_update, "INDEX_SECONDS", 5)
     assert registering(repository, FILE)["changed"]
 
 
@@ -168,7 +169,7 @@ def test_index_held_just_after_the_commit_follows_with_the_next_run(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = uninterrupted(repository)
-    monkeypatch.setattr(index, "INDEX_SECONDS", 0.2)
+    monkeypatch.setattr(index_update, "INDEX_SECONDS", 0.2)
     lock = repository.directory / "index.lock"
     repository.hook("post-commit", f"touch {lock}")
     assert "The commit is made" in registering(repository, FILE, **OPTIONS)["msg"]
@@ -237,7 +238,7 @@ def test_hosts_side_by_side_in_one_repository(repository: Repository) -> None:
 
 
 def test_another_run_that_does_not_end(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "RUN_SECONDS", 0.2)
+    monkeypatch.setattr(index_update, "RUN_SECONDS", 0.2)
     with open(repository.directory / "datomic-register.lock", "w", encoding="utf-8") as lock:
         lock.write("4711\n")
         lock.flush()
@@ -280,7 +281,7 @@ def test_a_hook_that_hangs_is_stopped_and_nothing_is_left(repository: Repository
     assert result["failed"]
     for told in ("git commit in", "did not end within 1 s", "a hook", "Nothing was committed", "datomic_git_timeout"):
         assert told in result["msg"]
-    assert not index._alive(int((tmp_path / "pid").read_text()))
+    assert not index_update._alive(int((tmp_path / "pid").read_text()))
     after = end_state(repository)
     assert after == {**before, "files": sorted([*before["files"], "datomic-register.lock"])}
     (repository.directory / "hooks" / "pre-commit").unlink()
@@ -302,8 +303,8 @@ def test_a_remote_that_hangs(repository: Repository, tmp_path: pathlib.Path, mon
     (tmp_path / "ssh").write_text("#!/bin/sh\nexec sleep 300\n")
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("GIT_SSH", str(tmp_path / "ssh"))
-    monkeypatch.setattr(_program, "FIRST_LINE_SECONDS", 0.3)
-    monkeypatch.setattr(_program, "LINE_SECONDS", 0.3)
+    monkeypatch.setattr(subprocesses, "FIRST_LINE_SECONDS", 0.3)
+    monkeypatch.setattr(subprocesses, "LINE_SECONDS", 0.3)
     repository.git("remote", "set-url", "origin", "host:estate.git")
     lines: list[str] = []
     with screen.shown_by(lines.append, ()):

@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import evidence
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import diagnostics
 
 from tests.emulator import Emulator
 from tests.emulator.clock import CLOCK
@@ -106,14 +106,14 @@ def test_launches_that_fail_at_one_moment_are_one_attempt(aws: Emulator) -> None
 
 def test_what_happens_while_evidence_is_gathered_is_seen_before_anything_is_removed(aws: Emulator) -> None:
     old = system(aws, 1, modes={"second": "unhealthy"}, health_check=100_000)
-    console = evidence.console
+    console = diagnostics.console
 
     def slow_console(ec2: Any, instance_id: str) -> list[str]:
         aws.backstage("ec2").terminate_instances(InstanceIds=old)
         aws.advance(20)
         return console(ec2, instance_id)
 
-    with mock.patch.object(evidence, "console", slow_console):
+    with mock.patch.object(diagnostics, "console", slow_console):
         result = groups.replace(aws, **METRICS, timeout=300)
     assert result["failed"]
     assert groups.ids(aws) == result["launched"]

@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.user_data import Start, render, user_data
 from jproperties import Properties
 
-from tests.instance import Booted, Instance, boot, standin
-from tests.instance.network import ACCESS_KEY
+from tests.user_data_sandbox import Booted, Instance, boot, standin
+from tests.user_data_sandbox.network import ACCESS_KEY
 
 VERSION = "1.0.7277"
 ARCHIVE = standin.archive(VERSION)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from tests import standin
+from tests import fake_cli
 from tests.emulator import Emulator
 from tests.modules import CREDENTIALS, run_module
 
@@ -36,8 +36,8 @@ class Site:
     def __init__(self, root: pathlib.Path, aws: Emulator) -> None:
         self.root = root
         self.aws = aws
-        self.home = standin.build(root)
-        self.java = standin.java(root / "jdk")
+        self.home = fake_cli.build(root)
+        self.java = fake_cli.java(root / "jdk")
 
     def file(self, text: str, name: str = "in.properties") -> pathlib.Path:
         path = self.root / name

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The arrows of docs/architecture.md: what the code below the commands may import."""
+"""The arrows of docs/architecture.md: which module of plugins/module_utils may import what."""
 
 from __future__ import annotations
 
@@ -13,28 +13,76 @@ from collections.abc import Iterator
 import pytest
 
 UTILS = pathlib.Path(__file__).parents[2] / "plugins" / "module_utils"
-OURS = "ansible_collections.datomic_onprem.aws.plugins.module_utils"
-PURE = (
-    *("errors", "plan", "properties", "_readings", "settings", "heap", "releases"),
-    *("transactor", "cloudformation", "rules", "stacks", "template"),
-)
+FILES = {path.relative_to(UTILS).with_suffix("").parts: path for path in sorted(UTILS.rglob("*.py"))}
+MODULES = {parts[:-1] if parts[-1] == "__init__" else parts: path for parts, path in FILES.items()}
+
+PURE = {"errors", "instance_memory", "plan", "properties", "rolling", "rules", "steps", "template"}
+"""Neither boto3 nor Ansible, and nothing that asks AWS. Of what has effects they import PLAIN alone."""
+PLAIN = {("releases", "versions"), ("util", "atomic_write"), ("util", "clock"), ("util", "subprocesses")}
+EFFECTS = {"aws", "backup", "cli", "git", "releases", "screen", "util"}
+"""Files, programs, git and AWS."""
+TOP = {"commands", "module_main"}
+"""What the modules call."""
 
 
-def imported(path: pathlib.Path) -> Iterator[str]:
-    """Every module that the file imports, and every name with the module that it is imported from."""
+def imported(name: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Every module that this one imports; ours as a path below module_utils that begins with "."."""
+    path = MODULES[name]
+    package = name if path.name == "__init__.py" else name[:-1]
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            module = tuple(node.module.split(".")) if node.module else ()
+            if not node.level:
+                yield module
+                continue
+            base = (*package[: len(package) - node.level + 1], *module)
+            for alias in node.names:
+                yield (".", *((*base, alias.name) if (*base, alias.name) in MODULES else base))
 
 
-@pytest.mark.parametrize("path", sorted(UTILS.rglob("*.py")), ids=lambda path: str(path.relative_to(UTILS)))
-def test_arrows_point_down(path: pathlib.Path) -> None:
-    place = path.relative_to(UTILS).with_suffix("").parts
-    names = list(imported(path))
-    if place[0] != "commands":
-        assert [name for name in names if name.startswith(f"{OURS}.commands")] == []
-    if place[0] in PURE:
-        above = ("boto", "ansible.", *(f"{OURS}.{name}" for name in ("_aws", "provision", "engine_cli", "ensuring")))
-        assert [name for name in names if name.startswith(above)] == []
+def ours(name: tuple[str, ...]) -> set[tuple[str, ...]]:
+    return {other[1:] for other in imported(name) if other[0] == "."}
+
+
+def test_every_part_is_placed() -> None:
+    assert {name[0] for name in MODULES if name} == PURE | EFFECTS | TOP
+
+
+def test_imports_inside_are_relative() -> None:
+    absolute = {
+        name for name in MODULES for other in imported(name) if other[:2] == ("ansible_collections", "datomic_onprem")
+    }
+    assert absolute == set()
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name), ids="/".join)
+def test_arrows_point_down(name: tuple[str, ...]) -> None:
+    others = {other for other in imported(name) if other[0] != "."}
+    if name[0] not in TOP:
+        assert [other for other in ours(name) if other and other[0] in TOP] == []
+    if name[0] != "aws":
+        assert [
+            other for other in others if other[0].startswith("boto") or other[:2] == ("ansible_collections", "amazon")
+        ] == []
+    if name[0] in PURE:
+        assert [other for other in others if other[0] == "ansible"] == []
+        assert [other for other in ours(name) if other[0] in EFFECTS and other not in PLAIN] == []
+
+
+def test_no_circles() -> None:
+    """A module never imports, by way of others, itself."""
+    done: set[tuple[str, ...]] = set()
+
+    def walk(name: tuple[str, ...], path: tuple[tuple[str, ...], ...]) -> None:
+        assert name not in path, " -> ".join("/".join(each) for each in (*path[path.index(name) :], name))
+        if name in done:
+            return
+        for other in sorted(ours(name)):
+            if other:
+                walk(other, (*path, name))
+        done.add(name)
+
+    for name in MODULES:
+        walk(name, ())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import botocore.exceptions
 import botocore.parsers
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws, AwsError, calling
 
 PAGE = "Unable to parse response (syntax error), invalid XML received: b'<!doctype html><title>Sign in</title>'"
 

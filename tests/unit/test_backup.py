@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import backup, tool
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import backup
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import runner
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 
@@ -149,9 +150,9 @@ def test_lifecycle_rules_that_break_a_backup(rule: dict[str, Any], breaks: bool)
     ],
 )
 def test_secrets_are_masked(text: str, hidden: str) -> None:
-    shown = tool.mask(text, ["s3cr3t"])
+    shown = runner.mask(text, ["s3cr3t"])
     assert hidden not in shown
-    assert tool.MASK in shown
+    assert runner.MASK in shown
 
 
 @pytest.mark.parametrize(
@@ -164,4 +165,4 @@ def test_secrets_are_masked(text: str, hidden: str) -> None:
     ],
 )
 def test_how_a_tool_ended(code: int, words: str) -> None:
-    assert words in tool.how_it_ended(code)
+    assert words in runner.how_it_ended(code)

@@ -10,16 +10,16 @@ import json
 import pathlib
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation as cfn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.security_groups import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import security_group as cfn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.ingress import (
     GroupReference,
     IngressRule,
     InstanceType,
     Observed,
     SecurityGroup,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.security_group import Wanted
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,11 +12,12 @@ import re
 import zipfile
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, java, releases
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import archive as archives
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import java
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases import archive as archives
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases import distribution, versions
 
-from tests import standin
+from tests import fake_cli
 
 
 @pytest.mark.parametrize(
@@ -24,23 +25,23 @@ from tests import standin
     [("0.9.6045", 8), ("1.0.6711", 11), ("1.0.7622", 11), ("1.0.7622.1", 11), ("1.0.7705", 17), ("1.1.1", 17)],
 )
 def test_java_a_release_needs(version: str, minimum: int) -> None:
-    assert releases.java_minimum(version) == minimum
+    assert versions.java_minimum(version) == minimum
 
 
 def test_ensure_cf_is_gone_from_the_releases_on_sdk_2() -> None:
-    assert releases.has_command("1.0.7277", "ensure-cf")
-    assert not releases.has_command("1.0.7556", "ensure-cf")
-    assert releases.has_command("1.0.7705", "ensure-transactor")
+    assert versions.has_command("1.0.7277", "ensure-cf")
+    assert not versions.has_command("1.0.7556", "ensure-cf")
+    assert versions.has_command("1.0.7705", "ensure-transactor")
 
 
 @pytest.mark.parametrize("version", ["", "latest", "1.0", "1.0.7705-beta", "../1.0.7705"])
 def test_what_is_no_release(version: str) -> None:
     with pytest.raises(DatomicError, match="is no release of Datomic"):
-        releases.number(version)
+        versions.number(version)
 
 
 def test_a_distribution_is_found_through_a_link(tmp_path: pathlib.Path) -> None:
-    root = standin.build(tmp_path)
+    root = fake_cli.build(tmp_path)
     (tmp_path / "current").symlink_to(root.name)
     assert distribution.inspect(str(tmp_path / "current")) == distribution.Distribution(str(root), "1.0.7277")
 
@@ -62,7 +63,7 @@ def _without(root: pathlib.Path, name: str) -> None:
     ],
 )
 def test_a_home_that_is_not_sound(tmp_path: pathlib.Path, spoil: object, message: str) -> None:
-    root = standin.build(tmp_path)
+    root = fake_cli.build(tmp_path)
     assert callable(spoil)
     spoil(root)
     with pytest.raises(DatomicError, match=message):
@@ -70,7 +71,7 @@ def test_a_home_that_is_not_sound(tmp_path: pathlib.Path, spoil: object, message
 
 
 def test_all_that_is_wrong_with_a_home_is_one_message(tmp_path: pathlib.Path) -> None:
-    root = standin.build(tmp_path)
+    root = fake_cli.build(tmp_path)
     for jar in root.rglob("*.jar"):
         jar.unlink()
     (root / "lib" / "README.txt").write_text("jars go here")
@@ -96,7 +97,7 @@ def test_a_home_that_is_something_else(tmp_path: pathlib.Path) -> None:
 
 
 def test_another_release_than_the_one_expected(tmp_path: pathlib.Path) -> None:
-    root = standin.build(tmp_path).rename(tmp_path / "datomic")
+    root = fake_cli.build(tmp_path).rename(tmp_path / "datomic")
     with pytest.raises(DatomicError, match=r"is release 1\.0\.7277, not 1\.0\.7705"):
         distribution.inspect(str(root), "1.0.7705")
 
@@ -122,7 +123,7 @@ def test_releases_to_remove_are_never_those_in_use() -> None:
     ],
 )
 def test_an_archive_that_reaches_outside(tmp_path: pathlib.Path, name: str, mode: int, message: str) -> None:
-    archive = standin.archive(tmp_path)
+    archive = fake_cli.archive(tmp_path)
     with zipfile.ZipFile(archive, "a") as zipped:
         member = zipfile.ZipInfo(name)
         member.external_attr = mode << 16
@@ -135,13 +136,13 @@ def test_an_archive_that_reaches_outside(tmp_path: pathlib.Path, name: str, mode
 
 
 def test_permission_bits_come_out_of_the_archive(tmp_path: pathlib.Path) -> None:
-    found = archives.unpack(str(standin.archive(tmp_path)), str(tmp_path), "1.0.7277")
+    found = archives.unpack(str(fake_cli.archive(tmp_path)), str(tmp_path), "1.0.7277")
     assert os.access(found.tool, os.X_OK)
     assert not os.access(pathlib.Path(found.home) / "VERSION", os.X_OK)
 
 
 def test_the_disk_fills_up_while_unpacking(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = standin.archive(tmp_path)
+    archive = fake_cli.archive(tmp_path)
     (tmp_path / "into").mkdir()
 
     def full(_source: object, target: object, _size: int) -> None:
@@ -163,7 +164,7 @@ def test_the_disk_fills_up_while_unpacking(tmp_path: pathlib.Path, monkeypatch: 
     ],
 )
 def test_the_java_that_would_run(tmp_path: pathlib.Path, told: str, expected: int) -> None:
-    home = standin.java(tmp_path / "jdk", told)
+    home = fake_cli.java(tmp_path / "jdk", told)
     assert java.version(java.with_home({"PATH": "/usr/bin:/bin"}, str(home))) == expected
 
 
@@ -171,14 +172,14 @@ def test_java_that_is_missing_or_too_old(tmp_path: pathlib.Path) -> None:
     newest = distribution.Distribution(str(tmp_path), "1.0.7705")
     with pytest.raises(DatomicError, match=r"Datomic 1\.0\.7705 needs Java 17 or newer, and no java runs here"):
         java.require(newest, {"PATH": str(tmp_path)})
-    old = java.with_home({"PATH": "/usr/bin:/bin"}, str(standin.java(tmp_path / "old", 'openjdk version "11.0.2"')))
+    old = java.with_home({"PATH": "/usr/bin:/bin"}, str(fake_cli.java(tmp_path / "old", 'openjdk version "11.0.2"')))
     with pytest.raises(DatomicError, match="java here is 11"):
         java.require(newest, old)
 
 
 def test_checksums_are_digests_and_another_release_says_how_to_get_one() -> None:
-    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in releases.CHECKSUMS.values())
-    assert all(releases.at_least(version, "1.0.6711") for version in releases.CHECKSUMS)
-    advice = releases.checksum_advice("1.0.7075", "checksum")
+    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in versions.CHECKSUMS.values())
+    assert all(versions.at_least(version, "1.0.6711") for version in versions.CHECKSUMS)
+    advice = versions.checksum_advice("1.0.7075", "checksum")
     assert "1.0.7075/datomic-pro-1.0.7075.zip" in advice
     assert "sha256sum" in advice

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import settings, tool
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository import clear_text, git
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import runner as cli_runner
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import runner as git_runner
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import secret_scan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import masking
 
 SMALL, TIMES, AT_MOST = 2_000, 8, 24
@@ -65,24 +67,24 @@ LEADS = {
 
 def _properties(text: str) -> None:
     properties = Properties.scan(text.encode(), "x.properties")
-    settings.masked(properties)
-    settings.secrets(properties)
-    settings.masked_diff(properties, properties)
-    settings.check(properties, "transactor")
+    keys.masked(properties)
+    keys.secrets(properties)
+    keys.masked_diff(properties, properties)
+    keys.check(properties, "transactor")
 
 
 MASKERS: dict[str, Callable[[str], object]] = {
     "a file of properties": _properties,
-    "a file for git": lambda text: clear_text.masked(text.encode()),
-    "secrets for git": lambda text: [secret.spellings for secret in clear_text.secrets(text.encode())],
+    "a file for git": lambda text: secret_scan.masked(text.encode()),
+    "secrets for git": lambda text: [secret.spellings for secret in secret_scan.secrets(text.encode())],
     "a template": masking.masked,
-    "the tool's output": tool.mask,
-    "git's output": git.masked_urls,
+    "the tool's output": cli_runner.mask,
+    "git's output": git_runner.masked_urls,
 }
 
 
 def _seconds(work: Callable[[str], object], text: str) -> float:
-    settings.secrecy.cache_clear()
+    keys.secrecy.cache_clear()
     before = time.process_time()
     work(text)
     return time.process_time() - before

@@ -14,7 +14,7 @@ import stat
 import tempfile
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _private
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import private_tempdir
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
 
 
 def _left_over(root: pathlib.Path, purpose: str) -> pathlib.Path:
-    with _private.directory(purpose) as (path, _lock):
+    with private_tempdir.directory(purpose) as (path, _lock):
         name = os.path.basename(path).rpartition("-")[0] + "-killed00"
     (root / name).mkdir(mode=0o700)
     (root / name / "in.properties").write_text("secret")
@@ -32,7 +32,7 @@ def _left_over(root: pathlib.Path, purpose: str) -> pathlib.Path:
 
 
 def test_it_is_for_this_user_alone_and_goes(root: pathlib.Path) -> None:
-    with _private.directory("a") as (path, lock):
+    with private_tempdir.directory("a") as (path, lock):
         (pathlib.Path(path) / "file").write_text("secret")
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
         assert os.path.samestat(os.fstat(lock), os.stat(path))
@@ -40,13 +40,13 @@ def test_it_is_for_this_user_alone_and_goes(root: pathlib.Path) -> None:
 
 
 def test_one_at_a_time_for_each_purpose(root: pathlib.Path) -> None:
-    with _private.directory("a") as (first, _lock):
-        with _private.directory("b"):
+    with private_tempdir.directory("a") as (first, _lock):
+        with private_tempdir.directory("b"):
             pass
-        with pytest.raises(_private.HeldError), _private.directory("a"):
+        with pytest.raises(private_tempdir.HeldError), private_tempdir.directory("a"):
             pass
         assert [str(path) for path in root.iterdir()] == [first]
-    with _private.directory("a"):
+    with private_tempdir.directory("a"):
         pass
 
 
@@ -57,7 +57,7 @@ def test_what_a_killed_process_left_is_removed_whatever_it_was_for(root: pathlib
     others = [root / "datomic-unlike", root / "something-else"]
     for path in others:
         path.mkdir()
-    with _private.directory("a") as (own, _lock):
+    with private_tempdir.directory("a") as (own, _lock):
         assert not any(path.exists() for path in left)
         assert set(root.iterdir()) == {*others, pathlib.Path(own)}
 
@@ -66,11 +66,11 @@ def test_a_left_over_is_kept_while_a_program_works_in_it(root: pathlib.Path) -> 
     left = _left_over(root, "a")
     held = os.open(left, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
-    with pytest.raises(_private.HeldError), _private.directory("a"):
+    with pytest.raises(private_tempdir.HeldError), private_tempdir.directory("a"):
         pass
     assert (left / "in.properties").exists()
     os.close(held)
-    with _private.directory("a"):
+    with private_tempdir.directory("a"):
         assert not left.exists()
 
 
@@ -78,7 +78,7 @@ def test_no_link_is_followed(root: pathlib.Path) -> None:
     left = _left_over(root, "a")
     left.rename(root / "elsewhere")
     left.symlink_to("elsewhere")
-    with _private.directory("a"):
+    with private_tempdir.directory("a"):
         assert (root / "elsewhere" / "in.properties").exists()
 
 
@@ -95,6 +95,6 @@ def test_a_directory_that_is_removed_before_it_is_locked_is_made_again(
         lock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with _private.directory("a") as (path, _lock):
+    with private_tempdir.directory("a") as (path, _lock):
         assert os.path.isdir(path)
         assert str(swept[0]) != path

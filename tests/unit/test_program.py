@@ -13,27 +13,27 @@ import pathlib
 import signal
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _program
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import subprocesses
 
 
 def watch(script: str) -> int:
     with open(os.devnull, "w") as null:
         output = os.dup(null.fileno()), os.dup(null.fileno())
-    return _program.watch(
+    return subprocesses.watch(
         ["/bin/sh", "-c", script], directory="/", environment={"PATH": os.defpath}, output=output, timeout=60
     )
 
 
-@pytest.mark.parametrize("number", _program.END_SIGNALS)
+@pytest.mark.parametrize("number", subprocesses.END_SIGNALS)
 def test_it_ends_with_us(tmp_path: pathlib.Path, number: signal.Signals) -> None:
-    handlers = [signal.getsignal(each) for each in _program.END_SIGNALS]
-    with pytest.raises(_program.StoppedError, match=f"^{number.name}$"):
+    handlers = [signal.getsignal(each) for each in subprocesses.END_SIGNALS]
+    with pytest.raises(subprocesses.StoppedError, match=f"^{number.name}$"):
         watch(
             f"echo $$ > {tmp_path}/pid; kill -{int(number)} {os.getpid()}; kill -{int(number)} {os.getpid()}; sleep 60"
         )
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
-    assert [signal.getsignal(each) for each in _program.END_SIGNALS] == handlers
+    assert [signal.getsignal(each) for each in subprocesses.END_SIGNALS] == handlers
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
@@ -54,4 +54,4 @@ def test_time_outs_are_told_apart() -> None:
     with contextlib.closing(open(os.devnull, "w")) as null:
         output = os.dup(null.fileno()), os.dup(null.fileno())
     with pytest.raises(TimeoutError):
-        _program.watch(["/bin/sleep", "60"], directory="/", environment={}, output=output, timeout=0.1)
+        subprocesses.watch(["/bin/sleep", "60"], directory="/", environment={}, output=output, timeout=0.1)

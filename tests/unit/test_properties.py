@@ -9,9 +9,9 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import MASK, Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import file
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import MASK, Properties
 
 
 def parse(text: str) -> Properties:
@@ -51,7 +51,7 @@ def refused(raw: str | bytes) -> list[tuple[str, int]]:
 )
 def test_text_that_means_the_same_to_both_readers_is_accepted(text: str, values: dict[str, str]) -> None:
     assert parse(text).as_dict() == values
-    properties.verify(parse(text))
+    file.verify(parse(text))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_an_unsound_file_holds_what_the_tool_reads_and_is_neither_edited_nor_sho
     assert p.as_dict() == values
     assert p.findings
     assert p.shown(lambda key, value: value) == f"({len(raw)} bytes that are no sound properties file)\n"
-    for refusing in (lambda: p.edit({}), lambda: properties.verify(p)):
+    for refusing in (lambda: p.edit({}), lambda: file.verify(p)):
         with pytest.raises(InputError) as caught:
             refusing()
         assert caught.value.findings == p.findings
@@ -153,7 +153,7 @@ def test_lines_are_counted_as_editors_do() -> None:
 
 def test_what_is_no_text_lacks_no_key() -> None:
     assert not Properties.scan("a=1\n".encode("utf-16"), "x").legible
-    assert not properties.inspect("/nonexistent/x").legible
+    assert not file.inspect("/nonexistent/x").legible
     assert Properties.scan(b"a = 1\n\0", "x").legible
 
 
@@ -242,25 +242,25 @@ def test_a_key_that_both_readings_cannot_give_back_is_refused(key: str) -> None:
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    monkeypatch.setattr(properties, "jproperties", None)
+    monkeypatch.setattr(file, "jproperties", None)
     with pytest.raises(DatomicError, match="pip install jproperties"):
-        properties.write(parse("a=1\n").at(str(tmp_path / "x")), was=None)
+        file.write(parse("a=1\n").at(str(tmp_path / "x")), was=None)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", ["#:\n", "#: k=v\n!:\n  #: x\na=1\n", "#:=\\\na=1\\\n!:x\n", "# a\r#:\n"])
 def test_comments_to_which_jproperties_gives_a_meaning_are_fine(text: str) -> None:
-    properties.verify(parse(text))
+    file.verify(parse(text))
 
 
 def test_the_diff_masks_secrets_also_in_comments() -> None:
     before = parse("a=1\nsql-password=\n#### sql-password: s3cr3t\r\n# b=2\n")
     after = before.edit({"a": "2", "sql-password": "s3cr3t\\x"}).edit({"new-password": "s3cr3t"})
-    shown = properties.diff(before, after, lambda key: key.endswith("password"))
+    shown = file.diff(before, after, lambda key: key.endswith("password"))
     assert shown == {
         "before_header": "x.properties",
         "after_header": "x.properties",
         "before": f"a=1\nsql-password=\n#### sql-password: {MASK}\r\n# b=2\n",
         "after": f"a=2\nsql-password={MASK}\n#### sql-password: {MASK}\r\n# b=2\nnew-password={MASK}\n",
     }
-    assert properties.diff(None, after, lambda key: False)["before"] == ""
+    assert file.diff(None, after, lambda key: False)["before"] == ""

@@ -14,9 +14,9 @@ import stat
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import file as properties_file
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def names(directory: pathlib.Path) -> list[str]:
 
 
 def edited(path: pathlib.Path) -> tuple[Properties, Properties]:
-    before = properties.read(str(path))
+    before = properties_file.read(str(path))
     return before, before.edit({"a": "2"})
 
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_read_names_the_file(tmp_path: pathlib.Path) -> None:
         ("", "No such file"),
     ):
         with pytest.raises(InputError, match=told) as caught:
-            properties.read(path)
+            properties_file.read(path)
         assert [one.file for one in caught.value.findings] == [path]
 
 
@@ -60,19 +60,19 @@ def test_a_file_without_permission_names_the_file(file: pathlib.Path, monkeypatc
 
     monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(InputError, match=f"{file}: cannot be read: Permission denied"):
-        properties.read(str(file))
+        properties_file.read(str(file))
 
 
 def test_a_write_replaces_the_file_and_leaves_nothing_else(file: pathlib.Path) -> None:
     before, after = edited(file)
-    properties.write(after, was=before)
+    properties_file.write(after, was=before)
     assert file.read_bytes() == b"# c\na=2\n"
     assert names(file.parent) == ["x.properties"]
 
 
 def test_a_new_file_is_for_its_owner_alone(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "new.properties"
-    properties.write(Properties.parse(b"a=1\n", str(path)), was=None)
+    properties_file.write(Properties.parse(b"a=1\n", str(path)), was=None)
     assert path.read_bytes() == b"a=1\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -81,7 +81,7 @@ def test_a_new_file_is_for_its_owner_alone(tmp_path: pathlib.Path) -> None:
 def test_the_mode_is_kept(file: pathlib.Path, mode: int) -> None:
     file.chmod(mode)
     before, after = edited(file)
-    properties.write(after, was=before)
+    properties_file.write(after, was=before)
     assert stat.S_IMODE(file.stat().st_mode) == mode
 
 
@@ -96,7 +96,7 @@ def test_the_owner_is_kept(file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) 
     before, after = edited(file)
     monkeypatch.setattr(os, "stat", owned_by_another)
     monkeypatch.setattr(os, "fchown", lambda descriptor, uid, gid: given.append((uid, gid)))
-    properties.write(after, was=before)
+    properties_file.write(after, was=before)
     assert given == [(4321, 1234)]
 
 
@@ -106,7 +106,7 @@ def test_a_symlink_stays_one(file: pathlib.Path, tmp_path: pathlib.Path) -> None
     link = elsewhere / "link.properties"
     link.symlink_to("../x.properties")
     before, after = edited(link)
-    properties.write(after, was=before)
+    properties_file.write(after, was=before)
     assert link.is_symlink()
     assert file.read_bytes() == b"# c\na=2\n"
     assert names(elsewhere) == ["link.properties"]
@@ -115,7 +115,7 @@ def test_a_symlink_stays_one(file: pathlib.Path, tmp_path: pathlib.Path) -> None
 def test_a_dangling_symlink_s_target_is_made(tmp_path: pathlib.Path) -> None:
     link = tmp_path / "link.properties"
     link.symlink_to("target.properties")
-    properties.write(Properties.parse(b"a=1\n", str(link)), was=None)
+    properties_file.write(Properties.parse(b"a=1\n", str(link)), was=None)
     assert link.is_symlink()
     assert (tmp_path / "target.properties").read_bytes() == b"a=1\n"
 
@@ -128,21 +128,21 @@ def test_a_file_that_changed_since_it_was_read_is_not_written(file: pathlib.Path
     else:
         file.write_bytes(now)
     with pytest.raises(DatomicError, match=f"{file} {told}"):
-        properties.write(after, was=before)
+        properties_file.write(after, was=before)
     assert (file.read_bytes() if file.exists() else None) == now
     assert names(file.parent) == ([] if now is None else ["x.properties"])
 
 
 def test_a_file_that_came_into_being_is_not_written(file: pathlib.Path) -> None:
     with pytest.raises(DatomicError, match="was created"):
-        properties.write(Properties.parse(b"b=1\n", str(file)), was=None)
+        properties_file.write(Properties.parse(b"b=1\n", str(file)), was=None)
     assert file.read_bytes() == b"# c\na=1\n"
 
 
 def test_the_same_bytes_are_not_written(file: pathlib.Path) -> None:
-    before = properties.read(str(file))
+    before = properties_file.read(str(file))
     inode = file.stat().st_ino
-    properties.write(before.edit({"a": "1"}), was=before)
+    properties_file.write(before.edit({"a": "1"}), was=before)
     assert file.stat().st_ino == inode
 
 
@@ -157,7 +157,7 @@ def test_a_disk_that_refuses_leaves_the_file_as_it_was(
     before, after = edited(file)
     monkeypatch.setattr(os, step, refuse)
     with pytest.raises(DatomicError, match=f"Could not write {file}: {os.strerror(code)}"):
-        properties.write(after, was=before)
+        properties_file.write(after, was=before)
     assert file.read_bytes() == b"# c\na=1\n"
     assert names(file.parent) == ["x.properties"]
 
@@ -174,7 +174,7 @@ def test_a_disk_that_is_full_in_the_middle_leaves_the_file_as_it_was(file: pathl
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
         try:
-            properties.write(after, was=before)
+            properties_file.write(after, was=before)
         except DatomicError:
             os._exit(7)
         os._exit(1)
@@ -186,7 +186,7 @@ def test_a_disk_that_is_full_in_the_middle_leaves_the_file_as_it_was(file: pathl
 def test_a_directory_that_is_not_there_is_named(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "none" / "x.properties"
     with pytest.raises(DatomicError, match=f"Could not write {path}: No such file or directory"):
-        properties.write(Properties.parse(b"a=1\n", str(path)), was=None)
+        properties_file.write(Properties.parse(b"a=1\n", str(path)), was=None)
 
 
 def test_an_interrupt_removes_the_temporary_file(file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +196,7 @@ def test_an_interrupt_removes_the_temporary_file(file: pathlib.Path, monkeypatch
     before, after = edited(file)
     monkeypatch.setattr(os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        properties.write(after, was=before)
+        properties_file.write(after, was=before)
     assert names(file.parent) == ["x.properties"]
 
 
@@ -215,7 +215,7 @@ def test_the_file_and_then_its_directory_reach_the_disk(file: pathlib.Path, monk
     before, after = edited(file)
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
-    properties.write(after, was=before)
+    properties_file.write(after, was=before)
     assert steps == ["file", "replace", "directory"]
 
 
@@ -224,7 +224,7 @@ def test_what_a_killed_run_left_behind_is_removed_and_nothing_else(file: pathlib
     for name in [".x.properties.abcd_123.tmp", *others]:
         (file.parent / name).write_bytes(b"half")
     before, after = edited(file)
-    properties.write(after, was=before)
+    properties_file.write(after, was=before)
     assert names(file.parent) == sorted(["x.properties", *others])
 
 
@@ -233,7 +233,7 @@ def test_the_temporary_file_of_a_living_run_stays(file: pathlib.Path) -> None:
     with living.open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         before, after = edited(file)
-        properties.write(after, was=before)
+        properties_file.write(after, was=before)
         assert names(file.parent) == [living.name, "x.properties"]
 
 
@@ -241,7 +241,7 @@ def test_a_text_that_jproperties_reads_differently_is_not_written(file: pathlib.
     before, after = edited(file)
     wrong = Properties(after.path, b"# c\na=3\n", "# c\na=3\n", dict(after.entries))
     with pytest.raises(DatomicError, match="jproperties reads the new text differently"):
-        properties.write(wrong, was=before)
+        properties_file.write(wrong, was=before)
     assert file.read_bytes() == b"# c\na=1\n"
 
 
@@ -259,6 +259,6 @@ def test_a_text_that_jproperties_reads_differently_is_not_written(file: pathlib.
 def test_what_a_file_may_hold_is_bounded(tmp_path: pathlib.Path, raw: bytes, rules: list[str]) -> None:
     path = tmp_path / "x.properties"
     path.write_bytes(raw)
-    found = properties.inspect(str(path)).findings
+    found = properties_file.inspect(str(path)).findings
     assert [finding.rule for finding in found] == rules
     assert all(str(path) in str(finding) for finding in found)

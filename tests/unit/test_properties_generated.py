@@ -12,9 +12,9 @@ import pathlib
 import time
 
 import jproperties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import file
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +57,7 @@ def valid_files(draw: st.DrawFn) -> bytes:
 @PROFILE
 @given(valid_files())
 def test_every_layout_that_is_accepted_reads_as_jproperties_does(raw: bytes) -> None:
-    properties.verify(Properties.parse(raw, "f"))
+    file.verify(Properties.parse(raw, "f"))
 
 
 @PROFILE
@@ -66,7 +66,7 @@ def test_an_edit_gives_the_values_back_and_changes_no_other_byte(raw: bytes, cha
     before = Properties.parse(raw, "f")
     after = before.edit(changes)
     assert after.as_dict() == {**before.as_dict(), **changes}
-    properties.verify(after)
+    file.verify(after)
     # Cut the changed keys' values out of both: what is left is the same, but for appended lines.
     assert rest(after, changes).startswith(rest(before, changes))
     appended = rest(after, changes)[len(rest(before, changes)) :].replace("\r", "").strip("\n").split("\n")
@@ -101,7 +101,7 @@ def test_what_is_accepted_reads_as_jproperties_does(text: str) -> None:
     p, findings = outcome(text.encode())
     assert all(finding.line > 0 and finding.rule for finding in findings)
     if p:
-        properties.verify(p)
+        file.verify(p)
         assert p.edit({}) is p
 
 
@@ -129,7 +129,7 @@ def test_an_edit_with_rubbish_is_made_or_refused(text: str, changes: dict[str, s
     except InputError:
         return
     assert after.as_dict() == {**before.as_dict(), **changes}
-    properties.verify(after)
+    file.verify(after)
 
 
 def lines(count: int) -> bytes:
@@ -139,8 +139,8 @@ def lines(count: int) -> bytes:
 def seconds_of_ours(path: pathlib.Path, raw: bytes) -> float:
     path.write_bytes(raw)
     start = time.process_time()
-    before = properties.read(str(path))
-    properties.write(before.edit({"some-property-7": "x", "new": "y"}), was=before)
+    before = file.read(str(path))
+    file.write(before.edit({"some-property-7": "x", "new": "y"}), was=before)
     return time.process_time() - start
 
 

@@ -10,9 +10,17 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import zones
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import zones
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.actions import (
+    Done,
+    Resize,
+    Step,
+    Stop,
+    Terminate,
+    Wait,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import next_step
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state import (
     Activity,
     Beats,
     Circumstances,
@@ -21,14 +29,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obs
     Metrics,
     Observed,
     Sizes,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.steps import (
-    Done,
-    Resize,
-    Step,
-    Stop,
-    Terminate,
-    Wait,
 )
 
 NOW = 1_800_000_000.0

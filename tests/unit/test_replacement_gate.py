@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import counting, gate
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import heartbeats, readiness
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.preconditions import obstacles
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.preview import outlook
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state import (
     Activity,
     Beats,
     Circumstances,
@@ -20,8 +22,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obs
     Observed,
     Sizes,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obstacles import obstacles
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.outlook import outlook
 
 NOW = 1_800_000_000.0 - 1_800_000_000 % 60
 OLD = Instance("i-old", stale=True, launched_at=NOW - 9000)
@@ -64,20 +64,20 @@ STEADY = series(*[12] * 12)
     ],
 )
 def test_the_new_one_stands_by(active: tuple[Beats, ...], standby: tuple[Beats, ...], is_open: bool) -> None:
-    assert gate.before_stopping(surged(active, standby), Goal()).open is is_open
+    assert readiness.before_stopping(surged(active, standby), Goal()).open is is_open
 
 
 def test_a_minute_that_is_not_over_proves_nothing() -> None:
     running = (Beats(NOW, 24, 24 * 5000.0),)
-    assert not gate.before_stopping(surged((*STEADY, *running), running), Goal()).open
+    assert not readiness.before_stopping(surged((*STEADY, *running), running), Goal()).open
 
 
 def test_what_is_seen_is_told() -> None:
-    told = gate.before_stopping(surged(STEADY, series(12, 12)), Goal()).seen
+    told = readiness.before_stopping(surged(STEADY, series(12, 12)), Goal()).seen
     assert told == "standby 1 of 1 is beating (12 per minute)"
-    assert gate.before_stopping(surged((), ()), Goal()).seen == "no heartbeat yet"
+    assert readiness.before_stopping(surged((), ()), Goal()).seen == "no heartbeat yet"
     lone = surged(series(*[12] * 8, 0, 0, 0, 0), series(12, 12))
-    assert "no active one is beating" in gate.before_stopping(lone, Goal()).seen
+    assert "no active one is beating" in readiness.before_stopping(lone, Goal()).seen
 
 
 def test_an_update_of_the_heartbeat_interval_is_counted_by_the_sums() -> None:
@@ -89,16 +89,16 @@ def test_an_update_of_the_heartbeat_interval_is_counted_by_the_sums() -> None:
     )
     before = dataclasses.replace(two.metrics or Metrics(1000), standby=(*series(*[12] * 8, 0, 0, 0, 0),))
     both = dataclasses.replace(before, standby=(*before.standby, *series(72, 72, msec=120000 / 72)))
-    assert gate.before_stopping(dataclasses.replace(two, metrics=both), Goal()).open
+    assert readiness.before_stopping(dataclasses.replace(two, metrics=both), Goal()).open
     missing = dataclasses.replace(before, standby=series(*[12] * 12))
-    closed = gate.before_stopping(dataclasses.replace(two, metrics=missing), Goal())
+    closed = readiness.before_stopping(dataclasses.replace(two, metrics=missing), Goal())
     assert (closed.open, closed.seen) == (False, "standby 1 of 2 is beating (60 per minute)")
 
 
 def test_metrics_that_the_update_turns_on_or_a_dead_system_do_not_hold_it_up() -> None:
-    assert gate.before_stopping(surged((), series(12, 12)), Goal()).open, "the old one does not report"
-    assert gate.before_stopping(surged(series(12, 12), ()), Goal()).open, "nobody served: the new one is active"
-    assert not gate.before_stopping(surged((), series(12)), Goal()).open
+    assert readiness.before_stopping(surged((), series(12, 12)), Goal()).open, "the old one does not report"
+    assert readiness.before_stopping(surged(series(12, 12), ()), Goal()).open, "nobody served: the new one is active"
+    assert not readiness.before_stopping(surged((), series(12)), Goal()).open
 
 
 def test_an_active_one_that_reports_elsewhere_is_not_waited_for() -> None:
@@ -107,9 +107,9 @@ def test_an_active_one_that_reports_elsewhere_is_not_waited_for() -> None:
     mixed = dataclasses.replace(
         surged((), series(*[12] * 12, 24, 24)), sizes=Sizes(2, 3, 3), own=Sizes(2, 2, 2), instances=(OLD, first, NEW)
     )
-    assert gate.before_stopping(mixed, Goal()).open
+    assert readiness.before_stopping(mixed, Goal()).open
     alone = dataclasses.replace(mixed, metrics=Metrics(5000, (), series(*[12] * 14)))
-    assert not gate.before_stopping(alone, Goal()).open, "the newest does not stand by"
+    assert not readiness.before_stopping(alone, Goal()).open, "the newest does not stand by"
 
 
 @pytest.mark.parametrize(("settled", "standby", "is_open"), [(True, 12, True), (False, 12, False), (True, 0, False)])
@@ -124,7 +124,7 @@ def test_a_dead_old_one_does_not_hold_up_the_second_batch(settled: bool, standby
         instances=(OLD, first, newest),
         activities=(Activity("1", "terminate", "Successful", NOW - 640, NOW - 620, "i-gone"),),
     )
-    assert gate.before_stopping(second, Goal()).open is is_open
+    assert readiness.before_stopping(second, Goal()).open is is_open
 
 
 LAUNCH = NOW - 1200
@@ -146,35 +146,35 @@ def with_late(active: tuple[Beats, ...], since: float = 0.0) -> Observed:
 def test_who_beat_in_the_five_minutes_before_the_surge_is_waited_for(before: float, is_open: bool) -> None:
     """In two minutes in a row of them."""
     first = LAUNCH - before
-    assert gate.before_stopping(with_late(minutes(first, first + 60)), Goal()).open is is_open
+    assert readiness.before_stopping(with_late(minutes(first, first + 60)), Goal()).open is is_open
 
 
 def test_a_report_a_few_beats_short_is_that_of_a_whole_process() -> None:
     short = (Beats(LAUNCH - 300, 10, 50_000.0), Beats(LAUNCH - 240, 10, 50_000.0))
-    assert not gate.before_stopping(with_late(short), Goal()).open
+    assert not readiness.before_stopping(with_late(short), Goal()).open
 
 
 @pytest.mark.parametrize(("beats", "is_open"), [(9, True), (8, False)])
 def test_three_quarters_of_the_beats_are_a_process(beats: int, is_open: bool) -> None:
-    assert gate.before_stopping(surged(STEADY, series(beats, beats)), Goal()).open is is_open
-    assert gate.before_stopping(surged(series(*[12] * 8, *[beats] * 4), series(12, 12)), Goal()).open is is_open
+    assert readiness.before_stopping(surged(STEADY, series(beats, beats)), Goal()).open is is_open
+    assert readiness.before_stopping(surged(series(*[12] * 8, *[beats] * 4), series(12, 12)), Goal()).open is is_open
 
 
 @pytest.mark.parametrize(("msec", "processes"), [(6000, 1.0), (6001, 1.2002)])
 def test_beats_a_fifth_longer_are_those_of_another_interval(msec: float, processes: float) -> None:
     metrics = Metrics(5000.0, series(12, 12, msec=msec))
-    assert counting.processes(metrics.active, metrics, NOW - 120, 2) == pytest.approx(processes)
+    assert heartbeats.processes(metrics.active, metrics, NOW - 120, 2) == pytest.approx(processes)
 
 
 def test_minutes_that_are_no_longer_known_leave_the_benefit_of_the_doubt() -> None:
     """So that a run continued hours later does not stop what serves."""
-    assert gate.before_stopping(with_late((), since=LAUNCH - 300), Goal()).open
-    assert not gate.before_stopping(with_late((), since=LAUNCH - 299), Goal()).open
+    assert readiness.before_stopping(with_late((), since=LAUNCH - 300), Goal()).open
+    assert not readiness.before_stopping(with_late((), since=LAUNCH - 299), Goal()).open
 
 
 def test_a_slow_boot_of_the_first_that_reports_leaves_no_doubt() -> None:
     """The update turned the metrics on: nothing older is known because there was nothing."""
-    assert gate.before_stopping(with_late((), since=NOW - 5400), Goal()).open
+    assert readiness.before_stopping(with_late((), since=NOW - 5400), Goal()).open
 
 
 @pytest.mark.parametrize(("seconds", "is_open"), [(0, True), (1, False)])
@@ -182,33 +182,37 @@ def test_minutes_that_ended_up_to_five_minutes_ago_open_the_gate(seconds: float,
     steady = minutes(*(NOW - 60 * n for n in range(30, 5, -1)))
     metrics = Metrics(5000.0, steady, minutes(NOW - 420, NOW - 360))
     late = dataclasses.replace(surged((), ()), now=NOW + seconds, instances=(OLD, LATE), metrics=metrics)
-    assert gate.before_stopping(late, Goal()).open is is_open
+    assert readiness.before_stopping(late, Goal()).open is is_open
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0, "2 transactors report heartbeats, but the group has 1"), (1, "")])
 def test_another_system_that_has_gone_is_forgotten_after_ten_minutes(seconds: float, told: str) -> None:
     metrics = Metrics(5000.0, STEADY, minutes(NOW - 600, NOW - 540, NOW - 480))
     alone = dataclasses.replace(surged((), ()), now=NOW + seconds, instances=(OLD,), metrics=metrics)
-    assert gate.conflict(alone) == told
+    assert readiness.conflict(alone) == told
 
 
 def test_after_the_old_one_has_gone() -> None:
     gone = Activity("1", "terminate", "Successful", NOW - 130, NOW - 121, "i-old")
     alone = dataclasses.replace(surged(STEADY, ()), instances=(NEW,), activities=(gone,))
-    assert gate.after_stopping(alone, Goal()) == gate.Verdict(True, "an active one is beating (12 per minute)")
+    assert readiness.after_stopping(alone, Goal()) == readiness.Verdict(
+        True, "an active one is beating (12 per minute)"
+    )
     late = dataclasses.replace(gone, ended_at=NOW - 119)
-    assert not gate.after_stopping(dataclasses.replace(alone, activities=(late,)), Goal()).open, "may be the old one's"
+    assert not readiness.after_stopping(dataclasses.replace(alone, activities=(late,)), Goal()).open, (
+        "may be the old one's"
+    )
 
 
 def test_only_minutes_after_the_latest_change_tell_of_another_system() -> None:
     alone = dataclasses.replace(surged(STEADY, series(12, 12, 12)), instances=(OLD,), sizes=Sizes(1, 1, 1))
-    assert gate.conflict(alone) == "2 transactors report heartbeats, but the group has 1"
-    assert not gate.conflict(dataclasses.replace(alone, instances=(OLD, NEW)))
+    assert readiness.conflict(alone) == "2 transactors report heartbeats, but the group has 1"
+    assert not readiness.conflict(dataclasses.replace(alone, instances=(OLD, NEW)))
     gone = Activity("1", "terminate", "Successful", NOW - 90, NOW - 90, "i-gone")
-    assert not gate.conflict(dataclasses.replace(alone, activities=(gone,)))
+    assert not readiness.conflict(dataclasses.replace(alone, activities=(gone,)))
     uneven = dataclasses.replace(surged(series(12, 18, 24), ()), instances=(OLD, NEW))
-    assert not gate.conflict(uneven), "two reports of one process in one minute"
-    assert "2 active" in gate.conflict(dataclasses.replace(surged(series(24, 24, 24), ()), instances=(OLD, NEW)))
+    assert not readiness.conflict(uneven), "two reports of one process in one minute"
+    assert "2 active" in readiness.conflict(dataclasses.replace(surged(series(24, 24, 24), ()), instances=(OLD, NEW)))
 
 
 @pytest.mark.parametrize(
@@ -244,17 +248,17 @@ def test_what_comes_or_goes_is_none(state: str) -> None:
 def test_an_unhealthy_one_holds_both_gates() -> None:
     sick = dataclasses.replace(NEW, healthy=False)
     both = dataclasses.replace(surged(STEADY, series(12, 12)), instances=(OLD, sick))
-    for found in (gate.before_stopping(both, Goal()), gate.after_stopping(both, Goal())):
-        assert found == gate.Verdict(False, "waiting for i-new (InService, unhealthy) to be in service")
+    for found in (readiness.before_stopping(both, Goal()), readiness.after_stopping(both, Goal())):
+        assert found == readiness.Verdict(False, "waiting for i-new (InService, unhealthy) to be in service")
 
 
 def test_without_metrics_the_settling_time_counts_from_the_youngest() -> None:
     one = dataclasses.replace(NEW, in_service_at=NOW - 95)
     timed = dataclasses.replace(surged((), ()), metrics=None, instances=(OLD, one))
-    assert gate.before_stopping(timed, Goal(settle_seconds=100)) == gate.Verdict(
+    assert readiness.before_stopping(timed, Goal(settle_seconds=100)) == readiness.Verdict(
         True, "1 in service for 100 s or longer"
     )
-    assert not gate.before_stopping(timed, Goal(settle_seconds=101)).open
+    assert not readiness.before_stopping(timed, Goal(settle_seconds=101)).open
 
 
 def test_protection_by_somebody_is_respected_and_that_of_the_group_is_none() -> None:

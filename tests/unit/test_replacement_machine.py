@@ -10,8 +10,16 @@ import dataclasses
 from collections import Counter
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.actions import (
+    Done,
+    Resize,
+    Step,
+    Stop,
+    Terminate,
+    Wait,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import next_step
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state import (
     Activity,
     Beats,
     Goal,
@@ -19,14 +27,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obs
     Metrics,
     Observed,
     Sizes,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.steps import (
-    Done,
-    Resize,
-    Step,
-    Stop,
-    Terminate,
-    Wait,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -11,7 +11,7 @@ import pathlib
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import retrace
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import restore_command
 
 from tests.integration.repositories import Repository
 
@@ -52,11 +52,11 @@ def commit(repository: Repository, transactor: str, made: dict[str, Any] | None 
 
 def proved(repository: Repository, running: Any) -> str:
     paths = [str(repository.root / name) for name in FILES]
-    return retrace.commit_of(running, str(repository.root / TEMPLATE), paths)
+    return restore_command.commit_of(running, str(repository.root / TEMPLATE), paths)
 
 
 def advice(repository: Repository, commit: str) -> str:
-    return retrace.advice([str(repository.root / name) for name in FILES], commit)
+    return restore_command.advice([str(repository.root / name) for name in FILES], commit)
 
 
 def test_an_earlier_failed_edit_is_not_the_way_back(repository: Repository) -> None:
@@ -160,8 +160,8 @@ def test_whatever_else_differs_is_an_edit(repository: Repository, before: str, a
 
 
 def test_no_repository_no_file(tmp_path: pathlib.Path) -> None:
-    assert retrace.advice([], "") == ""
-    assert retrace.advice([str(tmp_path / "missing")], "") == ""
+    assert restore_command.advice([], "") == ""
+    assert restore_command.advice([str(tmp_path / "missing")], "") == ""
     (tmp_path / "file").write_text(RUNS)
-    assert retrace.advice([str(tmp_path / "file")], "") == ""
-    assert retrace.commit_of({}, str(tmp_path / "file"), [str(tmp_path / "file")]) == ""
+    assert restore_command.advice([str(tmp_path / "file")], "") == ""
+    assert restore_command.commit_of({}, str(tmp_path / "file"), [str(tmp_path / "file")]) == ""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.actions import Terminate, Wait
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import next_step
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state import (
     Activity,
     Beats,
     Goal,
@@ -19,7 +20,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obs
     Observed,
     Sizes,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.steps import Terminate, Wait
 
 NOW = 1_800_000_000.0 - 1_800_000_000 % 60
 LAUNCH = NOW - 600

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.repository.clear_text import masked, secrets
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.secret_scan import masked, secrets
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, masking, modern
 from hypothesis import given
 from hypothesis import strategies as st

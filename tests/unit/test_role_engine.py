@@ -10,7 +10,7 @@ import pathlib
 
 import pytest
 import yaml
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import engine_cli
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
 
 ROLE = pathlib.Path(__file__).resolve().parents[2] / "roles" / "datomic"
 
@@ -23,9 +23,9 @@ def test_every_option_is_handed_on(file: str, count: int) -> None:
     engines = [options for options in tasks if "engine" in options]
     assert len(engines) == count
     for options in engines:
-        assert set(engine_cli.SPEC) <= set(options)
+        assert set(engine.SPEC) <= set(options)
 
 
 def test_the_time_out_is_the_module_s_own() -> None:
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
-    assert defaults["datomic_engine_timeout"] == engine_cli.Options().engine_timeout
+    assert defaults["datomic_engine_timeout"] == engine.Options().engine_timeout

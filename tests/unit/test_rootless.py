@@ -11,7 +11,7 @@ import pathlib
 
 import pytest
 
-from tests.instance import Instance, boot, rootless
+from tests.user_data_sandbox import Instance, boot, rootless
 
 
 def test_a_machine_that_lacks_programs_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules, settings
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError, refuse
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys as property_keys
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 
-from tests import standin
+from tests import fake_cli
 from tests.modules import run_module
 
 TRANSACTOR = {
@@ -312,7 +313,7 @@ def test_a_broken_rule_is_found(
     found = [finding for finding in judged(transactor, cf, **facts) if finding.rule == rule and finding.key == key]
     assert [finding.level for finding in found] == [level]
     (finding,) = found
-    in_transactor = key not in settings.CF or key in transactor
+    in_transactor = key not in property_keys.CF or key in transactor
     assert finding.file == ("" if not key else "t.properties" if in_transactor else "c.properties")
     merged = {**TRANSACTOR, **transactor} if in_transactor else {**CF, **cf}
     present = [name for name, value in merged.items() if value is not None]
@@ -649,11 +650,11 @@ NAMED_AT = {"Finding": 0, "finding": 2, "found": 2, "_found": 2, "_of": 2, "judg
 def in_the_code() -> set[str]:
     """The names of rules outside RULES in the files that judge the two files, what AWS has of them and the template."""
     utils = pathlib.Path(__file__).parents[2] / "plugins" / "module_utils"
-    files = [utils / name for name in ("properties.py", "settings.py", "rules/__init__.py")]
-    files += [file for name in ("transactor", "cloudformation", "template") for file in (utils / name).glob("*.py")]
-    files += [utils / name for name in ("secrets.py", "commands/create_cf_template.py", "provision/launch.py")]
+    files = [utils / name for name in ("properties/file.py", "properties/keys.py", "rules/__init__.py")]
+    files += [file for name in ("steps", "template") for file in (utils / name).rglob("*.py")]
+    files += [utils / name for name in ("commands/create_cf_template.py", "aws/launch.py")]
     names = {name for file in files for name in named(ast.parse(file.read_text("utf-8")), NAMED_AT)}
-    names |= set(named(ast.parse((utils / "_readings.py").read_text("utf-8")), {"found": 0}))
+    names |= set(named(ast.parse((utils / "properties/parser.py").read_text("utf-8")), {"found": 0}))
     role = (utils.parents[1] / "roles" / "datomic" / "vars" / "main.yml").read_text("utf-8")
     names |= set(re.findall(r"product\(\['([a-z]+-[a-z-]+)'\]\)", role))
     # The last is an answer of EC2, which a function of the same name takes.
@@ -798,7 +799,7 @@ def test_the_module_judges_what_other_modules_found_with_the_files(files: dict[s
 def test_the_module_asks_a_distribution_for_the_release(files: dict[str, str], tmp_path: pathlib.Path) -> None:
     pathlib.Path(files["cf_src"]).write_text(text(CF, {"datomic-version": ""}))
     assert "Missing property: datomic-version" in run_module("validate_properties", files)["msg"]
-    result = run_module("validate_properties", {**files, "datomic_home": str(standin.build(tmp_path))})
+    result = run_module("validate_properties", {**files, "datomic_home": str(fake_cli.build(tmp_path))})
     assert result["datomic_version"] == "1.0.7277"
     fresh = {"datomic_home": str(tmp_path / "none"), "release_to_come": "1.0.7622"}
     assert run_module("validate_properties", {**files, **fresh})["datomic_version"] == "1.0.7622"
@@ -831,7 +832,7 @@ def test_the_module_judges_the_modern_options_with_the_files(files: dict[str, st
 
 
 def test_a_distribution_of_another_release_is_no_contradiction(files: dict[str, str], tmp_path: pathlib.Path) -> None:
-    home = standin.build(tmp_path, "1.0.7705")
+    home = fake_cli.build(tmp_path, "1.0.7705")
     result = run_module("validate_properties", {**files, "datomic_home": str(home)})
     assert "release-ignored" not in {one["rule"] for one in result["findings"]}
 

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import settings
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import MASK, Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import FileKind
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import MASK, Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys import FileKind
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,29 +27,29 @@ MISREAD_BY_DATOMIC = [
 
 
 def check(text: str, kind: FileKind = "transactor") -> list[Finding]:
-    return settings.check(Properties.parse(text.encode(), "x.properties"), kind)
+    return keys.check(Properties.parse(text.encode(), "x.properties"), kind)
 
 
 @pytest.mark.parametrize(("text", "size"), READ_BY_DATOMIC)
 def test_memory_that_datomic_reads_as_written(text: str, size: int) -> None:
-    assert settings.parse_memory(text) == size
+    assert keys.parse_memory(text) == size
 
 
 @pytest.mark.parametrize("text", MISREAD_BY_DATOMIC)
 def test_memory_that_datomic_misreads_is_none(text: str) -> None:
-    assert settings.parse_memory(text) is None
+    assert keys.parse_memory(text) is None
 
 
 def test_numbers_of_thousands_of_digits_are_none() -> None:
-    assert settings.parse_memory("1" * 5000 + "m") is None
-    assert settings.parse_integer("1" * 5000) is None
+    assert keys.parse_memory("1" * 5000 + "m") is None
+    assert keys.parse_integer("1" * 5000) is None
 
 
 @given(st.text(max_size=30) | st.from_regex(r"[0-9]{1,5000}[kmgKMG]?", fullmatch=True))
 def test_any_text_is_memory_or_none(text: str) -> None:
-    size = settings.parse_memory(text)
+    size = keys.parse_memory(text)
     assert size is None or 0 <= size < 2**63
-    number = settings.parse_integer(text)
+    number = keys.parse_integer(text)
     assert number is None or str(number) == text
 
 
@@ -202,7 +202,7 @@ def test_an_unknown_key_is_a_warning_with_a_suggestion(key: str, kind: FileKind,
 
 
 def test_every_default_is_sound() -> None:
-    for kind, known in settings.SETTINGS.items():
+    for kind, known in keys.SETTINGS.items():
         for name, setting in known.items():
             assert name == setting.name
             protocol = f"protocol={setting.only[0]}\n" if setting.only else ""
@@ -224,12 +224,12 @@ SECRETS = [
 @pytest.mark.parametrize("key", SECRETS)
 def test_a_secret_is_masked_whole(key: str) -> None:
     p = Properties.parse(f"host=h\n{key}=s3cr3t\n# {key}=s3cr3t\n".encode(), "x")
-    assert settings.is_secret(key)
-    assert settings.has_secret(key, "s3cr3t")
-    assert not settings.has_secret(key, "")
-    assert settings.masked(p) == {"host": "h", key: MASK}
-    assert "s3cr3t" not in str(settings.masked_diff(None, p))
-    assert "s3cr3t" not in str(settings.check(p, "transactor"))
+    assert keys.is_secret(key)
+    assert keys.has_secret(key, "s3cr3t")
+    assert not keys.has_secret(key, "")
+    assert keys.masked(p) == {"host": "h", key: MASK}
+    assert "s3cr3t" not in str(keys.masked_diff(None, p))
+    assert "s3cr3t" not in str(keys.check(p, "transactor"))
 
 
 @pytest.mark.parametrize(
@@ -276,22 +276,22 @@ def test_a_secret_is_masked_whole(key: str) -> None:
     ],
 )
 def test_of_a_url_only_the_password_is_masked(key: str, value: str, shown: str) -> None:
-    assert settings.mask(key, value) == shown
-    assert settings.is_secret(key)
-    assert settings.has_secret(key, value) is (value != shown)
-    assert "s3" not in settings.mask(key, value)
+    assert keys.mask(key, value) == shown
+    assert keys.is_secret(key)
+    assert keys.has_secret(key, value) is (value != shown)
+    assert "s3" not in keys.mask(key, value)
 
 
 def test_the_table_tells_every_known_secret() -> None:
     holders = ("sql-url", "sql-driver-params", "java-opts")
-    for name, setting in {**settings.TRANSACTOR, **settings.CF}.items():
-        assert settings.is_secret(name) is (setting.secret or name in holders), name
-        assert settings.is_secret(f"my-own-second-{name}") or not setting.secret, "so that a misspelt one is as well"
+    for name, setting in {**keys.TRANSACTOR, **keys.CF}.items():
+        assert keys.is_secret(name) is (setting.secret or name in holders), name
+        assert keys.is_secret(f"my-own-second-{name}") or not setting.secret, "so that a misspelt one is as well"
 
 
 def test_what_is_no_secret_is_shown() -> None:
     for key in ("host", "sql-user", "aws-dynamodb-user", "memcached-username", "aws-transactor-role", "pid-file"):
-        assert settings.mask(key, "value") == "value"
+        assert keys.mask(key, "value") == "value"
 
 
 @pytest.mark.parametrize(
@@ -309,4 +309,4 @@ def test_what_is_no_secret_is_shown() -> None:
     ],
 )
 def test_the_secrets_of_a_file_are_found_as_an_error_may_show_them(line: str, found: tuple[str, ...]) -> None:
-    assert settings.secrets(Properties.parse(line.encode(), "x.properties")) == found
+    assert keys.secrets(Properties.parse(line.encode(), "x.properties")) == found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import shell
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import module_main
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
 
@@ -35,7 +35,7 @@ class Module:
 
 def ended(work: Any, **params: Any) -> dict[str, Any]:
     with pytest.raises(EndedError) as end:
-        shell.run(Module(**params), work)
+        module_main.run(Module(**params), work)
     return end.value.result
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.stack import stack_name
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st

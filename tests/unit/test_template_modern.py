@@ -11,7 +11,8 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, modern, modern_rules, watching
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import alarms as alarm_resources
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, modern, modern_rules
 from hypothesis import given, settings
 
 from tests.template_combinations import FILES, MACHINE, MACHINES, OPTIONS, cf, rendered, transactor
@@ -88,7 +89,7 @@ def test_alarms_need_metrics_and_are_named_after_the_stack() -> None:
 def test_a_missing_standby_is_told_by_the_number_of_heartbeats(size: str, interval: str, threshold: float) -> None:
     """A standby reports 60000 / interval times a minute: all of them together less half of one is still all of them."""
     files = transactor(heartbeat_interval_msec=interval, **METRICS), cf(aws_autoscaling_group_size=size)
-    assert watching.alarms(*files)["NoStandby"].threshold == threshold
+    assert alarm_resources.alarms(*files)["NoStandby"].threshold == threshold
 
 
 def test_a_write_to_storage_that_takes_more_than_a_second_is_told() -> None:
@@ -99,7 +100,7 @@ def test_a_write_to_storage_that_takes_more_than_a_second_is_told() -> None:
 
 
 def test_low_memory_is_a_share_of_the_heap() -> None:
-    assert watching.alarms(transactor(**METRICS), cf(java_xmx="4g"))["LowMemory"].threshold == 204
+    assert alarm_resources.alarms(transactor(**METRICS), cf(java_xmx="4g"))["LowMemory"].threshold == 204
 
 
 @pytest.mark.parametrize(

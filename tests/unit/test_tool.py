@@ -9,11 +9,11 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.distribution import Distribution
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli.runner import Outcome, Tool
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.tool import Outcome, Tool
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases.distribution import Distribution
 
-from tests import standin
+from tests import fake_cli
 
 TOOL = Tool(Distribution("/opt/datomic-pro-1.0.7277", "1.0.7277"), {})
 NO_DATABASE = "There is no such database"
@@ -70,9 +70,9 @@ def test_a_tool_that_was_stopped_says_why_and_its_last_words() -> None:
 @pytest.mark.parametrize("command", ["backup-db", "restore-db", "ensure-cf", "ensure-transactor"])
 def test_a_command_that_would_change_aws_itself_is_refused(tmp_path: pathlib.Path, command: str) -> None:
     environment = {"AWS_ENDPOINT_URL": "http://localhost:4566"}
-    home = standin.build(tmp_path)
+    home = fake_cli.build(tmp_path)
     Tool(Distribution(str(home), "1.0.7277"), environment).heed_endpoint(command)
-    standin.of_sdk_1(home)
+    fake_cli.of_sdk_1(home)
     Tool(Distribution(str(home), "1.0.7556"), environment).heed_endpoint(command)
     Tool(Distribution(str(home), "1.0.7277"), {}).heed_endpoint(command)
     old = Tool(Distribution(str(home), "1.0.7277"), environment)

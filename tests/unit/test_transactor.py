@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import transactor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Decision
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import table_of
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Options, keys_of, policies
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import plan as transactor_plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.plan import Observed
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys import table_of
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import transactor
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import Options, keys_of, policies
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import plan as transactor_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.plan import Observed
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.resources import (
     Account,
     Bucket,
     Role,

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.watching import alarms
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.alarms import alarms
 
 from tests.metrics import CLASSES, SOURCES, constants, used
 from tests.template_combinations import MACHINE, METRICS, cf, transactor

@@ -17,9 +17,10 @@ from typing import Any
 from unittest import mock
 
 import jproperties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import _readings, properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import file
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import parser as properties_parser
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -64,17 +65,17 @@ def run() -> Tally:
         if any("\\" in value for value in changes.values()) and not any("\\\\" in value for value in changes.values())
     ]
     with (
-        mock.patch.object(properties, "_escaped", lambda value: value),
-        mock.patch.object(_readings._Reader, "found", _found_no_escape),
+        mock.patch.object(file, "_escaped", lambda value: value),
+        mock.patch.object(properties_parser._Reader, "found", _found_no_escape),
     ):
         tally.mistake("a value written without its escape", lambda broken: _written(broken, single), "as we wrote it")
     return tally
 
 
-_found = _readings._Reader.found
+_found = properties_parser._Reader.found
 
 
-def _found_no_escape(reader: _readings._Reader, rule: str, *rest: Any) -> None:
+def _found_no_escape(reader: properties_parser._Reader, rule: str, *rest: Any) -> None:
     if rule != "escape":
         _found(reader, rule, *rest)
 

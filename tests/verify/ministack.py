@@ -16,7 +16,7 @@ from typing import Any, cast
 from unittest import mock
 
 import boto3
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import policies
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import policies
 from botocore.config import Config
 
 from tests.emulator import Emulator

@@ -15,8 +15,8 @@ from unittest import mock
 
 import boto3
 import botocore.exceptions
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import dynamodb as provision
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import dynamodb as provision
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import table as table_plan
 from botocore.config import Config
 
 from tests.emulator import Emulator

@@ -14,8 +14,8 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ..errors import DatomicError
+from ..properties import keys
 
 _DATABASE = re.compile(r"datomic:(?P<protocol>[a-z0-9-]+)://(?P<place>[^?#]*)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "": 1}
@@ -105,7 +105,7 @@ def uri_of(properties: Mapping[str, str], name: str) -> str:
         raise DatomicError(
             f"The URI of a database with protocol {protocol or '(none)'} cannot be made of the file: give database_uri."
         )
-    values = {**properties, "aws-dynamodb-table": settings.table_of(properties)}
+    values = {**properties, "aws-dynamodb-table": keys.table_of(properties)}
     missing = [key for key in PARTS[protocol] if not values.get(key)]
     if missing:
         raise DatomicError(

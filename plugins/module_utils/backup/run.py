@@ -12,18 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    _lock,
-    backup,
-    distribution,
-    properties,
-    releases,
-    tool,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup import DatabaseUri, storage, transactors_up
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.tool import Tool
+from .. import backup
+from ..aws.client import Aws, refuse_other_account
+from ..cli import runner
+from ..cli.runner import Tool
+from ..errors import DatomicError
+from ..properties import file
+from ..releases import distribution, versions
+from ..util import lock
+from . import DatabaseUri, storage, transactors_up
 
 Warn = Callable[[str], None]
 LISTED_LINES = 40
@@ -77,7 +74,7 @@ class Job:
 
     def _tool(self) -> Tool:
         region = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region} if self.region else {}
-        return tool.prepare(
+        return runner.prepare(
             distribution.inspect(self.options.datomic_home),
             self.aws.environment() | region,
             java_home=self.options.java_home or "",
@@ -120,14 +117,14 @@ class Job:
             f"Another backup or restore of the same backup URI runs on this machine; {doing} was not started. "
             "Wait for it to end and run again."
         )
-        with _lock.only_one(self.backup.lock_name, busy) as descriptor:
+        with lock.only_one(self.backup.lock_name, busy) as descriptor:
             yield descriptor
 
-    def run(self, command: str, *arguments: str, holding: tuple[int, ...] = ()) -> tool.Outcome:
+    def run(self, command: str, *arguments: str, holding: tuple[int, ...] = ()) -> runner.Outcome:
         """The tool's outcome. DatomicError when it fails, or when the release does not know the command."""
         release = self.tool.distribution.version
         lacking = f"Release {release} has no {command}. Name a newer distribution as datomic_home."
-        if not releases.has_command(release, command):
+        if not versions.has_command(release, command):
             raise DatomicError(lacking)
         outcome = self.tool.run(command, *arguments, timeout=self.options.timeout, holding=holding)
         if not outcome.code:
@@ -138,7 +135,7 @@ class Job:
         message = lacking if "backup-db" in said and command not in said else str(failed)
         raise DatomicError(message, **failed.details, output=_lines(outcome))
 
-    def result(self, outcome: tool.Outcome | None, *command: str) -> dict[str, Any]:
+    def result(self, outcome: runner.Outcome | None, *command: str) -> dict[str, Any]:
         """What the modules return about the run; None: it has not run."""
         return {
             "changed": True,
@@ -149,7 +146,7 @@ class Job:
         }
 
 
-def _lines(outcome: tool.Outcome) -> list[str]:
+def _lines(outcome: runner.Outcome) -> list[str]:
     return (outcome.stdout + outcome.stderr).splitlines()[-LISTED_LINES:]
 
 
@@ -157,7 +154,7 @@ def _database(options: Options) -> DatabaseUri | None:
     if options.database_uri:
         return backup.database_uri(options.database_uri)
     if options.database and options.transactor_src:
-        values = properties.read(options.transactor_src).as_dict()
+        values = file.read(options.transactor_src).as_dict()
         return backup.database_uri(backup.uri_of(values, options.database))
     return None
 
@@ -196,7 +193,7 @@ def take(aws: Aws, options: Options, *, check: bool, warn: Warn) -> dict[str, An
             f"does not say that it looked at the segments: this is no backup. It printed: "
             f"{' '.join(result['output']) or 'nothing'}",
             exit_code=outcome.code,
-            messages=tool.told(outcome),
+            messages=runner.told(outcome),
         )
     return result
 
@@ -212,7 +209,7 @@ def _young(times: dict[int, float], limit: int) -> bool:
     return bool(times) and time.time() - max(times.values()) <= limit
 
 
-def _state(times: dict[int, float], outcome: tool.Outcome | None) -> dict[str, Any]:
+def _state(times: dict[int, float], outcome: runner.Outcome | None) -> dict[str, Any]:
     counted = backup.counts(outcome.stdout + outcome.stderr) if outcome else None
     newest = max(times) if times else None
     return {

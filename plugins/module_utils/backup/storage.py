@@ -11,10 +11,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import backup
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, calling
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup import BackupUri
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from .. import backup
+from ..aws.client import Aws, AwsError, calling
+from ..errors import DatomicError
+from . import BackupUri
 
 NO_RULES = "NoSuchLifecycleConfiguration"
 ABSENT = frozenset(("404", "NoSuchBucket"))

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, calling
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name as stack_names
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import GROUP_TYPE
+from ..aws.client import Aws, calling
+from ..aws.stack import GROUP_TYPE
+from ..errors import DatomicError
+from ..steps.stack import stack_name as stack_names
 
 
 def refuse(aws: Aws, stack_name: str, group_name: str) -> None:

@@ -14,21 +14,19 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    _atomic,
-    cloudformation,
-    engine_cli,
-    ensuring,
-    properties,
-    settings,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import modern_template
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError, refuse
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam, launch
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, mappings, masking, modern
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import lacking
+from ..aws import ec2, iam, launch
+from ..aws.client import Aws
+from ..cli import engine as cli_engine
+from ..errors import DatomicError, Finding, InputError, refuse
+from ..properties import file as properties_file
+from ..properties import keys
+from ..properties.file import Properties
+from ..steps import base, security_group
+from ..steps.transactor import lacking
+from ..template import legacy, masking, modern, tables
+from ..template.options import Options as ModernOptions
+from ..util import atomic_write
+from . import modern_template
 
 COMMAND = "create-cf-template"
 OWNER_ONLY = 0o600
@@ -81,10 +79,10 @@ def create(
     *,
     check_mode: bool,
     warn: Callable[[str], None],
-    engine: engine_cli.Options = engine_cli.NATIVE,
+    engine: cli_engine.Options = cli_engine.NATIVE,
 ) -> dict[str, Any]:
     """The module's result."""
-    why = engine_cli.reason(engine, COMMAND)
+    why = cli_engine.reason(engine, COMMAND)
     if engine.is_cli and options.flavor != "legacy":
         raise DatomicError(
             f"bin/datomic makes no template of flavor {options.flavor}. Use engine: native (datomic_engine), or flavor:"
@@ -94,11 +92,11 @@ def create(
     existing = _existing(options)
     made = MAKERS[options.flavor](aws, transactor, cf, options, findings, check_mode, _parsed(existing))
     region = cf.get("aws-region")
-    cli = engine_cli.prepare(aws, engine, COMMAND, region) if engine.is_cli else None
+    cli = cli_engine.prepare(aws, engine, COMMAND, region) if engine.is_cli else None
     if cli:
-        engine_cli.refuse_role(cli, iam.account(aws.client("sts", region=region)).arn)
+        cli_engine.refuse_role(cli, iam.account(aws.client("sts", region=region)).arn)
     if cli and check_mode:
-        warn(engine_cli.prediction(cli))
+        warn(cli_engine.prediction(cli))
     elif cli:
         made = dataclasses.replace(made, template=_by_the_tool(cli, transactor, cf, options.dest, made.template))
     content = _text(made.template).encode()
@@ -117,7 +115,7 @@ def create(
         if too_open:
             os.chmod(options.dest, OWNER_ONLY)
         if content != existing:
-            _atomic.replace(options.dest, content, was=existing)
+            atomic_write.replace(options.dest, content, was=existing)
     return {
         "changed": changed,
         "diff": differences,
@@ -132,22 +130,22 @@ def create(
 
 
 def _by_the_tool(
-    cli: engine_cli.Engine, transactor: Properties, cf: Properties, dest: str, native: dict[str, Any]
+    cli: cli_engine.Engine, transactor: Properties, cf: Properties, dest: str, native: dict[str, Any]
 ) -> dict[str, Any]:
     """The tool's template, but the native one where both mean the same, so that neither replaces the other."""
-    made = engine_cli.template(cli, transactor, cf, dest)
-    return native if engine_cli.ordered(native) == made else made
+    made = cli_engine.template(cli, transactor, cf, dest)
+    return native if cli_engine.ordered(native) == made else made
 
 
 def _files(options: Options) -> tuple[Properties, Properties, list[Finding]]:
     """The transactor's and the CloudFormation file with the values that they are going to get, and what is wrong."""
-    findings = ensuring.missing_directory(options.dest)
+    findings = base.missing_directory(options.dest)
     transactor = _completed(options.transactor_src, "transactor_values", options.transactor_values, findings)
     cf = _completed(options.cf_src, "cf_values", options.cf_values, findings)
     if transactor.legible:
-        findings += [*settings.check(transactor, "transactor"), *lacking(transactor, NEEDED)]
+        findings += [*keys.check(transactor, "transactor"), *lacking(transactor, NEEDED)]
     if cf.legible:
-        findings += [*settings.check(cf, "cf"), *cloudformation.required(cf)]
+        findings += [*keys.check(cf, "cf"), *security_group.required(cf)]
     if not (transactor.legible and cf.legible):
         refuse(findings)
     return transactor, cf, findings
@@ -155,7 +153,7 @@ def _files(options: Options) -> tuple[Properties, Properties, list[Finding]]:
 
 def _completed(path: str, option: str, values: Mapping[str, Any], findings: list[Finding]) -> Properties:
     """The file with the values, or as it is when it cannot get them; why goes to the findings."""
-    file = properties.inspect(path)
+    file = properties_file.inspect(path)
     instead = "give a text, a number, true or false"
     wrong = [
         Finding("invalid-option", "is no value of a property", key=f"{option}.{key}", instead=instead)
@@ -185,7 +183,7 @@ def _write(path: str, content: bytes) -> None:
             earlier = file.read(LARGEST_EXISTING + 1)
     except FileNotFoundError:
         earlier = None
-    _atomic.replace(path, content, was=earlier)
+    atomic_write.replace(path, content, was=earlier)
 
 
 def _too_long(content: bytes) -> list[Finding]:
@@ -270,13 +268,13 @@ def _legacy(
     before: Any,
 ) -> Made:
     findings = [*findings, *legacy.required(transactor, cf), *_unread_secrets(options)]
-    with ensuring.told_first(findings):
+    with base.told_first(findings):
         architectures, found = _architectures(aws, cf, modern.placement(before))
     refuse([*findings, *found])
     template = legacy.template(transactor, cf, architectures)
     refuse(legacy.too_long(template, transactor))
     warnings = [str(finding) for finding in [*found, *legacy.old_java(cf)]]
-    holders = [file.path for file in (transactor, cf) if settings.masked(file) != file.as_dict()]
+    holders = [file.path for file in (transactor, cf) if keys.masked(file) != file.as_dict()]
     if holders:
         warnings.append(
             f"Secrets stand in {' and '.join(holders)}, and so in the template and the user data, which everyone reads "
@@ -307,22 +305,22 @@ def _architectures(aws: Aws, cf: Properties, before: modern.Placement | None) ->
     """
     key, region = "aws-instance-type", cf.get("aws-region")
     name = cf.get(key)
-    if not name or name in mappings.INSTANCE_TYPES or region not in mappings.IMAGES:
+    if not name or name in tables.INSTANCE_TYPES or region not in tables.IMAGES:
         return {}, []
     found = ec2.instance_type(aws, region, name)
     if found is None:
-        return {}, [cloudformation.unknown_instance_type(cf)]
+        return {}, [security_group.unknown_instance_type(cf)]
     if "x86_64" not in found.architectures:
         what = f"{name} is of architecture {', '.join(found.architectures)}, for which Datomic published no image"
         instead, why = "use flavor modern, or an x86_64 type", "an image starts on its own architecture only"
-        source = cloudformation.TYPES_DOCS
-        return {}, [cloudformation.finding(cf, key, "template-architecture", what, instead, why=why, source=source)]
+        source = security_group.TYPES_DOCS
+        return {}, [security_group.finding(cf, key, "template-architecture", what, instead, why=why, source=source)]
     what = f"{name} is newer than the images of this template, which may lack the drivers to start on it"
     instead = "flavor modern takes a current image"
-    why, source = "Datomic does not update its images", cloudformation.TYPES_DOCS
-    warning = cloudformation.finding(cf, key, "template-old-image", what, instead, "warning", why=why, source=source)
+    why, source = "Datomic does not update its images", security_group.TYPES_DOCS
+    warning = security_group.finding(cf, key, "template-old-image", what, instead, "warning", why=why, source=source)
     unoffered = [] if before and before.instance_type == name else _unoffered(aws, cf)
-    return {name: mappings.ARCHITECTURE}, [warning, *unoffered]
+    return {name: tables.ARCHITECTURE}, [warning, *unoffered]
 
 
 def _unoffered(aws: Aws, cf: Properties) -> list[Finding]:
@@ -334,8 +332,8 @@ def _unoffered(aws: Aws, cf: Properties) -> list[Finding]:
         return []
     what = f"{cf.get(key)} is not offered in {', '.join(lacking)}, and the template uses all zones"
     instead = "flavor modern, which names the zones that offer it, or another instance type"
-    why, source = "a launch there fails, and is repeated in another zone", cloudformation.OFFERINGS_DOCS
-    return [cloudformation.finding(cf, key, "zone-without-type", what, instead, "warning", why=why, source=source)]
+    why, source = "a launch there fails, and is repeated in another zone", security_group.OFFERINGS_DOCS
+    return [security_group.finding(cf, key, "zone-without-type", what, instead, "warning", why=why, source=source)]
 
 
 def _modern(
@@ -350,7 +348,7 @@ def _modern(
     chosen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in options.modern.items()
     }
-    chosen_options = modern.Options(**chosen)
+    chosen_options = ModernOptions(**chosen)
     template, warnings = modern_template.make(aws, transactor, cf, chosen_options, findings, check_mode, before)
     return Made(template, warnings, plannable=modern.plannable(template))
 

@@ -10,22 +10,19 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    cloudformation,
-    engine_cli,
-    ensuring,
-    properties,
-    rules,
-    settings,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import Wanted
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation.security_groups import Observed
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Decision
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import ec2, iam
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import EMPTY, Facts
+from .. import rules
+from ..aws import ec2, iam
+from ..aws.client import Aws, refuse_other_account
+from ..cli import engine as cli_engine
+from ..errors import DatomicError, Finding, refuse
+from ..plan import Decision
+from ..properties import file as properties_file
+from ..properties import keys
+from ..properties.file import Properties
+from ..rules.facts import EMPTY, Facts
+from ..steps import base, security_group
+from ..steps.ingress import Observed
+from ..steps.security_group import Wanted
 
 COMMAND = "ensure-cf"
 
@@ -52,30 +49,30 @@ def ensure(
     *,
     check_mode: bool,
     warn: Callable[[str], None],
-    engine: engine_cli.Options = engine_cli.NATIVE,
+    engine: cli_engine.Options = cli_engine.NATIVE,
     accept: Sequence[rules.Acceptance] = (),
 ) -> dict[str, Any]:
     """The module's result."""
-    why = engine_cli.reason(engine, COMMAND)
-    file = ensuring.read(options.src, options.dest)
+    why = cli_engine.reason(engine, COMMAND)
+    file = base.read(options.src, options.dest)
     cf = file.src
     home = engine.distribution(options.datomic_version or "")
     version = home.version if home else options.datomic_version or ""
-    transactor = properties.inspect(options.transactor_src) if options.transactor_src else EMPTY
+    transactor = properties_file.inspect(options.transactor_src) if options.transactor_src else EMPTY
     port, unsound = _port(transactor)
     findings = [*file.findings, *transactor.findings, *unsound]
     if not cf.legible:
         refuse(rules.accepted(findings, accept)[0])
     exact = options.ingress == "exact"
-    wanted, unsound = cloudformation.wanted(cf, port=port, vpc_id=options.vpc_id or "", tags=options.tags, exact=exact)
-    findings += [*settings.check(cf, "cf"), *cloudformation.required(cf), *unsound]
-    findings += cloudformation.version_finding(cf, version)
-    findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
+    wanted, unsound = security_group.wanted(cf, port=port, vpc_id=options.vpc_id or "", tags=options.tags, exact=exact)
+    findings += [*keys.check(cf, "cf"), *security_group.required(cf), *unsound]
+    findings += security_group.version_finding(cf, version)
+    findings += security_group.open_to_anyone(cf, wanted.ingress_cidrs)
     observed = _observed(aws, wanted, options, rules.accepted(findings, accept)[0])
-    findings += cloudformation.missing(cf, wanted, observed)
+    findings += security_group.missing(cf, wanted, observed)
     # What is wrong there names fewer rules than are meant.
-    if not any(one.level == "error" and one.key in cloudformation.INGRESS_KEYS for one in findings):
-        findings += cloudformation.unnamed_findings(cf, wanted, observed)
+    if not any(one.level == "error" and one.key in security_group.INGRESS_KEYS for one in findings):
+        findings += security_group.unnamed_findings(cf, wanted, observed)
     facts = dataclasses.replace(_facts(cf, transactor, observed), backup_heap=options.backup_heap)
     findings += rules.judge(("memory-three-quarters", "heap-fits-instance"), facts)
     if wanted.unknown_type:
@@ -86,19 +83,19 @@ def ensure(
         warn(text)
     told = {"findings": [one.as_returned() for one in counting]}
     decision = Decision(
-        values=cloudformation.defaults(cf, observed, version), plan=cloudformation.plan(wanted, observed)
+        values=security_group.defaults(cf, observed, version), plan=security_group.plan(wanted, observed)
     )
     executors = ec2.executors(aws, wanted.region)
     if not engine.is_cli:
-        return engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why) | told
+        return cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), why) | told
     _known_to_the_tool(cf, wanted)
-    cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
-    engine_cli.refuse_role(cli, iam.account(aws.client("sts", region=wanted.region)).arn)
+    cli = cli_engine.prepare(aws, engine, COMMAND, wanted.region)
+    cli_engine.refuse_role(cli, iam.account(aws.client("sts", region=wanted.region)).arn)
 
-    def again(_new: Properties) -> engine_cli.Rest:
-        return cloudformation.plan(wanted, ec2.observe(aws, wanted)), executors
+    def again(_new: Properties) -> cli_engine.Rest:
+        return security_group.plan(wanted, ec2.observe(aws, wanted)), executors
 
-    return engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn) | told
+    return cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn) | told
 
 
 def _facts(cf: Properties, transactor: Properties, observed: Observed) -> Facts:
@@ -110,8 +107,8 @@ def _facts(cf: Properties, transactor: Properties, observed: Observed) -> Facts:
 def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
     """DatomicError for what the tool would do in another place than the one that is meant."""
     reasons = []
-    if wanted.port != engine_cli.PORT:
-        reasons.append(f"it opens port {engine_cli.PORT} only, and the transactor's is {wanted.port}")
+    if wanted.port != cli_engine.PORT:
+        reasons.append(f"it opens port {cli_engine.PORT} only, and the transactor's is {wanted.port}")
     if wanted.vpc_id:
         reasons.append("it makes groups in the default VPC only")
     if cf.get("aws-security-group").startswith("sg-"):
@@ -125,25 +122,25 @@ def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
 def _port(transactor: Properties) -> tuple[int, list[Finding]]:
     """The transactor's port, with the findings of a file that gives none."""
     if transactor is EMPTY or not transactor.legible:
-        return cloudformation.DEFAULT_PORT, []
-    port = settings.parse_integer(transactor.get("port"))
+        return security_group.DEFAULT_PORT, []
+    port = keys.parse_integer(transactor.get("port"))
     if port is not None and 1 <= port <= 65535:
         return port, []
     what = f"Invalid value for port: {transactor.get('port')}" if transactor.get("port") else "Missing property: port"
     finding = Finding(
         "required-key", what, file=transactor.path, line=transactor.line("port"), key="port", instead="such as 4334"
     )
-    return cloudformation.DEFAULT_PORT, [finding]
+    return security_group.DEFAULT_PORT, [finding]
 
 
 def _observed(aws: Aws, wanted: Wanted, options: Options, findings: list[Finding]) -> Observed:
     """What AWS has. It is asked even when the file has errors, so that one message tells of all of them."""
-    if not wanted.region or ensuring.about_options(findings):
+    if not wanted.region or base.about_options(findings):
         refuse(findings)
     refuse_other_account(aws, options.account_id)
-    with ensuring.told_first(findings):
+    with base.told_first(findings):
         observed = ec2.observe(aws, wanted)
-        found = cloudformation.unnamed(wanted, observed) if wanted.exact else None
+        found = security_group.unnamed(wanted, observed) if wanted.exact else None
         if not found or not found.revoked:
             return observed
         users = ec2.users(aws, wanted.region, found.group.group_id)

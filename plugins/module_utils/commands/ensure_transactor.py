@@ -11,45 +11,23 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import (
-    engine_cli,
-    ensuring,
-    rules,
-    settings,
-    transactor,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, gather, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED, Decision, Executor, Plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
-    _iam_changes,
-    dynamodb,
-    iam,
-    profile,
-    s3,
-    scaling,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import Facts
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.policy import start_policy
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import (
-    TRANSACTOR_ROLE,
-    Options,
-    Wanted,
-    WantedRole,
-    WantedUser,
-    defaults,
-    keys_of,
-    policies,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import plan as transactor_plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import scaling as scaling_plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import table as table_plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor.resources import (
-    DEFAULT_PARTITION,
-    Account,
-    Observed,
-)
+from .. import rules
+from ..aws import _iam_changes, dynamodb, iam, profile, s3, scaling
+from ..aws.client import Aws, gather, refuse_other_account
+from ..cli import engine as cli_engine
+from ..errors import DatomicError, Finding, refuse
+from ..plan import GENERATED, Decision, Executor, Plan
+from ..properties import keys as property_keys
+from ..properties.file import Properties
+from ..rules.facts import Facts
+from ..steps import base as steps_base
+from ..steps import transactor
+from ..steps.transactor import TRANSACTOR_ROLE, Options, Wanted, WantedRole, WantedUser, defaults, keys_of, policies
+from ..steps.transactor import plan as transactor_plan
+from ..steps.transactor import scaling as scaling_plan
+from ..steps.transactor import table as table_plan
+from ..steps.transactor.resources import DEFAULT_PARTITION, Account, Observed
+from ..template.instance_policy import start_policy
 
 COMMAND = "ensure-transactor"
 LOCAL_REGION = "us-east-1"
@@ -65,13 +43,13 @@ def ensure(
     account_id: str | None,
     check_mode: bool,
     warn: Callable[[str], None],
-    engine: engine_cli.Options = engine_cli.NATIVE,
+    engine: cli_engine.Options = cli_engine.NATIVE,
     accept: Sequence[rules.Acceptance] = (),
     secrets: Collection[str] = (),
 ) -> dict[str, Any]:
     """The module's result."""
-    why = engine_cli.reason(engine, COMMAND)
-    file = ensuring.read(src, dest, transactor.adopt, transactor.GENERATED_KEYS)
+    why = cli_engine.reason(engine, COMMAND)
+    file = steps_base.read(src, dest, transactor.adopt, transactor.GENERATED_KEYS)
     wanted, findings = _offline(file, aws, secrets, options.role_prefix)
     findings = [*transactor.unsound(options), *file.findings, *findings]
 
@@ -79,11 +57,11 @@ def ensure(
         return rules.accepted(findings, accept)[0]
 
     # AWS is asked even when the file has errors, so that one message tells of all of them.
-    if not file.src.legible or ensuring.about_options(counting()) or _nowhere(findings):
+    if not file.src.legible or steps_base.about_options(counting()) or _nowhere(findings):
         refuse(counting())
     judged = file.now.at(file.src.path)  # dest may not exist yet
     estate = _Estate(aws, wanted, options)
-    with ensuring.told_first(counting()):
+    with steps_base.told_first(counting()):
         if account_id:
             estate.refuse_other_account(account_id)
         observed = estate.observe(judged)
@@ -97,27 +75,29 @@ def ensure(
         warn(text)
     executors = estate.executors(file, observed)
     if not engine.is_cli:
-        result = engine_cli.native(ensuring.conclude(file, decision, executors, check_mode=check_mode), why)
+        result = cli_engine.native(steps_base.conclude(file, decision, executors, check_mode=check_mode), why)
         estate.finish(file, observed, decision.plan, check_mode=check_mode)
         return result
-    cli = engine_cli.prepare(aws, engine, COMMAND, wanted.region)
+    cli = cli_engine.prepare(aws, engine, COMMAND, wanted.region)
     _known_to_the_tool(file.src, observed, decision, options)
     if observed.account:
-        engine_cli.refuse_role(cli, observed.account.arn)
+        cli_engine.refuse_role(cli, observed.account.arn)
 
-    def again(properties: Properties) -> engine_cli.Rest:
+    def again(properties: Properties) -> cli_engine.Rest:
         rest = _Estate(aws, transactor.wanted(properties, secrets, options.role_prefix), options)
         state = rest.observe(properties)
         decided = transactor_plan.decide(properties, rest.wanted, state, options, unique)
         refuse(decided.findings)
         return decided.plan, rest.executors(file, state)
 
-    result = engine_cli.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
+    result = cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
     estate.finish(file, observed, decision.plan, check_mode=check_mode)
     return result
 
 
-def _offline(file: ensuring.File, aws: Aws, secrets: Collection[str], role_prefix: str) -> tuple[Wanted, list[Finding]]:
+def _offline(
+    file: steps_base.File, aws: Aws, secrets: Collection[str], role_prefix: str
+) -> tuple[Wanted, list[Finding]]:
     """What the file asks for as far as AWS can be asked about it, and what is wrong with its keys and values."""
     src, wanted = file.src, transactor.wanted(file.now, secrets, role_prefix)
     if not src.legible:
@@ -125,7 +105,7 @@ def _offline(file: ensuring.File, aws: Aws, secrets: Collection[str], role_prefi
     required = transactor.required(src, secrets)
     # The region of DynamoDB may be the connection's.
     needed = () if src.get("protocol") == "ddb" else ("required-by-protocol", "protocol-removed")
-    findings = [*settings.check(src, "transactor"), *required]
+    findings = [*property_keys.check(src, "transactor"), *required]
     findings += rules.judge((*needed, "deprecated-key"), Facts(transactor=src, secrets=secrets))
     findings += _region_findings(src, wanted, aws)
     return transactor.observable(wanted, required), findings
@@ -304,7 +284,7 @@ class _Estate:
             if grant != "logs" or self.wanted.bucket
         ]
 
-    def finish(self, file: ensuring.File, observed: Observed, done: Plan, *, check_mode: bool) -> None:
+    def finish(self, file: steps_base.File, observed: Observed, done: Plan, *, check_mode: bool) -> None:
         """Wait until EC2 knows the transactor's instance profile, if this run made it: the stack is next."""
         role = observed.roles.get(TRANSACTOR_ROLE)
         made = [action.name for action in done.actions if action.resource == "instance_profile"]
@@ -312,10 +292,10 @@ class _Estate:
             return
         # The connection's region is the stack's; the table may be in another one.
         ec2 = self.aws.client("ec2", region=self.aws.region or self.region)
-        with ensuring.telling(file):
+        with steps_base.telling(file):
             profile.wait_until_usable(self.client("iam"), ec2, file.now.get(TRANSACTOR_ROLE))
 
-    def executors(self, file: ensuring.File, observed: Observed) -> dict[tuple[str, str, str], Executor]:
+    def executors(self, file: steps_base.File, observed: Observed) -> dict[tuple[str, str, str], Executor]:
         chosen: dict[tuple[str, str, str], Executor] = {}
         if self.wanted.table:
             chosen |= dynamodb.executors(self.table_client())

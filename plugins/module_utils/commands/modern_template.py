@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import ensuring
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, refuse
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import launch
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, modern_rules
+from ..aws import launch
+from ..aws.client import Aws
+from ..errors import DatomicError, Finding, refuse
+from ..properties.file import Properties
+from ..steps import base
+from ..template import modern, modern_rules
+from ..template.options import Options
 
 
 def make(
     aws: Aws,
     transactor: Properties,
     cf: Properties,
-    options: modern.Options,
+    options: Options,
     findings: list[Finding],
     check_mode: bool,
     before: Any = None,
@@ -33,7 +34,7 @@ def make(
     findings = [*findings, *modern_rules.required(transactor, cf, options)]
     if not modern_rules.askable(findings):
         refuse(findings)
-    with ensuring.told_first(findings):
+    with base.told_first(findings):
         placed = modern.placement(before)
         machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode, before=placed)
     warnings = refuse([*findings, *wrong])

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.autoscaling import Group
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Metrics, Observed, Sizes
+from ..aws.autoscaling import Group
+from ..aws.stack import Stack
+from ..rolling.state import Metrics, Observed, Sizes
 
 
 def observed_group(group: Group, of: Stack | None, metrics: Metrics | None = None) -> Observed:

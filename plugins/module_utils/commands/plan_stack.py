@@ -11,13 +11,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, AwsError, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import change_set, stack
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Present, Request
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import retrace
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks import changes
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.changes import Change, ParameterChange
+from ..aws import change_set, stack
+from ..aws.client import Aws, AwsError, refuse_other_account
+from ..aws.stack import Present, Request
+from ..errors import DatomicError
+from ..rolling import restore_command
+from ..steps.stack import changes
+from ..steps.stack.changes import Change, ParameterChange
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _commit_before(client: Any, options: Options, present: Present) -> str:
     defaults = stack.defaults_of(template)
     if any(one.given != defaults[name] for name, one in present.parameters.items() if name in defaults):
         return ""  # set by hand: no file has it
-    return retrace.commit_of(template, options.template, options.files)
+    return restore_command.commit_of(template, options.template, options.files)
 
 
 def read(path: str) -> tuple[str, Any]:

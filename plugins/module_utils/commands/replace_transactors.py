@@ -11,37 +11,23 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock, properties, settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import AwsError, Clients, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.observed_group import observed_group
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import (
-    autoscaling,
-    cloudwatch,
-    evidence,
-    stack,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement import gate, smaller
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import next_step
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import (
-    ROUND_SECONDS,
-    Goal,
-    Observed,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.outlook import outlook
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.progress import as_returned, snapshot
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.steps import (
-    Done,
-    Resize,
-    Step,
-    Stop,
-    Terminate,
-    Wait,
-)
+from ..aws import autoscaling, cloudwatch, diagnostics, stack
+from ..aws.client import AwsError, Clients, refuse_other_account
+from ..aws.stack import Stack
+from ..errors import DatomicError, Finding, InputError
+from ..properties import file as properties_file
+from ..properties import keys
+from ..properties.file import Properties
+from ..rolling import readiness, smaller
+from ..rolling.actions import Done, Resize, Step, Stop, Terminate, Wait
+from ..rolling.planner import next_step
+from ..rolling.preview import outlook
+from ..rolling.reporter import as_returned, snapshot
+from ..rolling.state import ROUND_SECONDS, Goal, Observed
+from ..util import clock
+from .observed_group import observed_group
 
-HEARTBEAT = settings.TRANSACTOR["heartbeat-interval-msec"]
+HEARTBEAT = keys.TRANSACTOR["heartbeat-interval-msec"]
 CALLBACK = "metrics-callback"
 BUSY = "ScalingActivityInProgress"
 """AWS's code for a request that the group takes a little later, which botocore does not send again.
@@ -103,7 +89,7 @@ class System:
 
 def system(options: Options) -> System:
     """Read the transactor's file, if there is one."""
-    file = properties.read(options.transactor_src) if options.transactor_src else None
+    file = properties_file.read(options.transactor_src) if options.transactor_src else None
     if wrong := _wrong(options, file):
         raise InputError(wrong)
 
@@ -115,8 +101,8 @@ def system(options: Options) -> System:
         region=value("aws-cloudwatch-region", options.cloudwatch_region),
         dimension=value("aws-cloudwatch-dimension-value", options.cloudwatch_dimension_value),
         log_bucket=value("aws-s3-log-bucket-id", options.log_bucket),
-        table=options.table or (settings.table_of(file.as_dict()) if file else ""),
-        secrets=settings.secrets(file) if file else (),
+        table=options.table or (keys.table_of(file.as_dict()) if file else ""),
+        secrets=keys.secrets(file) if file else (),
         callback=value(CALLBACK),
     )
 
@@ -136,7 +122,7 @@ def _wrong(options: Options, file: Properties | None) -> list[Finding]:
         if value is not None and value < minimum
     ]
     if file and given is None:
-        found += [finding for finding in settings.check(file, "transactor") if finding.key == HEARTBEAT.name]
+        found += [finding for finding in keys.check(file, "transactor") if finding.key == HEARTBEAT.name]
     return found
 
 
@@ -215,14 +201,16 @@ class Cloud:
         failed = [one.message for one in observed.activities_since(goal.since) if one.failed and one.message]
         lines = [f"Scaling activity: {message}" for message in dict.fromkeys(failed)][:SHOWN_ACTIVITIES]
         lines += _heartbeats(observed)
-        new = gate.newcomers(observed, goal) or tuple(one for one in gate.recent(observed) if not goal.doomed(one))
+        new = readiness.newcomers(observed, goal) or tuple(
+            one for one in readiness.recent(observed) if not goal.doomed(one)
+        )
         ended = observed.ended_by_themselves(goal.new_since)
         suspects = dict.fromkeys([*ended[-SHOWN_CONSOLES:], *(instance.instance_id for instance in new)])
         for instance_id in suspects:
-            lines += evidence.console(self._ec2, instance_id)
+            lines += diagnostics.console(self._ec2, instance_id)
         if self._system.log_bucket and suspects:
             since = min([goal.new_since if ended else observed.now, *(instance.launched_at for instance in new)])
-            lines += evidence.log(self._aws.client("s3"), self._system.log_bucket, self._system.table, since)
+            lines += diagnostics.log(self._aws.client("s3"), self._system.log_bucket, self._system.table, since)
         return [_masked(line, self._system.secrets) for line in lines]
 
 
@@ -330,7 +318,7 @@ def _goal(options: Options, run: Mapping[str, Any], observed: Observed) -> Goal:
         new_since = observed.grown_at if surging else observed.now
         if not any(member.stale for member in observed.members) and replacing is None:
             # Those of a new stack were launched before the run began.
-            launched = [member.launched_at - ROUND_SECONDS for member in gate.recent(observed)]
+            launched = [member.launched_at - ROUND_SECONDS for member in readiness.recent(observed)]
             new_since = min([new_since, *launched])
         acted = giving_up = False
     else:

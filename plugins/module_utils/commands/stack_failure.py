@@ -10,11 +10,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_stack import read
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import autoscaling, stack
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks import changes, failures
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.stacks.failures import Event
+from ..aws import autoscaling, stack
+from ..aws.client import Aws, refuse_other_account
+from ..steps.stack import changes, failures
+from ..steps.stack.failures import Event
+from .plan_stack import read
 
 CREATED = "Problem with CREATE"
 """How amazon.aws.cloudformation's output begins when its own creation was rolled back."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import clock
-from ansible_collections.datomic_onprem.aws.plugins.module_utils._aws import Aws, refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.observed_group import observed_group
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision import autoscaling, stack
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.autoscaling import Group
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.provision.stack import Stack
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.decide import whole
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.observed import Goal, Instance, Strategy
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.replacement.obstacles import obstacles
+from ..aws import autoscaling, stack
+from ..aws.autoscaling import Group
+from ..aws.client import Aws, refuse_other_account
+from ..aws.stack import Stack
+from ..rolling.planner import whole
+from ..rolling.preconditions import obstacles
+from ..rolling.state import Goal, Instance, Strategy
+from ..util import clock
+from .observed_group import observed_group
 
 
 def info(

@@ -10,13 +10,15 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import distribution, rules, settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import stack_name
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties, inspect
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.storage import on_instance
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern_rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.transactor import Wanted, wanted
+from .. import rules
+from ..errors import Finding, InputError
+from ..properties import keys
+from ..properties.file import Properties, inspect
+from ..releases import distribution
+from ..rules.storage import on_instance
+from ..steps.stack import stack_name
+from ..steps.transactor import Wanted, wanted
+from ..template import modern_rules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,8 +107,8 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
 
 def _heartbeat(transactor: Properties | None) -> int:
     """What the file says, or Datomic's default."""
-    setting = settings.TRANSACTOR["heartbeat-interval-msec"]
-    given = settings.parse_integer(transactor.get(setting.name)) if transactor else None
+    setting = keys.TRANSACTOR["heartbeat-interval-msec"]
+    given = keys.parse_integer(transactor.get(setting.name)) if transactor else None
     return given or int(setting.default)
 
 

@@ -11,11 +11,12 @@ import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation, settings, transactor
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import memory, release, service, storage, values
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import EMPTY, Facts
+from ..errors import Finding
+from ..properties import keys
+from ..properties.file import Properties
+from ..steps import security_group, transactor
+from . import memory, release, service, storage, values
+from .facts import EMPTY, Facts
 
 Rule = Callable[[Facts], Iterator[Finding]]
 
@@ -93,13 +94,13 @@ def preflight(
         running_heartbeat_msec=running_heartbeat_msec,
     )
     if transactor_file:
-        findings += settings.check(transactor_file, "transactor") + transactor.required(transactor_file, secrets)
+        findings += keys.check(transactor_file, "transactor") + transactor.required(transactor_file, secrets)
     if cf:
-        port = settings.parse_integer(facts.transactor.get("port")) or cloudformation.DEFAULT_PORT
-        wanted, unsound = cloudformation.wanted(cf, port=port, tags={})
-        findings += settings.check(cf, "cf") + cloudformation.required(cf) + unsound
-        findings += cloudformation.version_finding(cf, datomic_version)
-        findings += cloudformation.open_to_anyone(cf, wanted.ingress_cidrs)
+        port = keys.parse_integer(facts.transactor.get("port")) or security_group.DEFAULT_PORT
+        wanted, unsound = security_group.wanted(cf, port=port, tags={})
+        findings += keys.check(cf, "cf") + security_group.required(cf) + unsound
+        findings += security_group.version_finding(cf, datomic_version)
+        findings += security_group.open_to_anyone(cf, wanted.ingress_cidrs)
     for rule in RULES.values():
         findings += rule(facts)
     files = [file.path for file in given]

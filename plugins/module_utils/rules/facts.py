@@ -12,16 +12,11 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, Level
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import TOOL_MEMORY, default_heap
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import (
-    MIB,
-    TRANSACTOR,
-    parse_integer,
-    parse_memory,
-)
+from ..errors import DatomicError, Finding, Level
+from ..instance_memory import TOOL_MEMORY, default_heap
+from ..properties.file import Properties
+from ..properties.keys import MIB, TRANSACTOR, parse_integer, parse_memory
+from ..releases import versions
 
 CAPACITY = "https://docs.datomic.com/operation/capacity.html"
 HIGH_AVAILABILITY = "https://docs.datomic.com/operation/ha.html"
@@ -127,7 +122,7 @@ class Facts:
     def reads(self, key: str) -> bool:
         """Whether the release that is going to run knows this key of the transactor; so when it is not known."""
         since = TRANSACTOR[key].since
-        return not since or not self.version or releases.at_least(self.version, since)
+        return not since or not self.version or versions.at_least(self.version, since)
 
     def memory(self, key: str) -> int | None:
         """Bytes of a transactor's memory setting; None when missing or malformed."""
@@ -141,18 +136,18 @@ class Facts:
         """Whether the update goes from before this release to it or beyond."""
         if not (self.version and self.running):
             return False
-        return not releases.at_least(self.running, release) and releases.at_least(self.version, release)
+        return not versions.at_least(self.running, release) and versions.at_least(self.version, release)
 
     def between(self, since: str, before: str) -> bool:
         """Whether the release that is going to run lies in this range, its end not included."""
         if not self.version:
             return False
-        return releases.at_least(self.version, since) and not releases.at_least(self.version, before)
+        return versions.at_least(self.version, since) and not versions.at_least(self.version, before)
 
 
 def is_release(version: str) -> bool:
     try:
-        releases.number(version)
+        versions.number(version)
     except DatomicError:
         return False
     return True

@@ -9,20 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.heap import GENERATED, default_heap
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
-    BACKUP,
-    CAPACITY,
-    EMPTY,
-    TRANSACTOR_DOCS,
-    Facts,
-    found,
-    heap_option,
-    mebibytes,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import MIB, parse_memory
+from ..errors import Finding
+from ..instance_memory import GENERATED, default_heap
+from ..properties.keys import MIB, parse_memory
+from ..releases import versions
+from .facts import BACKUP, CAPACITY, EMPTY, TRANSACTOR_DOCS, Facts, found, heap_option, mebibytes
 
 MAXIMUM, THRESHOLD, CACHE = "memory-index-max", "memory-index-threshold", "object-cache-max"
 COLLECTOR_FLAGS = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=")
@@ -36,7 +27,7 @@ def memory_required(facts: Facts) -> Iterator[Finding]:
     if facts.transactor is EMPTY:
         return
     # Before it there were defaults, and not all three keys.
-    if facts.version and not releases.at_least(facts.version, REQUIRED_SINCE):
+    if facts.version and not versions.at_least(facts.version, REQUIRED_SINCE):
         return
     for key, example in ((THRESHOLD, "32m"), (MAXIMUM, "512m"), (CACHE, "1g")):
         if not facts.has(key):
@@ -143,7 +134,7 @@ def backup_heap(facts: Facts) -> Iterator[Finding]:
 def java_opts_collector(facts: Facts) -> Iterator[Finding]:
     """java-opts replaces the launcher's own options, the garbage collector's included."""
     missing = [flag for flag in COLLECTOR_FLAGS if flag not in facts.cf.get("java-opts")]
-    if facts.version and not releases.at_least(facts.version, COLLECTOR_SINCE):
+    if facts.version and not versions.at_least(facts.version, COLLECTOR_SINCE):
         return
     if facts.cf.has_value("java-opts") and missing:
         yield found(

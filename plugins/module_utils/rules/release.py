@@ -9,23 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, Level
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
-    AWS_DOCS,
-    CHANGES,
-    EMPTY,
-    STORAGE,
-    Facts,
-    found,
-    is_release,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.values import is_invisible
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import (
-    EMBEDDED,
-    PROTOCOLS_SINCE,
-    setting_of,
-)
+from ..errors import Finding, Level
+from ..properties.keys import EMBEDDED, PROTOCOLS_SINCE, setting_of
+from ..releases import versions
+from .facts import AWS_DOCS, CHANGES, EMPTY, STORAGE, Facts, found, is_release
+from .values import is_invisible
 
 KEY = "datomic-version"
 FORBIDDEN = ("1.0.7010", "1.0.7393")
@@ -91,7 +79,7 @@ def release_ddb_local(facts: Facts) -> Iterator[Finding]:
 
 def release_region(facts: Facts) -> Iterator[Finding]:
     """eu-north-1 needs 1.0.6397 or later."""
-    if not facts.version or releases.at_least(facts.version, EU_NORTH_1_SINCE):
+    if not facts.version or versions.at_least(facts.version, EU_NORTH_1_SINCE):
         return
     for file, key in ((facts.cf, "aws-region"), (facts.transactor, "aws-dynamodb-region")):
         if file.get(key) == "eu-north-1":
@@ -102,7 +90,7 @@ def release_region(facts: Facts) -> Iterator[Finding]:
 
 def release_downgrade(facts: Facts) -> Iterator[Finding]:
     """Never a downgrade against what runs now."""
-    if facts.version and facts.running and not releases.at_least(facts.version, facts.running):
+    if facts.version and facts.running and not versions.at_least(facts.version, facts.running):
         what = f"{facts.version} is older than {facts.running}, which {facts.running_told}"
         why, instead = "Datomic must never be downgraded", f"{facts.running} or later"
         if not facts.running_version:
@@ -142,7 +130,7 @@ def release_transactor_first(facts: Facts) -> Iterator[Finding]:
 
 def release_aws_sdk(facts: Facts) -> Iterator[Finding]:
     """From 1.0.7556 on peers on DynamoDB need AWS SDK v2."""
-    since = releases.AWS_SDK_V2_SINCE
+    since = versions.AWS_SDK_V2_SINCE
     if facts.protocol in ("ddb", "ddb-local") and facts.crosses(since):
         what, why = "peers need software.amazon.awssdk/dynamodb on their class path", f"AWS SDK v2 since {since}"
         yield _about(facts, "release-aws-sdk", "warning", what, why, "add it to the peers before they are updated")
@@ -150,12 +138,12 @@ def release_aws_sdk(facts: Facts) -> Iterator[Finding]:
 
 def release_add_opens(facts: Facts) -> Iterator[Finding]:
     """Releases with AWS SDK v1 need flags on Java 17, which only our own template gives."""
-    since = releases.AWS_SDK_V2_SINCE
+    since = versions.AWS_SDK_V2_SINCE
     if (
         facts.cf is EMPTY
         and facts.transactor is not EMPTY
         and facts.version
-        and not releases.at_least(facts.version, since)
+        and not versions.at_least(facts.version, since)
     ):
         what = f"on Java 17 or newer {facts.version} needs --add-opens options"
         why = f"AWS SDK v1, as in all releases before {since}, opens packages of the JDK"
@@ -167,7 +155,7 @@ def release_java(facts: Facts) -> Iterator[Finding]:
     """A newer release may need a newer Java."""
     # The modern template installs the Java that it is given, and refuses a release that is too old for it.
     if facts.version and facts.running and facts.flavor != "modern":
-        before, after = releases.java_minimum(facts.running), releases.java_minimum(facts.version)
+        before, after = versions.java_minimum(facts.running), versions.java_minimum(facts.version)
         if after > before:
             what = f"{facts.version} needs Java {after} or newer, {facts.running} needed {before}"
             why = "the transactor does not start on an older one"
@@ -187,7 +175,7 @@ def license_key(facts: Facts) -> Iterator[Finding]:
     """A licence key is needed before 1.0.6726, and unused from there on."""
     if not facts.version or facts.protocol in ("", *EMBEDDED) or not facts.reads("license-key"):
         return
-    key, free = "license-key", releases.at_least(facts.version, LICENSE_FREE_SINCE)
+    key, free = "license-key", versions.at_least(facts.version, LICENSE_FREE_SINCE)
     what = why = instead = ""
     level: Level = "error"
     if facts.has(key) and free:
@@ -204,7 +192,7 @@ def license_key_format(facts: Facts) -> Iterator[Finding]:
     """A licence key is a word of letters, digits, +, / and = alone."""
     key = "license-key"
     value = facts.transactor.get(key)
-    free = facts.version and releases.at_least(facts.version, LICENSE_FREE_SINCE)
+    free = facts.version and versions.at_least(facts.version, LICENSE_FREE_SINCE)
     if not value or free or not facts.reads(key):
         return
     wrong = [f"the prefix {key}="] if value.lower().startswith(f"{key}=") else []
@@ -245,7 +233,7 @@ def release_key(facts: Facts) -> Iterator[Finding]:
 def release_protocol(facts: Facts) -> Iterator[Finding]:
     """A release has the storages of its time."""
     since = PROTOCOLS_SINCE.get(facts.protocol, "")
-    if since and facts.version and not releases.at_least(facts.version, since):
+    if since and facts.version and not versions.at_least(facts.version, since):
         yield found(
             facts.transactor,
             "protocol",
@@ -272,9 +260,9 @@ def release_ensure_cf(facts: Facts) -> Iterator[Finding]:
     """bin/datomic has no ensure-cf from 1.0.7556 on."""
     if facts.engine in ("auto", "native"):
         return
-    if facts.version and not releases.has_command(facts.version, "ensure-cf") and facts.cf.path:
+    if facts.version and not versions.has_command(facts.version, "ensure-cf") and facts.cf.path:
         what = f"bin/datomic of {facts.version} has no ensure-cf"
-        why = f"removed in {releases.AWS_SDK_V2_SINCE}; the native engine does its work"
+        why = f"removed in {versions.AWS_SDK_V2_SINCE}; the native engine does its work"
         yield _about(facts, "release-ensure-cf", "note", what, why, "datomic_engine: auto or native", AWS_DOCS)
 
 

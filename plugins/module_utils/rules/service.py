@@ -8,20 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import cloudformation
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
-    AWS_DOCS,
-    EMPTY,
-    HIGH_AVAILABILITY,
-    MONITORING,
-    STORAGE,
-    TRANSACTOR_DOCS,
-    Facts,
-    found,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.storage import is_local, on_instance
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF, EMBEDDED, TRANSACTOR, parse_integer
+from ..errors import Finding
+from ..properties.keys import CF, EMBEDDED, TRANSACTOR, parse_integer
+from ..steps import security_group
+from .facts import AWS_DOCS, EMPTY, HIGH_AVAILABILITY, MONITORING, STORAGE, TRANSACTOR_DOCS, Facts, found
+from .storage import is_local, on_instance
 
 NEEDED = {
     "ddb": ("aws-dynamodb-region",),
@@ -48,8 +39,8 @@ JUDGED_ELSEWHERE = {
     "memory-index-max",
     "object-cache-max",
     "aws-dynamodb-table",
-    *cloudformation.REQUIRED,
-    cloudformation.GROUP_SIZE,
+    *security_group.REQUIRED,
+    security_group.GROUP_SIZE,
     *(key for keys in NEEDED.values() for key in keys),
 }
 EMBEDDED_KEYS = (

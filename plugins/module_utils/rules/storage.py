@@ -10,22 +10,11 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
-    ACCESS,
-    EMPTY,
-    STORAGE,
-    Facts,
-    found,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import (
-    EMBEDDED,
-    PROTOCOLS,
-    REMOVED_PROTOCOLS,
-    parse_integer,
-)
+from ..errors import Finding
+from ..properties.file import Properties
+from ..properties.keys import EMBEDDED, PROTOCOLS, REMOVED_PROTOCOLS, parse_integer
+from ..releases import versions
+from .facts import ACCESS, EMPTY, STORAGE, Facts, found
 
 ADDRESSES = {
     "ddb-local": "aws-dynamodb-override-endpoint",
@@ -143,7 +132,7 @@ def protocol_removed(facts: Facts) -> Iterator[Finding]:
         return
     free = facts.protocol == "free"
     # Nobody says which release was the last one.
-    had_it = not free and facts.version and not releases.at_least(facts.version, "1.0.6165")
+    had_it = not free and facts.version and not versions.at_least(facts.version, "1.0.6165")
     yield found(
         facts.transactor,
         "protocol",

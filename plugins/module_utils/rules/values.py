@@ -10,17 +10,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import (
-    AWS_DOCS,
-    EMPTY,
-    PROPERTIES_DOCS,
-    TRANSACTOR_DOCS,
-    Facts,
-    found,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF, TRANSACTOR, Setting, is_secret
+from ..errors import Finding
+from ..properties.file import Properties
+from ..properties.keys import CF, TRANSACTOR, Setting, is_secret
+from .facts import AWS_DOCS, EMPTY, PROPERTIES_DOCS, TRANSACTOR_DOCS, Facts, found
 
 FROM_METADATA = ("host", "alt-host")
 """What an instance of the template finds out by itself."""

@@ -16,12 +16,12 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cloudformation import finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.settings import CF_DOCS
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import mappings
+from ..errors import DatomicError, Finding
+from ..properties.file import Properties
+from ..properties.keys import CF_DOCS
+from ..releases import versions
+from ..steps.security_group import finding
+from . import tables
 
 USER_DATA_LIMIT = 16384
 """Bytes of user data that EC2 takes, before Base64."""
@@ -67,9 +67,9 @@ def required(transactor: Properties, cf: Properties) -> list[Finding]:
         findings.append(_missing(transactor, role, instead))
     key = "aws-region"
     region = cf.get(key)
-    if region and region not in mappings.IMAGES:
+    if region and region not in tables.IMAGES:
         what = f"Datomic published no image for {region}"
-        instead = "use flavor modern, or one of " + ", ".join(sorted(mappings.IMAGES))
+        instead = "use flavor modern, or one of " + ", ".join(sorted(tables.IMAGES))
         why = "the template's mapping of regions to images has none for it"
         findings.append(finding(cf, key, "template-region-without-image", what, instead, why=why, source=CF_DOCS))
     return findings
@@ -91,10 +91,10 @@ def template(transactor: Properties, cf: Properties, architectures: Mapping[str,
 
 
 def _mappings(architectures: Mapping[str, str]) -> dict[str, Any]:
-    by_type = dict.fromkeys(mappings.INSTANCE_TYPES, mappings.ARCHITECTURE) | dict(architectures)
+    by_type = dict.fromkeys(tables.INSTANCE_TYPES, tables.ARCHITECTURE) | dict(architectures)
     return {
         "AWSInstanceType2Arch": {name: {"Arch": by_type[name]} for name in sorted(by_type)},
-        "AWSRegionArch2AMI": {region: {mappings.ARCHITECTURE: mappings.IMAGES[region]} for region in mappings.IMAGES},
+        "AWSRegionArch2AMI": {region: {tables.ARCHITECTURE: tables.IMAGES[region]} for region in tables.IMAGES},
     }
 
 
@@ -205,7 +205,7 @@ def old_java(cf: Properties) -> list[Finding]:
     """A warning for a release that needs a newer Java than the images had when they were published."""
     key, version = "datomic-version", cf.get("datomic-version")
     try:
-        java = releases.java_minimum(version)
+        java = versions.java_minimum(version)
     except DatomicError:
         return []
     if java < 11:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import settings
+from ..properties import keys
 
 _REFERENCE = re.compile(r'"?\$[{(]')
 """What the instance's shell fills in."""
@@ -28,6 +28,6 @@ def masked(part: Any) -> Any:
 
 def _line(line: str) -> str:
     key, separator, value = line.partition("=")
-    if not settings.is_secret(key) or (key not in settings.TRANSACTOR and _REFERENCE.match(value)):
-        return settings.mask_options(line)
-    return f"{key}{separator}{settings.mask(key, value)}"
+    if not keys.is_secret(key) or (key not in keys.TRANSACTOR and _REFERENCE.match(value)):
+        return keys.mask_options(line)
+    return f"{key}{separator}{keys.mask(key, value)}"

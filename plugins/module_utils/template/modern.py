@@ -12,68 +12,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases import (
-    AWS_SDK_V2_SINCE,
-    CHECKSUMS,
-    at_least,
-)
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import context, policy, user_data, watching
-
-Architecture = Literal["arm64", "x86_64"]
+from ..plan import GENERATED
+from ..properties.file import Properties
+from ..releases.versions import AWS_SDK_V2_SINCE, CHECKSUMS, at_least
+from . import alarms as alarm_resources
+from . import instance_policy, metadata, user_data
+from .options import Machine, Options
 
 IMAGES = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
 """Systems Manager's public parameter of the newest Amazon Linux 2023, with the architecture behind it."""
 
-ROOT_DEVICE = "/dev/xvda"
-"""Of Amazon Linux 2023."""
 
 START_TIMEOUT = "PT20M"
 """How long CloudFormation waits for the first instances' signals."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What a user may choose: the module create_cf_template documents each under the option modern.
-
-    volume_size: GiB. java_version: feature release of Corretto. sha256: of the archive; empty: the release's known one,
-    or the one beside the archive in the bucket. secrets: keys. secrets_versions: by key; without one, the newest is
-    read. secrets_path: empty for /datomic/STACK. kms_key, alarm_topic: ARNs.
-    """
-
-    subnets: tuple[str, ...] = ()
-    image_id: str = ""
-    java_version: int = 17
-    volume_size: int = 20
-    valcache: bool = True
-    session_manager: bool = False
-    extra_jars: tuple[str, ...] = ()
-    sha256: str = ""
-    secrets: tuple[str, ...] = ()
-    secrets_versions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    secrets_path: str = ""
-    secrets_kms_key: str = ""
-    alarms: bool = True
-    alarm_topic: str = ""
-    alarm_email: str = ""
-    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True)
-class Machine:
-    """What AWS says of what the files and options name. instance_store: one that is NVMe, as the start looks for.
-
-    zones: those that offer the instance type, where it is not all of them and no subnets are given.
-    """
-
-    architecture: Architecture
-    instance_store: bool
-    security_groups: tuple[str, ...]
-    root_device: str = ROOT_DEVICE
-    zones: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,20 +54,22 @@ def placement(template: Any) -> Placement | None:
 
 def template(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
     """The template: the same bytes for the same arguments."""
-    watched = watching.resources(transactor, cf, options) if watching.is_wanted(transactor, options) else {}
+    watched = (
+        alarm_resources.resources(transactor, cf, options) if alarm_resources.is_wanted(transactor, options) else {}
+    )
     resources = {
         "LaunchGroup": _group(options, machine, watched),
         "LaunchTemplate": _launch_template(transactor, cf, options, machine),
-        "TransactorPolicy": policy.resource(options),
+        "TransactorPolicy": instance_policy.resource(options),
         **watched,
     }
     more_than_one = {"Fn::Not": [{"Fn::Equals": [{"Ref": "GroupSize"}, "1"]}]}
     return {
         "Description": "Datomic transactors, by datomic_onprem.aws (flavor modern)",
-        "Metadata": {context.KEY: context.ARCHITECTURE},
+        "Metadata": {metadata.KEY: metadata.ARCHITECTURE},
         "Parameters": parameters(transactor, cf, options, machine),
         **({"Conditions": {"HasStandby": more_than_one}} if watched else {}),
-        "Resources": context.explained(resources),
+        "Resources": metadata.explained(resources),
         "Outputs": _outputs(watched),
     }
 
@@ -211,7 +166,7 @@ def _group(options: Options, machine: Machine, watched: Mapping[str, Any]) -> di
     zones = list(machine.zones) or {"Fn::GetAZs": ""}
     where = {"VPCZoneIdentifier": list(options.subnets)} if options.subnets else {"AvailabilityZones": zones}
     events = ["autoscaling:EC2_INSTANCE_LAUNCH_ERROR", "autoscaling:EC2_INSTANCE_TERMINATE_ERROR"]
-    topic = watching.topic(options, watched)
+    topic = alarm_resources.topic(options, watched)
     notified = {"NotificationConfigurations": [{"TopicARN": topic, "NotificationTypes": events}]} if topic else {}
     return {
         "Type": "AWS::AutoScaling::AutoScalingGroup",

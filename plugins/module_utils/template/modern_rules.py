@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import releases, secrets, settings
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import GENERATED
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, user_data, watching
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.modern import Machine, Options
+from ..errors import DatomicError, Finding
+from ..plan import GENERATED
+from ..properties import keys
+from ..properties.file import Properties
+from ..releases import versions
+from ..steps import secrets
+from . import alarms, modern, user_data
+from .options import Machine, Options
 
 _USER_KEY = re.compile("-(user|access-key-id|secret-key)$")
 NEEDED = ("aws-instance-type", "java-xmx", "datomic-version", "aws-autoscaling-group-size")
@@ -91,7 +93,7 @@ def required(transactor: Properties, cf: Properties, options: Options) -> list[F
     if cf.has_value("datomic-version"):
         findings += _release(cf, options)
     if not any(finding.level == "error" for finding in findings):
-        findings += watching.required(transactor, cf, options)
+        findings += alarms.required(transactor, cf, options)
     return findings
 
 
@@ -163,7 +165,7 @@ def _missing(transactor: Properties, cf: Properties) -> Iterator[Finding]:
 def _users(transactor: Properties) -> Iterator[Finding]:
     """One finding for each user: the instances have a role instead, and keys would go into the template."""
     told = set()
-    for key, setting in settings.TRANSACTOR.items():
+    for key, setting in keys.TRANSACTOR.items():
         user = _USER_KEY.sub("", key)
         if not setting.deprecated or not transactor.has_value(key) or user in told:
             continue
@@ -179,9 +181,9 @@ def _users(transactor: Properties) -> Iterator[Finding]:
 
 def _secrets_in_file(transactor: Properties, options: Options) -> Iterator[Finding]:
     for key, value in transactor.as_dict().items():
-        if key in settings.TRANSACTOR and settings.TRANSACTOR[key].deprecated:
+        if key in keys.TRANSACTOR and keys.TRANSACTOR[key].deprecated:
             continue  # _users
-        if settings.has_secret(key, value) or (key in options.secrets and value):
+        if keys.has_secret(key, value) or (key in options.secrets and value):
             instead = "take the value out of the file, name the key in secrets and give the value to ensure_secrets"
             yield _of(
                 transactor,
@@ -194,7 +196,7 @@ def _secrets_in_file(transactor: Properties, options: Options) -> Iterator[Findi
 
 def _secrets_in_java_options(cf: Properties) -> Iterator[Finding]:
     key = "java-opts"
-    if settings.has_secret(key, cf.get(key)):
+    if keys.has_secret(key, cf.get(key)):
         instead = "take it out, and let the JVM read it from a file: whoever may describe the stack reads the options"
         yield _of(cf, key, "secret-in-file", "a secret stands among the options, which go into the template", instead)
 
@@ -263,7 +265,7 @@ def _options(cf: Properties, options: Options) -> Iterator[Finding]:
 def _release(cf: Properties, options: Options) -> Iterator[Finding]:
     version = cf.get("datomic-version")
     try:
-        least = releases.java_minimum(version)
+        least = versions.java_minimum(version)
     except DatomicError as error:
         yield _of(cf, "datomic-version", "release-number", str(error), "such as 1.0.7705")
         return
@@ -272,7 +274,7 @@ def _release(cf: Properties, options: Options) -> Iterator[Finding]:
         instead = "1.0.6711 or newer together with this flavor, after a backup: docs/modern.md, Moving a legacy system"
         yield _of(cf, "datomic-version", "template-new-java", what, instead)
     if cf.get("datomic-deploy-s3-bucket") in user_data.PUBLIC_BUCKETS and not modern.checksum(cf, options):
-        instead = releases.checksum_advice(version, "datomic_modern: {sha256: DIGEST} (modern.sha256 of the module)")
+        instead = versions.checksum_advice(version, "datomic_modern: {sha256: DIGEST} (modern.sha256 of the module)")
         yield _of(
             cf,
             "datomic-version",

@@ -18,8 +18,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import scripts
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.legacy import java_key, java_value
+from . import scripts
+from .legacy import java_key, java_value
 
 LIMIT = 12 * 1024
 """Bytes. EC2 takes 16384 before Base64; the rest is room for longer parameters given to the stack by hand."""

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""CloudWatch: the heartbeats of a system's transactors."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from typing import Any
+
+from ..rolling.state import MINUTE, Beats, Metrics
+from .client import calling, gather
+
+NAMESPACE = "Datomic"
+DIMENSION = "Transactor"
+ACTIVE = "HeartbeatMsec"
+STANDBY = "HeartMonitorMsec"
+HISTORY = 90 * MINUTE
+"""How far back is read: longer than a replacement takes."""
+LONG_HISTORY = 1380 * MINUTE
+"""Almost as far as one call can: 1440 minutes."""
+
+
+def observe(client: Any, dimension_value: str, interval_msec: float, now: float, history: float = HISTORY) -> Metrics:
+    """Both heartbeat metrics per minute under that dimension value. now: by AWS's clock. history: seconds."""
+    since = now - history
+    found = gather(
+        {name: functools.partial(_beats, client, name, dimension_value, since, now) for name in (ACTIVE, STANDBY)},
+    )
+    return Metrics(interval_msec, active=found[ACTIVE], standby=found[STANDBY], since=since)
+
+
+def _beats(client: Any, metric: str, dimension_value: str, since: float, now: float) -> tuple[Beats, ...]:
+    with calling(f"read the metric {metric} of the dimension", f"{DIMENSION}={dimension_value}", client):
+        answer = client.get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=metric,
+            Dimensions=[{"Name": DIMENSION, "Value": dimension_value}],
+            StartTime=_moment(since),
+            EndTime=_moment(now + MINUTE),
+            Period=int(MINUTE),
+            Statistics=["SampleCount", "Sum"],
+        )
+    points = [
+        Beats(point["Timestamp"].timestamp(), point["SampleCount"], point["Sum"]) for point in answer["Datapoints"]
+    ]
+    return tuple(sorted(points, key=lambda beats: beats.started_at))
+
+
+def _moment(seconds: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Application Auto Scaling: how a table scales, and the executors of its actions."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from ..plan import Action, Executor
+from ..steps.transactor.resources import Kind, Scaling
+from ..steps.transactor.scaling import SERVICE
+from .client import calling
+
+NAMESPACE = "dynamodb"
+TRACKING = "TargetTrackingScaling"
+
+
+def observe(client: Any, table: str) -> dict[Kind, Scaling]:
+    """What scales, by kind; empty for a table that is not there."""
+    resource = f"table/{table}"
+    with calling("read the auto scaling of the table", table, client):
+        targets = client.describe_scalable_targets(ServiceNamespace=NAMESPACE, ResourceIds=[resource])
+        policies = client.describe_scaling_policies(ServiceNamespace=NAMESPACE, ResourceId=resource)
+    found: dict[Kind, Scaling] = {}
+    for kind in get_args(Kind):
+        for target in targets["ScalableTargets"]:
+            if target["ScalableDimension"] == _dimension(kind):
+                found[kind] = Scaling(
+                    target["MinCapacity"], target["MaxCapacity"], *_policy(policies["ScalingPolicies"], kind)
+                )
+    return found
+
+
+def _policy(policies: list[dict[str, Any]], kind: Kind) -> tuple[str, float]:
+    """Name and target of the policy that tracks the kind's utilization; empty and 0 without one."""
+    for policy in policies:
+        tracking = policy.get("TargetTrackingScalingPolicyConfiguration", {})
+        metric = tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
+        if policy["ScalableDimension"] == _dimension(kind) and metric == _metric(kind):
+            return policy["PolicyName"], tracking["TargetValue"]
+    return "", 0.0
+
+
+def executors(client: Any) -> dict[tuple[str, str, str], Executor]:
+    """By (service, resource, change), for a client in the table's region."""
+
+    def register(action: Action) -> None:
+        request = {"MinCapacity": action.after["minimum"], "MaxCapacity": action.after["maximum"]}
+        if "tags" in action.after:
+            request["Tags"] = action.after["tags"]
+        with calling("set up the auto scaling of the table", action.name, client):
+            client.register_scalable_target(**_target(action), **request)
+
+    def put(action: Action) -> None:
+        target = _target(action)
+        kind = action.name.rpartition("/")[2]
+        # The name that DynamoDB's console gives it.
+        name = action.after.get("policy") or f"{_metric(kind)}:{target['ResourceId']}"
+        tracked = {"PredefinedMetricSpecification": {"PredefinedMetricType": _metric(kind)}}
+        with calling("set the target utilization of the table", action.name, client):
+            client.put_scaling_policy(
+                **target,
+                PolicyName=name,
+                PolicyType=TRACKING,
+                TargetTrackingScalingPolicyConfiguration={**tracked, "TargetValue": action.after["utilization"]},
+            )
+
+    return {
+        (SERVICE, resource, change): executor
+        for resource, executor in (("scalable_target", register), ("scaling_policy", put))
+        for change in ("create", "update")
+    }
+
+
+def _target(action: Action) -> dict[str, str]:
+    table, _slash, kind = action.name.rpartition("/")
+    return {"ServiceNamespace": NAMESPACE, "ResourceId": f"table/{table}", "ScalableDimension": _dimension(kind)}
+
+
+def _dimension(kind: str) -> str:
+    return f"dynamodb:table:{kind.capitalize()}CapacityUnits"
+
+
+def _metric(kind: str) -> str:
+    return f"DynamoDB{kind.capitalize()}CapacityUtilization"

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Systems Manager's Parameter Store: the parameters that hold secrets. boto3's shapes end here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..plan import Action, Executor
+from ..steps.secrets import Parameter, Wanted
+from .client import Aws, calling
+
+AT_ONCE = 10
+"""Names that GetParameters takes."""
+
+
+def observe(aws: Aws, wanted: Wanted) -> dict[str, Parameter]:
+    """By name, of those that are there. The values are compared here and shown nowhere."""
+    client = aws.client("ssm")
+    names = sorted(wanted.name(key) for key in wanted.values)
+    keys = _kms_keys(client, names) if wanted.kms_key_id else {}
+    found: dict[str, Parameter] = {}
+    for start in range(0, len(names), AT_ONCE):
+        with calling("read the parameters below", wanted.path, client):
+            answer = client.get_parameters(Names=names[start : start + AT_ONCE], WithDecryption=True)
+        for entry in answer["Parameters"]:
+            name = entry["Name"]
+            found[name] = Parameter(entry["Value"], entry["Type"], int(entry["Version"]), keys.get(name, ""))
+    return found
+
+
+def _kms_keys(client: Any, names: list[str]) -> dict[str, str]:
+    with calling("look up the keys of", ", ".join(names), client):
+        pages = client.get_paginator("describe_parameters").paginate(
+            ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": names}]
+        )
+        return {entry["Name"]: entry.get("KeyId", "") for page in pages for entry in page["Parameters"]}
+
+
+def executors(aws: Aws, wanted: Wanted) -> Mapping[tuple[str, str, str], Executor]:
+    """What carries out the actions of secrets.plan."""
+    client = aws.client("ssm")
+    values = {wanted.name(key): value for key, value in wanted.values.items()}
+    key = {"KeyId": wanted.kms_key_id} if wanted.kms_key_id else {}
+    tags = {"Tags": [{"Key": name, "Value": value} for name, value in wanted.tags.items()]} if wanted.tags else {}
+
+    def create(action: Action) -> None:
+        with calling("create the parameter", action.name, client):
+            client.put_parameter(Name=action.name, Value=values[action.name], Type="SecureString", **key, **tags)
+
+    def update(action: Action) -> None:
+        with calling("update the parameter", action.name, client):
+            client.put_parameter(
+                Name=action.name, Value=values[action.name], Type="SecureString", Overwrite=True, **key
+            )
+
+    return {("ssm", "parameter", "create"): create, ("ssm", "parameter", "update"): update}

@@ -1,0 +1,327 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engine cli: bin/datomic does the work, and everything that it lacks is put around it.
+
+The tool has no check mode, chooses names that nobody knows until its end, and writes its file last. So the plan of the
+native engine answers check mode; names are chosen by us and on disk before the tool starts, which then finds them
+given; the tool works on a private copy, whose content is verified before anything of it goes into the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ..aws.client import Aws
+from ..errors import DatomicError
+from ..plan import Decision, Executor, Plan
+from ..properties import keys, parser
+from ..properties.file import Properties
+from ..releases import distribution, versions
+from ..releases.distribution import Distribution
+from ..steps import base
+from ..util import private_tempdir
+from . import error_hints
+from . import runner as tool
+from .runner import Outcome, Tool
+
+PORT = 4334
+"""The only port that ensure-cf opens."""
+
+Rest = tuple[Plan, Mapping[tuple[str, str, str], Executor]]
+"""What is left to do, and who does it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of a module that choose and run the engine."""
+
+    engine: str = "auto"
+    datomic_home: str | None = None
+    java_home: str | None = None
+    engine_timeout: int = 600
+    release_to_come: str | None = None
+
+    @property
+    def is_cli(self) -> bool:
+        return self.engine == "cli"
+
+    def distribution(self, version: str = "") -> Distribution | None:
+        """The distribution in datomic_home, None when that is not given. version: the release that it has to be.
+
+        DatomicError when it is not sound.
+        """
+        if not self.datomic_home:
+            return None
+        return distribution.inspect(self.datomic_home, version, self.release_to_come or "")
+
+
+NATIVE = Options()
+SPEC: dict[str, dict[str, Any]] = {
+    "engine": {"type": "str", "choices": ["auto", "native", "cli"], "default": "auto"},
+    "datomic_home": {"type": "path"},
+    "java_home": {"type": "path"},
+    "engine_timeout": {"type": "int", "default": 600},
+    "release_to_come": {"type": "str"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """A command of a distribution, ready to run. timeout: seconds."""
+
+    tool: Tool
+    command: str
+    timeout: int
+
+
+def chosen(params: Mapping[str, Any], *, check_mode: bool) -> Options:
+    """The engine that a module's parameters ask for. Only a check can do without the distribution itself."""
+    given = Options(**{name: params[name] for name in SPEC})
+    return given if check_mode else dataclasses.replace(given, release_to_come=None)
+
+
+def native(result: dict[str, Any], why: str) -> dict[str, Any]:
+    """The native engine's result, which says that it is."""
+    return {**result, "engine": "native", "engine_reason": why, "prediction": False}
+
+
+def reason(options: Options, command: str) -> str:
+    """Why this engine works, for the module's result. To be asked before anything is done.
+
+    DatomicError when the choice depends on a distribution that is not sound.
+    """
+    if options.engine != "auto":
+        return "asked for"
+    home = options.distribution()
+    if home and not versions.has_command(home.version, command):
+        return f"release {home.version} has no {command}"
+    return "preferred by auto"
+
+
+def prepare(aws: Aws, options: Options, command: str, region: str) -> Engine:
+    """The command of the distribution, or a DatomicError that says why it cannot run.
+
+    region: that of the file, where the native engine makes everything; empty for the connection's.
+    """
+    home = options.distribution()
+    if not home:
+        raise DatomicError(
+            "engine: cli needs datomic_home, the root of a distribution. Without one, use engine: native."
+        )
+    if not versions.has_command(home.version, command):
+        raise DatomicError(
+            f"Release {home.version} has no {command}: it is gone since {versions.AWS_SDK_V2_SINCE}. "
+            "Use engine: auto or native, which need no distribution for it."
+        )
+    connection = aws.environment()
+    if region:
+        connection |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    ready = tool.prepare(home, connection, java_home=options.java_home or "")
+    ready.heed_endpoint(command)
+    return Engine(ready, command, options.engine_timeout)
+
+
+def refuse_role(engine: Engine, arn: str) -> None:
+    """DatomicError for credentials that the tool cannot do anything with. arn: of who they belong to.
+
+    What later releases ask is not known: their own message gets this advice.
+    """
+    later = versions.at_least(engine.tool.distribution.version, versions.AWS_SDK_V2_SINCE)
+    if not later and re.search(r":(assumed-role|federated-user)/", arn):
+        raise DatomicError(
+            f"bin/datomic {engine.command} cannot run with the credentials of {arn}. {error_hints.USERS_ONLY}. "
+            "Nothing was changed. Use the keys of a user, or engine: native, which takes these."
+        )
+
+
+def prediction(engine: Engine) -> str:
+    """What a user has to be told of check mode's answer."""
+    told = f"This is what the native engine expects of bin/datomic {engine.command}, which has no check mode."
+    home = engine.tool.distribution
+    if home.to_come:
+        told += f" {home.home} is still to come, and is taken for a sound release {home.version}."
+    return told
+
+
+def conclude(
+    engine: Engine,
+    file: base.File,
+    decision: Decision,
+    executors: Mapping[tuple[str, str, str], Executor],
+    again: Callable[[Properties], Rest],
+    *,
+    check_mode: bool,
+    warn: Callable[[str], None],
+) -> dict[str, Any]:
+    """Let the tool do what was decided; the module's result. The counterpart of the native engine's conclude.
+
+    again: what the native engine would still do with the file as it is then. A run that was killed leaves roles without
+    their profiles, which the tool does not repair, and it knows nothing of tags: this is done after it.
+    """
+    base.planned(file, decision)
+    if check_mode:
+        warn(prediction(engine))
+        predicted = base.conclude(file, decision, executors, check_mode=True)
+        return {**predicted, "engine": "cli", "engine_reason": "asked for", "prediction": True}
+    before = file.on_disk
+    with _alone(engine, file.now.path) as (directory, lock):
+        file.save(decision.values)
+        with base.telling(file):
+            late, failure = _run(engine, file.now, decision.late, directory, lock)
+            if late:
+                file.save(late)
+            if failure:
+                raise failure
+            left, finishing = again(file.now)
+            if left.actions:
+                names = ", ".join(f"{action.resource} {action.name}" for action in left.actions)
+                doing = f"bin/datomic {engine.command} left undone what it does not know"
+                warn(f"{doing}, and the engine native did it: {names}.")
+                left.apply(finishing)
+    done = base.result(file.src, before, file.now, decision.plan)
+    return {**done, "engine": "cli", "engine_reason": "asked for", "prediction": False}
+
+
+@contextlib.contextmanager
+def _alone(engine: Engine, path: str) -> Iterator[tuple[str, int]]:
+    """A private directory for the work on the user's file, and its lock for the tool to hold.
+
+    DatomicError while the tool of another run works on the file, even of one that was killed.
+    """
+    try:
+        with private_tempdir.directory(os.path.realpath(path)) as private:
+            yield private
+    except private_tempdir.HeldError as error:
+        raise DatomicError(
+            f"bin/datomic {engine.command} of another run still works on {path}, on this machine. "
+            "Nothing was changed. Wait for it to end and run again."
+        ) from error
+
+
+def _run(
+    engine: Engine, given: Properties, late: tuple[str, ...], directory: str, lock: int
+) -> tuple[dict[str, str], DatomicError | None]:
+    """Run the command with a private copy as its input and output: the late values that it made, and what went wrong.
+
+    Keys that it made before it failed or was stopped are there as well: the secret of an access key is told only once.
+    """
+    path = _copied(directory, os.path.basename(given.path), given)
+    ready = _ready(engine, {path: given.path}, given)
+    outcome = ready.run(engine.command, path, path, timeout=engine.timeout, holding=(lock,))
+    try:
+        made = _made(path, given, engine)
+    except DatomicError as error:
+        return {}, _failure(ready, engine, outcome, given, ()) if outcome.code else error
+    wrong = sorted(
+        key
+        for key in {*given.keys(), *made.keys()}
+        if key not in made or (key not in late and given.get(key) != made.get(key))
+    )
+    values = {} if wrong else {key: made.get(key) for key in late if made.has_value(key)}
+    if outcome.code:
+        return values, _failure(ready, engine, outcome, given, [made.get(key) for key in late])
+    if wrong:
+        changed = f"bin/datomic {engine.command} changed {', '.join(wrong)}, which was set already. "
+        return {}, DatomicError(f"{changed}{given.path} does not get these changes." + _kept(given))
+    return values, None
+
+
+def _ready(engine: Engine, names: Mapping[str, str], *files: Properties) -> Tool:
+    """The tool for private copies of these files, whose secrets it does not show. names: of the files, by path."""
+    secrets = (*engine.tool.secrets, *(secret for file in files for secret in _secrets(file)))
+    return dataclasses.replace(engine.tool, secrets=secrets, names=names)
+
+
+def _made(path: str, given: Properties, engine: Engine) -> Properties:
+    """What the tool wrote. DatomicError unless it is a whole file."""
+    try:
+        with open(path, "rb") as copy:
+            raw = copy.read(parser.LONGEST + 1)
+    except OSError as error:
+        raise DatomicError(
+            f"bin/datomic {engine.command} ended well and left no file: {error.strerror}.{_kept(given)}"
+        ) from error
+    try:
+        if raw != given.raw and not raw.endswith(b"\n"):
+            raise DatomicError(f"{given.path}: the last line has no end.")
+        return Properties.parse(raw, given.path)
+    except DatomicError as error:
+        raise DatomicError(f"bin/datomic wrote a file that is not sound: {error}{_kept(given)}") from error
+
+
+def _failure(ready: Tool, engine: Engine, outcome: Outcome, given: Properties, made: Iterable[str]) -> DatomicError:
+    """made: secrets that came out of this run."""
+    hidden = [secret for secret in made if len(secret) > 3]
+    outcome = dataclasses.replace(
+        outcome, stdout=tool.mask(outcome.stdout, hidden), stderr=tool.mask(outcome.stderr, hidden)
+    )
+    output = outcome.stderr + outcome.stdout
+    if "backup-db" in output and engine.command not in output:
+        release = engine.tool.distribution.version
+        return DatomicError(
+            f"bin/datomic of release {release} does not know {engine.command}. Use engine: native." + _kept(given)
+        )
+    error = ready.failed(outcome, engine.command, given.path, given.path)
+    return DatomicError(str(error) + _kept(given), **error.details)
+
+
+def _kept(file: Properties) -> str:
+    return f"\nWhat was chosen before is in {file.path}, so running it again goes on with the same names."
+
+
+def _secrets(file: Properties) -> list[str]:
+    return [value for key, value in file.as_dict().items() if keys.is_secret(key) and len(value) > 3]
+
+
+def _copied(directory: str, name: str, file: Properties) -> str:
+    path = os.path.join(directory, name)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
+        copy.write(file.raw)
+    return path
+
+
+def template(engine: Engine, transactor: Properties, cf: Properties, dest: str) -> dict[str, Any]:
+    """The template that create-cf-template makes of the two files, with its property lines in order.
+
+    The tool writes them in another order at each run, which would change the template when nothing changed.
+    """
+    with _alone(engine, dest) as (directory, lock):
+        first = _copied(directory, "transactor.properties", transactor)
+        second = _copied(directory, "cf.properties", cf)
+        target = os.path.join(directory, "template.json")
+        ready = _ready(engine, {first: transactor.path, second: cf.path, target: dest}, transactor, cf)
+        ready.require(engine.command, first, second, target, timeout=engine.timeout, holding=(lock,))
+        try:
+            with open(target, encoding="utf-8") as file:
+                made: dict[str, Any] = json.load(file)
+        except (OSError, ValueError) as error:
+            told = ready.worded(str(error))
+            raise DatomicError(f"bin/datomic {engine.command} ended well and wrote no template: {told}.") from error
+    return ordered(made)
+
+
+def ordered(made: dict[str, Any]) -> dict[str, Any]:
+    """The template with the lines of the user data's here-document sorted, after host and alt-host."""
+    try:
+        launch = made["Resources"]["LaunchConfig"]["Properties"]
+        lines = launch["UserData"]["Fn::Base64"]["Fn::Join"][1]
+        begin = next(number for number, line in enumerate(lines) if str(line).startswith("cat <<EOF")) + 1
+        end = lines.index("EOF", begin)
+    except (KeyError, StopIteration, ValueError, TypeError) as error:
+        raise DatomicError("The template of bin/datomic has no user data of the known form.") from error
+    told = [line for part in lines[begin:end] for line in str(part).split("\n")]
+    first = [line for line in told if line.startswith(("host=`", "alt-host=`"))]
+    rest = sorted(line for line in told if line not in first)
+    changed = [*lines[:begin], *first, "\n".join(rest), *lines[end:]]
+    data = {"Fn::Base64": {"Fn::Join": [launch["UserData"]["Fn::Base64"]["Fn::Join"][0], changed]}}
+    resources = made["Resources"]
+    config = {**resources["LaunchConfig"], "Properties": {**launch, "UserData": data}}
+    return {**made, "Resources": {**resources, "LaunchConfig": config}}

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do about what bin/datomic says when it fails: by its words, and by the command that said them."""
+
+from __future__ import annotations
+
+from ..aws.client import NAMED_BY_AWS
+
+PROVISIONING = ("ensure-transactor", "ensure-cf", "create-cf-template")
+USERS_ONLY = "It asks iam:GetUser for the number of the account, which answers to users only"
+
+_NO_CREDENTIALS = "It found no credentials: set a profile in datomic_aws, or AWS_PROFILE."
+_LACKING = "The credentials lack a right: see the operator's policy; the tool asks iam:GetUser too."
+_LACKING_FOR_BACKUPS = (
+    "The credentials lack the rights: a peer's on storage, and read and write on the backup's bucket."
+)
+
+_OF_ALL = (
+    (
+        "UnsupportedClassVersionError",
+        "java here is older than the release needs: install a newer one, or set java_home.",
+    ),
+    ("Could not find or load main class", "Java finds no Clojure, so the distribution is not whole: unpack it again."),
+    ("No space left on device", "The disk is full: free some space and run again."),
+    ("Permission denied", "This user may not write there."),
+    ("Unable to load AWS credentials", _NO_CREDENTIALS),
+    ("Unable to load credentials", _NO_CREDENTIALS),
+    ("UnknownHostException", "Check the region, and that the network lets this host reach AWS."),
+)
+_OF_PROVISIONING = (
+    ("Must specify userName", f"{USERS_ONLY}: use the keys of a user, or engine: native."),
+    ("AccessDenied", _LACKING),
+    ("UnauthorizedOperation", _LACKING),
+    ("ExpiredToken", "The credentials expired while it ran: renew them and run again."),
+)
+_OF_BACKUPS = (
+    ("OutOfMemoryError", "Give it more heap: at least as much as the transactor has."),
+    (":backup/claim-failed", "Another database's backup lies there. Each database needs a backup URI of its own."),
+    (":db.error/db-not-found", "There is no such database in this storage: check the name and the table in the URI."),
+    ("Could not find", "There is no such database in this storage: check the name and the table in the URI."),
+    ("NoSuchBucket", "The bucket does not exist: create it, or correct the URI."),
+    ("PermanentRedirect", "The bucket is in another region: set backup_region to it."),
+    ("AuthorizationHeaderMalformed", "The bucket is in another region: set backup_region to it."),
+    ("AccessDenied", _LACKING_FOR_BACKUPS),
+    ("Access Denied", _LACKING_FOR_BACKUPS),
+    ("ExpiredToken", "The credentials expired while it ran: use ones that last as long as the backup."),
+)
+"""What to do about what the output of a command says, the first that fits."""
+
+
+def on(command: str, output: str) -> str:
+    """The first advice that fits the output of the command; empty when none does."""
+    if named := NAMED_BY_AWS.search(output):
+        return f"Allow {named[1]} to the credentials in use."
+    table = (*_OF_ALL, *(_OF_PROVISIONING if command in PROVISIONING else _OF_BACKUPS))
+    return next((text for sign, text in table if sign in output), "")

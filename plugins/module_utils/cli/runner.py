@@ -1,0 +1,254 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run bin/datomic as a user would: from the distribution's root, with credentials in the environment."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import os
+import pathlib
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO
+
+from ..aws.client import warn
+from ..errors import DatomicError
+from ..releases import versions
+from ..releases.distribution import Distribution
+from ..util import subprocesses
+from . import error_hints, java
+
+MASK = "********"
+GRACE_SECONDS = 5
+"""What a process that the tool left behind may still print is waited for."""
+KEPT_LINES = 2000
+"""Lines of output that are kept, the last ones: a backup may print for hours."""
+TOLD_LINES = 12
+
+NOT_INHERITED = (
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_PROFILE",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+)
+"""The module's options decide on these; what the shell happens to hold could belong to another account."""
+
+_SECRET_PARAMETER = re.compile(
+    r"(?i)(?<![\w.-])([\w.-]*(?:password|secret[_-]?(?:access[_-]?)?key|access[_-]key[_-]id|token))=[^&\s\"']+"
+)
+_URI_PASSWORD = re.compile(r"(//[^/\s:@]+):[^/\s@]+@")
+_ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")
+
+CHANGING = ("backup-db", "ensure-cf", "ensure-transactor", "restore-db")
+"""The commands that change what AWS holds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """code: the exit code, negative for a signal. stdout, stderr: the last lines of each, secrets masked.
+
+    stopped: why it was stopped before its end, empty when it came to one.
+    """
+
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+    stopped: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tool:
+    """A distribution's bin/datomic, ready to run.
+
+    environment: all of the program's environment. secrets: values that never leave this object unmasked.
+    names: what the user calls the files that it gets in the place of others, by their paths; shown instead.
+    heap: -Xmx and -Xms as Java takes them without the flag ("4g"), empty for the tool's own. log: a file that gets each
+    line as it comes, empty for none.
+    """
+
+    distribution: Distribution
+    environment: Mapping[str, str]
+    secrets: tuple[str, ...] = ()
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    heap: str = ""
+    log: str = ""
+
+    def command(self, *arguments: str) -> list[str]:
+        memory = [f"-Xmx{self.heap}", f"-Xms{self.heap}"] if self.heap else []
+        return ["bin/datomic", *memory, *arguments]
+
+    def shown(self, *arguments: str) -> str:
+        return self.worded(" ".join(self.command(*arguments)))
+
+    def worded(self, text: str) -> str:
+        """The text as the user may see it."""
+        for path, name in self.names.items():
+            text = text.replace(path, name)
+        return mask(text, self.secrets)
+
+    def heed_endpoint(self, command: str) -> None:
+        """DatomicError for a command that would change AWS itself, not what the endpoint leads to; others warn."""
+        endpoint = self.environment.get("AWS_ENDPOINT_URL", "")
+        if not endpoint or _reads_endpoint(self.distribution):
+            return
+        release = f"bin/datomic of release {self.distribution.version} reads no endpoint"
+        if command not in CHANGING:
+            warn(f"{release}: {command} asks AWS itself, not {endpoint}, to which this module's own calls go.")
+            return
+        instead = "engine: native, or " if command in error_hints.PROVISIONING else ""
+        raise DatomicError(
+            f"{release}, so {command} would change AWS itself, not what {endpoint} leads to. "
+            f"Use {instead}a release since {versions.AWS_SDK_V2_SINCE}."
+        )
+
+    def run(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Outcome:
+        """Run it to its end, whatever its exit code, or stop it. timeout: seconds.
+
+        holding: file descriptors of locks, which it keeps when this process dies and it does not.
+        DatomicError when it cannot be started.
+        """
+        self.heed_endpoint(arguments[0])
+        began = time.monotonic()
+        stopped = ""
+        with self._logged() as log:
+            out, err = _Reader(log, self.worded), _Reader(log, self.worded)
+            try:
+                code = subprocesses.watch(
+                    self.command(*arguments),
+                    directory=self.distribution.home,
+                    environment=self.environment,
+                    output=(out.descriptor, err.descriptor),
+                    timeout=timeout,
+                    holding=holding,
+                )
+            except TimeoutError:
+                code, stopped = -signal.SIGTERM, f"did not end within {timeout} seconds and was stopped"
+            except subprocesses.StoppedError as error:
+                code, stopped = -signal.SIGTERM, f"was stopped, because this run was asked to end ({error})"
+            except OSError as error:
+                raise DatomicError(f"{self.distribution.tool} cannot be run: {error.strerror}.") from error
+            seconds = round(time.monotonic() - began, 3)
+            return Outcome(code, out.finish(), err.finish(), seconds, stopped)
+
+    def require(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Outcome:
+        """Run it, and raise DatomicError with what it said unless its exit code is 0."""
+        outcome = self.run(*arguments, timeout=timeout, holding=holding)
+        if outcome.code:
+            raise self.failed(outcome, *arguments)
+        return outcome
+
+    def failed(self, outcome: Outcome, *arguments: str) -> DatomicError:
+        said = told(outcome)
+        ended = outcome.stopped or how_it_ended(outcome.code)
+        advice = error_hints.on(arguments[0], outcome.stderr + outcome.stdout)
+        message = f"{self.shown(*arguments)} {ended}" + (":\n" + "\n".join(said) if said else ".")
+        return DatomicError(message + (f"\n{advice}" if advice else ""), exit_code=outcome.code, messages=said)
+
+    @contextlib.contextmanager
+    def _logged(self) -> Iterator[IO[str] | None]:
+        if not self.log:
+            yield None
+            return
+        try:
+            descriptor = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise DatomicError(f"The log {self.log} cannot be written: {error.strerror}.") from error
+        with open(descriptor, "a", encoding="utf-8") as file:
+            yield file
+
+
+class _Reader:
+    """Reads one stream to its end beside the other one, or a full pipe would stop the tool.
+
+    descriptor: where the tool writes, to be closed by who hands it on.
+    """
+
+    def __init__(self, log: IO[str] | None, worded: Callable[[str], str]) -> None:
+        source, self.descriptor = os.pipe()
+        self._log = log
+        self._worded = worded
+        self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self._thread = threading.Thread(target=self._read, args=(source,), daemon=True)
+        self._thread.start()
+
+    def _read(self, source: int) -> None:
+        with open(source, "rb") as stream:
+            for raw in stream:
+                line = self._worded(raw.decode("utf-8", "replace").rstrip("\r\n"))
+                self._lines.append(line)
+                if self._log:
+                    self._log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
+                    self._log.flush()
+
+    def finish(self) -> str:
+        """What was read. A process that the tool left behind may hold the stream open: it is not waited for."""
+        self._thread.join(GRACE_SECONDS)
+        return "".join(line + "\n" for line in tuple(self._lines))
+
+
+def prepare(
+    distribution: Distribution,
+    connection: Mapping[str, str],
+    *,
+    java_home: str = "",
+    secrets: Iterable[str] = (),
+    heap: str = "",
+    log: str = "",
+) -> Tool:
+    """The tool with this connection (see Aws.environment). DatomicError without the Java it needs."""
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    environment = java.with_home({**inherited, **connection}, java_home)
+    java.require(distribution, environment)
+    if heap and not re.fullmatch(r"[1-9]\d*[kmgKMG]", heap):
+        raise DatomicError(f"heap has to be digits and one of k, m, g, such as 4g; it is {heap!r}.")
+    known = [connection.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+    return Tool(
+        distribution=distribution,
+        environment=environment,
+        secrets=tuple(sorted({secret for secret in (*known, *secrets) if len(secret) > 3}, key=len, reverse=True)),
+        heap=heap,
+        log=log,
+    )
+
+
+def mask(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without the secrets: these values, and whatever looks like a key or a password."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    text = _SECRET_PARAMETER.sub(rf"\1={MASK}", text)
+    return _ACCESS_KEY.sub(MASK, _URI_PASSWORD.sub(rf"\1:{MASK}@", text))
+
+
+def told(outcome: Outcome) -> list[str]:
+    """What the tool says is wrong: its lines without the frames of a stack trace."""
+    lines = [line for line in (outcome.stderr or outcome.stdout).splitlines() if line.strip()]
+    plain = [line.strip() for line in lines if not re.match(r"\s+(at |\.\.\. \d+ more)", line)]
+    return plain[:TOLD_LINES] if any("Exception" in line for line in plain) else plain[-TOLD_LINES:]
+
+
+def _reads_endpoint(distribution: Distribution) -> bool:
+    """Whether it is built on the AWS SDK for Java 2: the first one has no variable and no setting for an endpoint."""
+    since = versions.at_least(distribution.version, versions.AWS_SDK_V2_SINCE)
+    return since or any(pathlib.Path(distribution.home, "lib").glob("sdk-core-2.*.jar"))
+
+
+def how_it_ended(code: int) -> str:
+    number = -code if code < 0 else code - 128 if 128 < code < 128 + signal.NSIG else 0
+    if number and number in signal.valid_signals():
+        name = signal.Signals(number).name
+        return f"was killed ({name})" + (
+            "; a system that runs out of memory does that" if number == signal.SIGKILL else ""
+        )
+    return f"failed with exit code {code}"

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a branch is pushed to, whether it has to be, and what to do when the remote refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from ..errors import DatomicError, Finding
+from .runner import Git, GitStoppedError, masked_urls
+
+STAYS = "What is committed stays, and the next run pushes it."
+MOVED = ("fetch first", "non-fast-forward", "stale info")
+UNAUTHENTICATED = (
+    "Authentication failed",
+    "Host key verification failed",
+    "Permission denied",
+    "could not read Password",
+    "could not read Username",
+    "terminal prompts disabled",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A branch of a remote."""
+
+    remote: str
+    branch: str
+
+    @property
+    def shown(self) -> str:
+        return f"{self.branch} at {masked_urls(self.remote)}"
+
+
+def target(git: Git, local: str, remote: str, branch: str) -> tuple[Target | None, list[Finding]]:
+    """Where to push the branch local (empty: HEAD is detached), or why that cannot be told.
+
+    remote, branch: the options, empty for those of the upstream branch.
+    """
+    if "://" in remote and "@" in remote and ":" in remote.split("://", 1)[1].rsplit("@", 1)[0]:
+        return None, [
+            _wrong("is a URL with a password in it", "name a remote, and leave the password to a credential helper")
+        ]
+    upstream = _configured(git, local, "remote")
+    remotes = git.must("remote").line.split()
+    name = remote or ("" if upstream == "." else upstream) or "origin"
+    if name not in remotes and not (remote and _is_address(remote)):
+        known = f"its remotes are {', '.join(remotes)}" if remotes else "it has none"
+        return None, [_wrong(f"the repository has no remote {name}: {known}", f"git remote add {name} URL")]
+    merged = _configured(git, local, "merge").removeprefix("refs/heads/") if name == upstream else ""
+    if branch or merged or (remote and local):
+        wanted = branch or merged or local
+        if git.run("check-ref-format", f"refs/heads/{wanted}").status:
+            return None, [
+                _wrong(f"{wanted} is no name for a branch", "give the branch's short name", key="push_branch")
+            ]
+        return Target(name, wanted), []
+    if not local:
+        return None, []  # that HEAD is detached is another finding
+    instead = (
+        f"git push --set-upstream {name} {local} once, or give push_remote or push_branch "
+        "(datomic_push_remote or datomic_push_branch in the role)"
+    )
+    return None, [_wrong(f"the branch {local} has no upstream branch to be pushed to", instead, key="push")]
+
+
+def to_be_pushed(git: Git, where: Target) -> bool:
+    """Whether the remote branch lacks something of HEAD.
+
+    The remote itself is asked: that it has commits which are not here has to be known before the work, not after it.
+    """
+    if git.run("rev-parse", "--quiet", "--verify", "HEAD^{commit}").status:
+        return False
+    answer = _patient(git).run("ls-remote", "--", where.remote, f"refs/heads/{where.branch}")
+    if answer.status:
+        raise DatomicError(_refusal(where, answer.told))
+    there = answer.line.split("\t")[0]
+    if there and git.run("merge-base", "--is-ancestor", there, "HEAD").status:
+        raise DatomicError(_moved(where, f"Its last commit is {there}."))
+    return there != git.must("rev-parse", "HEAD").line
+
+
+def push(git: Git, where: Target) -> bool:
+    """Push HEAD, never by force. Whether the remote branch moved."""
+    try:
+        answer = _patient(git).run("push", "--porcelain", "--", where.remote, f"HEAD:refs/heads/{where.branch}")
+    except GitStoppedError as error:
+        raise GitStoppedError(f"{error} {STAYS}") from error
+    if answer.status:
+        raise DatomicError(_refusal(where, answer.told))
+    return not any(line.startswith(b"=") for line in answer.out.splitlines())
+
+
+def _moved(where: Target, more: str) -> str:
+    return (
+        f"Could not push to {where.shown}: it has commits that are not here. {STAYS} "
+        f"Merge or rebase first (git pull --rebase {masked_urls(where.remote)} {where.branch}). {more}"
+    )
+
+
+def _refusal(where: Target, told: str) -> str:
+    if any(word in told for word in MOVED):
+        return _moved(where, f"git says: {told}")
+    if any(word in told for word in UNAUTHENTICATED):
+        return (
+            f"Could not push to {where.shown}: it does not let this user in, and nobody can be asked for a password. "
+            f"{STAYS} Set up a key, an agent or a credential helper. git says: {told}"
+        )
+    return f"Could not push to {where.shown}. {STAYS} git, a hook or the remote says: {told}"
+
+
+def _patient(git: Git) -> Git:
+    """With an ssh that fails instead of asking or waiting for ever, unless the user has chosen a command."""
+    own = any(os.environ.get(name) for name in ("GIT_SSH", "GIT_SSH_COMMAND"))
+    if own or git.run("config", "--get", "core.sshCommand").status == 0:
+        return git
+    return git.having(GIT_SSH_COMMAND="ssh -o BatchMode=yes -o ConnectTimeout=30")
+
+
+def _configured(git: Git, local: str, name: str) -> str:
+    return git.run("config", "--get", f"branch.{local}.{name}").line if local else ""
+
+
+def _is_address(remote: str) -> bool:
+    return ":" in remote or "/" in remote
+
+
+def _wrong(what: str, instead: str, key: str = "push_remote") -> Finding:
+    return Finding("git-push", what, key=key, instead=instead)

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""In which repository files lie, and everything that stands against registering them there."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+
+from ..errors import DatomicError, Finding, InputError
+from .runner import TIMEOUT, Answer, Git, literal
+
+LARGEST = 16 << 20
+"""Bytes of a file that is registered, as all of it is looked through for secrets."""
+STATES = (
+    ("MERGE_HEAD", "merge", "finish it with git commit, or git merge --abort"),
+    ("rebase-merge", "rebase", "git rebase --continue or --abort"),
+    ("rebase-apply", "rebase or am", "git rebase (or am) --continue or --abort"),
+    ("CHERRY_PICK_HEAD", "cherry-pick", "git cherry-pick --continue or --abort"),
+    ("REVERT_HEAD", "revert", "git revert --continue or --abort"),
+    ("sequencer", "cherry-pick or revert", "git cherry-pick (or revert) --continue or --abort"),
+    ("BISECT_LOG", "bisect", "git bisect reset"),
+)
+"""Files in git's directory that tell of something unfinished."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A work tree and the files in it.
+
+    git: runs at the root. root, git_directory, objects: absolute. branch: empty when HEAD is detached.
+    files, expected: relative to the root, without duplicates, in the order given; what is to be registered, and what
+    later steps are going to write.
+    """
+
+    git: Git
+    root: str
+    git_directory: str
+    objects: str
+    branch: str
+    files: tuple[str, ...]
+    expected: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Everything that has to be possible to register, now or at the end."""
+        return tuple(dict.fromkeys(self.files + self.expected))
+
+
+def locate(paths: Sequence[str], expected: Sequence[str] = (), timeout: float = TIMEOUT) -> Place:
+    """Find the work tree of the files; an InputError with all that is wrong with the paths.
+
+    expected: files that need not exist yet. timeout: seconds for each git command.
+    """
+    errors: list[Finding] = []
+    present: dict[str, str] = {}
+    to_come: dict[str, str] = {}
+    if not paths:
+        errors.append(Finding("git-no-paths", "no path is given"))
+    for wrong_file, found, given in ((_wrong_file, present, paths), (_wrong_place, to_come, expected)):
+        for path in given:
+            wrong = wrong_file(path)
+            if wrong:
+                errors.append(Finding("git-path", wrong, file=path))
+            else:
+                found.update(dict.fromkeys(_followed(path), path))
+    followed = {**present, **to_come}
+    roots: dict[str, str] = {}
+    for file in followed:
+        directory = os.path.dirname(file)
+        if directory in roots:
+            continue
+        answer = Git(directory, timeout=timeout).run(
+            "rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--show-toplevel"
+        )
+        if answer.status:
+            errors.append(_no_work_tree(answer, followed[file]))
+        roots[directory] = "" if answer.status else answer.line.split("\n", 2)[2]
+    # A link may lie outside; what it leads to may not.
+    final = {file: path for file, path in followed.items() if not os.path.islink(file)}
+    root = next((roots[os.path.dirname(file)] for file in final if roots[os.path.dirname(file)]), "")
+    for file, path in final.items():
+        other = roots[os.path.dirname(file)]
+        if other and other != root:
+            what = f"is in the repository {other}, the others are in {root}"
+            errors.append(
+                Finding(
+                    "git-other-repository", what, file=path, instead="register each repository's files by themselves"
+                )
+            )
+    if errors:
+        raise InputError(errors)
+    git = Git(root, timeout=timeout)
+    directories = git.must("rev-parse", "--absolute-git-dir", "--git-path", "objects").line.split("\n")
+    return Place(
+        git,
+        root,
+        directories[0],
+        os.path.join(root, directories[1]),
+        git.run("symbolic-ref", "--quiet", "--short", "HEAD").line,
+        *(
+            tuple(os.path.relpath(file, root) for file in found if roots[os.path.dirname(file)] == root)
+            for found in (present, to_come)
+        ),
+    )
+
+
+def findings(place: Place, message: str) -> Iterator[Finding]:
+    """What stands against a commit of the files."""
+    if not message.strip() or "\0" in message:
+        yield Finding("git-message", "the commit message is empty, or not text", key="message")
+    for name, what, instead in STATES:
+        if os.path.lexists(os.path.join(place.git_directory, name)):
+            yield Finding(
+                "git-unfinished", f"the repository is in the middle of a {what}", file=place.root, instead=instead
+            )
+            break
+    yield from _unusable_entries(place)
+    yield from _ignored(place)
+    yield from _identity(place)
+
+
+def _wrong_file(path: str) -> str:
+    if "\0" in path or not path:
+        return "is not a path"
+    if not os.path.lexists(path):
+        return "does not exist"
+    if not os.path.exists(path):
+        return f"is a symbolic link to {os.path.realpath(path)}, which does not exist"
+    if os.path.isdir(path):
+        return "is a directory: name the files in it"
+    if not os.path.isfile(path):
+        return "is not a regular file"
+    size = os.path.getsize(path)
+    return "" if size <= LARGEST else f"has {size} bytes, at most {LARGEST} are registered: commit it with git itself"
+
+
+def _wrong_place(path: str) -> str:
+    """Why no file can be written there and then registered, as far as the path tells."""
+    if "\0" in path or not path or os.path.exists(path):
+        return _wrong_file(path)
+    return "" if os.path.isdir(os.path.dirname(os.path.realpath(path))) else "is in a directory that does not exist"
+
+
+def _followed(path: str) -> Iterator[str]:
+    """The file itself; in front of it the symbolic links that lead there: git stores a link, not what it leads to."""
+    path = os.path.abspath(path)
+    while True:
+        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        yield path
+        if not os.path.islink(path):
+            return
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+
+
+def _no_work_tree(answer: Answer, path: str) -> Finding:
+    told = answer.told
+    if "dubious ownership" in told:
+        return Finding(
+            "git-owner", f"git does not trust this repository, which belongs to another user: {told}", file=path
+        )
+    if "not a git repository" in told:
+        return Finding(
+            "git-no-repository",
+            "is not in a git repository",
+            file=path,
+            instead="git init and a first commit there, or set datomic_commit to false",
+        )
+    if answer.out.startswith(b"true"):
+        return Finding(
+            "git-bare", "is in a bare repository, which has no work tree", file=path, instead="use a clone of it"
+        )
+    if answer.out.startswith(b"false\nfalse"):
+        return Finding("git-directory", "is in git's own directory, which git does not register", file=path)
+    raise DatomicError(f"git cannot work in the repository of {path}: {told}")
+
+
+def _unusable_entries(place: Place) -> Iterator[Finding]:
+    seen = set()
+    for line in place.git.must("ls-files", "-v", "--stage", "-z", "--", *literal(place.judged)).fields:
+        told, path = line.split("\t", 1)
+        tag, stage = told[0], told[-1]
+        if path in seen:
+            continue
+        seen.add(path)
+        if stage != "0":
+            yield Finding(
+                "git-unmerged",
+                "has conflicts that are not resolved",
+                file=path,
+                instead=f"resolve them, then git add {path}",
+            )
+        elif tag.islower():
+            instead = f"git update-index --no-assume-unchanged {path}"
+            yield Finding(
+                "git-assume-unchanged",
+                "is marked assume-unchanged, so that git does not look at it",
+                file=path,
+                instead=instead,
+            )
+        elif tag == "S":
+            instead = f"git update-index --no-skip-worktree {path}, or git sparse-checkout add its directory"
+            yield Finding("git-skip-worktree", "is outside of the sparse checkout", file=path, instead=instead)
+
+
+def _ignored(place: Place) -> Iterator[Finding]:
+    # It reads pathspecs: behind ./ no character of a name has a meaning.
+    asked = b"".join(b"./" + os.fsencode(file) + b"\0" for file in place.judged)
+    answer = place.git.run("check-ignore", "--verbose", "-z", "--stdin", data=asked)
+    if answer.status > 1:
+        raise DatomicError(f"git cannot tell what is ignored in {place.root}: {answer.told}")
+    fields = answer.fields
+    for source, line, pattern, asked_path in zip(fields[0::4], fields[1::4], fields[2::4], fields[3::4], strict=True):
+        path = asked_path.removeprefix("./")
+        if not pattern.startswith("!"):
+            what = f"is ignored by git ({source}:{line}: {pattern})"
+            yield Finding(
+                "git-ignored", what, file=path, instead=f"remove that pattern, or once git add --force {path}"
+            )
+
+
+def _identity(place: Place) -> Iterator[Finding]:
+    for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+        answer = place.git.run("var", name)
+        if answer.status:
+            reason = answer.told.splitlines()[-1]
+            instead = "git config user.name and user.email"
+            yield Finding("git-identity", f"git does not know who commits: {reason}", file=place.root, instead=instead)
+            return

@@ -1,0 +1,245 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The properties file: read as both of its readers do, edited in place, written safely. Knows no key of Datomic."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ..errors import DatomicError, Finding, InputError
+from ..util import atomic_write
+from . import parser as properties_parser
+
+try:
+    import jproperties
+except ImportError:
+    jproperties = None
+
+MASK = "********"
+
+_COMMENTED_PAIR = re.compile(
+    r"^([ \t\f]*[#!][#! \t\f]*)([^=:#!\s][^=:\s]*)([ \t\f]*[=:][ \t\f]*)(.+?)(\r?)$", re.MULTILINE
+)
+_METADATA_COMMENT = re.compile(r"((?:^|\r)[ \t\f]*[#!]):", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Properties:
+    """A properties file. Immutable.
+
+    parse() and read() make one that both readers understand alike. scan() and inspect() take every file: with findings
+    it holds what bin/datomic reads, to be judged, and is neither edited nor written.
+    legible: false when there is no text, of which nothing could be missing.
+    """
+
+    path: str
+    raw: bytes = dataclasses.field(repr=False)  # may hold secrets
+    _text: str = dataclasses.field(repr=False, compare=False)
+    entries: Mapping[str, properties_parser.Entry] = dataclasses.field(repr=False, compare=False)
+    findings: tuple[Finding, ...] = dataclasses.field(default=(), repr=False, compare=False)
+    legible: bool = dataclasses.field(default=True, repr=False, compare=False)
+
+    @classmethod
+    def scan(cls, raw: bytes, path: str) -> Properties:
+        """The file with a finding for every line on which the two readings disagree."""
+        reading = properties_parser.scan(raw, path)
+        return cls(path, raw, reading.text, reading.entries, reading.findings, reading.legible)
+
+    @classmethod
+    def parse(cls, raw: bytes, path: str) -> Properties:
+        """The same; raises InputError with the findings."""
+        return cls.scan(raw, path)._sound()
+
+    def _sound(self) -> Properties:
+        if self.findings:
+            raise InputError(self.findings)
+        return self
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def keys(self) -> list[str]:
+        """In file order."""
+        return list(self.entries)
+
+    def get(self, key: str) -> str:
+        """The value, empty when the key is missing or its value is blank."""
+        entry = self.entries.get(key)
+        return entry.value if entry else ""
+
+    def has_value(self, key: str) -> bool:
+        return bool(self.get(key))
+
+    def line(self, key: str) -> int:
+        """The key's line, 1-based; 0 when it is missing."""
+        entry = self.entries.get(key)
+        return entry.line if entry else 0
+
+    def as_dict(self) -> dict[str, str]:
+        """Key to value, as java.util.Properties reads them."""
+        return {key: entry.value for key, entry in self.entries.items()}
+
+    def at(self, path: str) -> Properties:
+        """The same bytes for another path."""
+        return dataclasses.replace(self, path=path)
+
+    def edit(self, changes: Mapping[str, str]) -> Properties:
+        """The file with these values: replaced in place, new keys appended as key=value, every other byte kept.
+
+        Raises InputError for a key or a value that the two readings would not both give back, and for a file of which
+        they do not read the same.
+        """
+        self._sound()
+        findings = [finding for key, value in changes.items() for finding in self._unwritable(key, value)]
+        if findings:
+            raise InputError(findings)
+        changed = {key: value for key, value in changes.items() if key not in self or self.get(key) != value}
+        if not changed:
+            return self
+        pieces: list[str] = []
+        position = 0
+        for key, entry in self.entries.items():
+            if key in changed:
+                pieces += [self._text[position : entry.start], _escaped(changed[key])]
+                position = entry.end
+        pieces.append(self._text[position:])
+        pieces += self._appended({key: value for key, value in changed.items() if key not in self})
+        edited = Properties.parse("".join(pieces).encode(), self.path)
+        if edited.as_dict() != {**self.as_dict(), **changes}:
+            raise DatomicError(f"{self.path}: the edited text does not read back as meant; nothing was written.")
+        return edited
+
+    def _appended(self, new: Mapping[str, str]) -> Iterable[str]:
+        """The new lines, with the line end that the file's last line has; a missing last line end stays missing."""
+        newline = "\r\n" if re.search(r"\r\n[^\n]*\Z", self._text) else "\n"
+        lines = [f"{key}={_escaped(value)}" for key, value in new.items()]
+        if not self._text or self._text.endswith("\n"):
+            return [line + newline for line in lines]
+        return [newline + line for line in lines]
+
+    def _unwritable(self, key: str, value: str) -> Iterator[Finding]:
+        if re.search(r"[\s=:\\\0\ufeff\ud800-\udfff]", key) or key[:1] in ("", "#", "!"):
+            yield Finding("unwritable-key", f"the key {key!a} cannot be written", file=self.path)
+        what = ""
+        if value[:1].isspace():
+            what = "begins with white space"
+        elif re.search(r"[\r\n\0\ud800-\udfff]", value):
+            what = "holds a line end, a NUL or half a surrogate pair"
+        elif value.endswith("\\"):
+            what = "ends in a backslash"
+        if what:
+            yield Finding(
+                "unwritable-value",
+                f"the new value {what}, which cannot be written so that both readings give it back",
+                file=self.path,
+                line=self.line(key),
+                key=key,
+            )
+
+    def without_metadata(self) -> str:
+        """The text for jproperties, which gives "#:" comments a meaning and fails on those not of its form."""
+        pieces: list[str] = []
+        position = 0
+        for entry in self.entries.values():
+            pieces += [_METADATA_COMMENT.sub(r"\1 ", self._text[position : entry.start])]
+            pieces += [self._text[entry.start : entry.end]]
+            position = entry.end
+        return "".join([*pieces, _METADATA_COMMENT.sub(r"\1 ", self._text[position:])])
+
+    def shown(self, mask: Callable[[str, str], str]) -> str:
+        """The text with mask(key, value) in the place of each value, in commented-out pairs too.
+
+        Of a file with findings only its size: a secret may stand on any line of it.
+        """
+        if self.findings:
+            return f"({len(self.raw)} bytes that are no sound properties file)\n"
+        pieces: list[str] = []
+        position = 0
+        for key, entry in self.entries.items():
+            masked = mask(key, entry.value)
+            if masked != entry.value:
+                pieces += [self._text[position : entry.start], masked]
+                position = entry.end
+        pieces.append(self._text[position:])
+        return _COMMENTED_PAIR.sub(lambda found: _masked_comment(found, mask), "".join(pieces))
+
+
+def read(path: str) -> Properties:
+    """The file at path. Raises InputError naming it when it cannot be read, is no file or no sound text."""
+    return inspect(path)._sound()
+
+
+def inspect(path: str) -> Properties:
+    """The file at path with all that is wrong with it, also when it cannot be read."""
+    try:
+        # A pipe or a device would block or never end.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return _unreadable(path, "not a regular file", "give the path of the properties file")
+        with open(path, "rb") as file:
+            raw = file.read(properties_parser.LONGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        instead = "check the path; a relative one starts at the directory of the run"
+        return _unreadable(path, f"cannot be read: {reason}", instead)
+    return Properties.scan(raw, path)
+
+
+def _unreadable(path: str, what: str, instead: str) -> Properties:
+    finding = Finding("unreadable-file", what, file=path, instead=instead)
+    return Properties(path, b"", "", {}, (finding,), legible=False)
+
+
+def write(new: Properties, *, was: Properties | None) -> None:
+    """Write the file to its path, atomically; nothing is done when its bytes are what was read.
+
+    was: what was read from that path; None: there was no file. Raises DatomicError when the file on disk is no longer
+    that, when jproperties does not read the new text as meant, or when the disk does not take it.
+    """
+    if was is not None and was.raw == new.raw and was.path == new.path:
+        return
+    verify(new)
+    atomic_write.replace(new.path, new.raw, was=None if was is None else was.raw)
+
+
+def diff(before: Properties | None, after: Properties, is_secret: Callable[[str], bool]) -> dict[str, str]:
+    """Ansible's diff of the file, the values of secret keys masked."""
+    return diff_with(before, after, lambda key, value: MASK if value and is_secret(key) else value)
+
+
+def diff_with(before: Properties | None, after: Properties, mask: Callable[[str, str], str]) -> dict[str, str]:
+    """Ansible's diff of the file, with mask(key, value) for each value."""
+    return {
+        "before_header": before.path if before else after.path,
+        "after_header": after.path,
+        "before": before.shown(mask) if before else "",
+        "after": after.shown(mask),
+    }
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\")
+
+
+def _masked_comment(found: re.Match[str], mask: Callable[[str, str], str]) -> str:
+    lead, key, separator, value, line_end = found.groups()
+    return lead + key + separator + mask(key, value) + line_end
+
+
+def verify(properties: Properties) -> None:
+    """Read the text with a parser that is not ours, before it replaces anything. InputError for unsound text."""
+    properties._sound()
+    if jproperties is None:
+        raise DatomicError("The Python library jproperties is missing: pip install jproperties, and run again.")
+    parser = jproperties.Properties()
+    parser.load(properties.without_metadata())
+    if dict(parser.properties) != properties.as_dict():
+        raise DatomicError(f"{properties.path}: jproperties reads the new text differently; nothing was written.")

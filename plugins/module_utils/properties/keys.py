@@ -1,0 +1,511 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What each property means: its type, bounds, default, whether it is secret, which file.
+
+Source of names, defaults and bounds: https://docs.datomic.com/operation/transactor.html and the pages that it links,
+and the sample files of the distribution (config/samples).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import re
+import urllib.parse
+from collections.abc import Mapping
+from typing import Literal
+
+from ..errors import Finding
+from . import passwords
+from .file import MASK, Properties, diff_with
+
+Kind = Literal["text", "integer", "boolean", "memory", "port", "symbol", "keyword", "servers"]
+FileKind = Literal["transactor", "cf"]
+
+TRANSACTOR_DOCS = "https://docs.datomic.com/operation/transactor.html"
+CF_DOCS = "https://docs.datomic.com/operation/aws.html"
+
+REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", re.ASCII)
+REGION_DOCS = "https://docs.aws.amazon.com/general/latest/gr/rande.html"
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+_UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB}
+_MEMORY = re.compile(r"(0|[1-9][0-9]*)([kmg]?)", re.IGNORECASE | re.ASCII)
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
+_WORD = r"""(?![\d:])[^\s/,;"'()\[\]{}@^`~\\#]+"""
+_SYMBOL = re.compile(rf"(?=[^/]*[./]){_WORD}(/{_WORD})?")
+"""A Clojure function with its namespace, or a static Java method with its class."""
+_KEYWORD = re.compile(rf":{_WORD}(/{_WORD})?")
+_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):([1-9][0-9]{0,4})", re.ASCII)
+_COMMENT = re.compile(r"\s#.*", re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One property.
+
+    default: as text, empty when there is none. minimum, maximum: in the value's unit, bytes for memory.
+    since: the first release that reads it, as the change log says; empty when that is not known.
+    only: the protocols that read it; empty for all. blank: what a key without a value does, where that is not the
+    default. stops: whether the transactor does not start then.
+    """
+
+    name: str
+    kind: Kind = "text"
+    default: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+    deprecated: str = ""
+    since: str = ""
+    only: tuple[str, ...] = ()
+    blank: str = ""
+    stops: bool = False
+
+
+def parse_memory(text: str) -> int | None:
+    """Bytes of digits with at most one unit k, m or g in either case; None for all else.
+
+    Datomic itself misreads everything else in silence ("1 g" is one byte, "010" is 8), so it is refused here.
+    """
+    found = _MEMORY.fullmatch(text)
+    # Datomic reckons in 64 bits; int() of thousands of digits would raise.
+    if not found or len(found[1]) > 19:
+        return None
+    size = int(found[1]) * _UNITS[found[2].lower()]
+    return size if size < 2**63 else None
+
+
+def parse_integer(text: str) -> int | None:
+    """A decimal integer without leading zeros or signs of other kinds; None for all else."""
+    return int(text) if _INTEGER.fullmatch(text) and len(text) <= 19 else None
+
+
+def _text(*names: str, since: str = "") -> list[Setting]:
+    return [Setting(name, since=since) for name in names]
+
+
+def _secret(*names: str, since: str = "") -> list[Setting]:
+    return [Setting(name, secret=True, since=since) for name in names]
+
+
+PROTOCOLS = ("dev", "sql", "ddb", "ddb-local", "cass", "cass2", "cass3", "inf", "mdev", "olddev")
+REMOVED_PROTOCOLS = ("free", "riak", "couchbase")
+"""Storages of earlier releases: https://docs.datomic.com/operation/storage.html lists them no more."""
+EMBEDDED = ("dev", "free", "mdev", "olddev")
+"""The protocols whose storage is the transactor itself."""
+PROTOCOLS_SINCE: Mapping[str, str] = {
+    "ddb-local": "0.9.4353",
+    "cass": "0.9.4384",
+    "cass2": "0.9.5927",
+    "cass3": "1.0.7180",
+}
+"""The first release of a storage, as the change log says."""
+
+_NO_NUMBER = "the transactor reads a number there, and fails when it starts"
+_NO_TEXT = "the embedded storage takes no empty text, and the transactor fails when it starts"
+
+
+def _memcached(prefix: str) -> list[Setting]:
+    return [
+        Setting(prefix, "servers"),
+        Setting(f"{prefix}-username", since="0.9.4766"),
+        Setting(f"{prefix}-password", secret=True, since="0.9.4766"),
+        Setting(f"{prefix}-auto-discovery", "boolean", "false", since="1.0.6316"),
+        Setting(f"{prefix}-config-timeout-msec", "integer", "100", minimum=1, since="1.0.6316"),
+        Setting(f"{prefix}-expiration-days", "integer", "30", minimum=0, maximum=30, since="1.0.6397"),
+    ]
+
+
+def _user(prefix: str) -> list[Setting]:
+    why = "users with access keys are deprecated: use aws-transactor-role and aws-peer-role"
+    return [
+        Setting(f"{prefix}-user", deprecated=why),
+        Setting(f"{prefix}-access-key-id", secret=True, deprecated=why),
+        Setting(f"{prefix}-secret-key", secret=True, deprecated=why),
+    ]
+
+
+def _by_name(*groups: list[Setting]) -> Mapping[str, Setting]:
+    return {setting.name: setting for group in groups for setting in group}
+
+
+TRANSACTOR: Mapping[str, Setting] = _by_name(
+    # Network and process
+    [
+        Setting("protocol", choices=PROTOCOLS),
+        Setting("host"),
+        Setting("alt-host"),
+        Setting("port", "port"),
+        Setting("encrypt-channel", "boolean", "true", blank="what peers and transactor send is not encrypted then"),
+        Setting("data-dir", default="data"),
+        Setting("log-dir", default="log"),
+        Setting("pid-file"),
+        Setting("h2-port", "port", since="0.8.3895", blank=_NO_NUMBER, stops=True),
+        Setting("h2-web-port", "port", only=("free",)),
+        Setting("rest-port", "port"),
+        Setting("rest-alias"),
+        Setting("ping-host"),
+        Setting("ping-port", "port"),
+        Setting("ping-concurrency", "integer", minimum=1),
+        Setting("java-opts"),
+    ],
+    # Memory
+    [
+        Setting("memory-index-threshold", "memory", minimum=8 * MIB, since="0.8.3784"),
+        Setting("memory-index-max", "memory", minimum=32 * MIB, since="0.8.3611"),
+        Setting("object-cache-max", "memory", minimum=32 * MIB, since="0.8.3814"),
+    ],
+    # Tuning
+    [
+        Setting("write-concurrency", "integer", "4", minimum=2, since="0.8.3731"),
+        Setting("read-concurrency", "integer", minimum=2),
+        Setting("prefetch-concurrency", "integer", minimum=1, since="1.0.7180"),
+        Setting("prefetch-probes", "boolean", since="1.0.7180"),
+        Setting("index-parallelism", "integer", "1", minimum=1, maximum=8, since="0.9.5981"),
+        Setting("dynamic-index-parallelism", "boolean", "false"),
+        Setting("index-segs-per-second", "integer", minimum=1),
+        Setting("delete-concurrency", "integer", "1", minimum=1, maximum=128),
+        Setting("heartbeat-interval-msec", "integer", "5000", minimum=1000),
+        Setting("default-partition", "keyword", ":db.part/user"),
+        Setting("metrics-callback", "symbol", since="0.9.4314"),
+    ],
+    # Caches
+    _memcached("memcached"),
+    _memcached("local-memcached"),
+    [
+        Setting("valcache-path", since="0.9.5783"),
+        Setting("valcache-max-gb", "integer", minimum=1, since="0.9.5783"),
+    ],
+    # AWS
+    [Setting("aws-dynamodb-table", default="datomic")],
+    _text("aws-s3-log-bucket-id", "aws-cloudwatch-dimension-value"),
+    _text("aws-dynamodb-region", "aws-cloudwatch-region", since="0.8.3591"),
+    _text("aws-dynamodb-override-endpoint", since="0.9.4353"),
+    _text("aws-transactor-role", "aws-peer-role", since="0.9.4314"),
+    _user("aws-dynamodb"),
+    _user("aws-dynamodb-peer"),
+    _user("aws-s3-log"),
+    _user("aws-cloudwatch"),
+    # Storage
+    _text("sql-url", "sql-driver-class", "sql-user", "sql-driver-params", "sql-validation-query"),
+    _secret("sql-password"),
+    _text("cassandra-host", "cassandra-table", "cassandra-user", since="0.9.4384"),
+    _text("cassandra-config-file", "cassandra-local-datacenter", since="1.0.7180"),
+    [
+        Setting("cassandra-cluster-callback", "symbol", since="0.9.4956"),
+        Setting("cassandra-session-callback", "symbol", since="1.0.7180"),
+        Setting("cassandra-port", "port", since="0.9.4384", blank=_NO_NUMBER, stops=True),
+        Setting("cassandra-ssl", "boolean", since="0.9.4497"),
+    ],
+    _secret("cassandra-password", since="0.9.4384"),
+    [
+        Setting(
+            "storage-access", default="local", choices=("local", "remote"), since="0.9.5697", blank=_NO_TEXT, stops=True
+        )
+    ],
+    [
+        Setting(name, secret=True, since="0.9.5697", blank=_NO_TEXT, stops=True)
+        for name in (
+            "storage-admin-password",
+            "storage-datomic-password",
+            "old-storage-admin-password",
+            "old-storage-datomic-password",
+        )
+    ],
+    [Setting(name, only=("riak",)) for name in ("riak-host", "riak-port", "riak-interface", "riak-bucket")],
+    [Setting(name, only=("couchbase",)) for name in ("couchbase-host", "couchbase-bucket")],
+    [Setting("couchbase-password", secret=True, only=("couchbase",))],
+    [Setting("inf-host", only=("inf",)), Setting("inf-port", "port", only=("inf",), blank=_NO_NUMBER, stops=True)],
+    [Setting("license-key", secret=True, since="0.8.3397")],
+)
+
+CF: Mapping[str, Setting] = _by_name(
+    [
+        Setting("aws-instance-type"),
+        Setting("aws-region"),
+        Setting("aws-instance-monitoring", "boolean"),
+        Setting("aws-autoscaling-group-size", "integer", minimum=1),
+        Setting("java-xmx", "memory"),
+        Setting("java-opts"),
+        Setting("aws-security-group"),
+        Setting("aws-ingress-groups"),
+        Setting("aws-ingress-cidrs"),
+        Setting("datomic-version"),
+        Setting("datomic-deploy-s3-bucket"),
+    ],
+)
+
+SETTINGS: Mapping[FileKind, Mapping[str, Setting]] = {"transactor": TRANSACTOR, "cf": CF}
+
+Secrecy = Literal["", "whole", passwords.Place]
+"""How much of a value is secret: nothing, all, the passwords among a URL's parameters or among options of a JVM."""
+_HOLDS_CREDENTIALS: Mapping[str, Secrecy] = {
+    "sql-url": "parameters",
+    "sql-driver-params": "parameters",
+    "java-opts": "options",
+}
+_BLANK = re.compile(r"\s")
+# The token of EC2's metadata service, which a start-up script sends as a header, opens nothing outside of its instance.
+_CREDENTIAL_NAME = re.compile(rf"(?!x-aws-ec2-metadata-)\S*?{passwords.CREDENTIAL}")
+
+
+@functools.lru_cache(maxsize=4096)
+def secrecy(key: str) -> Secrecy:
+    """Of a known key as the table says, of an unknown one as its name sounds: a typo makes no password public."""
+    name = key.lower()
+    known = TRANSACTOR.get(name) or CF.get(name)
+    if known is None and not _BLANK.search(name) and _CREDENTIAL_NAME.match(name):
+        return "whole"
+    meant = known or TRANSACTOR.get(_closest(name, "transactor"))
+    if meant is None:
+        return ""
+    return "whole" if meant.secret else _HOLDS_CREDENTIALS.get(meant.name, "")
+
+
+def is_secret(key: str) -> bool:
+    """Whether the value is, or may hold, a secret."""
+    return bool(secrecy(key))
+
+
+def mask(key: str, value: str) -> str:
+    """The value as it may be shown: a secret as ********, of a URL or options with a password in them only that."""
+    kind = secrecy(key)
+    if not value or not kind:
+        return value
+    return MASK if kind == "whole" else passwords.masked(value, kind, MASK)
+
+
+def mask_options(value: str) -> str:
+    """Options of a JVM as they may be shown: the passwords among them as ********."""
+    return passwords.masked(value, "options", MASK)
+
+
+def secrets(properties: Properties) -> tuple[str, ...]:
+    """The file's secrets as others may write them: without the blanks, quotes and escapes of a URL around them.
+
+    The longest first, so that masking one leaves no rest of another.
+    """
+    found: list[str] = []
+    for key, value in properties.as_dict().items():
+        kind = secrecy(key)
+        if kind == "whole":
+            found.append(value)
+        elif kind:
+            found += passwords.passwords(value, kind)
+    plain = [secret.strip() for secret in found]
+    plain += [secret[1:-1] for secret in plain if secret[:1] + secret[-1:] in ('""', "''", "{}")]
+    forms = {form for secret in plain for form in (secret, urllib.parse.unquote(secret)) if form}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def has_secret(key: str, value: str) -> bool:
+    """Whether this value holds a secret in clear text."""
+    return mask(key, value) != value
+
+
+def masked(properties: Properties) -> dict[str, str]:
+    """Key to value, secrets as ********."""
+    return {key: mask(key, value) for key, value in properties.as_dict().items()}
+
+
+def masked_diff(before: Properties | None, after: Properties) -> dict[str, str]:
+    """Ansible's diff of the file, secrets as ********."""
+    return diff_with(before, after, mask)
+
+
+def check(properties: Properties, kind: FileKind) -> list[Finding]:
+    """Unknown keys as warnings, values of a wrong type or out of bounds as errors; blank values are not judged."""
+    findings: list[Finding] = []
+    for key, value in properties.as_dict().items():
+        setting = setting_of(properties, key, kind)
+        finding = _unknown(key, kind) if setting is None else _wrong(setting, value, kind) if value else None
+        if finding:
+            findings.append(dataclasses.replace(finding, file=properties.path, line=properties.line(key), key=key))
+    return findings
+
+
+def table_of(values: Mapping[str, str]) -> str:
+    """The table of a transactor's file, Datomic's default where the key is missing; empty where DynamoDB keeps nothing.
+
+    Empty too where the key has no value, with which a transactor does not start.
+    """
+    key = "aws-dynamodb-table"
+    return values.get(key, TRANSACTOR[key].default) if values.get("protocol") in ("ddb", "ddb-local") else ""
+
+
+def setting_of(properties: Properties, key: str, kind: FileKind) -> Setting | None:
+    """What the key means in this file; None when nothing reads it."""
+    setting = SETTINGS[kind].get(key)
+    return None if setting and setting.only and properties.get("protocol") not in setting.only else setting
+
+
+def _closest(name: str, kind: FileKind) -> str:
+    """The known key that an unknown one is most likely to mean; empty when it is like none."""
+    close = difflib.get_close_matches(name, SETTINGS[kind], n=1, cutoff=0.75) if len(name) < 100 else []
+    return close[0] if close else ""
+
+
+def _meant(name: str, kind: FileKind) -> str:
+    """The known key that is written wrongly, empty when none is: a key of other words is no typing error."""
+    close = _closest(name, kind)
+    if not close or SETTINGS[kind][close].only:
+        return ""
+    if close.replace("-", "") == name.replace("-", ""):
+        return close
+    words, others = name.split("-"), close.split("-")
+    if len(words) != len(others):
+        return close if _ratio(name.replace("-", ""), close.replace("-", "")) > 0.92 else ""
+    return close if all(_ratio(word, other) >= 0.6 for word, other in zip(words, others, strict=True)) else ""
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
+_SYSTEM_PROPERTIES = (
+    "allow-log-overlap",
+    "backup-pace-msec",
+    "ddb-client-execution-timeout",
+    "ddb-connection-timeout",
+    "ddb-request-timeout",
+    "ddb-socket-timeout",
+    "file-backup-concurrency",
+    "gc-storage-pace-msec",
+    "index-metrics",
+    "memcached-get-timeout-msec",
+    "peer-connection-ttl-msec",
+    "pod-gc-delay-msec",
+    "print-connection-info",
+    "query-pool",
+    "read-ahead-pool",
+    "s3-backup-concurrency",
+    "s3-request-timeout",
+    "tx-timeout-msec",
+)
+"""Settings of Datomic that no properties file sets. https://docs.datomic.com/operation/system-properties.html"""
+_NO_KEYS = (
+    "remove it: aws-transactor-role and aws-peer-role need no key; the deprecated way has "
+    "aws-dynamodb-access-key-id and aws-dynamodb-secret-key"
+)
+_INSTEAD: Mapping[str, str] = {
+    "aws-access-key": _NO_KEYS,
+    "aws-access-key-id": _NO_KEYS,
+    "aws-secret-access-key": _NO_KEYS,
+    "aws-secret-key": _NO_KEYS,
+    "datomic-ami-32": "remove it: only releases of 2012 read it, templates choose their image themselves",
+    "datomic-ami-64": "remove it: only releases of 2012 read it, templates choose their image themselves",
+    "h2-web-port": "remove it: only the transactor of Datomic Free and earlier releases had this port; "
+    "the embedded storage listens on h2-port alone",
+    "memcached-servers": "did you mean memcached?",
+    "object-cache-bytes": "did you mean object-cache-max?",
+    "validate-data-dir": "remove it: only some releases of Datomic Free read it",
+}
+"""What to do about keys that are seen in files of other people and that no release of today reads."""
+_OLD_NAME = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def _instead_of(key: str, kind: FileKind) -> str:
+    """What to write instead of a key that is not known."""
+    other: FileKind = "cf" if kind == "transactor" else "transactor"
+    name = key.lower()
+    if name in _INSTEAD:
+        return _INSTEAD[name]
+    if key.startswith("datomic."):
+        name = _OLD_NAME.sub("-", key.removeprefix("datomic.")).lower()
+    if name in _SYSTEM_PROPERTIES:
+        option = re.sub("-(.)", lambda found: found[1].upper(), name).replace("Ttl", "TTL")
+        return f"remove it: only Java's option -Ddatomic.{option} sets it, a peer's where it is about peers"
+    if name in SETTINGS[kind] and not SETTINGS[kind][name].only:
+        return f"did you mean {name}?"
+    if name in SETTINGS[other]:
+        return f"it belongs into the {'CloudFormation' if other == 'cf' else 'transactor'} file"
+    words = name.split("-") if len(name) < 100 else []
+    ending = next((part for i in range(1, len(words) - 1) if (part := "-".join(words[i:])) in SETTINGS[kind]), "")
+    meant = ending or _meant(name, kind)
+    return f"did you mean {meant}?" if meant else "remove it, or accept this rule with a reason"
+
+
+def _unknown(key: str, kind: FileKind) -> Finding:
+    return Finding(
+        "unknown-key",
+        "the key is not known",
+        level="warning",
+        why="Datomic ignores a name that it does not know, silently",
+        source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
+        instead=_instead_of(key, kind),
+    )
+
+
+def _wrong(setting: Setting, value: str, kind: FileKind) -> Finding | None:
+    problem = _problem(setting, value)
+    if not problem:
+        return None
+    # Nobody sees it in the message.
+    if value[-1].isspace() and not _problem(setting, value.rstrip()):
+        problem = "remove the white space at its end"
+    elif not _problem(setting, _COMMENT.sub("", value).rstrip()):
+        problem = "remove the comment behind it, or begin a line of its own with #: it is a part of the value"
+    return Finding(
+        "invalid-value",
+        f"Invalid value for {setting.name}: {mask(setting.name, value)}",
+        why="Datomic misreads it, or fails when it starts",
+        source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
+        instead=problem,
+    )
+
+
+def _problem(setting: Setting, value: str) -> str:
+    """What to write instead; empty when the value is sound."""
+    if setting.kind == "boolean" and value not in ("true", "false"):
+        return "write true or false"
+    if setting.kind == "memory":
+        return _memory_problem(setting, value)
+    if setting.kind in ("integer", "port"):
+        return _integer_problem(setting, value)
+    if setting.choices and value not in setting.choices:
+        # What to do about these is said by a rule that can be accepted.
+        removed = setting.name == "protocol" and value in REMOVED_PROTOCOLS
+        return "" if removed else "write one of " + ", ".join(setting.choices)
+    if setting.kind == "symbol" and (value in ("true", "false", "nil") or not _SYMBOL.fullmatch(value)):
+        return "write the name of a function, such as my.namespace/handler, or of a static method, my.pkg.Class.handler"
+    if setting.kind == "keyword" and not _KEYWORD.fullmatch(value):
+        return f"write a keyword, with a colon before it, such as {setting.default}"
+    if setting.kind == "servers" and not _are_servers(value):
+        return "write host:port, several with commas between, or remove the line to have none"
+    return ""
+
+
+def _are_servers(value: str) -> bool:
+    """Whether it is a list that the client of memcached takes: host:port, commas or blanks between."""
+    found = [_SERVER.fullmatch(server) for server in re.split(r"[\s,]+", value)]
+    return all(server and int(server[2]) <= 65535 for server in found)
+
+
+def _memory_problem(setting: Setting, value: str) -> str:
+    size = parse_memory(value)
+    if setting.name == "java-xmx" and not (size and value[-1:].lower() in ("g", "m")):
+        return "write digits and one of m and g, such as 4g"
+    if size is None:
+        return "write digits and at most one of k, m and g, such as 512m"
+    if setting.minimum is not None and size < setting.minimum:
+        return f"write at least {setting.minimum // MIB}m"
+    return ""
+
+
+def _integer_problem(setting: Setting, value: str) -> str:
+    minimum, maximum = (1, 65535) if setting.kind == "port" else (setting.minimum, setting.maximum)
+    number = parse_integer(value)
+    if minimum is not None and maximum is not None:
+        allowed = f"write a whole number from {minimum} to {maximum}"
+    elif minimum is not None:
+        allowed = f"write a whole number of at least {minimum}"
+    else:
+        allowed = "write a whole number"
+    if number is None or (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
+        return allowed
+    return ""

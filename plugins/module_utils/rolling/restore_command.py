@@ -1,0 +1,129 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way back after a failed replacement: the commit whose files made what ran before, where git proves it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import DatomicError
+from ..properties.file import Properties
+from ..steps.security_group import DEFAULTED
+from ..steps.stack.changes import KEYS, text_lines
+from ..steps.transactor import GENERATED_KEYS
+from ..template.legacy import FROM_METADATA, here_document_line, java_key, java_value, shell_word
+from ..util import subprocesses
+
+SECONDS = 10
+COMMITS = 50
+"""How many commits of the template are looked at."""
+
+
+def commit_of(template: Any, path: str, files: Sequence[str]) -> str:
+    """The newest commit that wrote this template to its path, with the files that it was made of; empty without one.
+
+    A run commits the template together with the files that it made it of. A commit that leaves the template alone may
+    hold an edit that no stack has had yet, and one whose files say something else than its template holds half an edit.
+    """
+    place = os.path.realpath(path)
+    listed = _git(os.path.dirname(place), "log", f"--max-count={COMMITS}", "--format=%h", "--", place)
+    for commit in os.fsdecode(listed).split():
+        try:
+            same = json.loads(_at(commit, place)) == template
+        except ValueError:
+            continue
+        if same and _made_of(template, [_at(commit, os.path.realpath(each)) for each in files]):
+            return commit
+    return ""
+
+
+def advice(files: Sequence[str], commit: str) -> str:
+    """What to do to go back. commit: of commit_of; empty when nothing proves which one it is. Empty without git."""
+    paths = [os.path.realpath(path) for path in files]
+    directory = os.path.dirname(paths[0]) if paths else ""
+    if not paths or not _git(directory, "log", "--max-count=1", "--format=%h", "--", *paths):
+        return ""
+    if not commit:
+        history = shlex.join(["git", "-C", directory, "log", "-p", "--", *paths])
+        return (
+            "To go back, set the files and the inventory variables to what they were when the last update succeeded, "
+            f"then run the update again. Nothing proves which commit that is. The files' history: {history}"
+        )
+    if all(_became(_at(commit, path), _read(path)) for path in paths):
+        return (
+            f"The properties files say the same as in the commit {commit}, whose template ran before. What differs is "
+            "an inventory variable, or the release of this collection. To go back, set it to what it was, then run the "
+            "update again."
+        )
+    command = shlex.join(["git", "-C", directory, "checkout", commit, "--", *paths])
+    loses = " The command overwrites changes that are not committed: commit them first."
+    return (
+        f"To go back to the files that made what ran before: {command}, then run the update again. "
+        "Set inventory variables that have changed since back too."
+        f"{loses if _git(directory, 'status', '--porcelain', '--', *paths) else ''}"
+    )
+
+
+def _made_of(template: Any, files: Sequence[bytes]) -> bool:
+    """Whether nothing in the template contradicts the files: no property's line, no parameter's default."""
+    if not files or not all(files):
+        return False  # one of them was not in that commit
+    lines = set(text_lines(template))
+    present = {line.partition("=")[0] for line in lines}
+    declared = template.get("Parameters", {}) if isinstance(template, Mapping) else {}
+    for content in files:
+        try:
+            values = Properties.parse(content, "").as_dict()
+        except DatomicError:
+            return False
+        own = {key: value for key, value in values.items() if value and key not in FROM_METADATA}
+        for key, value in own.items():
+            plain = f"{java_key(key)}={java_value(value)}"
+            # The legacy template's here-document escapes what the shell would read.
+            if plain.partition("=")[0] in present and not {plain, here_document_line(plain)} & lines:
+                return False
+        for name, key in KEYS.items():
+            default = declared.get(name, {}).get("Default")
+            if default is not None and key in own and str(default) not in (own[key], shell_word(own[key])):
+                return False
+    return True
+
+
+def _became(before: bytes, after: bytes) -> bool:
+    """Whether a run made the one of the other: it only fills in what has no value."""
+    try:
+        old, new = Properties.parse(before, "").as_dict(), Properties.parse(after, "").as_dict()
+    except DatomicError:
+        return before == after
+    filled_in = {key for key in GENERATED_KEYS if key in old} | set(DEFAULTED)
+    return all(
+        old.get(key) == new.get(key) or (key in filled_in and key in new and not old.get(key)) for key in {*old, *new}
+    )
+
+
+def _at(commit: str, path: str) -> bytes:
+    """The file in that commit; empty when it is not there."""
+    return _git(os.path.dirname(path), "show", f"{commit}:./{os.path.basename(path)}")
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _git(directory: str, *arguments: str) -> bytes:
+    """Its output; empty when git, the repository or what is asked for is not there."""
+    try:
+        done = subprocesses.run(["git", "-C", directory, *arguments], timeout=SECONDS)
+    except (OSError, subprocesses.StoppedError):
+        return b""
+    return b"" if done.code else done.out

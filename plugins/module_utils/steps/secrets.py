@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Secrets as SecureString parameters of Systems Manager, pure: from values and what is there to a plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import Finding
+from ..plan import Action, Plan
+from ..properties.file import MASK
+
+PATH = re.compile(r"/(?!aws|ssm)[\w.-]+(/[\w.-]+)*", re.ASCII)
+KEY = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
+LARGEST = 4096
+"""Bytes of a standard parameter."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """path: of all of the system's secrets. values: by property. kms_key_id: empty for the account's aws/ssm."""
+
+    path: str
+    values: Mapping[str, str] = dataclasses.field(repr=False)
+    kms_key_id: str = ""
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def name(self, key: str) -> str:
+        """The parameter's name."""
+        return posixpath.join(self.path, key)
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One that is there. kms_key_id: as it was given when it was made; empty when nobody asked."""
+
+    value: str = dataclasses.field(repr=False)
+    type: str = "SecureString"
+    version: int = 1
+    kms_key_id: str = ""
+
+
+def check(wanted: Wanted) -> list[Finding]:
+    """What Systems Manager, or the instance's shell that reads them, would not take. Never shows a value."""
+    return list(_findings(wanted))
+
+
+def _findings(wanted: Wanted) -> Iterator[Finding]:
+    if not PATH.fullmatch(wanted.path):
+        yield Finding(
+            "secret-path",
+            f"{wanted.path!r} is no path of the Parameter Store",
+            key="path",
+            instead="such as /datomic/orders",
+        )
+    for key, value in wanted.values.items():
+        if not KEY.fullmatch(key):
+            yield Finding("secret-key", "is no name of a property", key=key, instead="such as memcached-password")
+        if not value:
+            yield Finding("secret-value", "has no value", key=key, instead="leave the key out, or give it a value")
+        if len(value.encode()) > LARGEST:
+            yield Finding("secret-value", f"has more than {LARGEST} bytes", key=key)
+        if value.endswith("\n") or "\0" in value:
+            instead = "strip it, for example with the filter trim"
+            yield Finding(
+                "secret-value", "ends in a line break or holds a NUL, which would be lost", key=key, instead=instead
+            )
+
+
+def plan(wanted: Wanted, observed: Mapping[str, Parameter]) -> Plan:
+    """Create what is missing, update what differs; nothing is ever deleted. observed: by the parameter's name."""
+    actions = []
+    for key in sorted(wanted.values):
+        name = wanted.name(key)
+        found = observed.get(name)
+        before: dict[str, Any] = {}
+        after: dict[str, Any]
+        if found is None:
+            after = {"type": "SecureString", "value": MASK, "kms_key_id": wanted.kms_key_id, "tags": dict(wanted.tags)}
+            after = {field: value for field, value in after.items() if value}
+            actions.append(Action("ssm", "parameter", name, "create", after=after))
+        elif _differs(wanted, key, found):
+            before = {"type": found.type, "value": MASK, "version": found.version, "kms_key_id": found.kms_key_id}
+            after = {
+                "type": "SecureString",
+                "value": MASK,
+                "version": found.version + 1,
+                "kms_key_id": wanted.kms_key_id,
+            }
+            sides = [{field: value for field, value in side.items() if value} for side in (before, after)]
+            actions.append(Action("ssm", "parameter", name, "update", before=sides[0], after=sides[1]))
+    return Plan(tuple(actions))
+
+
+def versions(wanted: Wanted, observed: Mapping[str, Parameter], plan: Plan) -> dict[str, int]:
+    """By property, the version that its parameter has once the plan is done: PutParameter counts from 1.
+
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
+    """
+    found = {name: parameter.version for name, parameter in observed.items()}
+    done = {action.name: action.after.get("version", 1) for action in plan.actions}
+    names = {key: wanted.name(key) for key in sorted(wanted.values)}
+    return {key: {**found, **done}[name] for key, name in names.items()}
+
+
+def _differs(wanted: Wanted, key: str, found: Parameter) -> bool:
+    other_key = bool(wanted.kms_key_id) and wanted.kms_key_id != found.kms_key_id
+    return found.value != wanted.values[key] or found.type != "SecureString" or other_key

@@ -1,0 +1,445 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ensure-cf does, pure: from the CloudFormation file and what was observed to defaults and a security group."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..errors import Finding, Level
+from ..instance_memory import TOOL_MEMORY, default_heap
+from ..plan import Action, Change, Plan
+from ..properties.file import Properties
+from ..properties.keys import CF_DOCS, REGION_DOCS, REGION_NAME
+from .ingress import GROUP_DESCRIPTION, GroupReference, IngressRule, Observed, SecurityGroup, is_wide, revocation
+
+REQUIRED = (
+    "aws-instance-type",
+    "aws-region",
+    "aws-instance-monitoring",
+    "aws-security-group",
+    "datomic-deploy-s3-bucket",
+)
+GROUP_SIZE = "aws-autoscaling-group-size"
+DEFAULTED = ("java-xmx", "java-opts", "datomic-version")
+"""The keys that the file gets when it lacks them."""
+DEFAULT_PORT = 4334
+INGRESS_KEYS = ("aws-security-group", "aws-ingress-groups", "aws-ingress-cidrs", "port")
+"""The keys of both files that name the rules of the security group."""
+PREFIX = re.compile(r"/(0|[1-9][0-9]*)$", re.ASCII)
+"""The length at the end of a CIDR; ipaddress takes netmasks and leading zeros as well, and EC2 neither."""
+
+GROUP_ID = re.compile(r"sg-[0-9a-f]+")
+GROUP_NAME = re.compile(r"(?!sg-)[A-Za-z0-9 ._\-:/()#@\[\]+=&;{}!$*]{1,255}")
+"""EC2's rule for names in a VPC, without the comma, at which the template's list parameter would split it."""
+ACCOUNT = re.compile(r"[0-9]{12}")
+
+EC2_API = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/"
+GROUP_DOCS = EC2_API + "API_CreateSecurityGroup.html"
+INGRESS_DOCS = EC2_API + "API_AuthorizeSecurityGroupIngress.html"
+RULES_DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
+VPC_DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html"
+TYPES_DOCS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-types.html"
+OFFERINGS_DOCS = EC2_API + "API_DescribeInstanceTypeOfferings.html"
+SIZE_DOCS = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-capacity-limits.html"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What the file asks for.
+
+    region: empty when the file has none. ingress_cidrs: ranges as the file writes them.
+    unknown_type: the instance type, when EC2 has to be asked about it. exact: what the file does not name is revoked.
+    """
+
+    region: str
+    group: GroupReference
+    ingress_groups: tuple[GroupReference, ...]
+    ingress_cidrs: tuple[str, ...]
+    port: int
+    vpc_id: str = ""
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unknown_type: str = ""
+    exact: bool = False
+
+    @property
+    def references(self) -> tuple[GroupReference, ...]:
+        """Every security group that the file names."""
+        return (self.group, *self.ingress_groups)
+
+
+def required(cf: Properties) -> list[Finding]:
+    """The keys that must have a value, and the group's size, which the tool words in its own way."""
+    findings = [_required(cf, key, f"write {key}=… with a value") for key in REQUIRED if not cf.has_value(key)]
+    if not cf.has_value(GROUP_SIZE):
+        what = f"Invalid value for {GROUP_SIZE}: "
+        instead = "a number of instances in decimal digits, 1 or more; 2 makes a standby pool"
+        why = "the auto scaling group starts as many instances, and has no size without it"
+        findings.append(finding(cf, GROUP_SIZE, "group-size", what, instead, why=why, source=SIZE_DOCS))
+    return findings
+
+
+def _required(cf: Properties, key: str, instead: str) -> Finding:
+    why = "the stack's template cannot be made without it"
+    return finding(cf, key, "required-key", f"Missing property: {key}", instead, why=why, source=CF_DOCS)
+
+
+def wanted(
+    cf: Properties, *, port: int, vpc_id: str = "", tags: Mapping[str, str], exact: bool = False
+) -> tuple[Wanted, list[Finding]]:
+    """What the file asks for, with the findings of what it asks for wrongly (left out of Wanted)."""
+    findings: list[Finding] = []
+    region = _region(cf, findings)
+    group = _own_group(cf, findings)
+    groups = tuple(_ingress_groups(cf, findings))
+    cidrs = tuple(dict.fromkeys(_ingress_cidrs(cf, findings)))
+    instance_type = cf.get("aws-instance-type")
+    return (
+        Wanted(
+            region=region,
+            group=group,
+            ingress_groups=tuple(dict.fromkeys(groups)),
+            ingress_cidrs=cidrs,
+            port=port,
+            vpc_id=vpc_id,
+            tags=tags,
+            unknown_type="" if instance_type in TOOL_MEMORY else instance_type,
+            exact=exact,
+        ),
+        findings,
+    )
+
+
+def _region(cf: Properties, findings: list[Finding]) -> str:
+    key = "aws-region"
+    region = cf.get(key)
+    if region and not REGION_NAME.fullmatch(region):
+        what, why = f"{region} is not a region", "AWS has no endpoints there"
+        findings.append(finding(cf, key, "region-name", what, "such as us-east-1", why=why, source=REGION_DOCS))
+        return ""
+    return region
+
+
+def _own_group(cf: Properties, findings: list[Finding]) -> GroupReference:
+    key = "aws-security-group"
+    text = cf.get(key)
+    if GROUP_ID.fullmatch(text):
+        return GroupReference(text, group_id=text)
+    if text and not GROUP_NAME.fullmatch(text):
+        what = f"{text} is not the name or id of one security group"
+        instead = "one name of at most 255 characters, or sg-…"
+        why = "EC2 takes no other characters in a name, nor sg- at its beginning; the template splits it at a comma"
+        findings.append(finding(cf, key, "security-group-name", what, instead, why=why, source=GROUP_DOCS))
+    return GroupReference(text, name=text)
+
+
+def _ingress_groups(cf: Properties, findings: list[Finding]) -> Iterator[GroupReference]:
+    key = "aws-ingress-groups"
+    for text in _items(cf.get(key)):
+        head, colon, tail = text.partition(":")
+        account, name = (head, tail) if colon else ("", head)
+        if GROUP_ID.fullmatch(name):
+            group = GroupReference(text, group_id=name, account=account)
+        else:
+            group = GroupReference(text, name=name, account=account)
+        sound = group.group_id or (GROUP_NAME.fullmatch(name) and ":" not in name)
+        if sound and (ACCOUNT.fullmatch(account) or not colon):
+            yield group
+        else:
+            what = f"{text} is not an AWS security group"
+            instead = "name, account-id:name or sg-…, commas between"
+            why = "no ingress rule can be made from it, so its members could not connect"
+            findings.append(finding(cf, key, "ingress-group", what, instead, why=why, source=INGRESS_DOCS))
+
+
+def _ingress_cidrs(cf: Properties, findings: list[Finding]) -> Iterator[str]:
+    key = "aws-ingress-cidrs"
+    for text in _items(cf.get(key)):
+        try:
+            if not PREFIX.search(text):
+                raise ValueError
+            ipaddress.ip_network(text, strict=False)
+            yield text
+        except ValueError:
+            what = f"{text} is not a CIDR"
+            instead = "such as 10.0.0.0/8, 10.1.2.3/32 or 2001:db8::/32"
+            why = "EC2 takes a range only as an address, a slash and the length of its prefix"
+            findings.append(finding(cf, key, "ingress-cidr", what, instead, why=why, source=INGRESS_DOCS))
+
+
+def _items(value: str) -> Iterator[str]:
+    return (item.strip() for item in value.split(",") if item.strip())
+
+
+def finding(
+    file: Properties, key: str, rule: str, what: str, instead: str, level: Level = "error", *, why: str, source: str
+) -> Finding:
+    """A finding about this key of the file."""
+    return Finding(
+        rule, what, level, file=file.path, line=file.line(key), key=key, why=why, source=source, instead=instead
+    )
+
+
+def unknown_instance_type(cf: Properties) -> Finding:
+    """EC2 does not know the file's instance type."""
+    key = "aws-instance-type"
+    what, instead = f"unknown instance type {cf.get(key)}", f"one that EC2 offers in {cf.get('aws-region')}"
+    why = "EC2 starts no instance of it, nor does it tell its memory"
+    return finding(cf, key, "unknown-instance-type", what, instead, why=why, source=TYPES_DOCS)
+
+
+def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
+    """A warning for each range that is the whole Internet, or a good part of it."""
+    key = "aws-ingress-cidrs"
+    instead = "name the peers' security groups in aws-ingress-groups, or their own ranges"
+    why = "whoever reaches the port can try to talk to the transactor"
+    findings = []
+    for cidr in cidrs:
+        network = ipaddress.ip_network(cidr, strict=False)
+        if is_wide(cidr):
+            # IPv6 counts networks: nobody imagines the number of addresses.
+            whom = f"{network.num_addresses} addresses" if network.version == 4 else f"a /{network.prefixlen} of IPv6"
+            what = f"{cidr} lets {whom if network.prefixlen else 'the whole Internet'} connect to the transactor"
+            findings.append(finding(cf, key, "open-to-anyone", what, instead, "warning", why=why, source=RULES_DOCS))
+    return findings
+
+
+@dataclasses.dataclass(frozen=True)
+class Unnamed:
+    """The rules of the group that the file does not name. kept: those that exact leaves for another run."""
+
+    group: SecurityGroup
+    rules: tuple[IngressRule, ...]
+    kept: tuple[IngressRule, ...] = ()
+
+    @property
+    def revoked(self) -> tuple[IngressRule, ...]:
+        """What exact revokes."""
+        return tuple(rule for rule in self.rules if rule not in self.kept)
+
+
+def unnamed(wanted: Wanted, observed: Observed) -> Unnamed | None:
+    """None when there are no such rules.
+
+    Where a source gets its rule on another port in this very run, its rule on the old port is kept: the transactors
+    that run listen there until they are replaced.
+    """
+    group = _resolved(wanted.group, wanted, observed)
+    if group is None:
+        return None
+    named = _rules(wanted, observed)
+    rules = tuple(rule for rule in group.ingress if not any(rule.is_same(other) for other in named))
+    moving = {rule.source for rule in named if not any(rule.is_same(other) for other in group.ingress)}
+    return Unnamed(group, rules, tuple(rule for rule in rules if rule.source in moving)) if rules else None
+
+
+def unnamed_findings(cf: Properties, wanted: Wanted, observed: Observed) -> Iterator[Finding]:
+    """Warnings of the rules that the file does not name, and what exact does with them, or must not."""
+    found = unnamed(wanted, observed)
+    if found is None:
+        return
+    key, title = "aws-security-group", f"the security group {wanted.group.text} ({found.group.group_id})"
+
+    def judged(rule: str, what: str, instead: str, level: Level = "warning") -> Finding:
+        why = "whoever such a rule admits can try to talk to the transactor, or to its host"
+        return finding(cf, key, rule, what, instead, level, why=why, source=RULES_DOCS)
+
+    revoke = revocation(wanted.region, found.group.group_id, found.rules)
+    if not wanted.exact:
+        instead = f"ingress: exact (datomic_ingress) revokes what the file does not name; by hand: {revoke}"
+        for rule, wide, words in (
+            ("ingress-open", True, "lets a good part of the Internet in"),
+            ("ingress-not-in-files", False, "has rules that the file does not name"),
+        ):
+            rules = [one for one in found.rules if is_wide(one.cidr) == wide]
+            if rules:
+                only = instead.replace(revoke, revocation(wanted.region, found.group.group_id, rules))
+                yield judged(rule, f"{title} {words}: {_listed(rules)}", only)
+        return
+    if found.kept:
+        what = f"{title} keeps rules that the file does not name: {_listed(found.kept)}"
+        instead = "transactors that run may listen on that port until they are replaced; the next run revokes the rules"
+        yield judged("ingress-not-in-files", what, instead)
+    if not found.revoked:
+        return
+    foreign = found.group.description != GROUP_DESCRIPTION
+    if foreign or observed.others:
+        whose = f"described as {found.group.description!a}" if foreign else f"used by {', '.join(observed.others)} too"
+        what = f"ingress: exact would revoke rules of {title}, which is {whose}: {_listed(found.revoked)}"
+        instead = (
+            "name a group of this system's own, or leave ingress (datomic_ingress) at report; accept the rule "
+            f"ingress-shared where nobody else needs them; by hand: {revoke}"
+        )
+        yield judged("ingress-shared", what, instead, "error")
+    cut = [rule for rule in found.revoked if rule.admits_to(wanted.port)]
+    if cut:
+        what = f"ingress: exact revokes rules of {title} on the transactor's port: {_listed(cut)}"
+        instead = "peers that connect through them lose the transactor: name them in the file first if there are any"
+        yield judged("ingress-revoked", what, instead)
+
+
+def _listed(rules: Sequence[IngressRule]) -> str:
+    return "; ".join(map(str, rules))
+
+
+def missing(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]:
+    """What the file refers to and AWS does not have."""
+    findings = []
+    if wanted.unknown_type and observed.instance_type is None:
+        findings.append(unknown_instance_type(cf))
+    findings += _vpc_findings(cf, wanted, observed)
+    for reference in wanted.ingress_groups:
+        if reference.name and _is_foreign(reference, observed):
+            what = f"{reference.text} is of another account, whose groups EC2 takes by their ids only"
+            instead, why = f"{reference.account}:sg-…", "names are looked up in one's own account"
+        elif _is_missing(reference, wanted, observed):
+            what = f"there is no security group {reference.text} in {_place(wanted, observed)}"
+            instead, why = "create it first, or correct it", "a rule can only admit the members of a group that exists"
+        else:
+            continue
+        key = "aws-ingress-groups"
+        findings.append(finding(cf, key, "ingress-group-missing", what, instead, why=why, source=RULES_DOCS))
+    return findings
+
+
+def _vpc_findings(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]:
+    """What is wrong with the group that the file names by id, or with the VPC that its names mean."""
+    key = "aws-security-group"
+    if wanted.group.group_id:
+        group = _resolved(wanted.group, wanted, observed)
+        if group is None:
+            what = f"there is no security group {wanted.group.group_id} in {wanted.region}"
+            instead, why = "correct it, or give a name", "a group is only made under a name: EC2 gives the ids"
+            return [finding(cf, key, "security-group-missing", what, instead, why=why, source=GROUP_DOCS)]
+        if wanted.vpc_id and wanted.vpc_id != group.vpc_id:
+            what = f"the security group {group.group_id} is in {group.vpc_id}, not in {wanted.vpc_id}"
+            instead, why = "leave out the option vpc_id, or correct one of them", "a group works in its own VPC only"
+            return [finding(cf, key, "security-group-vpc", what, instead, why=why, source=GROUP_DOCS)]
+    elif not observed.vpc_id and any(reference.name for reference in wanted.references):
+        if wanted.vpc_id:
+            what, instead = f"there is no VPC {wanted.vpc_id} in {wanted.region}", "correct the option vpc_id"
+        else:
+            what = f"{wanted.region} has no default VPC, in which names of security groups would be looked up"
+            instead = "give the option vpc_id"
+        why = "a security group is made, and looked up by its name, in one VPC"
+        return [finding(cf, key, "vpc-missing", what, instead, why=why, source=VPC_DOCS)]
+    return []
+
+
+def _place(wanted: Wanted, observed: Observed) -> str:
+    vpc_id = _vpc_id(wanted, observed)
+    return f"{vpc_id} in {wanted.region}" if vpc_id else wanted.region
+
+
+def _is_foreign(reference: GroupReference, observed: Observed) -> bool:
+    """Whether it is of another account, so that it cannot be looked up."""
+    return reference.account not in ("", observed.account)
+
+
+def _is_missing(reference: GroupReference, wanted: Wanted, observed: Observed) -> bool:
+    """A name without a VPC means nothing that could be missing, and our own group will be there."""
+    if _is_foreign(reference, observed) or _is_own(reference, wanted):
+        return False
+    if reference.name and not _vpc_id(wanted, observed):
+        return False
+    return _resolved(reference, wanted, observed) is None
+
+
+def _is_own(reference: GroupReference, wanted: Wanted) -> bool:
+    return bool(wanted.group.name) and reference.name == wanted.group.name
+
+
+def _vpc_id(wanted: Wanted, observed: Observed) -> str:
+    """The VPC whose names are meant, empty when there is none: that of the group's id, or the one observed."""
+    by_id = {group.group_id: group.vpc_id for group in observed.groups}
+    return by_id.get(wanted.group.group_id, "") if wanted.group.group_id else observed.vpc_id
+
+
+def _resolved(reference: GroupReference, wanted: Wanted, observed: Observed) -> SecurityGroup | None:
+    vpc_id = _vpc_id(wanted, observed)
+    for group in observed.groups:
+        if group.group_id == reference.group_id or (group.name == reference.name and group.vpc_id == vpc_id):
+            return group
+    return None
+
+
+def defaults(cf: Properties, observed: Observed, version: str) -> dict[str, str]:
+    """The values that the file lacks. version: of the distribution, empty when unknown."""
+    values = {}
+    if not cf.has_value("java-xmx"):
+        instance_type = cf.get("aws-instance-type")
+        memory = TOOL_MEMORY.get(instance_type)
+        if memory is None and observed.instance_type:
+            memory = observed.instance_type.memory_mib
+        if memory is not None:
+            values["java-xmx"] = default_heap(memory)
+    if "java-opts" not in cf:
+        values["java-opts"] = ""
+    if not cf.has_value("datomic-version") and version:
+        values["datomic-version"] = version
+    return values
+
+
+def version_finding(cf: Properties, version: str) -> list[Finding]:
+    """datomic-version needs a value here or from a distribution."""
+    key = "datomic-version"
+    if cf.has_value(key) or version:
+        return []
+    return [_required(cf, key, "set it, or give datomic_version, or datomic_home with a distribution")]
+
+
+def plan(wanted: Wanted, observed: Observed) -> Plan:
+    """Create the group when it is not there, and add the rules that it lacks; then, if exact, revoke the others."""
+    actions: list[Action] = []
+    group = _resolved(wanted.group, wanted, observed)
+    title = wanted.group.text
+    if group is None:
+        created: dict[str, Any] = {"description": GROUP_DESCRIPTION, "vpc_id": _vpc_id(wanted, observed)}
+        if wanted.tags:
+            created["tags"] = dict(wanted.tags)
+        actions.append(Action("ec2", "security_group", title, "create", after=created))
+    present = group.ingress if group else ()
+    lacking = [rule for rule in _rules(wanted, observed) if not any(rule.is_same(other) for other in present)]
+    before = [rule.as_state() for rule in present]
+    added = [rule.as_state() for rule in lacking]
+    if lacking:
+        after: dict[str, Any] = {"group_id": group.group_id} if group else {}
+        after["rules"] = before + added
+        change: Change = "update" if present else "create"
+        actions.append(
+            Action("ec2", "security_group_ingress", title, change, {"rules": before} if before else {}, after)
+        )
+    found = unnamed(wanted, observed) if wanted.exact else None
+    if found and found.revoked:
+        kept = [rule.as_state() for rule in present if rule not in found.revoked]
+        after = {"group_id": found.group.group_id, "rules": kept + added}
+        actions.append(Action("ec2", "security_group_ingress", title, "delete", {"rules": before}, after))
+    return Plan(tuple(actions))
+
+
+def _rules(wanted: Wanted, observed: Observed) -> list[IngressRule]:
+    rules: list[IngressRule] = []
+    for rule in (*_rules_from_groups(wanted, observed), *(_rule(wanted, cidr=cidr) for cidr in wanted.ingress_cidrs)):
+        if not any(rule.is_same(other) for other in rules):
+            rules.append(rule)
+    return rules
+
+
+def _rules_from_groups(wanted: Wanted, observed: Observed) -> Iterator[IngressRule]:
+    for reference in wanted.ingress_groups:
+        group = _resolved(reference, wanted, observed)
+        if group:
+            yield _rule(wanted, group_id=group.group_id, group_name=group.name, account=group.account)
+        else:
+            account = reference.account if _is_foreign(reference, observed) else ""
+            yield _rule(wanted, group_id=reference.group_id, group_name=reference.name, account=account)
+
+
+def _rule(wanted: Wanted, **source: str) -> IngressRule:
+    return IngressRule("tcp", wanted.port, wanted.port, **source)

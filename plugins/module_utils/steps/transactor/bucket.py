@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The log bucket of ensure-transactor: what it lacks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...plan import Action
+from . import Options, policies
+from .resources import OWNER_TAG, UNFINISHED_TAG, Bucket
+
+SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+RULE = "datomic-logs-expiration"
+"""The ID of our lifecycle rule; the bucket's other rules stay."""
+
+
+def bucket_actions(
+    name: str, bucket: Bucket, options: Options, partition: str, mark: str | None = None
+) -> Iterator[Action]:
+    """Create it, and set what the options say and it does not have.
+
+    mark: the value of the tag that a bucket carries until its settings are written; None for one that gets no mark.
+    """
+    tags = dict(options.tags)
+    if mark:
+        tags = {**(bucket.tags or tags), OWNER_TAG: mark, UNFINISHED_TAG: mark}
+    if not bucket.exists:
+        yield Action("s3", "bucket", name, "create", after={"exists": True, **({"tags": tags} if tags else {})})
+    elif bucket.tags == {} and options.tags:
+        # S3 tags a bucket in a call of its own, which a run that was killed has not made.
+        yield _update("tags", name, {}, options.tags)
+    if options.bucket_block_public_access is not None:
+        wanted = dict.fromkeys(SWITCHES, options.bucket_block_public_access)
+        have = {switch: bool((bucket.public_access or {}).get(switch)) for switch in SWITCHES}
+        # A bucket of 2023-04 or later is created with all four on, but the call costs nothing and says what is meant.
+        if have != wanted:
+            yield _update("public_access_block", name, have, wanted)
+    if options.bucket_encryption is not None and options.bucket_encryption != bucket.encryption:
+        before, after = {"algorithm": bucket.encryption}, {"algorithm": options.bucket_encryption}
+        yield _update("encryption", name, before, after)
+    if options.bucket_expiration_days is not None:
+        rules = [*(rule for rule in bucket.rules if rule.get("ID") != RULE), _rule(options.bucket_expiration_days)]
+        ours = next((rule for rule in bucket.rules if rule.get("ID") == RULE), None)
+        if ours is None or not _expires(ours, options.bucket_expiration_days):
+            yield _update("lifecycle", name, {"rules": list(bucket.rules)}, {"rules": rules})
+    if options.bucket_tls_only is not None:
+        yield from _over_tls(name, bucket.policy or {}, options.bucket_tls_only, partition)
+    if mark:
+        kept = {key: value for key, value in tags.items() if key != UNFINISHED_TAG}
+        yield _update("tags", name, tags, kept)
+
+
+def _over_tls(name: str, have: Mapping[str, Any], wanted: bool, partition: str) -> Iterator[Action]:
+    """Deny what does not come over TLS, beside the statements that the bucket policy has.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
+    """
+    arn = f"arn:{partition}:s3:::{name}"
+    deny = {
+        "Sid": "datomic-tls-only",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    statements = policies.listed(have.get("Statement"))
+    others = [statement for statement in statements if not _is_same(statement, deny)]
+    if wanted == (len(others) < len(statements)):
+        return
+    after = {"Version": "2012-10-17", **have, "Statement": [*others, deny] if wanted else others}
+    if after["Statement"]:
+        yield _update("bucket_policy", name, dict(have), after)
+    else:
+        yield Action("s3", "bucket_policy", name, "delete", before={"bucket_policy": dict(have)})
+
+
+def _is_same(statement: Mapping[str, Any], deny: Mapping[str, Any]) -> bool:
+    everybody = {"Principal": "*"} if statement.get("Principal") in ({"AWS": "*"}, {"AWS": ["*"]}) else {}
+    return policies.same({"Statement": [{**statement, **everybody}]}, {"Statement": [deny]})
+
+
+def _rule(days: int) -> dict[str, Any]:
+    return {"ID": RULE, "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": days}}
+
+
+def _expires(rule: Mapping[str, Any], days: int) -> bool:
+    expiration = rule.get("Expiration", {})
+    return rule.get("Status") == "Enabled" and expiration.get("Days") == days
+
+
+def _update(resource: str, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Action:
+    return Action("s3", resource, name, "update", before={resource: before}, after={resource: after})

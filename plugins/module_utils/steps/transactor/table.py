@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of ensure-transactor: whether what exists can be Datomic's, and what it lacks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from ...plan import Action
+from . import ON_DEMAND, PROVISIONED, Options
+from . import scaling as scaling_plan
+from .resources import Kind, Scaling, Table
+
+KEY = (("id", "S", "HASH"),)
+"""Datomic's tables have one attribute, which is the key."""
+
+READ_UNITS, WRITE_UNITS = 100, 50
+"""What bin/datomic provisions for a new table."""
+
+USABLE = ("ACTIVE", "CREATING", "UPDATING")
+
+Judgement = tuple[str, str, str, Literal["error", "warning"]]
+"""rule, what, instead, level"""
+
+
+def findings(name: str, table: Table | None, options: Options) -> Iterator[Judgement]:
+    """What makes a table that exists unfit for Datomic, or an option unfit for it."""
+    if table is None:
+        return
+    other = "choose another table name; this table is left as it is"
+    if table.status not in USABLE:
+        yield "table-status", f"the table {name} is {table.status}", "wait, or choose another table name", "error"
+    if table.key != KEY:
+        key = ", ".join(f"{attribute} ({kind}, {role})" for attribute, kind, role in table.key)
+        what = f"the table {name} has the key {key}; Datomic's has id (S, HASH)"
+        yield "table-key", what, other, "error"
+    if table.indexes:
+        what = f"the table {name} has secondary indexes: {', '.join(table.indexes)}"
+        yield "table-indexes", what, "Datomic's tables have none: " + other, "error"
+    if table.replicas:
+        what = f"the table {name} is a global table, with replicas in {', '.join(table.replicas)}"
+        yield "table-global", what, "Datomic cannot run on a global table: " + other, "error"
+    if table.on_demand and options.table_billing_mode == PROVISIONED:
+        what = f"the table {name} is on demand; provisioned units would limit it"
+        yield "table-on-demand", what, "leave table_billing_mode out, or change the table by hand", "error"
+    lower = [
+        f"{wanted} {kind} units wanted, {have} there"
+        for kind, wanted, have in (
+            ("read", options.table_read_capacity, table.read),
+            ("write", options.table_write_capacity, table.write),
+        )
+        if wanted is not None and not table.on_demand and wanted < have and kind not in scaling_plan.wanted(options)
+    ]
+    if lower:
+        what = f"the table {name} keeps what it has: {', '.join(lower)}"
+        yield "table-shrunk", what, "an existing table is never shrunk", "warning"
+
+
+def actions(
+    name: str, table: Table | None, scaling: Mapping[Kind, Scaling], options: Options, local: bool
+) -> Iterator[Action]:
+    """Create it, or raise and switch what the options say.
+
+    scaling: how it scales by now. local: DynamoDB Local, which has neither tags nor backups nor deletion protection,
+    and does not scale.
+    """
+    yield from _of_table(name, table, options, local)
+    units = _units(table, options)
+    if units and not local:
+        yield from scaling_plan.actions(name, scaling, units, options)
+
+
+def _of_table(name: str, table: Table | None, options: Options, local: bool) -> Iterator[Action]:
+    if table is None:
+        yield Action("dynamodb", "table", name, "create", after=_new(options, local))
+        if options.table_point_in_time_recovery and not local:
+            yield _backups(name, False, True)
+        return
+    capacity = _capacity(table, options)
+    if capacity:
+        before, after = capacity
+        yield Action("dynamodb", "table", name, "update", before=before, after=after)
+    protect = options.table_deletion_protection
+    if protect is not None and protect != table.deletion_protection and not local:
+        yield Action(
+            "dynamodb",
+            "table",
+            name,
+            "update",
+            before={"deletion_protection": table.deletion_protection},
+            after={"deletion_protection": protect},
+        )
+    backups = options.table_point_in_time_recovery
+    if backups is not None and backups != bool(table.backups) and not local:
+        yield _backups(name, bool(table.backups), backups)
+
+
+def write_units(table: Table | None, options: Options) -> int | None:
+    """The write units that it has afterwards, as many as auto scaling may give; None on demand."""
+    units = _units(table, options)
+    return max(units["write"], options.table_max_write_capacity or 0) if units else None
+
+
+def _units(table: Table | None, options: Options) -> dict[str, int]:
+    """What it has afterwards; empty on demand."""
+    if options.table_billing_mode == ON_DEMAND or (table and table.on_demand):
+        return {}
+    return {
+        "read": max(table.read if table else 0, options.table_read_capacity or (0 if table else READ_UNITS)),
+        "write": max(table.write if table else 0, options.table_write_capacity or (0 if table else WRITE_UNITS)),
+    }
+
+
+def _new(options: Options, local: bool) -> dict[str, Any]:
+    after: dict[str, Any] = {"key": "id (S, HASH)", "billing_mode": options.table_billing_mode or PROVISIONED}
+    if after["billing_mode"] == PROVISIONED:
+        after |= _units(None, options)
+    if options.table_deletion_protection and not local:
+        after["deletion_protection"] = True
+    if options.tags and not local:
+        after["tags"] = dict(options.tags)
+    return after
+
+
+def _capacity(table: Table, options: Options) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    if table.on_demand:
+        return None
+    before = {"billing_mode": PROVISIONED, "read": table.read, "write": table.write}
+    if options.table_billing_mode == ON_DEMAND:
+        return before, {"billing_mode": ON_DEMAND}
+    after = {"billing_mode": PROVISIONED, **_units(table, options)}
+    return (before, after) if after != before else None
+
+
+def _backups(name: str, before: bool, after: bool) -> Action:
+    """No backup of Datomic: a restored table lacks writes of one moment; backup-db makes those."""
+    key = "point_in_time_recovery"
+    return Action("dynamodb", "continuous_backups", name, "update", before={key: before}, after={key: after})
