@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.emulator import Emulator
+from tests.emulator.test_change_sets import IMAGE, SHOWN
+from tests.emulator.test_cloudformation import ALARM, MODERN
 from tests.integration import groups
 from tests.integration.stacks import explain, plan, update, why
-from tests.unit.test_emulator_change_sets import IMAGE, SHOWN
-from tests.unit.test_emulator_cloudformation import ALARM, MODERN
 
 SENTINEL = "hunter2-c0ffee"
 IN_CHECK = ["DescribeStacks", "CreateChangeSet", "DescribeChangeSet"]

@@ -16,7 +16,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.emulator import Emulator
 from tests.emulator.corrections import cloudformation_replacement as replacement
-from tests.unit.test_emulator_cloudformation import ALARM, LEGACY, MODERN, create, group, parameter, stack, update
+from tests.emulator.test_cloudformation import ALARM, LEGACY, MODERN, create, group, parameter, stack, update
 
 pytestmark = pytest.mark.usefixtures("older_account")
 
