@@ -40,7 +40,7 @@ ansible-lint:
 	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) $(BIN)/ansible-lint
 
 types: ## Run mypy
-	MYPYPATH=$(COLLECTIONS) $(BIN)/mypy $(COLLECTIONS)/ansible_collections/datomic_onprem/aws/plugins
+	MYPYPATH=$(COLLECTIONS) $(BIN)/mypy $(COLLECTIONS)/ansible_collections/datomic_onprem/aws/plugins tests
 
 # The ceiling keeps git from taking the environment's own collections for ignored files of this checkout: they would not be read.
 docs-check: ## Check changelog fragments and module documentation

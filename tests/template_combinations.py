@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Machine, Options
 from hypothesis import strategies as st
 
 TRANSACTOR = {
@@ -38,7 +38,7 @@ CF = {
     "datomic-deploy-s3-bucket": "deploy-orders",
 }
 METRICS = {"aws-cloudwatch-region": "us-east-1", "aws-cloudwatch-dimension-value": "orders"}
-MACHINE = modern.Machine("arm64", True, ("sg-0123456789abcdef0",))
+MACHINE = Machine("arm64", True, ("sg-0123456789abcdef0",))
 
 
 def properties(values: Mapping[str, str], path: str) -> Properties:
@@ -64,7 +64,7 @@ VALUES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=
 """What a property may hold: anything that a file can hold in both of its readings."""
 
 OPTIONS = st.builds(
-    modern.Options,
+    Options,
     subnets=st.sampled_from(
         [(), ("subnet-0123456789abcdef0",), ("subnet-0123456789abcdef0", "subnet-0a1b2c3d4e5f60718")]
     ),
@@ -111,7 +111,7 @@ FILES = st.builds(
     version=st.sampled_from(["1.0.7705", "1.0.7277"]),
 )
 MACHINES = st.builds(
-    modern.Machine,
+    Machine,
     architecture=st.sampled_from(["arm64", "x86_64"]),
     instance_store=st.booleans(),
     security_groups=st.just(("sg-0123456789abcdef0",)),

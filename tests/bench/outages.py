@@ -15,6 +15,7 @@ import random
 import statistics
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from tests.bench.figures import Row
 from tests.emulator import Emulator
@@ -71,7 +72,7 @@ def replaced(aws: Emulator, case: Case, *, seed: int, real: bool = False) -> tup
     )
     aws.measure()
     start = CLOCK.now()
-    options = {
+    options: dict[str, Any] = {
         "strategy": case.strategy,
         "cloudwatch_region": "us-east-1",
         "cloudwatch_dimension_value": "orders",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from tests.bench.outages import BOOT, METRICS_DELAY, PENDING, PROPERTIES, REPLACEMENT, TERMINATING
 from tests.emulator import Emulator
@@ -80,7 +81,11 @@ def measured(aws: Emulator, case: Case, replace: Callable[[Emulator, Case], bool
 
 
 def ours(aws: Emulator, case: Case) -> bool:
-    options = {"cloudwatch_region": "us-east-1", "cloudwatch_dimension_value": "orders", "poll_seconds": 20}
+    options: dict[str, Any] = {
+        "cloudwatch_region": "us-east-1",
+        "cloudwatch_dimension_value": "orders",
+        "poll_seconds": 20,
+    }
     result = groups.replace(aws, timeout=1800, heartbeat_interval_msec=INTERVAL, **options)
     return not result.get("failed")
 

@@ -76,10 +76,10 @@ def on_moment(number: int, places: Collection[str], reached: Callable[[], object
 
     fsync = os.fsync
 
-    def counted(descriptor: int) -> None:
-        if ours(os.readlink(f"/proc/self/fd/{descriptor}")):
+    def counted(fd: Any) -> None:
+        if ours(os.readlink(f"/proc/self/fd/{fd}")):
             meet()
-        fsync(descriptor)
+        fsync(fd)
 
     os.fsync = counted
     sys.addaudithook(hook)

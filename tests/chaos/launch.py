@@ -47,7 +47,7 @@ class Run:
 def hurry() -> None:
     """Let the pauses between two looks at a group, and between two tries of a task, be short."""
     sleep = time.sleep
-    time.sleep = lambda seconds: sleep(min(seconds, LONGEST_WAIT))
+    time.sleep = lambda seconds: sleep(min(float(seconds), LONGEST_WAIT))
     waiters.hurry()
 
 

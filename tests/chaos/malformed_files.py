@@ -10,6 +10,7 @@ import importlib
 import json
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -103,7 +104,7 @@ def _misread(before: Properties, changes: Mapping[str, str]) -> str:
     return ""
 
 
-ABSURD = (
+ABSURD: tuple[Any, ...] = (
     *(None, "", " ", "x", "-1", 0, -1, 2**70, 1.5, True, [], ["x"], {}, {"a": {}}),
     *("\0", "é😀", "a" * 5000, "$(id)", "{{ x }}"),
 )
@@ -118,7 +119,7 @@ def options(trials: Trials) -> Tally:
     for name in MODULES:
         known = yaml.safe_load(importlib.import_module(OURS + name).DOCUMENTATION)["options"]
         for _number in range(400 // trials.step):
-            given = {key: sound[key] for key in known if key in sound}
+            given: dict[str, Any] = {key: sound[key] for key in known if key in sound}
             # ansible-core 2.21 itself ends in a TypeError for a number in place of a dict with suboptions.
             asked = [key for key in known if "suboptions" not in known[key] and chance.random() < 0.3]
             given |= {key: chance.choice(ABSURD) for key in asked}

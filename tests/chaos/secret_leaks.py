@@ -11,7 +11,8 @@ import dataclasses
 import json
 import pathlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 from xml.etree import ElementTree
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys
@@ -215,7 +216,7 @@ def _given(extra: str = "") -> list[str]:
     return ["-e", f"@../home/{VAULT}", *(["-e", extra] if extra else [])]
 
 
-def _logs(system: System, callback: str) -> Mapping[str, str]:
+def _logs(system: System, callback: str) -> dict[str, Any]:
     return {
         "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.junit",
         "JUNIT_OUTPUT_DIR": str(system.base / "junit"),

@@ -35,8 +35,8 @@ def wrong_place(trials: Trials) -> Tally:
     system = trials.fresh("create")
     connection = {**CREDENTIALS, "endpoint_url": trials.aws.url}
     elsewhere = {**connection, "account_id": "999999999999"}
-    files = {"src": str(system.cf), "transactor_src": str(system.transactor)}
-    asked = {
+    files: dict[str, object] = {"src": str(system.cf), "transactor_src": str(system.transactor)}
+    asked: dict[str, dict[str, object]] = {
         "ensure_transactor": {"src": str(system.transactor)},
         "ensure_cf": {**files, "datomic_version": "1.0.7277"},
         "ensure_secrets": {"path": "/datomic/wormbase", "secrets": {"sql-password": "x"}},
@@ -101,6 +101,6 @@ def preflight(trials: Trials) -> Tally:
         text = system.transactor.read_text()
         assert good in text
         system.transactor.write_text(text.replace(good, bad))
-        files = {"transactor_src": str(system.transactor), "cf_src": str(system.cf)}
+        files: dict[str, object] = {"transactor_src": str(system.transactor), "cf_src": str(system.cf)}
         refused(tally, bad, system, "validate_properties", files)
     return tally

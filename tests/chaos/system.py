@@ -166,9 +166,8 @@ class System:
         """Set keys of the transactor's file, those that are not there at its end."""
         text = self.transactor.read_text()
         for key, value in values.items():
-            line = f"{key}={value}"
-            text, found = re.subn(rf"(?m)^{re.escape(key)}=.*$", lambda _match, line=line: line, text)
-            text += "" if found else f"{line}\n"
+            rest = re.sub(rf"(?m)^{re.escape(key)}=.*\n?", "", text)
+            text = f"{rest}{key}={value}\n"
         self.transactor.write_text(text)
 
     def state(self) -> dict[str, Any]:

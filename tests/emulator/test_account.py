@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.emulator import Emulator
 from tests.emulator.account import prepare, snapshot
@@ -21,7 +22,7 @@ TABLE = {
     "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
 }
 RULE = {"IpProtocol": "tcp", "FromPort": 4334, "ToPort": 4334}
-GIVEN = [
+GIVEN: list[dict[str, Any]] = [
     {
         "service": "dynamodb",
         "call": "create_table",

@@ -266,7 +266,11 @@ def test_a_resource_is_there_while_its_condition_holds(aws: Emulator) -> None:
     template["Conditions"] = {"IsWatched": {"Fn::Equals": [{"Ref": "Watched"}, "yes"]}}
     properties = {"AlarmName": "low", "MetricName": "AvailableMB", "Namespace": "Datomic", "Threshold": 1}
     properties |= {"ComparisonOperator": "LessThanThreshold", "EvaluationPeriods": 1, "Period": 60}
-    alarm = {"Type": ALARM, "Condition": "IsWatched", "Properties": properties | {"Statistic": "Minimum"}}
+    alarm: dict[str, Any] = {
+        "Type": ALARM,
+        "Condition": "IsWatched",
+        "Properties": properties | {"Statistic": "Minimum"},
+    }
     template["Resources"]["Low"] = alarm
     create(aws, template)
 

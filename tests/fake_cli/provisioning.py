@@ -202,7 +202,7 @@ def _role(one: Run, file: Lines, key: str, base: str) -> str:
     client = one.client("iam")
     if not file.get(key):
         file.set(key, _free(base, [role["RoleName"] for role in client.list_roles(MaxItems=LIMIT)["Roles"]]))
-    name = file.get(key)
+    name: str = file.get(key)
     try:
         client.get_role(RoleName=name)
     except client.exceptions.NoSuchEntityException:
@@ -226,7 +226,7 @@ def _user(one: Run, file: Lines, prefix: str) -> str:
     if not file.get(user):
         taken = [entry["UserName"] for entry in client.list_users(MaxItems=LIMIT)["Users"]]
         file.set(user, _free(f"datomic-{prefix}", taken))
-    name = file.get(user)
+    name: str = file.get(user)
     try:
         client.get_user(UserName=name)
     except client.exceptions.NoSuchEntityException as error:

@@ -49,10 +49,10 @@ def main() -> int:
     if command.endswith(("-db", "-backups", "-backup")):
         import backups
 
-        return backups.run(command, rest)
+        return int(backups.run(command, rest))
     import provisioning
 
-    return provisioning.run(command, rest, version)
+    return int(provisioning.run(command, rest, version))
 
 
 if __name__ == "__main__":

@@ -161,4 +161,4 @@ def replace_by_module(aws: Emulator, **options: Any) -> dict[str, Any]:
         return run_module("replace_transactors", {**params, "run": json.loads(json.dumps(run))})
 
     with emulated_time(aws):
-        return Driver(call, [].append, 3600).run()
+        return Driver(call, list[str]().append, 3600).run()

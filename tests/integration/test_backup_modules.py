@@ -65,7 +65,7 @@ class Site:
         return self.run("backup_db", backup, check=check, **{"database_uri": URI, **options})
 
     def restore(self, backup: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
-        chosen = {"database_uri": URI, "confirm": "main", "transactors_stopped": True, **options}
+        chosen: dict[str, Any] = {"database_uri": URI, "confirm": "main", "transactors_stopped": True, **options}
         return self.run("restore_db", backup, check=check, **chosen)
 
 
@@ -227,7 +227,11 @@ def test_a_tool_that_hangs_is_stopped(site: Site, monkeypatch: pytest.MonkeyPatc
 def test_what_a_tool_printed_before_it_failed_is_a_list_that_ends(site: Site) -> None:
     script = "#!/bin/sh\ni=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done; exit 1\n"
     (site.home / "bin" / "datomic").write_text(script)
-    calls = {"backup_db": {"database_uri": URI}, "backup_info": {}, "verify_backup": {"t": 1}}
+    calls: dict[str, dict[str, Any]] = {
+        "backup_db": {"database_uri": URI},
+        "backup_info": {},
+        "verify_backup": {"t": 1},
+    }
     for module, options in calls.items():
         output = site.run(module, f"file:{site.root}/b", **options)["output"]
         assert output[-1] == "line 2999"
@@ -318,7 +322,7 @@ def test_a_restore_looks_whether_transactors_run(site: Site) -> None:
         MaxSize=1,
         AvailabilityZones=["us-east-1a"],
     )
-    options = {"transactors_stopped": False, "auto_scaling_group_name": "group"}
+    options: dict[str, Any] = {"transactors_stopped": False, "auto_scaling_group_name": "group"}
     refused = site.restore(f"file:{site.root}/b", **options)
     assert "a restore needs all of them stopped" in refused["msg"] or "about to start transactors" in refused["msg"]
     scaling.update_auto_scaling_group(AutoScalingGroupName="group", MinSize=0, DesiredCapacity=0)
@@ -348,8 +352,8 @@ def test_a_restore_looks_at_the_groups_of_a_stack(site: Site) -> None:
 @pytest.mark.parametrize("module", ["backup_db", "restore_db", "backup_info", "verify_backup"])
 def test_credentials_of_another_account(site: Site, module: str) -> None:
     site.take(site.s3)
-    database = {"database_uri": URI} if module in ("backup_db", "restore_db") else {}
-    confirmed = {"confirm": "main", "transactors_stopped": True} if module == "restore_db" else {}
+    database: dict[str, Any] = {"database_uri": URI} if module in ("backup_db", "restore_db") else {}
+    confirmed: dict[str, Any] = {"confirm": "main", "transactors_stopped": True} if module == "restore_db" else {}
     site.aws.clear_calls()
     refused = site.run(module, site.s3, account_id="999999999999", **database, **confirmed)
     assert "The credentials belong to account 123456789012, not to 999999999999" in refused["msg"]
@@ -379,7 +383,7 @@ def test_a_release_without_the_command(site: Site, module: str, command: str) ->
     old = fake_cli.build(site.root, "0.9.4880")
     known = "#!/bin/sh\nprintf 'Available commands:\\n  backup-db\\n  restore-db\\n' >&2\nexit 1\n"
     (old / "bin" / "datomic").write_text(known)
-    options = {"t": 1001} if module == "verify_backup" else {}
+    options: dict[str, Any] = {"t": 1001} if module == "verify_backup" else {}
     result = site.run(module, f"file:{site.root}/b", datomic_home=str(old), **options)
     assert f"Release 0.9.4880 has no {command}" in result["msg"]
 

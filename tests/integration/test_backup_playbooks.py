@@ -48,7 +48,7 @@ class Machine:
         (directory / "datomic.yml").write_text(text)
 
     def play(self, playbook: str, *arguments: str) -> Run:
-        extra = {"STANDIN_STORAGE": str(self.storage), "JAVA_HOME": str(self.java)}
+        extra: dict[str, Any] = {"STANDIN_STORAGE": str(self.storage), "JAVA_HOME": str(self.java)}
         return self.estate.play(playbook, *arguments, **extra)
 
 

@@ -189,7 +189,7 @@ def test_from_a_mirror_in_s3_into_the_deploy_bucket(
     for bucket in ("mirror", "deploy"):
         s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket="mirror", Key=f"releases/{archive.name}", Body=archive.read_bytes())
-    options = {
+    options: dict[str, Any] = {
         "source": "s3://mirror/releases/datomic-pro-{version}.zip",
         "deploy_bucket": "deploy",
         "endpoint_url": aws.url,
@@ -219,7 +219,7 @@ def test_the_deploy_bucket_holds_what_its_checksum_says(
 ) -> None:
     s3 = aws.backstage("s3")
     s3.create_bucket(Bucket="deploy")
-    options = {"deploy_bucket": "deploy", "endpoint_url": aws.url}
+    options: dict[str, Any] = {"deploy_bucket": "deploy", "endpoint_url": aws.url}
     key = _run(tmp_path / "opt", archive, **options)["deploy_key"]
     s3.delete_object(Bucket="deploy", Key=key)
     assert _run(tmp_path / "opt", archive, check=True, **options)["changed"]
@@ -238,8 +238,9 @@ def test_a_deploy_bucket_that_may_not_be_listed(tmp_path: pathlib.Path, archive:
 
 
 def test_credentials_of_another_account(tmp_path: pathlib.Path, archive: pathlib.Path, aws: Emulator) -> None:
-    other = {"account_id": "999999999999", "endpoint_url": aws.url}
-    for more in ({"deploy_bucket": "deploy"}, {"source": "s3://mirror/datomic.zip"}):
+    other: dict[str, Any] = {"account_id": "999999999999", "endpoint_url": aws.url}
+    buckets: list[dict[str, Any]] = [{"deploy_bucket": "deploy"}, {"source": "s3://mirror/datomic.zip"}]
+    for more in buckets:
         refused = _run(tmp_path / "opt", archive, **other, **more)
         assert "The credentials belong to account 123456789012, not to 999999999999" in refused["msg"]
     assert {call.service for call in aws.calls()} == {"sts"}

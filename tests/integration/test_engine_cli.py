@@ -75,7 +75,11 @@ def test_ensure_cf_and_the_template(site: Site) -> None:
     done = site.run("ensure_cf", src=str(cf))
     assert done["generated"] == {"java-xmx": "2625m", "datomic-version": "1.0.7277"}
     assert site.run("ensure_cf", src=str(cf))["changed"] is False
-    template = {"transactor_src": str(transactor), "cf_src": str(cf), "dest": str(site.root / "cf.json")}
+    template: dict[str, Any] = {
+        "transactor_src": str(transactor),
+        "cf_src": str(cf),
+        "dest": str(site.root / "cf.json"),
+    }
     first = site.run("create_cf_template", **template)
     assert not first["failed"], first
     assert (first["changed"], first["engine"]) == (True, "cli")
@@ -115,7 +119,7 @@ def test_what_cannot_be_done_is_told_before_the_tool_starts(
 @pytest.mark.parametrize("module", ["ensure_transactor", "ensure_cf", "create_cf_template"])
 def test_an_unsound_home_stops_auto_before_anything_is_done(site: Site, module: str) -> None:
     file = site.file(ROLES if module == "ensure_transactor" else CF)
-    options = site.templates() if module == "create_cf_template" else {"src": str(file)}
+    options: dict[str, Any] = site.templates() if module == "create_cf_template" else {"src": str(file)}
     before = {path: path.read_bytes() for path in site.root.glob("*.properties")}
     result = site.run(module, **options, engine="auto", datomic_home="/absent")
     assert "/absent is no distribution of Datomic" in result["msg"]
@@ -137,7 +141,7 @@ TO_COME = "/absent/datomic-pro-1.0.7622"
 
 def test_a_check_before_the_distribution_is_there(site: Site) -> None:
     """What the module distribution predicts: the release that is going to lie in datomic_home."""
-    fresh = {"datomic_home": TO_COME, "release_to_come": "1.0.7622"}
+    fresh: dict[str, Any] = {"datomic_home": TO_COME, "release_to_come": "1.0.7622"}
     file = site.file(ROLES)
     predicted = site.run("ensure_transactor", check=True, src=str(file), **fresh)
     assert (predicted["engine"], predicted["prediction"]) == ("cli", True), predicted

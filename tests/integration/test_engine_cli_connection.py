@@ -13,6 +13,7 @@ import os
 import pathlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_role_s_credentials_are_refused_where_the_tool_cannot_use_them(site: S
     role["session_token"] = keys["SessionToken"]
     text = CF if module == "ensure_cf" else ROLES
     file = site.file(text)
-    options = site.templates() if module == "create_cf_template" else {"src": str(file)}
+    options: dict[str, Any] = site.templates() if module == "create_cf_template" else {"src": str(file)}
     site.tool(f"touch {site.root}/ran; exit 1\n")
     for check in (True, False):
         assert OF_A_ROLE in site.run(module, check=check, **options, **role)["msg"]
@@ -117,7 +118,7 @@ def container(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.mark.usefixtures("container")
 def test_a_profile_whose_credentials_the_tool_finds_itself_is_named_to_it(site: Site) -> None:
     site.tool(SHOW)
-    options = {"access_key": None, "secret_key": None, "profile": "prod"}
+    options: dict[str, Any] = {"access_key": None, "secret_key": None, "profile": "prod"}
     told = site.run("ensure_transactor", src=str(site.file(ROLES)), **options)["msg"].splitlines()
     assert "AWS_PROFILE=prod" in told
     assert "AWS_REGION=us-east-1" in told
@@ -129,7 +130,7 @@ def test_options_that_do_not_reach_the_tool_are_named(site: Site, monkeypatch: p
     file = site.file(ROLES)
     assert "do not reach" not in warned(site.run("ensure_transactor", check=True, src=str(file)))
     bundle = site.file("", "ca.pem")
-    options = {"validate_certs": False, "aws_config": {"connect_timeout": 5}}
+    options: dict[str, Any] = {"validate_certs": False, "aws_config": {"connect_timeout": 5}}
     result = site.run("ensure_transactor", check=True, src=str(file), **options)
     assert "aws_config, validate_certs do not reach bin/datomic" in warned(result)
     result = site.run("create_cf_template", **site.templates(), aws_ca_bundle=str(bundle))

@@ -138,7 +138,7 @@ def test_a_failure_tells_what_was_changed_as_the_native_engine_does(site: Site) 
 
 
 def test_a_template_s_errors_are_in_words_of_the_user_s_files(site: Site) -> None:
-    options = site.templates()
+    options: dict[str, Any] = site.templates()
     site.tool('echo "cannot read $2 or $3 or $4" >&2; exit 1\n')
     failed = site.run("create_cf_template", **options)
     site.tool('echo "reading $2" >&2; sleep 30\n')

@@ -116,7 +116,7 @@ def test_each_kind_of_rule_that_the_file_does_not_name_is_a_warning_with_its_com
     assert len(aws.calls()[calls:]) == 4, "no call more than without them"
     for command in re.findall(r"aws ec2 revoke-security-group-ingress [^']*'[^']*'", text(result["warnings"])):
         words = shlex.split(command)
-        options = dict(zip(words[3::2], words[4::2], strict=True))
+        options: dict[str, Any] = dict(zip(words[3::2], words[4::2], strict=True))
         client = aws.backstage("ec2", options["--region"])
         permissions = json.loads(options["--ip-permissions"])
         client.revoke_security_group_ingress(GroupId=options["--group-id"], IpPermissions=permissions)
@@ -163,7 +163,7 @@ def test_another_port_keeps_the_old_rules_until_the_transactors_are_replaced(
     add(aws, SSH | {"IpRanges": [{"CidrIp": "192.0.2.0/24"}]})
     transactor = tmp_path / "transactor.properties"
     transactor.write_text("port=5555\n")
-    options = {"ingress": "exact", "transactor_src": str(transactor)}
+    options: dict[str, Any] = {"ingress": "exact", "transactor_src": str(transactor)}
     first = run(aws, src, **options)
     assert {port for _protocol, port, _source in admitted(aws)} == {4334, 5555}
     assert "until they are replaced; the next run revokes the rules" in warned(first)
@@ -202,7 +202,7 @@ def test_exact_leaves_a_group_that_others_use(aws: Emulator, src: pathlib.Path) 
             SecurityGroupIds=[group(aws)["GroupId"]],
             TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
         )
-    options = {"ingress": "exact", "stack_name": "orders"}
+    options: dict[str, Any] = {"ingress": "exact", "stack_name": "orders"}
     assert not run(aws, src, **options)["failed"], "there is nothing to revoke"
     add(aws, SSH | {"IpRanges": [{"CidrIp": "192.0.2.0/24"}]})
     message = run(aws, src, **options)["msg"]
@@ -212,7 +212,7 @@ def test_exact_leaves_a_group_that_others_use(aws: Emulator, src: pathlib.Path) 
 
 @pytest.mark.parametrize("vpc", ["default", "another"])
 def test_an_answer_that_got_lost_is_no_error(aws: Emulator, src: pathlib.Path, vpc: str) -> None:
-    options = {"ingress": "exact"}
+    options: dict[str, Any] = {"ingress": "exact"}
     if vpc == "another":
         options["vpc_id"] = aws.backstage("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
         aws.backstage("ec2").delete_security_group(GroupId=group(aws)["GroupId"])

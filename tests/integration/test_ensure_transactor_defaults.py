@@ -18,7 +18,7 @@ from tests.chaos.kill_points import in_a_child
 from tests.emulator import Emulator
 from tests.integration.ensuring import ROLES, USERS, ensure, kinds, writes
 
-SECURE = {"defaults": "secure"}
+SECURE: dict[str, Any] = {"defaults": "secure"}
 DENY = {"Sid": "theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket", "Resource": "arn:aws:s3:::b"}
 SETTINGS = ["public_access_block", "encryption", "bucket_policy", "tags"]
 
@@ -56,7 +56,8 @@ def actions(aws: Emulator) -> set[str]:
 
 def secure(aws: Emulator) -> bool:
     (statement,) = bucket(aws)["statements"] or [{}]
-    return statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+    condition: object = statement.get("Condition")
+    return condition == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def test_a_fresh_account_gets_all_of_them(aws: Emulator, file: pathlib.Path) -> None:

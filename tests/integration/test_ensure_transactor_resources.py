@@ -109,7 +109,7 @@ def test_protection_history_and_billing_of_a_table(aws: Emulator, file: pathlib.
     if not fresh:
         make_table(aws)
     aws.configure(table_creating=5.0, scale=100.0)
-    options = {
+    options: dict[str, Any] = {
         "table_billing_mode": "PAY_PER_REQUEST",
         "table_deletion_protection": True,
         "table_point_in_time_recovery": True,
@@ -149,7 +149,11 @@ READ, WRITE = "dynamodb:table:ReadCapacityUnits", "dynamodb:table:WriteCapacityU
 def test_auto_scaling_between_what_is_there_and_the_maximum(aws: Emulator, file: pathlib.Path, fresh: bool) -> None:
     if not fresh:
         make_table(aws)
-    options = {"table_max_read_capacity": 400, "table_max_write_capacity": 90, "table_write_capacity": 60}
+    options: dict[str, Any] = {
+        "table_max_read_capacity": 400,
+        "table_max_write_capacity": 90,
+        "table_write_capacity": 60,
+    }
     result = ensure(aws, file, **options, tags={"team": "orders"})
     assert not result["failed"], result
     both = ["application-autoscaling scalable_target create", "application-autoscaling scaling_policy create"] * 2
@@ -179,7 +183,7 @@ def test_bounds_are_only_ever_raised_and_a_policy_stays(aws: Emulator, file: pat
 
 
 def test_check_mode_tells_of_auto_scaling_and_sets_none_up(aws: Emulator, file: pathlib.Path) -> None:
-    options = {"table_max_read_capacity": 400}
+    options: dict[str, Any] = {"table_max_read_capacity": 400}
     planned = ensure(aws, file, check=True, **options)
     assert not writes(aws)
     done = ensure(aws, file, **options)
@@ -209,7 +213,11 @@ def test_a_permission_for_auto_scaling_that_lacks_is_named(aws: Emulator, file: 
 
 
 def test_settings_of_the_bucket(aws: Emulator, file: pathlib.Path) -> None:
-    options = {"bucket_block_public_access": True, "bucket_encryption": "aws:kms", "bucket_expiration_days": 90}
+    options: dict[str, Any] = {
+        "bucket_block_public_access": True,
+        "bucket_encryption": "aws:kms",
+        "bucket_expiration_days": 90,
+    }
     assert kinds(ensure(aws, file, **options))[1:5] == [
         "s3 bucket create",
         "s3 public_access_block update",

@@ -83,7 +83,7 @@ def test_policies_that_are_not_ours_are_warnings_with_their_commands(aws: Emulat
     for command in re.findall(r"aws iam (?:delete|detach)-role-policy [^;) ]+ [^;) ]+ [^;) ]+ [^;) ]+", told):
         words = shlex.split(command)
         names = {"--role-name": "RoleName", "--policy-name": "PolicyName", "--policy-arn": "PolicyArn"}
-        options = {names[key]: value for key, value in zip(words[3::2], words[4::2], strict=True)}
+        options: dict[str, Any] = {names[key]: value for key, value in zip(words[3::2], words[4::2], strict=True)}
         getattr(iam, words[2].replace("-", "_"))(**options)
     assert ensure(aws, existing, stack_name="orders").get("warnings") is None
 
@@ -119,7 +119,7 @@ def test_a_trust_policy_that_lets_others_in_is_a_warning(
 ) -> None:
     iam = aws.backstage("iam")
     given = iam.get_role(RoleName=ROLE)["Role"]["AssumeRolePolicyDocument"]
-    other = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    other: dict[str, Any] = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
     iam.update_assume_role_policy(
         RoleName=ROLE, PolicyDocument=json.dumps({**given, "Statement": [*given["Statement"], other]})
     )
@@ -183,7 +183,8 @@ def test_an_option_that_iam_would_refuse_is_an_error_before_aws_is_asked(
     aws: Emulator, file: pathlib.Path, option: str, value: str
 ) -> None:
     file.write_text(ROLES)
-    message = ensure(aws, file, **{option: value})["msg"]
+    given: dict[str, Any] = {option: value}
+    message = ensure(aws, file, **given)["msg"]
     assert f"datomic_{option}" in message
     assert aws.calls() == []
 

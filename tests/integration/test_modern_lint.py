@@ -14,6 +14,7 @@ import subprocess
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern, scripts, user_data
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Machine, Options
 from cfnlint.api import ManualArgs, lint
 from hypothesis import HealthCheck, given, settings
 
@@ -32,7 +33,7 @@ def combinations() -> list[str]:
         max_examples=SAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
     )
     @given(files=FILES, options=OPTIONS, machine=MACHINES)
-    def collect(files: tuple[Properties, Properties], options: modern.Options, machine: modern.Machine) -> None:
+    def collect(files: tuple[Properties, Properties], options: Options, machine: Machine) -> None:
         texts.append(json.dumps(modern.template(*files, options, machine), indent=2))
 
     collect()
@@ -71,7 +72,7 @@ def shellcheck(text: str) -> str:
 
 
 def test_shellcheck_finds_nothing() -> None:
-    every = modern.Options(
+    every = Options(
         secrets=("sql-password",), secrets_path="/a/b", extra_jars=("s3://jars/it's one.jar",), session_manager=True
     )
     files = transactor(aws_s3_log_bucket_id="logs"), cf()

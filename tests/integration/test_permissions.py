@@ -67,12 +67,13 @@ Needs = dict[tuple[str, str], None]
 
 
 def policy(name: str) -> list[dict[str, Any]]:
-    return filled(name, **OPERATOR)["Statement"]
+    statements: list[dict[str, Any]] = filled(name, **OPERATOR)["Statement"]
+    return statements
 
 
 def context(action: str, resource: str) -> dict[str, str | None]:
     """What a condition would look at, as far as the log says it; None: the request has no such key."""
-    return {
+    known: dict[str, dict[str, str | None]] = {
         "iam:PassRole": {"iam:PassedToService": "ec2.amazonaws.com"},
         "iam:CreateServiceLinkedRole": {"iam:AWSServiceName": resource.removeprefix(OF_SERVICES).partition("/")[0]},
         "iam:CreateRole": {"iam:PermissionsBoundary": None},
@@ -82,7 +83,8 @@ def context(action: str, resource: str) -> dict[str, str | None]:
         "ec2:CreateTags": {
             "ec2:CreateAction": resource if resource == "CreateSecurityGroup" else "CreateLaunchTemplate"
         },
-    }.get(action, {})
+    }
+    return known.get(action, {})
 
 
 def allows(statement: dict[str, Any], action: str, resource: str) -> bool:
@@ -183,7 +185,7 @@ def users(aws: Emulator, directory: pathlib.Path) -> None:
 def table_and_bucket(aws: Emulator, directory: pathlib.Path) -> None:
     file = directory / "orders.properties"
     file.write_text(ROLES)
-    options = {
+    options: dict[str, Any] = {
         "table_point_in_time_recovery": True,
         "bucket_block_public_access": True,
         "bucket_encryption": "aws:kms",
@@ -343,7 +345,7 @@ def test_the_modern_template_s_policy_is_what_it_needs_besides(aws: Emulator, tm
         file.write("aws-cloudwatch-region=us-east-1\naws-cloudwatch-dimension-value=wormbase\n")
     # What a replacement needs is another test's: here no transactor beats.
     modern = {"datomic_template_flavor": "modern", "datomic_version": "1.0.7705", "datomic_replace": "never"}
-    options = {"subnets": [subnet], "alarm_email": "operator@example.com", "image_id": groups.IMAGE}
+    options: dict[str, Any] = {"subnets": [subnet], "alarm_email": "operator@example.com", "image_id": groups.IMAGE}
     needed: Needs = {}
     for more in ({}, options):
         given = json.dumps({**modern, "datomic_modern": more})
@@ -360,7 +362,7 @@ def test_the_backups_policy_is_what_they_need_besides(
     monkeypatch.setenv("STANDIN_STORAGE", str(site.storage))
     aws.backstage("s3").create_bucket(Bucket="our-backups")
     uri = "s3://our-backups/orders/main"
-    stopped = {"transactors_stopped": False, "auto_scaling_group_name": "none-left"}
+    stopped: dict[str, Any] = {"transactors_stopped": False, "auto_scaling_group_name": "none-left"}
     results = [site.take(uri), site.run("backup_info", uri), site.run("verify_backup", uri), site.restore(uri)]
     assert not any(result["failed"] for result in results), results
     assert "There is no auto scaling group" in site.restore(uri, **stopped)["msg"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+from typing import Any
 
 import pytest
 
@@ -150,7 +151,7 @@ def test_shallow_clone_of_a_ci_job(repository: Repository, remote: Repository, t
     clone.git("config", "user.name", "CI")
     clone.git("config", "user.email", "ci@example.com")
     clone.write(FILE, "host=c\n")
-    given = {"push": True, "push_remote": "origin", "push_branch": "main"}
+    given: dict[str, Any] = {"push": True, "push_remote": "origin", "push_branch": "main"}
     assert registering(clone, FILE, check=True, **given)["pushed"]
     assert registering(clone, FILE, **given)["commit"] == remote.head
     assert not registering(clone, FILE, **given)["changed"]

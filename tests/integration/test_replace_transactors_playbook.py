@@ -102,7 +102,11 @@ def test_with_several_systems_each_line_tells_whose_it_is(aws: Emulator, tmp_pat
         sizes = {"AutoScalingGroupName": name, "MinSize": 1, "MaxSize": 1}
         client.create_auto_scaling_group(**sizes, LaunchConfigurationName=f"{name}-1", AvailabilityZones=["us-east-1a"])
         client.update_auto_scaling_group(AutoScalingGroupName=name, LaunchConfigurationName=f"{name}-2")
-    options = {"stack_name": "{{ omit }}", "auto_scaling_group_name": "{{ inventory_hostname }}", "settle_seconds": 10}
+    options: dict[str, Any] = {
+        "stack_name": "{{ omit }}",
+        "auto_scaling_group_name": "{{ inventory_hostname }}",
+        "settle_seconds": 10,
+    }
     options |= {"cloudwatch_region": "", "cloudwatch_dimension_value": ""}
     code, printed = run(aws, tmp_path, "--check", hosts="orders,invoices,", **options)
     assert code == 0, printed

@@ -16,7 +16,7 @@ from tests.integration import groups
 
 pytestmark = pytest.mark.usefixtures("older_account")
 
-METRICS = {"cloudwatch_region": "us-east-1", "cloudwatch_dimension_value": "orders"}
+METRICS: dict[str, Any] = {"cloudwatch_region": "us-east-1", "cloudwatch_dimension_value": "orders"}
 PROPERTIES = (
     "aws-dynamodb-table=orders\naws-cloudwatch-region=us-east-1\n"
     "aws-cloudwatch-dimension-value=orders\nheartbeat-interval-msec={interval}"

@@ -19,7 +19,7 @@ from tests.integration.test_replace_transactors_rolling import METRICS, PROPERTI
 
 pytestmark = pytest.mark.usefixtures("older_account")
 
-SURPLUS = {**METRICS, "when": "surplus", "poll_seconds": 20}
+SURPLUS: dict[str, Any] = {**METRICS, "when": "surplus", "poll_seconds": 20}
 
 
 def serving(aws: Emulator, size: int, **settings: Any) -> list[str]:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.emulator import Emulator
@@ -13,7 +15,7 @@ from tests.integration import groups
 from tests.integration.test_replace_transactors_meddling import once, role
 from tests.integration.test_replace_transactors_rolling import METRICS, bound, system
 
-OPTIONS = {**METRICS, "poll_seconds": 20}
+OPTIONS: dict[str, Any] = {**METRICS, "poll_seconds": 20}
 
 
 def whole(aws: Emulator, size: int, old: list[str]) -> bool:

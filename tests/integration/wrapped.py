@@ -58,7 +58,7 @@ class Site:
     def run(self, module: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
         return run_module(module, {**self.common, **options}, check=check)
 
-    def templates(self) -> dict[str, str]:
+    def templates(self) -> dict[str, Any]:
         """The options of create_cf_template, with its files in place."""
         transactor = self.file(TRANSACTOR, "tx.properties")
         cf = self.file(CF + "java-xmx=2625m\njava-opts=\ndatomic-version=1.0.7277\n", "cf.properties")

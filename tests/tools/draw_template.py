@@ -40,11 +40,12 @@ COLUMNS = (30, 360, 690)
 def drawing() -> str:
     """The picture, the same for the same template."""
     from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern
+    from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
 
     from tests.template_combinations import MACHINE, METRICS, cf, transactor
 
     own = {key.replace("-", "_"): value for key, value in METRICS.items()} | {"aws_s3_log_bucket_id": "logs"}
-    options = modern.Options(secrets=("memcached-password",), session_manager=True, extra_jars=("s3://jars/a.jar",))
+    options = Options(secrets=("memcached-password",), session_manager=True, extra_jars=("s3://jars/a.jar",))
     files = transactor(**own), cf()
     template = modern.template(*files, options, MACHINE)
     return picture(template["Resources"], [text for key, text in PROPERTY_OUTSIDE.items() if files[0].has_value(key)])

@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import zipfile
+from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import java
@@ -104,7 +105,7 @@ def test_another_release_than_the_one_expected(tmp_path: pathlib.Path) -> None:
 
 def test_releases_to_remove_are_never_those_in_use() -> None:
     present = ["1.0.6711", "1.0.7075", "1.0.7277", "1.0.7705"]
-    chosen = {"in_use": {"1.0.7277"}, "keep": 1, "remove": []}
+    chosen: dict[str, Any] = {"in_use": {"1.0.7277"}, "keep": 1, "remove": []}
     assert distribution.superfluous(present, **chosen) == ["1.0.6711", "1.0.7075"]
     assert distribution.superfluous(present, in_use={"1.0.7277"}, keep=None, remove=[]) == []
     assert distribution.superfluous(present, in_use={"1.0.7277"}, keep=9, remove=["1.0.7075"]) == ["1.0.7075"]

@@ -52,7 +52,7 @@ def test_one_at_a_time_for_each_purpose(root: pathlib.Path) -> None:
 
 def test_what_a_killed_process_left_is_removed_whatever_it_was_for(root: pathlib.Path) -> None:
     one = _left_over(root, "b")
-    left = [one, one.with_name(one.name.replace("killed", "also__"))]
+    left = (one, one.with_name(one.name.replace("killed", "also__")))
     shutil.copytree(*left)
     others = [root / "datomic-unlike", root / "something-else"]
     for path in others:

@@ -61,7 +61,7 @@ FAILED = (failed(1), failed(2))
 ON_ITS_WAY = Activity("w", "launch", "InProgress", NOW - 1, 0.0, "i-another")
 ARRIVED = dataclasses.replace(ON_ITS_WAY, instance_id="i-new1")
 ONE_ROUND = (failed(1), dataclasses.replace(failed(1), activity_id="f1b", started_at=NOW - 19))
-PENDING = {"state": "Pending", "in_service_at": 0.0}
+PENDING: dict[str, Any] = {"state": "Pending", "in_service_at": 0.0}
 GOING = {"state": "Terminating"}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.actions import (
@@ -173,7 +174,7 @@ class Cloud:
     def observed(self) -> Observed:
         metrics = None
         if self.metrics:
-            series = {
+            series: dict[str, Any] = {
                 name: tuple(Beats(at, count, count * INTERVAL) for at, count in sorted(minutes.items()))
                 for name, minutes in self.minutes.items()
             }
@@ -511,7 +512,7 @@ def test_what_rebalancing_launches_meets_no_call_that_aws_refuses(
         machine.zone = data.draw(st.sampled_from(zones))
     for _look in range(data.draw(st.integers(0, 6))):
         cloud.advance()
-    step = Wait("")
+    step: Any = None
     goal = Goal()
     for _look in range(300):
         step = next_step(cloud.observed(), goal)

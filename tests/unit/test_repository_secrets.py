@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.secret_scan import masked, secrets
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, masking, modern
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,11 +97,11 @@ def test_any_bytes(content: bytes) -> None:
     "template",
     [
         legacy.template(transactor(), cf(), {}),
-        modern.template(transactor(), cf(), modern.Options(), MACHINE),
+        modern.template(transactor(), cf(), Options(), MACHINE),
         modern.template(
             transactor(),
             cf(),
-            modern.Options(secrets=("sql-password",), secrets_path="/prod", alarm_email="oncall@example.com"),
+            Options(secrets=("sql-password",), secrets_path="/prod", alarm_email="oncall@example.com"),
             MACHINE,
         ),
     ],

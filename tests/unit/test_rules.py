@@ -746,7 +746,11 @@ def test_the_module_returns_findings_and_warns(files: dict[str, str], check: boo
 
 def test_the_module_tells_every_error_of_both_files_at_once(files: dict[str, str]) -> None:
     pathlib.Path(files["transactor_src"]).write_text("protocol: ddb\nhost = x\n")
-    values = {"aws-autoscaling-group-size": "010", "java-xmx": "9g", "aws-ingress-cidrs": "0.0.0.0/0"}
+    values: dict[str, str | None] = {
+        "aws-autoscaling-group-size": "010",
+        "java-xmx": "9g",
+        "aws-ingress-cidrs": "0.0.0.0/0",
+    }
     pathlib.Path(files["cf_src"]).write_text(text(CF, values))
     result = run_module("validate_properties", files)
     assert result["failed"]
@@ -786,8 +790,17 @@ def test_a_module_that_refuses_is_not_accepted_away(files: dict[str, str]) -> No
 
 
 def test_the_module_judges_what_other_modules_found_with_the_files(files: dict[str, str]) -> None:
-    found = {"rule": "table-key", "what": "another key", "file": files["transactor_src"], "line": 4, "why": "so"}
-    again = {"rule": "open-to-anyone", "what": "0.0.0.0/0 lets the whole Internet connect to the transactor"}
+    found: dict[str, object] = {
+        "rule": "table-key",
+        "what": "another key",
+        "file": files["transactor_src"],
+        "line": 4,
+        "why": "so",
+    }
+    again: dict[str, object] = {
+        "rule": "open-to-anyone",
+        "what": "0.0.0.0/0 lets the whole Internet connect to the transactor",
+    }
     again |= {"level": "warning", "file": files["cf_src"], "line": 10, "key": "aws-ingress-cidrs"}
     result = run_module("validate_properties", {**files, "found": [found, again]})
     assert result["failed"]

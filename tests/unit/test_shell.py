@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import module_main
@@ -35,7 +35,7 @@ class Module:
 
 def ended(work: Any, **params: Any) -> dict[str, Any]:
     with pytest.raises(EndedError) as end:
-        module_main.run(Module(**params), work)
+        module_main.run(cast(Any, Module(**params)), work)
     return end.value.result
 
 

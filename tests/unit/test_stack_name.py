@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
@@ -64,7 +65,7 @@ def test_an_id_is_taken_for_a_name_where_a_stack_is_read() -> None:
 @pytest.mark.parametrize("name", ["orders_eu", "orders.example.com", "2orders", "a" * 129, "orders"])
 def test_the_emulator_refuses_what_cloudformation_refuses(name: str, aws: Emulator) -> None:
     client = aws.client("cloudformation")
-    requests = [lambda: client.create_stack(StackName=name, TemplateBody=TEMPLATE)]
+    requests: list[Callable[[], object]] = [lambda: client.create_stack(StackName=name, TemplateBody=TEMPLATE)]
     if stack_name.findings(name):
         requests.append(lambda: client.describe_stacks(StackName=name))
         requests.append(lambda: client.create_change_set(StackName=name, ChangeSetName="c", TemplateBody=TEMPLATE))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import alarms as alarm_resources
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, modern, modern_rules
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
 from hypothesis import given, settings
 
 from tests.template_combinations import FILES, MACHINE, MACHINES, OPTIONS, cf, rendered, transactor
@@ -21,8 +22,8 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:pagers"
 METRICS: dict[str, Any] = {"aws_cloudwatch_region": "us-east-1", "aws_cloudwatch_dimension_value": "orders"}
 
 
-def made(options: modern.Options | None = None, /, **tx: str) -> dict[str, Any]:
-    return modern.template(transactor(**tx), cf(), options or modern.Options(), MACHINE)
+def made(options: Options | None = None, /, **tx: str) -> dict[str, Any]:
+    return modern.template(transactor(**tx), cf(), options or Options(), MACHINE)
 
 
 @settings(max_examples=25, deadline=None)
@@ -56,7 +57,7 @@ def test_a_change_of_a_property_changes_the_launch_template_only() -> None:
 
 def test_the_known_checksum_stands_in_the_template() -> None:
     assert made()["Parameters"]["DatomicSha256"]["Default"].startswith("a17c2603")
-    assert made(modern.Options(sha256="AB" * 32))["Parameters"]["DatomicSha256"]["Default"] == "ab" * 32
+    assert made(Options(sha256="AB" * 32))["Parameters"]["DatomicSha256"]["Default"] == "ab" * 32
 
 
 def test_alarms_need_metrics_and_are_named_after_the_stack() -> None:
@@ -77,7 +78,7 @@ def test_alarms_need_metrics_and_are_named_after_the_stack() -> None:
     for declared in alarms.values():
         assert declared["Properties"]["AlarmName"]["Fn::Sub"].startswith("${AWS::StackName}-")
         assert declared["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
-    given_topic = made(modern.Options(alarm_topic="arn:aws:sns:us-east-1:123456789012:t"), **METRICS)["Resources"]
+    given_topic = made(Options(alarm_topic="arn:aws:sns:us-east-1:123456789012:t"), **METRICS)["Resources"]
     assert "AlarmTopic" not in given_topic
     assert given_topic["NoActive"]["Properties"]["AlarmActions"] == ["arn:aws:sns:us-east-1:123456789012:t"]
 
@@ -147,22 +148,20 @@ def test_low_memory_is_a_share_of_the_heap() -> None:
     ],
 )
 def test_bad_input_is_told(tx: dict[str, str], group: dict[str, str], options: dict[str, Any], rule: str) -> None:
-    findings = modern_rules.required(transactor(**tx), cf(**group), modern.Options(**options))
+    findings = modern_rules.required(transactor(**tx), cf(**group), Options(**options))
     assert findings[0].rule == rule
     assert all("secret@" not in str(finding) for finding in findings)
 
 
 def test_a_callback_leaves_nothing_to_watch() -> None:
-    watched = made(modern.Options(), **METRICS)["Resources"]
+    watched = made(Options(), **METRICS)["Resources"]
     assert "Dashboard" in watched
-    assert not {"Dashboard", "AlarmTopic"} & set(
-        made(modern.Options(), **METRICS, metrics_callback="a.b/c")["Resources"]
-    )
+    assert not {"Dashboard", "AlarmTopic"} & set(made(Options(), **METRICS, metrics_callback="a.b/c")["Resources"])
 
 
 def test_release_and_flavor_change_together() -> None:
     """The legacy images have Java 8 only, the modern ones none that old: neither can come first."""
-    (finding,) = modern_rules.required(transactor(), cf(datomic_version="1.0.6610"), modern.Options())
+    (finding,) = modern_rules.required(transactor(), cf(datomic_version="1.0.6610"), Options())
     assert (finding.rule, "together with this flavor" in finding.instead) == ("template-new-java", True)
     (warning,) = legacy.old_java(cf(datomic_version="1.0.7277"))
     assert (warning.rule, warning.level) == ("template-old-java", "warning")
@@ -173,30 +172,30 @@ def test_release_and_flavor_change_together() -> None:
 
 def test_what_to_write_instead_of_a_user_and_once_for_each() -> None:
     user = {f"aws_dynamodb_peer_{part}": "x" for part in ("user", "access_key_id", "secret_key")}
-    (finding,) = modern_rules.required(transactor(**user), cf(), modern.Options())
+    (finding,) = modern_rules.required(transactor(**user), cf(), Options())
     assert "remove aws-dynamodb-peer-user, aws-dynamodb-peer-access-key-id" in finding.instead
     assert "write aws-peer-role=" in finding.instead
 
 
 @pytest.mark.parametrize("opts", ["", "-Xss1m", "'-XX:+UseG1GC -Dname=$(id)'", '"-XX:+UseG1GC"'])
 def test_one_pair_of_quotes_may_stand_around_the_options_of_java(opts: str) -> None:
-    assert modern_rules.required(transactor(), cf(java_opts=opts), modern.Options()) == []
+    assert modern_rules.required(transactor(), cf(java_opts=opts), Options()) == []
 
 
 def test_a_name_for_instances_is_left_out_and_said() -> None:
-    options = modern.Options(tags={"Name": "mine", "team": "orders"})
+    options = Options(tags={"Name": "mine", "team": "orders"})
     (finding,) = modern_rules.required(transactor(), cf(), options)
     assert (finding.rule, finding.level) == ("tag-name", "warning")
     assert made(options)["Resources"]["LaunchGroup"]["Properties"]["Tags"][0]["Value"] == {"Ref": "AWS::StackName"}
 
 
 def test_a_valcache_on_the_root_volume_is_said() -> None:
-    with_path, without = transactor(valcache_path="/cache"), modern.Options(valcache=False)
+    with_path, without = transactor(valcache_path="/cache"), Options(valcache=False)
     no_store = dataclasses.replace(MACHINE, instance_store=False)
-    for options, machine in ((modern.Options(), no_store), (without, MACHINE)):
+    for options, machine in ((Options(), no_store), (without, MACHINE)):
         (finding,) = modern_rules.valcache(with_path, options, machine)
         assert (finding.rule, finding.level, finding.key) == ("valcache-volume", "warning", "valcache-path")
-    assert modern_rules.valcache(with_path, modern.Options(), MACHINE) == []
+    assert modern_rules.valcache(with_path, Options(), MACHINE) == []
     assert modern_rules.valcache(transactor(), without, no_store) == []
 
 
@@ -208,7 +207,7 @@ def test_alarms_on_missing_heartbeats_wait_for_the_transactors() -> None:
 
 def test_the_root_volume_is_the_image_s_own() -> None:
     machine = dataclasses.replace(MACHINE, root_device="/dev/sda1")
-    data = modern.template(transactor(), cf(), modern.Options(), machine)["Resources"]["LaunchTemplate"]["Properties"]
+    data = modern.template(transactor(), cf(), Options(), machine)["Resources"]["LaunchTemplate"]["Properties"]
     assert data["LaunchTemplateData"]["BlockDeviceMappings"][0]["DeviceName"] == "/dev/sda1"
 
 

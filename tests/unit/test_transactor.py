@@ -18,10 +18,10 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import transactor
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import Options, keys_of, policies
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import plan as transactor_plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.plan import Observed
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.resources import (
     Account,
     Bucket,
+    Observed,
     Role,
     Table,
     User,

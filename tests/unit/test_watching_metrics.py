@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.alarms import alarms
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
 
 from tests.metrics import CLASSES, SOURCES, constants, used
 from tests.template_combinations import MACHINE, METRICS, cf, transactor
@@ -17,7 +18,7 @@ REPORTING = {key.replace("-", "_"): value for key, value in METRICS.items()}
 
 def test_every_metric_that_is_watched_has_a_source() -> None:
     files = transactor(**REPORTING), cf()
-    assert set(used(modern.template(*files, modern.Options(), MACHINE))) == set(SOURCES)
+    assert set(used(modern.template(*files, Options(), MACHINE))) == set(SOURCES)
     assert {(alarm.namespace, alarm.metric) for alarm in alarms(*files).values()} <= set(SOURCES)
 
 

@@ -9,6 +9,7 @@ Everything is read from our source and our templates, so that nothing has to be 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
@@ -135,7 +136,7 @@ def run() -> Tally:
     _compare(tally, texts, templates)
     for what, (right, wrong) in MISTAKES.items():
         other = {path: text.replace(right, wrong) for path, text in texts.items()}, templates.replace(right, wrong)
-        tally.mistake(f"{what} misnamed", lambda broken, other=other: _compare(broken, *other), _told(wrong))
+        tally.mistake(f"{what} misnamed", functools.partial(_compare, texts=other[0], templates=other[1]), _told(wrong))
     return tally
 
 

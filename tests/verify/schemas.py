@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
 from cfnlint.schema import ResourceNotFoundError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
@@ -26,8 +27,13 @@ def templates() -> str:
     for path in sorted((ROOT / "tests" / "golden" / "cases").glob("template-*.json")):
         found += [run.get("template") or {} for run in json.loads(path.read_text())["runs"]]
     transactor, cf = combinations.transactor(**combinations.METRICS), combinations.cf()
-    full = {"alarms": True, "alarm_email": "oncall@example.com", "session_manager": True, "secrets": ("sql-password",)}
-    for options in (modern.Options(), modern.Options(**full, extra_jars=("s3://jars/a.jar",), volume_size=20)):
+    full: dict[str, Any] = {
+        "alarms": True,
+        "alarm_email": "oncall@example.com",
+        "session_manager": True,
+        "secrets": ("sql-password",),
+    }
+    for options in (Options(), Options(**full, extra_jars=("s3://jars/a.jar",), volume_size=20)):
         found.append(modern.template(transactor, cf, options, combinations.MACHINE))
     return json.dumps(found)
 

@@ -45,7 +45,7 @@ def apply() -> None:
     create = CloudFormationBackend.create_change_set
 
     def create_and_judge(self: CloudFormationBackend, *args: Any, **kwargs: Any) -> tuple[str, str]:
-        made = create(self, *args, **kwargs)
+        made: tuple[str, str] = create(self, *args, **kwargs)
         found = self.change_sets[made[0]]
         found.ready_at = CLOCK.now() + SETTINGS.change_set_creating
         if found.status == "CREATE_COMPLETE" and (why := SETTINGS.change_set_failure or found.refusal):

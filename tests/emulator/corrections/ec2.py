@@ -142,7 +142,8 @@ def _revoked_rules() -> None:
 
     def revoke_security_group_ingress(self: SecurityGroups) -> ActionResult:
         self.error_on_dryrun()
-        unknown, before = [], []
+        unknown: list[str] = []
+        before: list[Any] = []
         sent = self._get_param("IpPermissions", [])
         for number, kwargs in enumerate(self._process_rules_from_querystring()):
             del kwargs["sgrule_tags"]
