@@ -116,11 +116,8 @@ versions:
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import ssm
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import (
-    AnsibleAWSModule,
-    Aws,
-    refuse_other_account,
-)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.sts import refuse_other_account
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import secrets

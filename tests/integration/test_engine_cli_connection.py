@@ -128,13 +128,13 @@ def test_a_profile_whose_credentials_the_tool_finds_itself_is_named_to_it(site: 
 def test_options_that_do_not_reach_the_tool_are_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
     file = site.file(ROLES)
-    assert "do not reach" not in warned(site.run("ensure_transactor", check=True, src=str(file)))
+    assert "bin/datomic does not get" not in warned(site.run("ensure_transactor", check=True, src=str(file)))
     bundle = site.file("", "ca.pem")
     options: dict[str, Any] = {"validate_certs": False, "aws_config": {"connect_timeout": 5}}
     result = site.run("ensure_transactor", check=True, src=str(file), **options)
-    assert "aws_config, validate_certs do not reach bin/datomic" in warned(result)
+    assert "bin/datomic does not get aws_config, validate_certs: " in warned(result)
     result = site.run("create_cf_template", **site.templates(), aws_ca_bundle=str(bundle))
-    assert "aws_ca_bundle does not reach bin/datomic" in warned(result)
+    assert "bin/datomic does not get aws_ca_bundle: " in warned(result)
 
 
 def test_a_java_home_without_java_is_an_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import botocore.exceptions
 import botocore.parsers
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws, AwsError, calling
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.errors import aws_errors
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import AwsError
 
 PAGE = "Unable to parse response (syntax error), invalid XML received: b'<!doctype html><title>Sign in</title>'"
 
@@ -19,7 +21,7 @@ PAGE = "Unable to parse response (syntax error), invalid XML received: b'<!docty
     [
         (
             botocore.parsers.ResponseParserError(PAGE),
-            "what answered is not AWS: its answer cannot be read. Check region, endpoint_url and proxy",
+            "the answer cannot be read, so it is not from AWS. Check region, endpoint_url and proxy",
         ),
         (
             botocore.exceptions.EndpointConnectionError(endpoint_url="https://ec2.nowhere-1.amazonaws.com/"),
@@ -40,7 +42,7 @@ PAGE = "Unable to parse response (syntax error), invalid XML received: b'<!docty
     ],
 )
 def test_what_was_done_to_what_and_what_to_do_next(error: Exception, said: str) -> None:
-    with pytest.raises(AwsError) as told, calling("read the stack", "orders"):
+    with pytest.raises(AwsError) as told, aws_errors("read the stack", "orders"):
         raise error
     assert str(told.value).startswith("Could not read the stack orders: ")
     assert said in str(told.value)

@@ -20,8 +20,12 @@ from tests.estate import ROOT
 
 SOURCES = ROOT / "plugins" / "module_utils"
 KINDS = {"get_waiter": "waiter", "get_paginator": "paginator"}
-NO_PARAMETERS = ("WaiterConfig", "PaginationConfig")
-"""Keywords that botocore takes for itself."""
+HELPERS_FILE = "aws/calls.py"
+CALL = "aws_call"
+HELPERS = {"aws_wait": "waiter", "aws_pages": "paginator"}
+"""The functions of aws/calls.py that take a client and the name of a waiter or paginator."""
+NO_PARAMETERS = ("WaiterConfig", "PaginationConfig", "missing", "eventually", "seconds")
+"""Keywords that botocore or aws/calls.py takes for itself."""
 
 NO_OPERATIONS = ("meta", "download_file")
 """What a client has beside operations; boto3 adds the second, which makes HeadObject and GetObject."""
@@ -29,8 +33,6 @@ NO_OPERATIONS = ("meta", "download_file")
 GIVEN = {
     "_iam_changes": "iam",
     "change_set": "cloudformation",
-    "ec2._account": "sts",
-    "iam.account": "sts",
     "launch._defaults": "ec2",
     "launch._found": "ec2",
     "launch._groups": "ec2",
@@ -66,7 +68,7 @@ def texts() -> dict[str, str]:
 def uses(sources: Mapping[str, str]) -> list[Use]:
     """Every use of a client."""
     services = frozenset().union(*map(_services, sources.values()))
-    return [use for path, text in sources.items() for use in _uses(path, text, services)]
+    return [use for path, text in sources.items() if path != HELPERS_FILE for use in _uses(path, text, services)]
 
 
 def retry_modes(sources: Mapping[str, str]) -> list[str]:
@@ -170,6 +172,10 @@ class _Module:
                 service = self.service(node.value, clients)
                 if service is not None and node.attr not in NO_OPERATIONS:
                     yield self.use(node, service)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in HELPERS:
+                service = self.service(node.args[2], clients)
+                if service is not None:
+                    yield self.helped(node, service, HELPERS[node.func.id])
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
                 service = self.service(node.args[0], clients)
                 if service is not None:
@@ -213,6 +219,11 @@ class _Module:
         parameters = tuple(_written(call_then)) if call_then else ()
         return Use(self.where(node), service, kind, _text(call.args[0]) if call else "", parameters)
 
+    def helped(self, node: ast.Call, service: str, kind: str) -> Use:
+        """aws_wait(doing, resource, client, waiter, …), or aws_pages(doing, resource, client, operation, key, …)."""
+        answers = tuple(_text(key) for key in node.args[4:5])
+        return Use(self.where(node), service, kind, _text(node.args[3]), tuple(_written(node)), answers)
+
     def made_of(self, node: ast.AST, service: str, name: str, call: ast.Call | None) -> Use:
         after = self.parents[call] if call else None
         answers = (_text(after.slice),) if isinstance(after, ast.Subscript) and _text(after.slice) else ()
@@ -234,9 +245,11 @@ class _Module:
                 yield Use(self.where(call), service, "operation", _text(given[place + 1]), parameters)
 
     def call_of(self, node: ast.AST) -> ast.Call | None:
-        """The call of what this node is."""
+        """The call of what this node is, or the aws_call that makes it."""
         parent = self.parents[node]
-        return parent if isinstance(parent, ast.Call) and parent.func is node else None
+        if not isinstance(parent, ast.Call):
+            return None
+        return parent if parent.func is node or ast.unparse(parent.func) == CALL else None
 
     def where(self, node: ast.AST) -> str:
         return f"{self.path}:{getattr(node, 'lineno', 0)}"

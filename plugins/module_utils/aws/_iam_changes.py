@@ -17,10 +17,13 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from ..errors import DatomicError
+from ansible.module_utils.common.warnings import warn
+
+from ..errors import AwsError, DatomicError
 from ..plan import Action, Executor
 from ..steps.transactor.resources import OWNER_TAG, UNSAVED_KEY_TAG, deleted_by_hand, masked_key
-from .client import DENIED, AwsError, attempts, calling, eventually, warn
+from .calls import attempts, eventually
+from .errors import DENIED, aws_errors
 from .iam import access_keys, free_role, free_user, marker, owner
 
 
@@ -89,7 +92,7 @@ class _Changes:
     def create_profile(self, action: Action) -> None:
         # Found missing a moment ago, and empty when it is not ours: no harm in taking it.
         try:
-            with calling("create the instance profile", action.name, self.client):
+            with aws_errors("create the instance profile", action.name, self.client):
                 self.client.create_instance_profile(InstanceProfileName=action.name, **_tags(action))
         except AwsError as error:
             if error.code != "EntityAlreadyExists":
@@ -106,7 +109,7 @@ class _Changes:
     def fill_profile(self, action: Action) -> None:
         role = action.after["roles"][0]
         try:
-            with calling("add the role to the instance profile", action.name, self.client):
+            with aws_errors("add the role to the instance profile", action.name, self.client):
                 eventually(
                     lambda: self.client.add_role_to_instance_profile(InstanceProfileName=action.name, RoleName=role)
                 )
@@ -116,20 +119,20 @@ class _Changes:
                 raise
 
     def holds(self, profile: str, role: str) -> bool:
-        with calling("read the instance profile", profile, self.client):
+        with aws_errors("read the instance profile", profile, self.client):
             found = self.client.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]
         return any(held["RoleName"] == role for held in found["Roles"])
 
     def put_role_policy(self, action: Action) -> None:
         role, policy = action.name.split("/", 1)
         document = json.dumps(action.after["policy"])
-        with calling("write the policy of the role", action.name, self.client):
+        with aws_errors("write the policy of the role", action.name, self.client):
             eventually(lambda: self.client.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=document))
 
     def put_user_policy(self, action: Action) -> None:
         user, policy = action.name.split("/", 1)
         document = json.dumps(action.after["policy"])
-        with calling("write the policy of the user", action.name, self.client):
+        with aws_errors("write the policy of the user", action.name, self.client):
             eventually(lambda: self.client.put_user_policy(UserName=user, PolicyName=policy, PolicyDocument=document))
 
     def create_user(self, action: Action) -> None:
@@ -144,7 +147,7 @@ class _Changes:
         name, tried = action.name, {*self.generated, *self.given}
         while True:
             try:
-                with calling(f"create the {kind}", name, self.client):
+                with aws_errors(f"create the {kind}", name, self.client):
                     call(name)
                 return
             except AwsError as error:
@@ -180,16 +183,16 @@ class _Changes:
         return execute
 
     def clear_marker(self, action: Action) -> None:
-        with calling("untag the user", action.name, self.client):
+        with aws_errors("untag the user", action.name, self.client):
             eventually(lambda: self.client.untag_user(UserName=action.name, TagKeys=[UNSAVED_KEY_TAG]))
 
     def create_access_key(self, action: Action) -> None:
         if marked := action.after.get("marked"):
-            with calling("tag the user", action.name, self.client):
+            with aws_errors("tag the user", action.name, self.client):
                 tag = {"Key": UNSAVED_KEY_TAG, "Value": marked}
                 eventually(lambda: self.client.tag_user(UserName=action.name, Tags=[tag]))
         try:
-            with calling("create an access key for the user", action.name, self.client):
+            with aws_errors("create an access key for the user", action.name, self.client):
                 answer = eventually(lambda: self.client.create_access_key(UserName=action.name))
         except AwsError as error:
             # Nothing was made: with the mark, a key that somebody makes later would be taken for a lost one.
@@ -237,7 +240,7 @@ class _Changes:
     def delete(self, keys: list[str], action: Action) -> None:
         for key in keys:
             try:
-                with calling("delete the lost access key of the user", action.name, self.client):
+                with aws_errors("delete the lost access key of the user", action.name, self.client):
                     self.client.delete_access_key(UserName=action.name, AccessKeyId=key)
             except AwsError as error:
                 if error.code != "NoSuchEntity":

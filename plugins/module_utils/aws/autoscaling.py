@@ -12,9 +12,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from ..errors import AwsError
 from ..rolling.state import Activity, Circumstances, Instance, Sizes
 from ..util import clock
-from .client import AwsError, calling, gather
+from .calls import gather
+from .errors import aws_errors
 
 NOTE = "datomic:own-sizes"
 """The tag in which a group that no stack describes keeps its own sizes while a replacement changes them."""
@@ -56,7 +58,7 @@ class Group:
 
 def observe(client: Any, ec2: Any, name: str) -> Group | None:
     """The group of that name; None when there is none. Everything that belongs to it is read side by side."""
-    with calling("read the auto scaling group", name, client):
+    with aws_errors("read the auto scaling group", name, client):
         answer = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
     if not answer["AutoScalingGroups"]:
         return None
@@ -125,7 +127,7 @@ def _template_version(ec2: Any, specification: Mapping[str, Any]) -> str:
             if identity
             else ("LaunchTemplateNames", specification["LaunchTemplateName"])
         )
-        with calling("read the launch template", name, ec2):
+        with aws_errors("read the launch template", name, ec2):
             found = ec2.describe_launch_templates(**{key: [name]})["LaunchTemplates"][0]
         numbers = {"$Latest": found["LatestVersionNumber"], "$Default": found["DefaultVersionNumber"]}
         identity, version = found["LaunchTemplateId"], str(numbers.get(version, version))
@@ -144,7 +146,7 @@ def _ec2_instances(ec2: Any, ids: list[str]) -> dict[str, Mapping[str, Any]]:
     """By id. A filter, because one id that EC2 no longer knows would make the whole call fail."""
     if not ids:
         return {}
-    with calling("read the instances", ", ".join(ids), ec2):
+    with aws_errors("read the instances", ", ".join(ids), ec2):
         pages = ec2.get_paginator("describe_instances").paginate(Filters=[{"Name": "instance-id", "Values": ids}])
         return {
             instance["InstanceId"]: instance
@@ -158,13 +160,13 @@ def _room(ec2: Any, subnets: list[str]) -> int:
     """How many free addresses the group's subnets have."""
     if not subnets:
         return UNLIMITED
-    with calling("read the subnets", ", ".join(subnets), ec2):
+    with aws_errors("read the subnets", ", ".join(subnets), ec2):
         found = ec2.describe_subnets(SubnetIds=subnets)["Subnets"]
     return sum(int(subnet["AvailableIpAddressCount"]) for subnet in found)
 
 
 def _activities(client: Any, name: str) -> tuple[Activity, ...]:
-    with calling("read the scaling activities of", name, client):
+    with aws_errors("read the scaling activities of", name, client):
         answer = client.describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=ACTIVITIES)
     return tuple(_activity(entry) for entry in answer["Activities"])
 
@@ -174,7 +176,7 @@ def never_launched(client: Any, name: str) -> bool:
 
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
     """
-    with calling("read the scaling activities of", name, client):
+    with aws_errors("read the scaling activities of", name, client):
         pages = client.get_paginator("describe_scaling_activities").paginate(
             AutoScalingGroupName=name, IncludeDeletedGroups=True
         )
@@ -206,7 +208,7 @@ def _reason(cause: str, *, launch: bool) -> Literal["grown", "unhealthy", ""]:
 
 
 def _refresh(client: Any, name: str) -> str:
-    with calling("read the instance refreshes of", name, client):
+    with aws_errors("read the instance refreshes of", name, client):
         found = client.describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=1)["InstanceRefreshes"]
     return next((str(refresh["Status"]) for refresh in found if refresh["Status"] in REFRESHING), "")
 
@@ -241,7 +243,7 @@ def _alive(ec2: Mapping[str, Any]) -> bool:
 
 
 def resize(client: Any, group: str, sizes: Sizes) -> None:
-    with calling("change the sizes of the auto scaling group", group, client):
+    with aws_errors("change the sizes of the auto scaling group", group, client):
         client.update_auto_scaling_group(
             AutoScalingGroupName=group,
             MinSize=sizes.minimum,
@@ -253,7 +255,7 @@ def resize(client: Any, group: str, sizes: Sizes) -> None:
 def terminate(client: Any, instance_id: str, *, decrement: bool) -> None:
     """An instance that is gone already is as good as terminated."""
     try:
-        with calling("terminate the instance", instance_id, client):
+        with aws_errors("terminate the instance", instance_id, client):
             client.terminate_instance_in_auto_scaling_group(
                 InstanceId=instance_id, ShouldDecrementDesiredCapacity=decrement
             )
@@ -276,5 +278,5 @@ def forget(client: Any, group: str) -> None:
 def _tagging(client: Any, group: str, call: str, more: Mapping[str, Any]) -> None:
     tag = {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": NOTE, **more}
     operation: Callable[..., Any] = getattr(client, call)
-    with calling(f"note the sizes in the tag {NOTE} of the auto scaling group", group, client):
+    with aws_errors(f"note the sizes in the tag {NOTE} of the auto scaling group", group, client):
         operation(Tags=[tag])

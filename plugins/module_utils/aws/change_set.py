@@ -12,8 +12,10 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..errors import AwsError
 from ..steps.stack.changes import Change, Detail, Parameter, details
-from .client import AwsError, calling, waited
+from .calls import waited
+from .errors import aws_errors
 from .stack import Request, parameters
 
 DESCRIPTION = "What an update by datomic_onprem.aws would change; deleted as soon as it is read"
@@ -37,7 +39,7 @@ class ChangeSet:
 
 def plan(client: Any, request: Request, warn: Callable[[str], None]) -> ChangeSet:
     """The change set of the update, which is deleted when it is read."""
-    with calling("plan the update of the stack", request.name, client):
+    with aws_errors("plan the update of the stack", request.name, client):
         made = client.create_change_set(
             ChangeSetName=f"datomic-{uuid.uuid4().hex}",
             ChangeSetType="UPDATE",
@@ -47,13 +49,13 @@ def plan(client: Any, request: Request, warn: Callable[[str], None]) -> ChangeSe
     try:
         return _read(client, request.name, made, warn)
     finally:
-        with calling("delete the change set of the stack", request.name, client):
+        with aws_errors("delete the change set of the stack", request.name, client):
             client.delete_change_set(ChangeSetName=made)
 
 
 def _read(client: Any, name: str, made: str, warn: Callable[[str], None]) -> ChangeSet:
     waiter = client.get_waiter("change_set_create_complete")
-    with calling("plan the update of the stack", name, client):
+    with aws_errors("plan the update of the stack", name, client):
         last = waited(waiter, WAIT_SECONDS, POLL_SECONDS, ChangeSetName=made)
         if last:
             reason = str(last.get("StatusReason") or f"the change set is {last.get('Status')}, and no reason is given")
@@ -76,7 +78,7 @@ def _refusal(client: Any, name: str, made: str, reason: str, warn: Callable[[str
     if EVENTS not in reason:
         return reason
     try:
-        with calling("read the events of the change set of the stack", name, client):
+        with aws_errors("read the events of the change set of the stack", name, client):
             pages = list(
                 client.get_paginator("describe_events").paginate(ChangeSetName=made, Filters={"FailedEvents": True})
             )

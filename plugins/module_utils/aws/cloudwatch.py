@@ -11,7 +11,8 @@ import functools
 from typing import Any
 
 from ..rolling.state import MINUTE, Beats, Metrics
-from .client import calling, gather
+from .calls import gather
+from .errors import aws_errors
 
 NAMESPACE = "Datomic"
 DIMENSION = "Transactor"
@@ -33,7 +34,7 @@ def observe(client: Any, dimension_value: str, interval_msec: float, now: float,
 
 
 def _beats(client: Any, metric: str, dimension_value: str, since: float, now: float) -> tuple[Beats, ...]:
-    with calling(f"read the metric {metric} of the dimension", f"{DIMENSION}={dimension_value}", client):
+    with aws_errors(f"read the metric {metric} of the dimension", f"{DIMENSION}={dimension_value}", client):
         answer = client.get_metric_statistics(
             Namespace=NAMESPACE,
             MetricName=metric,

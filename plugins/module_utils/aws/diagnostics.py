@@ -9,7 +9,8 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from .client import AwsError, calling
+from ..errors import AwsError
+from .errors import aws_errors
 
 LINES = 20
 LOG_BYTES = 65536
@@ -18,7 +19,7 @@ LOG_BYTES = 65536
 def console(ec2: Any, instance_id: str) -> list[str]:
     """The last lines of an instance's console output, under a heading."""
     try:
-        with calling("read the console output of", instance_id, ec2):
+        with aws_errors("read the console output of", instance_id, ec2):
             answer = ec2.get_console_output(InstanceId=instance_id)
     except AwsError as error:
         return [str(error)]
@@ -30,14 +31,14 @@ def log(s3: Any, bucket: str, table: str, since: float) -> list[str]:
     """The last lines of the newest log that a transactor has put into its bucket since then, under a heading."""
     prefix = f"{table}/" if table else ""
     try:
-        with calling("list the logs in the bucket", bucket, s3):
+        with aws_errors("list the logs in the bucket", bucket, s3):
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             found = [entry for page in pages for entry in page.get("Contents", [])]
         new = [entry for entry in found if entry["LastModified"].timestamp() >= since]
         if not new:
             return [f"Logs in s3://{bucket}/{prefix}: none since the launch"]
         key = max(new, key=lambda entry: (entry["LastModified"], entry["Key"]))["Key"]
-        with calling("read the log", f"s3://{bucket}/{key}", s3):
+        with aws_errors("read the log", f"s3://{bucket}/{key}", s3):
             raw = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except AwsError as error:
         return [str(error)]

@@ -11,11 +11,12 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..errors import AwsError
 from ..plan import Action, Executor
 from ..steps.transactor import ON_DEMAND
 from ..steps.transactor.resources import Table
 from ..steps.transactor.table import KEY
-from .client import AwsError, answer_to, calling
+from .errors import aws_errors, responder
 
 WAIT = {"Delay": 1, "MaxAttempts": 300}
 """Seconds between looks, and looks: five minutes. AWS makes a table in seconds, and changes one in minutes at worst."""
@@ -28,7 +29,7 @@ def asking(endpoint: str, path: str) -> Iterator[None]:
         yield
     except (AwsError, AttributeError, KeyError, TypeError, ValueError) as error:
         cause = error.__cause__ if isinstance(error, AwsError) else None
-        answer = answer_to(cause)
+        answer = responder(cause)
         if not endpoint or answer == "aws":
             raise
         what = "nothing answers there" if answer == "nobody" else "what answers there is no DynamoDB"
@@ -48,7 +49,7 @@ def _said(cause: BaseException) -> str:
 def observe(client: Any, name: str, *, backups: bool) -> Table | None:
     """The table, None when there is none. backups: look at point-in-time recovery as well (a second call)."""
     try:
-        with calling("read the table", name, client):
+        with aws_errors("read the table", name, client):
             table = client.describe_table(TableName=name)["Table"]
     except AwsError as error:
         if error.code == "ResourceNotFoundException":
@@ -57,7 +58,7 @@ def observe(client: Any, name: str, *, backups: bool) -> Table | None:
     found = _table(table)
     if not backups:
         return found
-    with calling("read the backups of the table", name, client):
+    with aws_errors("read the backups of the table", name, client):
         described = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     recovery = described.get("PointInTimeRecoveryDescription", {})
     return dataclasses.replace(found, backups=recovery.get("PointInTimeRecoveryStatus") == "ENABLED")
@@ -87,7 +88,7 @@ def executors(client: Any) -> dict[tuple[str, str, str], Executor]:
 
     def create(action: Action) -> None:
         try:
-            with calling("create the table", action.name, client):
+            with aws_errors("create the table", action.name, client):
                 made = client.create_table(**_creation(action))["TableDescription"]
         except AwsError as error:
             # Our own request whose answer was lost, or another run of ours: fine when it is the table that we want.
@@ -101,18 +102,18 @@ def executors(client: Any) -> dict[tuple[str, str, str], Executor]:
             wait(action.name)
 
     def wait(name: str) -> None:
-        with calling("wait for the table", name, client):
+        with aws_errors("wait for the table", name, client):
             client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAIT)
 
     def update(action: Action) -> None:
         wait(action.name)
-        with calling("change the table", action.name, client):
+        with aws_errors("change the table", action.name, client):
             client.update_table(TableName=action.name, **_change(action.after))
         wait(action.name)
 
     def backups(action: Action) -> None:
         wait(action.name)
-        with calling("set point-in-time recovery of the table", action.name, client):
+        with aws_errors("set point-in-time recovery of the table", action.name, client):
             client.update_continuous_backups(
                 TableName=action.name,
                 PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": action.after["point_in_time_recovery"]},

@@ -11,10 +11,14 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..errors import AwsError
 from ..plan import Action, Executor
 from ..steps.ingress import IngressRule, InstanceType, Observed, SecurityGroup
 from ..steps.security_group import Wanted
-from .client import Aws, AwsError, calling, gather
+from . import sts
+from .calls import gather
+from .client import Aws
+from .errors import aws_errors
 
 WAIT = {"Delay": 1, "MaxAttempts": 60}
 ALIVE = ("pending", "running", "stopping", "stopped")
@@ -38,14 +42,14 @@ def observe(aws: Aws, wanted: Wanted) -> Observed:
     if names and not wanted.group.group_id:
         reads["vpc"] = functools.partial(_vpc, client, wanted.vpc_id)
     if any(reference.account for reference in wanted.references):
-        reads["account"] = functools.partial(_account, aws.client("sts", region=wanted.region))
+        reads["account"] = functools.partial(sts.account, aws.client("sts", region=wanted.region))
     if wanted.unknown_type:
         reads["instance_type"] = functools.partial(_instance_type, client, wanted.unknown_type)
     found = gather(reads)
     return Observed(
         groups=(*found.get("named", ()), *found.get("by_id", ())),
         vpc_id=found.get("vpc", ""),
-        account=found.get("account", ""),
+        account=found["account"].number if "account" in found else "",
         instance_type=found.get("instance_type"),
     )
 
@@ -67,7 +71,7 @@ def executors(aws: Aws, region: str) -> Mapping[tuple[str, str, str], Executor]:
         group_id = action.after.get("group_id")
         if not group_id:
             group_id = created[action.name]
-            with calling("wait for the security group", group_id, client):
+            with aws_errors("wait for the security group", group_id, client):
                 client.get_waiter("security_group_exists").wait(GroupIds=[group_id], WaiterConfig=WAIT)
         _authorize(client, action, group_id)
 
@@ -83,7 +87,7 @@ def users(aws: Aws, region: str, group_id: str) -> frozenset[str]:
     """Who has instances with this security group: names of stacks, and the ids of instances that are of no stack."""
     client = aws.client("ec2", region=region)
     found = set()
-    with calling("look for instances with the security group", group_id, client):
+    with aws_errors("look for instances with the security group", group_id, client):
         pages = client.get_paginator("describe_instances").paginate(
             Filters=_filters({"instance.group-id": [group_id], "instance-state-name": ALIVE})
         )
@@ -94,7 +98,7 @@ def users(aws: Aws, region: str, group_id: str) -> frozenset[str]:
 
 
 def _groups(client: Any, filters: Mapping[str, Sequence[str]]) -> tuple[SecurityGroup, ...]:
-    with calling("look up the security groups", ", ".join(next(iter(filters.values()))), client):
+    with aws_errors("look up the security groups", ", ".join(next(iter(filters.values()))), client):
         pages = client.get_paginator("describe_security_groups").paginate(Filters=_filters(filters))
         return tuple(
             SecurityGroup(
@@ -138,19 +142,14 @@ def _ingress(permissions: Iterable[Mapping[str, Any]]) -> Iterator[IngressRule]:
 def _vpc(client: Any, vpc_id: str) -> str:
     """The id of this VPC, or of the default one; empty when the region has none."""
     wanted = {"Name": "vpc-id", "Values": [vpc_id]} if vpc_id else {"Name": "is-default", "Values": ["true"]}
-    with calling("look up the VPC", vpc_id or f"that is the default of {client.meta.region_name}", client):
+    with aws_errors("look up the VPC", vpc_id or f"that is the default of {client.meta.region_name}", client):
         vpcs = client.describe_vpcs(Filters=[wanted])["Vpcs"]
         return str(vpcs[0]["VpcId"]) if vpcs else ""
 
 
-def _account(client: Any) -> str:
-    with calling("find out the account of", "the credentials", client):
-        return str(client.get_caller_identity()["Account"])
-
-
 def _instance_type(client: Any, name: str) -> InstanceType | None:
     try:
-        with calling("look up the instance type", name, client):
+        with aws_errors("look up the instance type", name, client):
             types = client.describe_instance_types(InstanceTypes=[name])["InstanceTypes"]
     except AwsError as error:
         if error.code in ("InvalidInstanceType", "InvalidParameterValue"):
@@ -168,7 +167,7 @@ def _create(client: Any, action: Action) -> str:
     specification = {"TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}]} if tags else {}
     vpc_id, description = action.after["vpc_id"], action.after["description"]
     try:
-        with calling("create the security group", action.name, client):
+        with aws_errors("create the security group", action.name, client):
             answer = client.create_security_group(
                 GroupName=action.name, Description=description, VpcId=vpc_id, **specification
             )
@@ -187,7 +186,7 @@ def _made_before(client: Any, name: str, vpc_id: str) -> str:
     https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
     """
     filters = {"group-name": [name], "vpc-id": [vpc_id]}
-    with calling("wait for the security group", name, client):
+    with aws_errors("wait for the security group", name, client):
         client.get_waiter("security_group_exists").wait(Filters=_filters(filters), WaiterConfig=WAIT)
     groups = _groups(client, filters)
     if not groups:
@@ -219,7 +218,7 @@ def _is_from(own_name: str, rule: IngressRule) -> bool:
 
 
 def _authorize_rules(client: Any, group_id: str, rules: Sequence[IngressRule]) -> None:
-    with calling("add ingress rules to the security group", group_id, client):
+    with aws_errors("add ingress rules to the security group", group_id, client):
         client.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[rule.permission() for rule in rules])
 
 
@@ -242,7 +241,7 @@ def _revoke(client: Any, action: Action) -> None:
 
 def _revoke_rules(client: Any, group_id: str, rules: Sequence[IngressRule]) -> bool:
     """Whether EC2 did not know some of them: in a default VPC that is no error."""
-    with calling("revoke ingress rules of the security group", group_id, client):
+    with aws_errors("revoke ingress rules of the security group", group_id, client):
         permissions = [rule.permission() for rule in rules]
         answer = client.revoke_security_group_ingress(GroupId=group_id, IpPermissions=permissions)
         return bool(answer.get("UnknownIpPermissions"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""IAM and STS: account, roles with their instance profiles, and users, as they are.
+"""IAM: roles with their instance profiles, and users, as they are.
 
 Everything is looked up by its name; a list is read only when a name that is to be free is taken.
 """
@@ -13,8 +13,10 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..steps.transactor.resources import OWNER_TAG, UNSAVED_KEY_TAG, Account, OtherPolicy, Role, User
-from .client import DENIED, AwsError, calling, eventually, gather
+from ..errors import AwsError
+from ..steps.transactor.resources import OWNER_TAG, UNSAVED_KEY_TAG, OtherPolicy, Role, User
+from .calls import eventually, gather
+from .errors import DENIED, aws_errors
 
 HARMLESS = frozenset(("AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy"))
 """AWS's own managed policies that are usual on instances. What they grant need not be read: AWS alone changes it.
@@ -23,13 +25,6 @@ https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
 """
 MOST_IN_A_PAGE = 1000
 """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html"""
-
-
-def account(client: Any) -> Account:
-    """Whose credentials these are, of a user or a role alike. client: STS."""
-    with calling("ask for the account of", "the credentials", client):
-        identity = client.get_caller_identity()
-    return Account(identity["Account"], identity["Arn"].split(":")[1], identity["Arn"])
 
 
 def role(client: Any, name: str, policies: Iterable[str], known: Collection[str] = (), *, boundary: bool) -> Role:
@@ -91,7 +86,7 @@ def _others(
 def _managed(client: Any, arn: str) -> Any:
     """The document of a managed policy; None for who may not read it: what it is called is known all the same."""
     try:
-        with calling("read the managed policy", arn, client):
+        with aws_errors("read the managed policy", arn, client):
             version = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
             return client.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
     except AwsError as error:
@@ -144,20 +139,20 @@ def free_user(client: Any, base: str, taken: Collection[str]) -> User:
 
 def access_keys(client: Any, name: str) -> tuple[str, ...]:
     """The ids of the user's access keys: two at most, so one page."""
-    with calling("list the access keys of the user", name, client):
+    with aws_errors("list the access keys of the user", name, client):
         return tuple(key["AccessKeyId"] for key in client.list_access_keys(UserName=name)["AccessKeyMetadata"])
 
 
 def marker(client: Any, name: str) -> str:
     """The value of UNSAVED_KEY_TAG of a user that exists, though IAM may not know it for some seconds yet."""
-    with calling("read the user", name, client):
+    with aws_errors("read the user", name, client):
         return _tag(eventually(lambda: client.get_user(UserName=name))["User"], UNSAVED_KEY_TAG)
 
 
 def owner(client: Any, kind: str, name: str) -> str:
     """The value of OWNER_TAG of a role or user that exists, though IAM may not know it for some seconds yet."""
     read = (lambda: client.get_role(RoleName=name)) if kind == "role" else (lambda: client.get_user(UserName=name))
-    with calling(f"read the {kind}", name, client):
+    with aws_errors(f"read the {kind}", name, client):
         return _tag(eventually(read)["Role" if kind == "role" else "User"], OWNER_TAG)
 
 
@@ -190,7 +185,7 @@ def _names(client: Any, kind: str) -> frozenset[str] | None:
     paginator = client.get_paginator("list_roles") if roles else client.get_paginator("list_users")
     key, name = ("Roles", "RoleName") if roles else ("Users", "UserName")
     try:
-        with calling(f"list the {kind}s of", "the account", client):
+        with aws_errors(f"list the {kind}s of", "the account", client):
             pages = paginator.paginate(PaginationConfig={"PageSize": MOST_IN_A_PAGE})
             return frozenset(found[name] for page in pages for found in page[key])
     except AwsError as error:
@@ -234,7 +229,7 @@ def _policies(client: Any, kind: str, name: str, policies: Iterable[str]) -> dic
 def _get(client: Any, what: str, name: str, call: Callable[[], Any]) -> Any:
     """The call's answer, None when AWS knows no such entity."""
     try:
-        with calling(f"read the {what}", name, client):
+        with aws_errors(f"read the {what}", name, client):
             return call()
     except AwsError as error:
         if error.code == "NoSuchEntity":

@@ -11,14 +11,16 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import Finding
+from ..errors import AwsError, Finding
 from ..plan import GENERATED
 from ..properties.file import Properties
 from ..properties.keys import CF_DOCS
 from ..steps import security_group
 from ..template import modern, user_data
 from ..template.options import Architecture, Machine, Options
-from .client import Aws, AwsError, calling, gather
+from .calls import gather
+from .client import Aws
+from .errors import aws_errors
 
 ARCHITECTURES: tuple[Architecture, ...] = ("arm64", "x86_64")
 TYPE, GROUP, BUCKET = "aws-instance-type", "aws-security-group", "datomic-deploy-s3-bucket"
@@ -78,7 +80,7 @@ def zones(client: Any, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _offers(client: Any, name: str) -> tuple[str, ...]:
     """Empty also for a type that does not exist."""
     by = [{"Name": "instance-type", "Values": [name]}]
-    with calling("look up the zones that offer", name, client):
+    with aws_errors("look up the zones that offer", name, client):
         answer = client.describe_instance_type_offerings(LocationType="availability-zone", Filters=by)
     return tuple(sorted(str(offer["Location"]) for offer in answer["InstanceTypeOfferings"]))
 
@@ -86,7 +88,7 @@ def _offers(client: Any, name: str) -> tuple[str, ...]:
 def _defaults(client: Any) -> tuple[str, ...]:
     """The zones of the default VPC's own subnets, which Fn::GetAZs gives."""
     by = [{"Name": "default-for-az", "Values": ["true"]}]
-    with calling("look up", "the default subnets", client):
+    with aws_errors("look up", "the default subnets", client):
         subnets = client.describe_subnets(Filters=by)["Subnets"]
     return tuple(sorted({str(subnet["AvailabilityZone"]) for subnet in subnets}))
 
@@ -122,7 +124,7 @@ def _found(client: Any, operation: str, field: str, **wanted: Any) -> list[Mappi
     """The answer's list; None when AWS does not know one of what is wanted."""
     named = ", ".join(str(item) for value in wanted.values() for item in value)
     try:
-        with calling(f"look up the {field.lower()}", named, client):
+        with aws_errors(f"look up the {field.lower()}", named, client):
             answer: list[Mapping[str, Any]] = getattr(client, operation)(**wanted)[field]
             return answer
     except AwsError as error:
@@ -163,7 +165,7 @@ def _jars(client: Any, options: Options) -> list[Finding]:
 def _unreadable(client: Any, bucket: str, key: str) -> str:
     """What is wrong with the object; empty when it can be read."""
     try:
-        with calling("look at", f"s3://{bucket}/{key}", client):
+        with aws_errors("look at", f"s3://{bucket}/{key}", client):
             client.head_object(Bucket=bucket, Key=key)
     except AwsError as error:
         if error.code not in ("403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey"):

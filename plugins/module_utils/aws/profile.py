@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import DatomicError
+from ..errors import AwsError, DatomicError
 from ..util import clock
-from .client import AwsError, calling
+from .errors import aws_errors
 
 LAUNCH = {
     "ImageId": "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
@@ -53,7 +53,7 @@ def wait_until_usable(iam: Any, ec2: Any, name: str) -> None:
     while accepted < ACCEPTED:
         knows = _knows(ec2, name)
         if knows is None:
-            with calling("wait for the instance profile", name, iam):
+            with aws_errors("wait for the instance profile", name, iam):
                 iam.get_waiter("instance_profile_exists").wait(InstanceProfileName=name)
             clock.sleep(UNPROVED)
             return
@@ -70,7 +70,7 @@ def wait_until_usable(iam: Any, ec2: Any, name: str) -> None:
 def _knows(ec2: Any, name: str) -> bool | None:
     """Whether EC2 would launch with the profile; None when it refuses for another reason."""
     try:
-        with calling("try a launch with the instance profile", name, ec2):
+        with aws_errors("try a launch with the instance profile", name, ec2):
             ec2.run_instances(**LAUNCH, IamInstanceProfile={"Name": name}, DryRun=True)
     except AwsError as error:
         if error.code == "DryRunOperation":

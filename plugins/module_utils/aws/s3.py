@@ -10,9 +10,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..errors import AwsError
 from ..plan import Action, Executor
 from ..steps.transactor.resources import Bucket
-from .client import AwsError, calling, gather
+from .calls import gather
+from .errors import aws_errors
 
 FIRST_REGION = "us-east-1"
 """The region in which CreateBucket takes no location."""
@@ -43,7 +45,7 @@ def observe(
 ) -> Bucket:
     """The bucket; of its settings those that are asked for, each in a call of its own, side by side."""
     try:
-        with calling("look for the bucket", name, client):
+        with aws_errors("look for the bucket", name, client):
             client.head_bucket(Bucket=name)
     except AwsError as error:
         if error.code in MISSING:
@@ -78,7 +80,7 @@ def observe(
 def _setting(client: Any, name: str, call: str) -> dict[str, Any]:
     """A setting of the bucket, empty when it was never set."""
     try:
-        with calling(f"call {call} for the bucket", name, client):
+        with aws_errors(f"call {call} for the bucket", name, client):
             answer: dict[str, Any] = getattr(client, call)(Bucket=name)
             return answer
     except AwsError as error:
@@ -109,7 +111,7 @@ def executors(client: Any, region: str) -> dict[tuple[str, str, str], Executor]:
             configuration["Tags"] = _tag_set(tags)
         given = {"CreateBucketConfiguration": configuration} if configuration else {}
         try:
-            with calling("create the bucket", action.name, client):
+            with aws_errors("create the bucket", action.name, client):
                 client.create_bucket(Bucket=action.name, **given)
         except AwsError as error:
             # Our own request whose answer was lost. BucketAlreadyExists is somebody else's.
@@ -121,16 +123,16 @@ def executors(client: Any, region: str) -> dict[tuple[str, str, str], Executor]:
     def tag(action: Action) -> None:
         tags = _tag_set(action.after["tags"])
         seen(action.name)
-        with calling("tag the bucket", action.name, client):
+        with aws_errors("tag the bucket", action.name, client):
             client.put_bucket_tagging(Bucket=action.name, Tagging={"TagSet": tags})
 
     def seen(name: str) -> None:
-        with calling("wait for the bucket", name, client):
+        with aws_errors("wait for the bucket", name, client):
             client.get_waiter("bucket_exists").wait(Bucket=name, WaiterConfig=WAIT)
 
     def public_access(action: Action) -> None:
         seen(action.name)
-        with calling("set the public access block of the bucket", action.name, client):
+        with aws_errors("set the public access block of the bucket", action.name, client):
             client.put_public_access_block(
                 Bucket=action.name, PublicAccessBlockConfiguration=action.after["public_access_block"]
             )
@@ -139,12 +141,12 @@ def executors(client: Any, region: str) -> dict[tuple[str, str, str], Executor]:
         seen(action.name)
         algorithm = action.after["encryption"]["algorithm"]
         rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
-        with calling("set the encryption of the bucket", action.name, client):
+        with aws_errors("set the encryption of the bucket", action.name, client):
             client.put_bucket_encryption(Bucket=action.name, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
     def lifecycle(action: Action) -> None:
         seen(action.name)
-        with calling("set the lifecycle of the bucket", action.name, client):
+        with aws_errors("set the lifecycle of the bucket", action.name, client):
             client.put_bucket_lifecycle_configuration(
                 Bucket=action.name, LifecycleConfiguration={"Rules": action.after["lifecycle"]["rules"]}
             )
@@ -152,11 +154,11 @@ def executors(client: Any, region: str) -> dict[tuple[str, str, str], Executor]:
     def policy(action: Action) -> None:
         seen(action.name)
         document = json.dumps(action.after["bucket_policy"])
-        with calling("set the policy of the bucket", action.name, client):
+        with aws_errors("set the policy of the bucket", action.name, client):
             client.put_bucket_policy(Bucket=action.name, Policy=document)
 
     def no_policy(action: Action) -> None:
-        with calling("delete the policy of the bucket", action.name, client):
+        with aws_errors("delete the policy of the bucket", action.name, client):
             client.delete_bucket_policy(Bucket=action.name)
 
     return {

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from ..plan import Action, Executor
 from ..steps.transactor.resources import Kind, Scaling
 from ..steps.transactor.scaling import SERVICE
-from .client import calling
+from .errors import aws_errors
 
 NAMESPACE = "dynamodb"
 TRACKING = "TargetTrackingScaling"
@@ -20,7 +20,7 @@ TRACKING = "TargetTrackingScaling"
 def observe(client: Any, table: str) -> dict[Kind, Scaling]:
     """What scales, by kind; empty for a table that is not there."""
     resource = f"table/{table}"
-    with calling("read the auto scaling of the table", table, client):
+    with aws_errors("read the auto scaling of the table", table, client):
         targets = client.describe_scalable_targets(ServiceNamespace=NAMESPACE, ResourceIds=[resource])
         policies = client.describe_scaling_policies(ServiceNamespace=NAMESPACE, ResourceId=resource)
     found: dict[Kind, Scaling] = {}
@@ -50,7 +50,7 @@ def executors(client: Any) -> dict[tuple[str, str, str], Executor]:
         request = {"MinCapacity": action.after["minimum"], "MaxCapacity": action.after["maximum"]}
         if "tags" in action.after:
             request["Tags"] = action.after["tags"]
-        with calling("set up the auto scaling of the table", action.name, client):
+        with aws_errors("set up the auto scaling of the table", action.name, client):
             client.register_scalable_target(**_target(action), **request)
 
     def put(action: Action) -> None:
@@ -59,7 +59,7 @@ def executors(client: Any) -> dict[tuple[str, str, str], Executor]:
         # The name that DynamoDB's console gives it.
         name = action.after.get("policy") or f"{_metric(kind)}:{target['ResourceId']}"
         tracked = {"PredefinedMetricSpecification": {"PredefinedMetricType": _metric(kind)}}
-        with calling("set the target utilization of the table", action.name, client):
+        with aws_errors("set the target utilization of the table", action.name, client):
             client.put_scaling_policy(
                 **target,
                 PolicyName=name,

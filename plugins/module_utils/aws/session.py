@@ -23,7 +23,7 @@ except ImportError:
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOTO3
 
-from ..errors import DatomicError
+from .errors import mfa_required
 
 OF_A_SERVICE = ("service-2", "endpoint-rule-set-1")
 OF_ALL = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
@@ -41,19 +41,7 @@ def session(profile: str | None) -> Any:
 
 
 def _refuse_to_ask(profile: str, prompt: str) -> NoReturn:
-    """What to do about a profile, or one that it is a source of, whose role needs a code.
-
-    https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-mfa
-    """
-    device = prompt.removeprefix("Enter MFA code for ").rstrip(": ")
-    raise DatomicError(
-        f"The profile {profile} needs a code of the MFA device {device} (mfa_serial), which no task can ask for."
-        " Nothing was changed. Get temporary credentials in the terminal, which asks for the code, and run with them:"
-        f' eval "$(aws configure export-credentials --profile {profile} --format env)", or'
-        f" aws-vault exec {profile} -- ansible-playbook …, or aws sts get-session-token, whose answer goes into"
-        " AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Then leave profile out of datomic_aws and"
-        " unset AWS_PROFILE. Or use a profile of IAM Identity Center (aws sso login)."
-    )
+    raise mfa_required(profile, prompt)
 
 
 def load_models(*services: str) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..plan import Action, Executor
 from ..steps.secrets import Parameter, Wanted
-from .client import Aws, calling
+from .client import Aws
+from .errors import aws_errors
 
 AT_ONCE = 10
 """Names that GetParameters takes."""
@@ -24,7 +25,7 @@ def observe(aws: Aws, wanted: Wanted) -> dict[str, Parameter]:
     keys = _kms_keys(client, names) if wanted.kms_key_id else {}
     found: dict[str, Parameter] = {}
     for start in range(0, len(names), AT_ONCE):
-        with calling("read the parameters below", wanted.path, client):
+        with aws_errors("read the parameters below", wanted.path, client):
             answer = client.get_parameters(Names=names[start : start + AT_ONCE], WithDecryption=True)
         for entry in answer["Parameters"]:
             name = entry["Name"]
@@ -33,7 +34,7 @@ def observe(aws: Aws, wanted: Wanted) -> dict[str, Parameter]:
 
 
 def _kms_keys(client: Any, names: list[str]) -> dict[str, str]:
-    with calling("look up the keys of", ", ".join(names), client):
+    with aws_errors("look up the keys of", ", ".join(names), client):
         pages = client.get_paginator("describe_parameters").paginate(
             ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": names}]
         )
@@ -48,11 +49,11 @@ def executors(aws: Aws, wanted: Wanted) -> Mapping[tuple[str, str, str], Executo
     tags = {"Tags": [{"Key": name, "Value": value} for name, value in wanted.tags.items()]} if wanted.tags else {}
 
     def create(action: Action) -> None:
-        with calling("create the parameter", action.name, client):
+        with aws_errors("create the parameter", action.name, client):
             client.put_parameter(Name=action.name, Value=values[action.name], Type="SecureString", **key, **tags)
 
     def update(action: Action) -> None:
-        with calling("update the parameter", action.name, client):
+        with aws_errors("update the parameter", action.name, client):
             client.put_parameter(
                 Name=action.name, Value=values[action.name], Type="SecureString", Overwrite=True, **key
             )

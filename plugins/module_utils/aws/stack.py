@@ -10,11 +10,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from ..errors import AwsError
 from ..properties import keys
 from ..steps.stack import stack_name
 from ..steps.stack.changes import Parameter, text_lines
 from ..steps.stack.failures import Event
-from .client import AwsError, calling, gather
+from .calls import gather
+from .errors import aws_errors
 
 LAUNCH_GROUP = "LaunchGroup"
 GROUP_TYPE = "AWS::AutoScaling::AutoScalingGroup"
@@ -115,7 +117,7 @@ def newest_events(client: Any, stack_id: str) -> list[Event]:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
     """
     found: list[dict[str, Any]] = []
-    with calling("read the events of the stack", stack_id, client):
+    with aws_errors("read the events of the stack", stack_id, client):
         for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
             for entry in page["StackEvents"]:
                 if found and entry.get("ClientRequestToken") != found[0].get("ClientRequestToken"):
@@ -136,7 +138,7 @@ def _event(entry: Mapping[str, Any]) -> Event:
 
 def _described(client: Any, name: str) -> dict[str, Any] | None:
     try:
-        with calling("read the stack", name, client):
+        with aws_errors("read the stack", name, client):
             found: dict[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
     except AwsError as error:
         if error.code == "ValidationError" and "does not exist" in str(error):
@@ -171,7 +173,7 @@ def observe(client: Any, name: str) -> Stack | None:
 
 def _group(client: Any, name: str) -> str:
     try:
-        with calling(f"read the resource {LAUNCH_GROUP} of the stack", name, client):
+        with aws_errors(f"read the resource {LAUNCH_GROUP} of the stack", name, client):
             answer = client.describe_stack_resource(StackName=name, LogicalResourceId=LAUNCH_GROUP)
     except AwsError as error:
         if error.code == "ValidationError":
@@ -183,7 +185,7 @@ def _group(client: Any, name: str) -> str:
 
 def template(client: Any, name: str) -> Any:
     """The template that the stack has: parsed where it is JSON, else its text."""
-    with calling("read the template of the stack", name, client):
+    with aws_errors("read the template of the stack", name, client):
         return client.get_template(StackName=name, TemplateStage="Processed")["TemplateBody"]
 
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import backup
-from ..aws.client import Aws, refuse_other_account
+from ..aws.client import Aws
+from ..aws.sts import refuse_other_account
 from ..cli import runner
 from ..cli.runner import Tool
 from ..errors import DatomicError

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import backup
-from ..aws.client import Aws, AwsError, calling
-from ..errors import DatomicError
+from ..aws.client import Aws
+from ..aws.errors import aws_errors
+from ..errors import AwsError, DatomicError
 from . import BackupUri
 
 NO_RULES = "NoSuchLifecycleConfiguration"
@@ -51,7 +52,7 @@ def rules(aws: Aws, uri: BackupUri, region: str | None) -> Rules:
         return Rules()
     client = aws.client("s3", region=region)
     try:
-        with calling("read the lifecycle rules of the bucket", uri.bucket, client):
+        with aws_errors("read the lifecycle rules of the bucket", uri.bucket, client):
             found = client.get_bucket_lifecycle_configuration(Bucket=uri.bucket).get("Rules", [])
     except AwsError as error:
         if error.code == NO_RULES:
@@ -74,7 +75,7 @@ def _look_at_directory(uri: BackupUri) -> None:
 
 def _bucket_region(client: Any, uri: BackupUri) -> str:
     try:
-        with calling("look at the bucket", uri.bucket, client):
+        with aws_errors("look at the bucket", uri.bucket, client):
             headers = client.head_bucket(Bucket=uri.bucket)["ResponseMetadata"]["HTTPHeaders"]
     except AwsError as error:
         if error.code in ABSENT:
@@ -108,7 +109,7 @@ def _directory(path: str) -> Iterator[tuple[str, float]]:
 
 def _objects(aws: Aws, uri: BackupUri, region: str | None) -> Iterator[tuple[str, float]]:
     client = aws.client("s3", region=region)
-    with calling("list the backup", uri.text, client):
+    with aws_errors("list the backup", uri.text, client):
         for page in client.get_paginator("list_objects_v2").paginate(
             Bucket=uri.bucket, Prefix=uri.below("roots") + "/"
         ):

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from ..aws.client import Aws, calling
+from ..aws.client import Aws
+from ..aws.errors import aws_errors
 from ..aws.stack import GROUP_TYPE
 from ..errors import DatomicError
 from ..steps.stack import stack_name as stack_names
@@ -16,7 +17,7 @@ def refuse(aws: Aws, stack_name: str, group_name: str) -> None:
     """DatomicError when the group, or one of the stack's groups, has instances or wants to have some."""
     names = [group_name] if group_name else _groups(aws, stack_name)
     client = aws.client("autoscaling")
-    with calling("look at the group", ", ".join(names), client):
+    with aws_errors("look at the group", ", ".join(names), client):
         groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"]
     if len(groups) < len(names):
         raise DatomicError(
@@ -40,7 +41,7 @@ def refuse(aws: Aws, stack_name: str, group_name: str) -> None:
 def _groups(aws: Aws, stack_name: str) -> list[str]:
     stack_names.refuse(stack_name)
     client = aws.client("cloudformation")
-    with calling("look at the stack", stack_name, client):
+    with aws_errors("look at the stack", stack_name, client):
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack_name)
         resources = [item for page in pages for item in page["StackResourceSummaries"]]
     names = [

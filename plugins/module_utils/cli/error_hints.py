@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ..aws.client import NAMED_BY_AWS
+from ..aws.errors import DENIED_ACTION
 
 PROVISIONING = ("ensure-transactor", "ensure-cf", "create-cf-template")
 USERS_ONLY = "It asks iam:GetUser for the number of the account, which answers to users only"
@@ -52,7 +52,7 @@ _OF_BACKUPS = (
 
 def on(command: str, output: str) -> str:
     """The first advice that fits the output of the command; empty when none does."""
-    if named := NAMED_BY_AWS.search(output):
+    if named := DENIED_ACTION.search(output):
         return f"Allow {named[1]} to the credentials in use."
     table = (*_OF_ALL, *(_OF_PROVISIONING if command in PROVISIONING else _OF_BACKUPS))
     return next((text for sign, text in table if sign in output), "")

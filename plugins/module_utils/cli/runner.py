@@ -18,7 +18,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO
 
-from ..aws.client import warn
+from ansible.module_utils.common.warnings import warn
+
 from ..errors import DatomicError
 from ..releases import versions
 from ..releases.distribution import Distribution

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..aws import ec2, iam, launch
+from ..aws import ec2, launch, sts
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, InputError, refuse
@@ -94,7 +94,7 @@ def create(
     region = cf.get("aws-region")
     cli = cli_engine.prepare(aws, engine, COMMAND, region) if engine.is_cli else None
     if cli:
-        cli_engine.refuse_role(cli, iam.account(aws.client("sts", region=region)).arn)
+        cli_engine.refuse_role(cli, sts.account(aws.client("sts", region=region)).arn)
     if cli and check_mode:
         warn(cli_engine.prediction(cli))
     elif cli:

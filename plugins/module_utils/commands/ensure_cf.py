@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import rules
-from ..aws import ec2, iam
-from ..aws.client import Aws, refuse_other_account
+from ..aws import ec2, sts
+from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, refuse
 from ..plan import Decision
@@ -90,7 +90,7 @@ def ensure(
         return cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), why) | told
     _known_to_the_tool(cf, wanted)
     cli = cli_engine.prepare(aws, engine, COMMAND, wanted.region)
-    cli_engine.refuse_role(cli, iam.account(aws.client("sts", region=wanted.region)).arn)
+    cli_engine.refuse_role(cli, sts.account(aws.client("sts", region=wanted.region)).arn)
 
     def again(_new: Properties) -> cli_engine.Rest:
         return security_group.plan(wanted, ec2.observe(aws, wanted)), executors
@@ -137,7 +137,7 @@ def _observed(aws: Aws, wanted: Wanted, options: Options, findings: list[Finding
     """What AWS has. It is asked even when the file has errors, so that one message tells of all of them."""
     if not wanted.region or base.about_options(findings):
         refuse(findings)
-    refuse_other_account(aws, options.account_id)
+    sts.refuse_other_account(aws, options.account_id)
     with base.told_first(findings):
         observed = ec2.observe(aws, wanted)
         found = security_group.unnamed(wanted, observed) if wanted.exact else None

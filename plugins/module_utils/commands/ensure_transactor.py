@@ -12,8 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import rules
-from ..aws import _iam_changes, dynamodb, iam, profile, s3, scaling
-from ..aws.client import Aws, gather, refuse_other_account
+from ..aws import _iam_changes, dynamodb, iam, profile, s3, scaling, sts
+from ..aws.calls import gather
+from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, refuse
 from ..plan import GENERATED, Decision, Executor, Plan
@@ -183,16 +184,16 @@ class _Estate:
 
     def refuse_other_account(self, account_id: str) -> None:
         """Raises DatomicError when the credentials are not of that account; nothing else was asked before."""
-        self.account = iam.account(self.client("sts"))
-        refuse_other_account(self.aws, account_id, self.account.number)
+        self.account = sts.account(self.client("sts"))
+        sts.refuse_other_account(self.aws, account_id, self.account.number)
 
     def observe(self, properties: Properties) -> Observed:
         """Everything, side by side."""
         reads: dict[str, Callable[[], Any]] = {}
         storage = self.client("s3") if self.wanted.bucket else None
         if self.wanted.needs_account and self.account is None:
-            sts = self.client("sts")
-            reads["account"] = lambda: iam.account(sts)
+            identity = self.client("sts")
+            reads["account"] = lambda: sts.account(identity)
         if self.wanted.table:
             database = self.table_client()
             backups = self.options.table_point_in_time_recovery is not None and not self.wanted.endpoint

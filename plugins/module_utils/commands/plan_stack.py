@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..aws import change_set, stack
-from ..aws.client import Aws, AwsError, refuse_other_account
+from ..aws.client import Aws
 from ..aws.stack import Present, Request
-from ..errors import DatomicError
+from ..aws.sts import refuse_other_account
+from ..errors import AwsError, DatomicError
 from ..rolling import restore_command
 from ..steps.stack import changes
 from ..steps.stack.changes import Change, ParameterChange

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..aws import autoscaling, cloudwatch, diagnostics, stack
-from ..aws.client import AwsError, Clients, refuse_other_account
+from ..aws.client import Clients
 from ..aws.stack import Stack
-from ..errors import DatomicError, Finding, InputError
+from ..aws.sts import refuse_other_account
+from ..errors import AwsError, DatomicError, Finding, InputError
 from ..properties import file as properties_file
 from ..properties import keys
 from ..properties.file import Properties

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..aws import autoscaling, stack
-from ..aws.client import Aws, refuse_other_account
+from ..aws.client import Aws
+from ..aws.sts import refuse_other_account
 from ..steps.stack import changes, failures
 from ..steps.stack.failures import Event
 from .plan_stack import read

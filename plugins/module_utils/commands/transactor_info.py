@@ -10,8 +10,9 @@ from typing import Any
 
 from ..aws import autoscaling, stack
 from ..aws.autoscaling import Group
-from ..aws.client import Aws, refuse_other_account
+from ..aws.client import Aws
 from ..aws.stack import Stack
+from ..aws.sts import refuse_other_account
 from ..rolling.planner import whole
 from ..rolling.preconditions import obstacles
 from ..rolling.state import Goal, Instance, Strategy

@@ -14,9 +14,11 @@ import os
 import re
 from typing import Any
 
-from ..aws.client import DENIED, Aws, AwsError, calling, refuse_other_account
+from ..aws.client import Aws
+from ..aws.errors import DENIED, aws_errors
+from ..aws.sts import refuse_other_account
 from ..cli import java
-from ..errors import DatomicError
+from ..errors import AwsError, DatomicError
 from ..util import lock
 from . import archive as archives
 from . import distribution, download, versions
@@ -201,10 +203,10 @@ def _deployed(wanted: Wanted, aws: Aws) -> str:
     client = aws.client("s3")
     place = f"s3://{wanted.deploy_bucket}/{wanted.deploy_key}"
     try:
-        with calling("read", f"{place}.sha256", client):
+        with aws_errors("read", f"{place}.sha256", client):
             got = client.get_object(Bucket=wanted.deploy_bucket, Key=wanted.deploy_key + ".sha256")
             told = "".join(got["Body"].read(200).decode("ascii", "replace").split()[:1])
-        with calling("look at", place, client):
+        with aws_errors("look at", place, client):
             archive = client.head_object(Bucket=wanted.deploy_bucket, Key=wanted.deploy_key, ChecksumMode="ENABLED")
     except AwsError as error:
         if error.code in ABSENT:
@@ -227,7 +229,7 @@ def _upload(wanted: Wanted, aws: Aws, archive: str) -> None:
     """The archive first, its checksum last: who finds the checksum finds the archive."""
     client = aws.client("s3")
     name = os.path.basename(wanted.deploy_key)
-    with calling("upload the release to", f"s3://{wanted.deploy_bucket}/{wanted.deploy_key}", client):
+    with aws_errors("upload the release to", f"s3://{wanted.deploy_bucket}/{wanted.deploy_key}", client):
         with open(archive, "rb") as body:
             client.put_object(
                 Bucket=wanted.deploy_bucket,
