@@ -20,7 +20,7 @@ class ActionModule(InProcess):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         findings = result.get("findings", [])
-        wrong = any(finding["level"] == "error" for finding in findings)
+        wrong = any(finding["severity"] == "error" for finding in findings)
         shown = table(findings, result.get("accepted", []))
         if shown and (wrong or self._task.args.get("table") != "errors"):
             screen.show(self._task, shown)

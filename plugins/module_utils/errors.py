@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any, Literal
 
-Level = Literal["error", "warning", "note"]
+Severity = Literal["error", "warning", "note"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,25 +18,25 @@ class Finding:
     """One thing that a rule found in a file or in an option.
 
     rule: the rule's name in kebab-case, by which an inventory may accept it.
-    what: what stands there, never a secret's value. instead: what to write instead.
-    why: the reason; source: the documentation page or release that it comes from.
+    message: what stands there, never a secret's value. suggestion: what to write instead.
+    reason: the reason; source: the documentation page or release that it comes from.
     line: 1-based, 0 when the finding belongs to no line (a missing key).
     """
 
     rule: str
-    what: str
-    level: Level = "error"
+    message: str
+    severity: Severity = "error"
     file: str = ""
     line: int = 0
     key: str = ""
-    why: str = ""
+    reason: str = ""
     source: str = ""
-    instead: str = ""
+    suggestion: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        head = ": ".join(part for part in (place, self.key, self.what) if part)
-        return head + (f" ({self.instead})" if self.instead else "")
+        head = ": ".join(part for part in (place, self.key, self.message) if part)
+        return head + (f" ({self.suggestion})" if self.suggestion else "")
 
     def as_returned(self) -> dict[str, Any]:
         """The finding as a module returns it."""
@@ -73,7 +73,7 @@ class InputError(DatomicError):
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
-        lines = [str(finding) for finding in self.findings if finding.level == "error"]
+        lines = [str(finding) for finding in self.findings if finding.severity == "error"]
         message = lines[0] if len(lines) == 1 else f"{len(lines)} errors:\n" + "\n".join(lines)
         super().__init__(message, findings=[finding.as_returned() for finding in self.findings])
 
@@ -81,6 +81,6 @@ class InputError(DatomicError):
 def refuse(findings: Iterable[Finding]) -> list[str]:
     """Raise InputError when there are errors among the findings; otherwise return the warnings' texts."""
     found = list(findings)
-    if any(finding.level == "error" for finding in found):
+    if any(finding.severity == "error" for finding in found):
         raise InputError(found)
-    return [str(finding) for finding in found if finding.level == "warning"]
+    return [str(finding) for finding in found if finding.severity == "warning"]

@@ -39,7 +39,9 @@ def _refuse_nul(params: Mapping[str, Any]) -> None:
     names = [name for name, value in params.items() if any("\0" in text for text in _texts(value))]
     if names:
         instead = "write it without"
-        raise InputError(Finding("nul", f"{name}: holds a NUL character", key=name, instead=instead) for name in names)
+        raise InputError(
+            Finding("nul", f"{name}: holds a NUL character", key=name, suggestion=instead) for name in names
+        )
 
 
 def _texts(value: Any) -> Iterator[str]:

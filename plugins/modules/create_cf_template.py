@@ -250,12 +250,12 @@ findings:
       returned: always
       type: str
       sample: template-value-missing
-    what:
+    message:
       description: What was found.
       returned: always
       type: str
       sample: "Missing property: java-xmx"
-    level:
+    severity:
       description: V(error).
       returned: always
       type: str
@@ -275,7 +275,7 @@ findings:
       returned: always
       type: str
       sample: java-xmx
-    why:
+    reason:
       description: The reason of the rule.
       returned: always
       type: str
@@ -285,7 +285,7 @@ findings:
       returned: always
       type: str
       sample: https://docs.datomic.com/operation/aws.html
-    instead:
+    suggestion:
       description: What to write instead.
       returned: always
       type: str

@@ -198,12 +198,12 @@ findings:
       returned: always
       type: str
       sample: required-key
-    what:
+    message:
       description: What was found.
       returned: always
       type: str
       sample: "Missing property: aws-security-group"
-    level:
+    severity:
       description: V(error).
       returned: always
       type: str
@@ -223,7 +223,7 @@ findings:
       returned: always
       type: str
       sample: aws-security-group
-    why:
+    reason:
       description: The reason of the rule.
       returned: always
       type: str
@@ -233,7 +233,7 @@ findings:
       returned: always
       type: str
       sample: https://docs.datomic.com/operation/aws.html
-    instead:
+    suggestion:
       description: What to write instead.
       returned: always
       type: str

@@ -295,12 +295,12 @@ findings:
       returned: always
       type: str
       sample: required-key
-    what:
+    message:
       description: What was found.
       returned: always
       type: str
       sample: "Missing property: host"
-    level:
+    severity:
       description: V(error).
       returned: always
       type: str
@@ -320,7 +320,7 @@ findings:
       returned: always
       type: str
       sample: host
-    why:
+    reason:
       description: The reason of the rule.
       returned: always
       type: str
@@ -330,7 +330,7 @@ findings:
       returned: always
       type: str
       sample: https://docs.datomic.com/operation/storage.html
-    instead:
+    suggestion:
       description: What to write instead.
       returned: always
       type: str

@@ -204,12 +204,12 @@ findings:
       returned: always
       type: str
       sample: git-clear-text-secret
-    what:
+    message:
       description: What is wrong.
       returned: always
       type: str
       sample: a secret in clear text would get into git
-    level:
+    severity:
       description: How bad it is.
       returned: always
       type: str
@@ -229,7 +229,7 @@ findings:
       returned: always
       type: str
       sample: license-key
-    why:
+    reason:
       description: The reason.
       returned: always
       type: str
@@ -239,7 +239,7 @@ findings:
       returned: always
       type: str
       sample: ""
-    instead:
+    suggestion:
       description: What to do instead.
       returned: always
       type: str

@@ -51,11 +51,11 @@ options:
         description: The rule's name.
         type: str
         required: true
-      what:
+      message:
         description: What was found.
         type: str
         required: true
-      level:
+      severity:
         description: How much it counts.
         type: str
         choices: [error, warning, note]
@@ -72,7 +72,7 @@ options:
         description: The property.
         type: str
         default: ""
-      why:
+      reason:
         description: The reason of the rule.
         type: str
         default: ""
@@ -80,7 +80,7 @@ options:
         description: Where the rule comes from.
         type: str
         default: ""
-      instead:
+      suggestion:
         description: What to write instead.
         type: str
         default: ""
@@ -227,21 +227,21 @@ findings:
   elements: dict
   sample:
     - rule: single-transactor
-      level: note
+      severity: note
       file: aws/orders-cf.properties
       line: 16
       key: aws-autoscaling-group-size
-      what: "one instance: no standby takes over when it fails"
-      why: until another instance has started, nothing can be written
+      message: "one instance: no standby takes over when it fails"
+      reason: until another instance has started, nothing can be written
       source: https://docs.datomic.com/operation/ha.html
-      instead: 2 for high availability
+      suggestion: 2 for high availability
   contains: &finding
     rule:
       description: The rule's name, by which it can be accepted.
       returned: always
       type: str
       sample: single-transactor
-    level:
+    severity:
       description: V(error), V(warning) or V(note).
       returned: always
       type: str
@@ -261,12 +261,12 @@ findings:
       returned: always
       type: str
       sample: aws-autoscaling-group-size
-    what:
+    message:
       description: What was found.
       returned: always
       type: str
       sample: "one instance: no standby takes over when it fails"
-    why:
+    reason:
       description: The reason of the rule.
       returned: always
       type: str
@@ -276,20 +276,20 @@ findings:
       returned: always
       type: str
       sample: https://docs.datomic.com/operation/ha.html
-    instead:
+    suggestion:
       description: What to write instead.
       returned: always
       type: str
       sample: 2 for high availability
 accepted:
-  description: Findings of accepted rules, each with a key C(reason) besides those of RV(findings).
+  description: Findings of accepted rules, each with the key C(accepted_reason) in addition to those of RV(findings).
   returned: success
   type: list
   elements: dict
   contains:
     <<: *finding
-    reason:
-      description: Why it was accepted.
+    accepted_reason:
+      description: The reason that the user gives for accepting the rule.
       returned: always
       type: str
       sample: A test system that may be down.
@@ -306,14 +306,14 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import w
 TEXT = {"type": "str", "default": ""}
 FINDING = {
     "rule": {"type": "str", "required": True},
-    "what": {"type": "str", "required": True},
-    "level": {"type": "str", "choices": ["error", "warning", "note"], "default": "error"},
+    "message": {"type": "str", "required": True},
+    "severity": {"type": "str", "choices": ["error", "warning", "note"], "default": "error"},
     "file": TEXT,
     "line": {"type": "int", "default": 0},
     "key": {**TEXT, "no_log": False},
-    "why": TEXT,
+    "reason": TEXT,
     "source": TEXT,
-    "instead": TEXT,
+    "suggestion": TEXT,
 }
 
 

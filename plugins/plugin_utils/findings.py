@@ -10,15 +10,15 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-HEAD = ("LEVEL", "WHERE", "KEY", "WHAT")
+HEAD = ("SEVERITY", "WHERE", "KEY", "MESSAGE")
 
 
 def table(findings: Sequence[Mapping[str, Any]], accepted: Sequence[Mapping[str, Any]] = ()) -> str:
     """What validate_properties returns, a row for each finding with its rule and reasons below; empty without any."""
-    findings = [*findings, *({**one, "level": "accepted"} for one in accepted)]
+    findings = [*findings, *({**one, "severity": "accepted"} for one in accepted)]
     if not findings:
         return ""
-    rows = [HEAD, *((one["level"], _place(one), one["key"], one["what"]) for one in findings)]
+    rows = [HEAD, *((one["severity"], _place(one), one["key"], one["message"]) for one in findings)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD) - 1)]
     lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows]
     for line, finding in enumerate(findings, 1):
@@ -35,8 +35,9 @@ def _place(finding: Mapping[str, Any]) -> str:
 
 
 def _reasons(finding: Mapping[str, Any]) -> list[str]:
-    why = f"{finding['why']} ({finding['source']})" if finding["why"] and finding["source"] else finding["why"]
-    # The rule is named without a reason too: by its name it is accepted.
-    rule = [f"{finding['rule']}: {why}" if why else str(finding["rule"])]
-    about = (("instead", finding["instead"]), ("accepted", finding.get("reason", "")))
+    source = f" ({finding['source']})" if finding["reason"] and finding["source"] else ""
+    reason = finding["reason"] + source
+    # The rule is shown without a reason too: an inventory accepts it by this name.
+    rule = [f"{finding['rule']}: {reason}" if reason else str(finding["rule"])]
+    about = (("suggestion", finding["suggestion"]), ("accepted", finding.get("accepted_reason", "")))
     return rule + [f"{name}: {text}" for name, text in about if text]

@@ -287,9 +287,9 @@ def test_heaps_that_only_ec2_can_judge(aws: Emulator, src: pathlib.Path, peers: 
     src.write_text(CF.replace("m3.large", "m5.large").replace("java-xmx=", "java-xmx=2625m"))
     result = _run(aws, src, check=True, backup_heap="2g")
     (note, warning) = sorted(result["findings"], key=lambda one: str(one["rule"]), reverse=True)
-    assert (note["rule"], note["level"]) == ("heap-of-another-type", "note")
-    assert "java-xmx= (blank) gives 5734m" in note["instead"]
-    assert (warning["rule"], warning["level"]) == ("backup-heap", "warning")
+    assert (note["rule"], note["severity"]) == ("heap-of-another-type", "note")
+    assert "java-xmx= (blank) gives 5734m" in note["suggestion"]
+    assert (warning["rule"], warning["severity"]) == ("backup-heap", "warning")
     src.write_text(CF.replace("m3.large", "m5.large"))
     assert [one["rule"] for one in _run(aws, src, check=True, backup_heap="5g")["findings"]] == ["backup-heap"]
     src.write_text(CF.replace("java-xmx=", "java-xmx=1433m"))

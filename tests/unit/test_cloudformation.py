@@ -58,7 +58,7 @@ def _group(name: str, *ingress: IngressRule, vpc_id: str = "vpc-1", group_id: st
 
 def test_all_missing_keys_in_the_tools_words() -> None:
     empty = Properties.parse(b"# nothing\n", "cf.properties")
-    assert [finding.what for finding in cfn.required(empty)] == [
+    assert [finding.message for finding in cfn.required(empty)] == [
         "Missing property: aws-instance-type",
         "Missing property: aws-region",
         "Missing property: aws-instance-monitoring",
@@ -99,7 +99,7 @@ def test_defaults(changes: dict[str, str | None], version: str, filled_in: dict[
 
 def test_a_version_must_come_from_somewhere() -> None:
     blank = _file(datomic_version="")
-    assert [finding.what for finding in cfn.version_finding(blank, "")] == ["Missing property: datomic-version"]
+    assert [finding.message for finding in cfn.version_finding(blank, "")] == ["Missing property: datomic-version"]
     assert cfn.version_finding(blank, "1.0.7277") == cfn.version_finding(_file(), "") == []
 
 
@@ -123,7 +123,7 @@ def test_ingress_groups(text: str, references: tuple[GroupReference, ...]) -> No
 )
 def test_no_ingress_group(text: str) -> None:
     wanted, findings = cfn.wanted(_file(aws_ingress_groups=f"good, {text}"), port=4334, tags={})
-    assert [finding.what for finding in findings] == [f"{text} is not an AWS security group"]
+    assert [finding.message for finding in findings] == [f"{text} is not an AWS security group"]
     assert [reference.name for reference in wanted.ingress_groups] == ["good"]
 
 
@@ -145,7 +145,7 @@ def test_cidrs_as_the_file_writes_them(text: str, cidrs: tuple[str, ...]) -> Non
 )
 def test_no_cidr(text: str) -> None:
     _wanted, findings = cfn.wanted(_file(aws_ingress_cidrs=f"{text},10.0.0.0/8"), port=4334, tags={})
-    assert [finding.what for finding in findings] == [f"{text} is not a CIDR"]
+    assert [finding.message for finding in findings] == [f"{text} is not a CIDR"]
 
 
 def test_ranges_are_compared_as_ec2_keeps_them() -> None:
@@ -164,7 +164,7 @@ def test_ranges_are_compared_as_ec2_keeps_them() -> None:
 def test_the_whole_internet_is_known_in_every_spelling(cidr: str) -> None:
     file = _file(aws_ingress_cidrs=cidr)
     (finding,) = cfn.open_to_anyone(file, [cidr])
-    assert finding.what.startswith(f"{cidr} lets")
+    assert finding.message.startswith(f"{cidr} lets")
 
 
 @pytest.mark.parametrize("name", ["a,b", "sg-", "sg-xyz", "x" * 256, "tab\there"])
@@ -175,13 +175,13 @@ def test_no_name_for_a_security_group(name: str) -> None:
 
 def test_a_region_is_no_sentence() -> None:
     wanted, findings = cfn.wanted(_file(aws_region="us east"), port=4334, tags={})
-    assert [finding.what for finding in findings] == ["us east is not a region"]
+    assert [finding.message for finding in findings] == ["us east is not a region"]
     assert wanted.region == ""
 
 
 def test_the_whole_internet_is_warned_of_in_both_families() -> None:
     findings = cfn.open_to_anyone(_file(), ("0.0.0.0/0", "10.0.0.0/8", "::/0"))
-    assert [(finding.level, finding.what.split()[0]) for finding in findings] == [
+    assert [(finding.severity, finding.message.split()[0]) for finding in findings] == [
         ("warning", "0.0.0.0/0"),
         ("warning", "::/0"),
     ]
@@ -216,7 +216,7 @@ def test_ec2_is_asked_only_about_types_that_the_tool_does_not_know(instance_type
     ],
 )
 def test_what_aws_does_not_have(changes: dict[str, str | None], observed: Observed, missing: list[str]) -> None:
-    found = [finding.what for finding in cfn.missing(_file(**changes), _wanted(**changes), observed)]
+    found = [finding.message for finding in cfn.missing(_file(**changes), _wanted(**changes), observed)]
     assert len(found) == len(missing)
     assert all(part in what for part, what in zip(missing, found, strict=True)), found
 
@@ -224,7 +224,7 @@ def test_what_aws_does_not_have(changes: dict[str, str | None], observed: Observ
 def test_a_group_in_another_vpc_than_the_option_says() -> None:
     wanted, _findings = cfn.wanted(_file(aws_security_group="sg-0a"), port=4334, vpc_id="vpc-2", tags={})
     (finding,) = cfn.missing(_file(), wanted, Observed((_group("x", group_id="sg-0a"),)))
-    assert finding.what == "the security group sg-0a is in vpc-1, not in vpc-2"
+    assert finding.message == "the security group sg-0a is in vpc-1, not in vpc-2"
 
 
 def test_the_plan_makes_group_and_rules_in_this_order() -> None:

@@ -18,19 +18,26 @@ def test_a_row_for_each_finding_with_its_reasons_below(tmp_path: pathlib.Path, m
     file = str(tmp_path / "aws" / "orders-cf.properties")
     findings = [
         Finding(
-            "blank", "no value", file=file, line=7, key="java-xmx", why="it is needed", source="docs", instead="2g"
+            "blank",
+            "no value",
+            file=file,
+            line=7,
+            key="java-xmx",
+            reason="it is needed",
+            source="docs",
+            suggestion="2g",
         ),
         Finding("accept", "accept: no such rule", "warning"),
-        Finding("absent", "is missing", "note", file="other", key="host", why="of course"),
+        Finding("absent", "is missing", "note", file="other", key="host", reason="of course"),
     ]
     assert table([finding.as_returned() for finding in findings]).splitlines() == [
-        "LEVEL    WHERE                       KEY       WHAT",
-        "error    aws/orders-cf.properties:7  java-xmx  no value",
+        "SEVERITY  WHERE                       KEY       MESSAGE",
+        "error     aws/orders-cf.properties:7  java-xmx  no value",
         "    blank: it is needed (docs)",
-        "    instead: 2g",
-        "warning                                        accept: no such rule",
+        "    suggestion: 2g",
+        "warning                                         accept: no such rule",
         "    accept",
-        "note     other                       host      is missing",
+        "note      other                       host      is missing",
         "    absent: of course",
     ]
 

@@ -306,21 +306,21 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "level", "key", "transactor", "cf", "facts"), BROKEN)
+@pytest.mark.parametrize(("rule", "severity", "key", "transactor", "cf", "facts"), BROKEN)
 def test_a_broken_rule_is_found(
-    rule: str, level: str, key: str, transactor: Changes, cf: Changes, facts: dict[str, Any]
+    rule: str, severity: str, key: str, transactor: Changes, cf: Changes, facts: dict[str, Any]
 ) -> None:
     found = [finding for finding in judged(transactor, cf, **facts) if finding.rule == rule and finding.key == key]
-    assert [finding.level for finding in found] == [level]
+    assert [finding.severity for finding in found] == [severity]
     (finding,) = found
     in_transactor = key not in property_keys.CF or key in transactor
     assert finding.file == ("" if not key else "t.properties" if in_transactor else "c.properties")
     merged = {**TRANSACTOR, **transactor} if in_transactor else {**CF, **cf}
     present = [name for name, value in merged.items() if value is not None]
     assert finding.line == (present.index(key) + 1 if key in present else 0)
-    assert finding.what
-    assert finding.why
-    assert finding.instead
+    assert finding.message
+    assert finding.reason
+    assert finding.suggestion
     assert finding.source
     assert "s3cr3t" not in str(finding.as_returned())
 
@@ -471,8 +471,8 @@ def test_an_address_of_the_instance_keeps_the_database_there(line: str, local: b
     key, value = line.split("=", 1)
     found = judged({"protocol": PROTOCOL_OF[key], key: value}, {"aws-autoscaling-group-size": "2"})
     about = [one for one in found if one.rule == "storage-on-instance"]
-    assert [(one.level, one.key) for one in about] == [("error", key)] * local
-    assert all("2 instances have 2 databases" in one.what for one in about)
+    assert [(one.severity, one.key) for one in about] == [("error", key)] * local
+    assert all("2 instances have 2 databases" in one.message for one in about)
 
 
 @pytest.mark.parametrize(
@@ -538,19 +538,19 @@ def test_an_unbroken_rule_is_silent(rule: str, transactor: Changes, cf: Changes,
 def test_a_release_that_no_template_starts_may_need_flags(version: str, told: bool) -> None:
     transactor = Properties.parse(text(TRANSACTOR, {"host": "10.0.0.1"}).encode(), "t.properties")
     found = rules.preflight(transactor, None, datomic_version=version)
-    assert [(one.rule, one.level) for one in found] == [("release-add-opens", "note")] * told
+    assert [(one.rule, one.severity) for one in found] == [("release-add-opens", "note")] * told
 
 
 def test_halves_of_the_internet_are_the_internet() -> None:
     first, second = judged({}, {"aws-ingress-cidrs": "0.0.0.0/1,128.0.0.0/1"})
     assert {first.rule, second.rule} == {"open-to-anyone"}
-    assert "0.0.0.0/1 lets 2147483648 addresses" in first.what
+    assert "0.0.0.0/1 lets 2147483648 addresses" in first.message
 
 
 def test_one_file_alone_is_judged_alone() -> None:
     transactor = Properties.parse(text(TRANSACTOR, {}).encode(), "t.properties")
     (finding,) = rules.preflight(transactor, None)
-    assert (finding.rule, finding.level, finding.key) == ("host-unreachable", "warning", "host")
+    assert (finding.rule, finding.severity, finding.key) == ("host-unreachable", "warning", "host")
     assert rules.preflight(None, Properties.parse(text(CF, {}).encode(), "c.properties")) == []
     assert rules.preflight(None, None) == []
 
@@ -593,14 +593,14 @@ def test_every_finding_about_a_file_tells_its_reason_and_source(rule: str, lines
     found = rules.preflight(parsed, None) if (rule, lines) in WRONG_TRANSACTOR else rules.preflight(None, parsed)
     assert rule in {finding.rule for finding in found}
     for finding in found:
-        assert finding.why, finding
+        assert finding.reason, finding
         assert finding.source.startswith("https://"), finding
-        assert finding.instead, finding
+        assert finding.suggestion, finding
 
 
 def test_the_release_has_to_be_known() -> None:
     (finding,) = judged({}, {"datomic-version": None})
-    assert (finding.rule, finding.level, finding.key) == ("required-key", "error", "datomic-version")
+    assert (finding.rule, finding.severity, finding.key) == ("required-key", "error", "datomic-version")
     assert judged({}, {"datomic-version": None}, datomic_version="1.0.7277") == []
 
 
@@ -735,7 +735,7 @@ def test_the_module_knows_what_is_kept_elsewhere(files: dict[str, str]) -> None:
 def test_the_module_returns_findings_and_warns(files: dict[str, str], check: bool) -> None:
     result = run_module("validate_properties", files, check=check)
     assert (result["failed"], result["changed"], result["accepted"]) == (False, False, [])
-    assert [(one["rule"], one["level"]) for one in result["findings"]] == [
+    assert [(one["rule"], one["severity"]) for one in result["findings"]] == [
         ("single-transactor", "note"),
         ("open-to-anyone", "warning"),
     ]
@@ -760,7 +760,7 @@ def test_the_module_tells_every_error_of_both_files_at_once(files: dict[str, str
     for key in ("protocol", "host", "port", "memory-index-threshold", "memory-index-max", "object-cache-max"):
         assert f"{files['transactor_src']}: {key}: Missing property: {key}" in result["msg"]
     assert "Invalid value for aws-autoscaling-group-size: 010" in result["msg"]
-    assert {one["level"] for one in result["findings"]} == {"error", "warning"}, "what is no error is told beside"
+    assert {one["severity"] for one in result["findings"]} == {"error", "warning"}, "what is no error is told beside"
     assert "a heap of 9216m on c4.large" in result["msg"]
 
 
@@ -772,7 +772,7 @@ def test_the_module_takes_facts_and_acceptances(files: dict[str, str]) -> None:
     facts = {"running_version": "1.0.7622", "log_bucket_writable": True, "table_write_units": 50}
     result = run_module("validate_properties", {**files, **facts, "accept": accept})
     assert not result["failed"], result.get("msg")
-    assert [(one["rule"], one["reason"]) for one in result["accepted"]] == [
+    assert [(one["rule"], one["accepted_reason"]) for one in result["accepted"]] == [
         ("single-transactor", "a test system"),
         ("release-downgrade", "restored from a backup"),
     ]
@@ -781,32 +781,32 @@ def test_the_module_takes_facts_and_acceptances(files: dict[str, str]) -> None:
 
 
 def test_a_module_that_refuses_is_not_accepted_away(files: dict[str, str]) -> None:
-    found = {"rule": "single-transactor", "what": "as another module calls a thing that stops it", "level": "error"}
-    warning = {**found, "what": "as another module warns of it", "level": "warning"}
+    found = {"rule": "single-transactor", "message": "as another module names an error", "severity": "error"}
+    warning = {**found, "message": "as another module warns of it", "severity": "warning"}
     accept = [{"rule": "single-transactor", "reason": "a test system"}]
     result = run_module("validate_properties", {**files, "found": [found, warning], "accept": accept})
     assert result["failed"]
-    assert result["msg"] == found["what"]
+    assert result["msg"] == found["message"]
 
 
 def test_the_module_judges_what_other_modules_found_with_the_files(files: dict[str, str]) -> None:
     found: dict[str, object] = {
         "rule": "table-key",
-        "what": "another key",
+        "message": "another key",
         "file": files["transactor_src"],
         "line": 4,
-        "why": "so",
+        "reason": "so",
     }
     again: dict[str, object] = {
         "rule": "open-to-anyone",
-        "what": "0.0.0.0/0 lets the whole Internet connect to the transactor",
+        "message": "0.0.0.0/0 lets the whole Internet connect to the transactor",
     }
-    again |= {"level": "warning", "file": files["cf_src"], "line": 10, "key": "aws-ingress-cidrs"}
+    again |= {"severity": "warning", "file": files["cf_src"], "line": 10, "key": "aws-ingress-cidrs"}
     result = run_module("validate_properties", {**files, "found": [found, again]})
     assert result["failed"]
     assert f"{files['transactor_src']}:4: another key" in result["msg"]
     assert [one["rule"] for one in result["findings"]] == ["table-key", "single-transactor", "open-to-anyone"]
-    assert result["findings"][0]["why"] == "so"
+    assert result["findings"][0]["reason"] == "so"
 
 
 def test_the_module_asks_a_distribution_for_the_release(files: dict[str, str], tmp_path: pathlib.Path) -> None:

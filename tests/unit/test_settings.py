@@ -105,9 +105,9 @@ NO_KEYS = (
 def test_a_wrong_value_is_an_error_with_its_line(line: str, instead: str) -> None:
     key, value = line.split("=", 1)
     (finding,) = check(f"# top\n{line}\n")
-    assert (finding.rule, finding.level, finding.line, finding.key) == ("invalid-value", "error", 2, key)
-    assert finding.what == f"Invalid value for {key}: {value}"
-    assert finding.instead == instead
+    assert (finding.rule, finding.severity, finding.line, finding.key) == ("invalid-value", "error", 2, key)
+    assert finding.message == f"Invalid value for {key}: {value}"
+    assert finding.suggestion == instead
     assert finding.source.startswith("https://docs.datomic.com/")
 
 
@@ -197,8 +197,8 @@ def test_a_value_of_the_right_form_has_no_finding(line: str) -> None:
 )
 def test_an_unknown_key_is_a_warning_with_a_suggestion(key: str, kind: FileKind, instead: str) -> None:
     (finding,) = check(f"{key}=1", kind)
-    assert (finding.rule, finding.level, finding.line, finding.key) == ("unknown-key", "warning", 1, key)
-    assert finding.instead == instead
+    assert (finding.rule, finding.severity, finding.line, finding.key) == ("unknown-key", "warning", 1, key)
+    assert finding.suggestion == instead
 
 
 def test_every_default_is_sound() -> None:

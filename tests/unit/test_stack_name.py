@@ -43,7 +43,7 @@ def test_a_valid_name_is_shown_for_others(name: str, valid: str) -> None:
     assert stack_name.suggested(name) == valid
     assert bool(stack_name.findings(name)) == (name != valid)
     for finding in stack_name.findings(name):
-        assert f"datomic_stack_name: {valid}" in finding.instead
+        assert f"datomic_stack_name: {valid}" in finding.suggestion
 
 
 @given(st.text(max_size=300))

@@ -162,10 +162,10 @@ def test_a_callback_leaves_nothing_to_watch() -> None:
 def test_release_and_flavor_change_together() -> None:
     """The legacy images have Java 8 only, the modern ones none that old: neither can come first."""
     (finding,) = modern_rules.required(transactor(), cf(datomic_version="1.0.6610"), Options())
-    assert (finding.rule, "together with this flavor" in finding.instead) == ("template-new-java", True)
+    assert (finding.rule, "together with this flavor" in finding.suggestion) == ("template-new-java", True)
     (warning,) = legacy.old_java(cf(datomic_version="1.0.7277"))
-    assert (warning.rule, warning.level) == ("template-old-java", "warning")
-    assert "together with this release" in warning.instead
+    assert (warning.rule, warning.severity) == ("template-old-java", "warning")
+    assert "together with this release" in warning.suggestion
     for version in ("1.0.6610", "no-number"):
         assert legacy.old_java(cf(datomic_version=version)) == []
 
@@ -173,8 +173,8 @@ def test_release_and_flavor_change_together() -> None:
 def test_what_to_write_instead_of_a_user_and_once_for_each() -> None:
     user = {f"aws_dynamodb_peer_{part}": "x" for part in ("user", "access_key_id", "secret_key")}
     (finding,) = modern_rules.required(transactor(**user), cf(), Options())
-    assert "remove aws-dynamodb-peer-user, aws-dynamodb-peer-access-key-id" in finding.instead
-    assert "write aws-peer-role=" in finding.instead
+    assert "remove aws-dynamodb-peer-user, aws-dynamodb-peer-access-key-id" in finding.suggestion
+    assert "write aws-peer-role=" in finding.suggestion
 
 
 @pytest.mark.parametrize("opts", ["", "-Xss1m", "'-XX:+UseG1GC -Dname=$(id)'", '"-XX:+UseG1GC"'])
@@ -185,7 +185,7 @@ def test_one_pair_of_quotes_may_stand_around_the_options_of_java(opts: str) -> N
 def test_a_name_for_instances_is_left_out_and_said() -> None:
     options = Options(tags={"Name": "mine", "team": "orders"})
     (finding,) = modern_rules.required(transactor(), cf(), options)
-    assert (finding.rule, finding.level) == ("tag-name", "warning")
+    assert (finding.rule, finding.severity) == ("tag-name", "warning")
     assert made(options)["Resources"]["LaunchGroup"]["Properties"]["Tags"][0]["Value"] == {"Ref": "AWS::StackName"}
 
 
@@ -194,7 +194,7 @@ def test_a_valcache_on_the_root_volume_is_said() -> None:
     no_store = dataclasses.replace(MACHINE, instance_store=False)
     for options, machine in ((Options(), no_store), (without, MACHINE)):
         (finding,) = modern_rules.valcache(with_path, options, machine)
-        assert (finding.rule, finding.level, finding.key) == ("valcache-volume", "warning", "valcache-path")
+        assert (finding.rule, finding.severity, finding.key) == ("valcache-volume", "warning", "valcache-path")
     assert modern_rules.valcache(with_path, Options(), MACHINE) == []
     assert modern_rules.valcache(transactor(), without, no_store) == []
 

@@ -325,7 +325,7 @@ def test_an_earlier_run_s_keys_are_adopted_for_the_same_user_only() -> None:
 def test_a_table_in_a_state_that_cannot_be_used_is_an_error() -> None:
     file = properties(HEAD | {"aws-dynamodb-table": "orders", "aws-transactor-role": "", "aws-peer-role": ""})
     world = World(table=Table("DELETING", (("id", "S", "HASH"),), replicas=("eu-west-1",)))
-    errors = [finding for finding in decide(file, world).findings if finding.level == "error"]
+    errors = [finding for finding in decide(file, world).findings if finding.severity == "error"]
     assert [finding.rule for finding in errors] == ["table-status", "table-global"]
 
 

@@ -156,7 +156,7 @@ def _completed(path: str, option: str, values: Mapping[str, Any], findings: list
     file = properties_file.inspect(path)
     instead = "give a text, a number, true or false"
     wrong = [
-        Finding("invalid-option", "is no value of a property", key=f"{option}.{key}", instead=instead)
+        Finding("invalid-option", "is no value of a property", key=f"{option}.{key}", suggestion=instead)
         for key, value in values.items()
         if not isinstance(value, (str, int, float))
     ]
@@ -194,7 +194,7 @@ def _too_long(content: bytes) -> list[Finding]:
     if len(content) <= LONGEST:
         return []
     what = f"the template has {len(content)} bytes, CloudFormation takes {LONGEST}"
-    return [Finding("template-size", what, instead="fewer or shorter properties in the transactor's file")]
+    return [Finding("template-size", what, suggestion="fewer or shorter properties in the transactor's file")]
 
 
 def _existing(options: Options) -> bytes | None:
@@ -293,7 +293,7 @@ def _unread_secrets(options: Options) -> list[Finding]:
             "secrets-need-modern",
             f"{', '.join(sorted(names))}: the legacy template has transactors read no secrets from the Parameter Store",
             key="modern.secrets",
-            instead="take the flavor modern (datomic_template_flavor), or leave the secrets out (datomic_secrets)",
+            suggestion="take the flavor modern (datomic_template_flavor), or leave the secrets out (datomic_secrets)",
         )
     ]
 
@@ -314,11 +314,11 @@ def _architectures(aws: Aws, cf: Properties, before: modern.Placement | None) ->
         what = f"{name} is of architecture {', '.join(found.architectures)}, for which Datomic published no image"
         instead, why = "use flavor modern, or an x86_64 type", "an image starts on its own architecture only"
         source = security_group.TYPES_DOCS
-        return {}, [security_group.finding(cf, key, "template-architecture", what, instead, why=why, source=source)]
+        return {}, [security_group.finding(cf, key, "template-architecture", what, instead, reason=why, source=source)]
     what = f"{name} is newer than the images of this template, which may lack the drivers to start on it"
     instead = "flavor modern takes a current image"
     why, source = "Datomic does not update its images", security_group.TYPES_DOCS
-    warning = security_group.finding(cf, key, "template-old-image", what, instead, "warning", why=why, source=source)
+    warning = security_group.finding(cf, key, "template-old-image", what, instead, "warning", reason=why, source=source)
     unoffered = [] if before and before.instance_type == name else _unoffered(aws, cf)
     return {name: tables.ARCHITECTURE}, [warning, *unoffered]
 
@@ -333,7 +333,7 @@ def _unoffered(aws: Aws, cf: Properties) -> list[Finding]:
     what = f"{cf.get(key)} is not offered in {', '.join(lacking)}, and the template uses all zones"
     instead = "flavor modern, which names the zones that offer it, or another instance type"
     why, source = "a launch there fails, and is repeated in another zone", security_group.OFFERINGS_DOCS
-    return [security_group.finding(cf, key, "zone-without-type", what, instead, "warning", why=why, source=source)]
+    return [security_group.finding(cf, key, "zone-without-type", what, instead, "warning", reason=why, source=source)]
 
 
 def _modern(

@@ -71,7 +71,7 @@ def ensure(
     observed = _observed(aws, wanted, options, rules.accepted(findings, accept)[0])
     findings += security_group.missing(cf, wanted, observed)
     # What is wrong there names fewer rules than are meant.
-    if not any(one.level == "error" and one.key in security_group.INGRESS_KEYS for one in findings):
+    if not any(one.severity == "error" and one.key in security_group.INGRESS_KEYS for one in findings):
         findings += security_group.unnamed_findings(cf, wanted, observed)
     facts = dataclasses.replace(_facts(cf, transactor, observed), backup_heap=options.backup_heap)
     findings += rules.judge(("memory-three-quarters", "heap-fits-instance"), facts)
@@ -128,7 +128,7 @@ def _port(transactor: Properties) -> tuple[int, list[Finding]]:
         return port, []
     what = f"Invalid value for port: {transactor.get('port')}" if transactor.get("port") else "Missing property: port"
     finding = Finding(
-        "required-key", what, file=transactor.path, line=transactor.line("port"), key="port", instead="such as 4334"
+        "required-key", what, file=transactor.path, line=transactor.line("port"), key="port", suggestion="such as 4334"
     )
     return security_group.DEFAULT_PORT, [finding]
 

@@ -151,7 +151,9 @@ def _region_findings(properties: Properties, wanted: Wanted, aws: Aws) -> list[F
         return []
     what = f"Missing property: {transactor.REGION}"
     why = "neither the file nor the connection names a region for the table"
-    return [Finding("region", what, file=properties.path, key=transactor.REGION, why=why, instead="such as us-east-1")]
+    return [
+        Finding("region", what, file=properties.path, key=transactor.REGION, reason=why, suggestion="such as us-east-1")
+    ]
 
 
 def _nowhere(findings: Iterable[Finding]) -> bool:

@@ -118,7 +118,7 @@ def _wrong(options: Options, file: Properties | None) -> list[Finding]:
         ("size", options.size, 1),
     ]
     found = [
-        Finding("invalid-value", f"{value} is too little", key=name, instead=f"write at least {minimum}")
+        Finding("invalid-value", f"{value} is too little", key=name, suggestion=f"write at least {minimum}")
         for name, value, minimum in bounds
         if value is not None and value < minimum
     ]

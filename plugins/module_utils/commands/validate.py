@@ -76,16 +76,16 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         offline += modern_rules.of_options(cf, modern_rules.options_of(options.modern))
     # A module that refuses has judged with the same acceptances, or takes none: its errors would stop it again.
     named = stack_name.findings(options.stack_name) if options.stack_name else []
-    refusals = [*named, *(one for one in options.found if one.level == "error")]
-    told = [one for one in options.found if one.level != "error"]
+    refusals = [*named, *(one for one in options.found if one.severity == "error")]
+    told = [one for one in options.found if one.severity != "error"]
     counting, accepted = rules.accepted(_merged(options, told, offline), options.accept)
     findings = _merged(options, refusals, counting)
     for finding in findings:
-        if finding.level == "warning":
+        if finding.severity == "warning":
             warn(str(finding))
     returned = [finding.as_returned() for finding in findings]
-    told_accepted = [{**finding.as_returned(), "reason": reason} for finding, reason in accepted]
-    if any(finding.level == "error" for finding in findings):
+    told_accepted = [{**finding.as_returned(), "accepted_reason": reason} for finding, reason in accepted]
+    if any(finding.severity == "error" for finding in findings):
         refusal = InputError(findings)
         refusal.details["accepted"] = told_accepted
         raise refusal
@@ -114,6 +114,6 @@ def _heartbeat(transactor: Properties | None) -> int:
 
 def _merged(options: Options, first: Sequence[Finding], then: Sequence[Finding]) -> list[Finding]:
     """All findings, each once, in the order of the files."""
-    by_place = {(one.rule, one.file, one.key, one.what): one for one in (*first, *then)}
+    by_place = {(one.rule, one.file, one.key, one.message): one for one in (*first, *then)}
     files = [options.transactor_src, options.cf_src]
     return sorted(by_place.values(), key=lambda one: (files.index(one.file) if one.file in files else 2, one.line))

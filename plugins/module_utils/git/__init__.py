@@ -150,7 +150,7 @@ def _detached(place: Place) -> Finding:
         "git-detached",
         "HEAD is detached, so that a commit would belong to no branch",
         file=place.root,
-        instead="as in a CI job, set datomic_push, datomic_push_remote and datomic_push_branch "
+        suggestion="as in a CI job, set datomic_push, datomic_push_remote and datomic_push_branch "
         "(options push, push_remote and push_branch), or git switch BRANCH",
     )
 
@@ -239,7 +239,7 @@ def _clear_text(place: Place, contents: dict[str, bytes], filters: dict[str, str
             file=path,
             line=line,
             key=key,
-            instead=ENCRYPT,
+            suggestion=ENCRYPT,
         )
         for path, content in sorted(contents.items())
         if not (path in filters and content != _on_disk(place, path))
@@ -257,7 +257,7 @@ def _expected(place: Place, expected: Sequence[str]) -> list[Finding]:
             "git-clear-text-secret",
             "this run would put a secret in clear text into it, and then into git",
             file=path,
-            instead=ENCRYPT,
+            suggestion=ENCRYPT,
         )
         for path in paths
         if path not in filters

@@ -130,4 +130,4 @@ def _is_address(remote: str) -> bool:
 
 
 def _wrong(what: str, instead: str, key: str = "push_remote") -> Finding:
-    return Finding("git-push", what, key=key, instead=instead)
+    return Finding("git-push", what, key=key, suggestion=instead)

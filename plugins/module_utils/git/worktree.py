@@ -88,7 +88,7 @@ def locate(paths: Sequence[str], expected: Sequence[str] = (), timeout: float = 
             what = f"is in the repository {other}, the others are in {root}"
             errors.append(
                 Finding(
-                    "git-other-repository", what, file=path, instead="register each repository's files by themselves"
+                    "git-other-repository", what, file=path, suggestion="register each repository's files by themselves"
                 )
             )
     if errors:
@@ -115,7 +115,7 @@ def findings(place: Place, message: str) -> Iterator[Finding]:
     for name, what, instead in STATES:
         if os.path.lexists(os.path.join(place.git_directory, name)):
             yield Finding(
-                "git-unfinished", f"the repository is in the middle of a {what}", file=place.root, instead=instead
+                "git-unfinished", f"the repository is in the middle of a {what}", file=place.root, suggestion=instead
             )
             break
     yield from _unusable_entries(place)
@@ -167,11 +167,11 @@ def _no_work_tree(answer: Answer, path: str) -> Finding:
             "git-no-repository",
             "is not in a git repository",
             file=path,
-            instead="git init and a first commit there, or set datomic_commit to false",
+            suggestion="git init and a first commit there, or set datomic_commit to false",
         )
     if answer.out.startswith(b"true"):
         return Finding(
-            "git-bare", "is in a bare repository, which has no work tree", file=path, instead="use a clone of it"
+            "git-bare", "is in a bare repository, which has no work tree", file=path, suggestion="use a clone of it"
         )
     if answer.out.startswith(b"false\nfalse"):
         return Finding("git-directory", "is in git's own directory, which git does not register", file=path)
@@ -191,7 +191,7 @@ def _unusable_entries(place: Place) -> Iterator[Finding]:
                 "git-unmerged",
                 "has conflicts that are not resolved",
                 file=path,
-                instead=f"resolve them, then git add {path}",
+                suggestion=f"resolve them, then git add {path}",
             )
         elif tag.islower():
             instead = f"git update-index --no-assume-unchanged {path}"
@@ -199,11 +199,11 @@ def _unusable_entries(place: Place) -> Iterator[Finding]:
                 "git-assume-unchanged",
                 "is marked assume-unchanged, so that git does not look at it",
                 file=path,
-                instead=instead,
+                suggestion=instead,
             )
         elif tag == "S":
             instead = f"git update-index --no-skip-worktree {path}, or git sparse-checkout add its directory"
-            yield Finding("git-skip-worktree", "is outside of the sparse checkout", file=path, instead=instead)
+            yield Finding("git-skip-worktree", "is outside of the sparse checkout", file=path, suggestion=instead)
 
 
 def _ignored(place: Place) -> Iterator[Finding]:
@@ -218,7 +218,7 @@ def _ignored(place: Place) -> Iterator[Finding]:
         if not pattern.startswith("!"):
             what = f"is ignored by git ({source}:{line}: {pattern})"
             yield Finding(
-                "git-ignored", what, file=path, instead=f"remove that pattern, or once git add --force {path}"
+                "git-ignored", what, file=path, suggestion=f"remove that pattern, or once git add --force {path}"
             )
 
 
@@ -228,5 +228,7 @@ def _identity(place: Place) -> Iterator[Finding]:
         if answer.status:
             reason = answer.told.splitlines()[-1]
             instead = "git config user.name and user.email"
-            yield Finding("git-identity", f"git does not know who commits: {reason}", file=place.root, instead=instead)
+            yield Finding(
+                "git-identity", f"git does not know who commits: {reason}", file=place.root, suggestion=instead
+            )
             return

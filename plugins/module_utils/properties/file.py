@@ -194,7 +194,7 @@ def inspect(path: str) -> Properties:
 
 
 def _unreadable(path: str, what: str, instead: str) -> Properties:
-    finding = Finding("unreadable-file", what, file=path, instead=instead)
+    finding = Finding("unreadable-file", what, file=path, suggestion=instead)
     return Properties(path, b"", "", {}, (finding,), legible=False)
 
 

@@ -434,10 +434,10 @@ def _unknown(key: str, kind: FileKind) -> Finding:
     return Finding(
         "unknown-key",
         "the key is not known",
-        level="warning",
-        why="Datomic ignores a name that it does not know, silently",
+        severity="warning",
+        reason="Datomic ignores a name that it does not know, silently",
         source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
-        instead=_instead_of(key, kind),
+        suggestion=_instead_of(key, kind),
     )
 
 
@@ -453,9 +453,9 @@ def _wrong(setting: Setting, value: str, kind: FileKind) -> Finding | None:
     return Finding(
         "invalid-value",
         f"Invalid value for {setting.name}: {mask(setting.name, value)}",
-        why="Datomic misreads it, or fails when it starts",
+        reason="Datomic misreads it, or fails when it starts",
         source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
-        instead=problem,
+        suggestion=problem,
     )
 
 

@@ -99,10 +99,17 @@ class _Reader:
             number += 1
         self._apart = number + 1
 
-    def found(self, rule: str, line: int, what: str, instead: str, why: str, key: str = "") -> None:
+    def found(self, rule: str, line: int, message: str, suggestion: str, reason: str, key: str = "") -> None:
         self.findings.append(
             Finding(
-                rule=rule, what=what, file=self.path, line=line + 1, key=key, instead=instead, why=why, source=SOURCE
+                rule=rule,
+                message=message,
+                file=self.path,
+                line=line + 1,
+                key=key,
+                suggestion=suggestion,
+                reason=reason,
+                source=SOURCE,
             )
         )
 
@@ -316,8 +323,8 @@ class _Reader:
 def scan(raw: bytes, path: str) -> Reading:
     """The bytes as the two readers take them."""
 
-    def found(rule: str, what: str, instead: str) -> Finding:
-        return Finding(rule, what, file=path, instead=instead, why=WHY_BOUNDED)
+    def found(rule: str, message: str, suggestion: str) -> Finding:
+        return Finding(rule, message, file=path, suggestion=suggestion, reason=WHY_BOUNDED)
 
     if len(raw) > LONGEST:
         what = f"has more than {LONGEST} bytes, so that it is no properties file of Datomic's"
@@ -358,9 +365,11 @@ def _with_returns_as_line_ends(text: str, offsets: list[int]) -> dict[str, Entry
 
 
 def _not_text(raw: bytes, path: str) -> list[Finding]:
-    def found(rule: str, line: int, what: str, instead: str) -> list[Finding]:
+    def found(rule: str, line: int, message: str, suggestion: str) -> list[Finding]:
         why = "the file has to be text that every reader decodes alike"
-        return [Finding(rule=rule, what=what, file=path, line=line, instead=instead, why=why, source=SOURCE)]
+        return [
+            Finding(rule=rule, message=message, file=path, line=line, suggestion=suggestion, reason=why, source=SOURCE)
+        ]
 
     save = "save the file as UTF-8 without a byte order mark"
     if raw.startswith(UTF_16):

@@ -160,6 +160,6 @@ def _unsound(rule: str, reason: str) -> Iterator[Finding]:
     if rule not in acceptable:
         close = difflib.get_close_matches(rule, acceptable, n=1)
         instead = f"did you mean {close[0]}?" if close else "docs/rules.md lists the rules that can be"
-        yield Finding("accept", f"accept: the rule {rule!a} cannot be accepted", instead=instead)
+        yield Finding("accept", f"accept: the rule {rule!a} cannot be accepted", suggestion=instead)
     elif not reason.strip():
-        yield Finding("accept", f"accept: the rule {rule} is accepted without a reason", instead="write the reason")
+        yield Finding("accept", f"accept: the rule {rule} is accepted without a reason", suggestion="write the reason")

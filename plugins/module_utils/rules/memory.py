@@ -37,9 +37,9 @@ def memory_required(facts: Facts) -> Iterator[Finding]:
                 "memory-required",
                 "error",
                 f"Missing property: {key}",
-                why="the transactor does not start without it",
+                reason="the transactor does not start without it",
                 source=TRANSACTOR_DOCS,
-                instead=f"such as {key}={example}",
+                suggestion=f"such as {key}={example}",
             )
 
 
@@ -55,9 +55,9 @@ def memory_three_quarters(facts: Facts) -> Iterator[Finding]:
         "memory-three-quarters",
         "error",
         f"{CACHE} and {MAXIMUM} together are {together}, more than 75 % of a heap of {mebibytes(heap)}",
-        why="the transactor refuses to start",
+        reason="the transactor refuses to start",
         source=CAPACITY,
-        instead=f"together at most {mebibytes(heap * 3 // 4)}, or java-xmx={needed}m",
+        suggestion=f"together at most {mebibytes(heap * 3 // 4)}, or java-xmx={needed}m",
     )
 
 
@@ -71,9 +71,9 @@ def memory_index_order(facts: Facts) -> Iterator[Finding]:
             "memory-index-order",
             "error",
             f"{mebibytes(maximum)} is less than {THRESHOLD} ({mebibytes(threshold)})",
-            why="indexing would have to end before it may begin",
+            reason="indexing would have to end before it may begin",
             source=CAPACITY,
-            instead=f"at least {mebibytes(threshold)}",
+            suggestion=f"at least {mebibytes(threshold)}",
         )
 
 
@@ -88,9 +88,9 @@ def memory_index_recommended(facts: Facts) -> Iterator[Finding]:
                 "memory-index-recommended",
                 "note",
                 f"{mebibytes(size)} instead of the {mebibytes(recommended)} that is recommended",
-                why="measured by Datomic for production",
+                reason="measured by Datomic for production",
                 source=CAPACITY,
-                instead=f"{key}={mebibytes(recommended)} unless you measured otherwise",
+                suggestion=f"{key}={mebibytes(recommended)} unless you measured otherwise",
             )
 
 
@@ -107,9 +107,9 @@ def heap_fits_instance(facts: Facts) -> Iterator[Finding]:
         "heap-fits-instance",
         "error" if too_much else "warning",
         f"a heap of {mebibytes(heap)} on {facts.cf.get('aws-instance-type') or 'an instance'} with {memory}m of memory",
-        why="the usual reason of a transactor that never starts" if too_much else "the JVM needs more than its heap",
+        reason="the usual reason of a transactor that never starts" if too_much else "the JVM needs more than its heap",
         source=CAPACITY,
-        instead=f"java-xmx={memory * 7 // 10}m (70 %)"
+        suggestion=f"java-xmx={memory * 7 // 10}m (70 %)"
         + (", without a heap in java-opts" if option else "")
         + ", or a larger instance type",
     )
@@ -125,9 +125,9 @@ def backup_heap(facts: Facts) -> Iterator[Finding]:
             "backup-heap",
             "warning",
             f"backups have a heap of {facts.backup_heap}, the transactor has {mebibytes(heap)}",
-            why="Datomic asks for at least the transactor's heap, to back up and to restore",
+            reason="Datomic asks for at least the transactor's heap, to back up and to restore",
             source=BACKUP,
-            instead=f"datomic_backup_heap: {mebibytes(heap)} or more",
+            suggestion=f"datomic_backup_heap: {mebibytes(heap)} or more",
         )
 
 
@@ -143,9 +143,9 @@ def java_opts_collector(facts: Facts) -> Iterator[Finding]:
             "java-opts-collector",
             "warning",
             "without " + " and ".join(flag.rstrip("=") for flag in missing),
-            why="java-opts replaces all options of bin/transactor, its garbage collector's too",
+            reason="java-opts replaces all options of bin/transactor, its garbage collector's too",
             source=TRANSACTOR_DOCS,
-            instead="add -XX:+UseG1GC -XX:MaxGCPauseMillis=50",
+            suggestion="add -XX:+UseG1GC -XX:MaxGCPauseMillis=50",
         )
 
 
@@ -160,9 +160,9 @@ def java_opts_heap(facts: Facts) -> Iterator[Finding]:
             "java-opts-heap",
             "warning",
             f"a heap of {given} wins over java-xmx={facts.cf.get('java-xmx')}",
-            why="java-opts comes behind java-xmx on the command line, and the last -Xmx counts",
+            reason="java-opts comes behind java-xmx on the command line, and the last -Xmx counts",
             source=TRANSACTOR_DOCS,
-            instead="the heap in java-xmx alone, and no -Xmx in java-opts",
+            suggestion="the heap in java-xmx alone, and no -Xmx in java-opts",
         )
     least, heap = parse_memory(initial[-1]) if initial else None, facts.heap
     if least is not None and heap is not None and least > heap:
@@ -172,9 +172,9 @@ def java_opts_heap(facts: Facts) -> Iterator[Finding]:
             "java-opts-heap",
             "error",
             f"an initial heap (-Xms) of {initial[-1]} is more than the heap of {mebibytes(heap)}",
-            why="Java does not start with it",
+            reason="Java does not start with it",
             source=JAVA_DOCS,
-            instead=f"at most {mebibytes(heap)}, or no -Xms",
+            suggestion=f"at most {mebibytes(heap)}, or no -Xms",
         )
     if facts.cf is not EMPTY and facts.transactor.has_value("java-opts"):
         yield found(
@@ -183,9 +183,9 @@ def java_opts_heap(facts: Facts) -> Iterator[Finding]:
             "java-opts-heap",
             "warning",
             "options of Java in the transactor's file reach no Java",
-            why="the template starts the transactor with java-xmx and java-opts of the CloudFormation file",
+            reason="the template starts the transactor with java-xmx and java-opts of the CloudFormation file",
             source=AWS_SAMPLE,
-            instead="java-opts in the CloudFormation file, the heap in java-xmx",
+            suggestion="java-opts in the CloudFormation file, the heap in java-xmx",
         )
 
 
@@ -200,9 +200,10 @@ def heap_of_another_type(facts: Facts) -> Iterator[Finding]:
         "heap-of-another-type",
         "note",
         f"{given} was generated for another instance type",
-        why="a heap that is written stays when the type changes",
+        reason="a heap that is written stays when the type changes",
         source=CAPACITY,
-        instead=f"java-xmx= (blank) gives {default_heap(memory)}, 70 % of what {facts.cf.get('aws-instance-type')} has",
+        suggestion=f"java-xmx= (blank) gives {default_heap(memory)}, "
+        f"70 % of what {facts.cf.get('aws-instance-type')} has",
     )
 
 
@@ -216,9 +217,9 @@ def java_opts_quotes(facts: Facts) -> Iterator[Finding]:
             "java-opts-quotes",
             "note",
             "several options without single quotes around them",
-            why="bin/datomic's template hands the value to a shell, which splits it at blanks",
+            reason="bin/datomic's template hands the value to a shell, which splits it at blanks",
             source=AWS_SAMPLE,
-            instead="java-opts='…'",
+            suggestion="java-opts='…'",
         )
 
 

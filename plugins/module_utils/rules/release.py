@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..errors import Finding, Level
+from ..errors import Finding, Severity
 from ..properties.keys import EMBEDDED, PROTOCOLS_SINCE, setting_of
 from ..releases import versions
 from .facts import AWS_DOCS, CHANGES, EMPTY, STORAGE, Facts, found, is_release
@@ -26,8 +26,10 @@ LICENSE_FREE_SINCE = "1.0.6726"
 EU_NORTH_1_SINCE = "1.0.6397"
 
 
-def _about(facts: Facts, rule: str, level: Level, what: str, why: str, instead: str, source: str = CHANGES) -> Finding:
-    return found(facts.cf, KEY, rule, level, what, why=why, source=source, instead=instead)
+def _about(
+    facts: Facts, rule: str, severity: Severity, message: str, reason: str, suggestion: str, source: str = CHANGES
+) -> Finding:
+    return found(facts.cf, KEY, rule, severity, message, reason=reason, source=source, suggestion=suggestion)
 
 
 def release_format(facts: Facts) -> Iterator[Finding]:
@@ -36,7 +38,7 @@ def release_format(facts: Facts) -> Iterator[Finding]:
     if facts.given_version and not facts.version:
         what = f"{facts.given_version} is no release of Datomic"
         yield _about(facts, "release-format", "error", what, why, instead)
-    given: tuple[tuple[str, str, Level], ...] = (
+    given: tuple[tuple[str, str, Severity], ...] = (
         ("running_version", facts.running_version, "error"),
         # It comes from outside, and the update is what mends it.
         ("stack_version", facts.stack_version, "warning"),
@@ -44,7 +46,7 @@ def release_format(facts: Facts) -> Iterator[Finding]:
     for name, version, level in given:
         if version and not is_release(version):
             what = f"{name}: {version} is no release of Datomic"
-            yield Finding("release-format", what, level, why=why, source=CHANGES, instead=instead)
+            yield Finding("release-format", what, level, reason=why, source=CHANGES, suggestion=instead)
 
 
 def release_forbidden(facts: Facts) -> Iterator[Finding]:
@@ -85,7 +87,7 @@ def release_region(facts: Facts) -> Iterator[Finding]:
         if file.get(key) == "eu-north-1":
             what, instead = f"{facts.version} does not know eu-north-1", f"{EU_NORTH_1_SINCE} or later"
             why = "its AWS SDK is older than the region"
-            yield found(file, key, "release-region", "error", what, why=why, source=CHANGES, instead=instead)
+            yield found(file, key, "release-region", "error", what, reason=why, source=CHANGES, suggestion=instead)
 
 
 def release_downgrade(facts: Facts) -> Iterator[Finding]:
@@ -177,7 +179,7 @@ def license_key(facts: Facts) -> Iterator[Finding]:
         return
     key, free = "license-key", versions.at_least(facts.version, LICENSE_FREE_SINCE)
     what = why = instead = ""
-    level: Level = "error"
+    level: Severity = "error"
     if facts.has(key) and free:
         level, what, instead = "warning", f"a licence key, which {facts.version} does not read", f"remove {key}"
         why = "a secret that nothing needs; keys are valid up to 1.0.6711"
@@ -185,7 +187,7 @@ def license_key(facts: Facts) -> Iterator[Finding]:
         what, instead = f"{facts.version} needs a licence key", f"set it, or run {LICENSE_FREE_SINCE} or later"
         why = "the transactor does not start without it"
     if what:
-        yield found(facts.transactor, key, "license-key", level, what, why=why, source=STORAGE, instead=instead)
+        yield found(facts.transactor, key, "license-key", level, what, reason=why, source=STORAGE, suggestion=instead)
 
 
 def license_key_format(facts: Facts) -> Iterator[Finding]:
@@ -206,10 +208,10 @@ def license_key_format(facts: Facts) -> Iterator[Finding]:
             "license-key-format",
             "error" if facts.version else "warning",
             f"the value has {', '.join(wrong)}, which no licence key has",
-            why=f"releases before {LICENSE_FREE_SINCE} do not start with it, for the protocol dev neither: "
+            reason=f"releases before {LICENSE_FREE_SINCE} do not start with it, for the protocol dev neither: "
             "Unable to load license key",
             source=STORAGE,
-            instead=f"{key}= and nothing behind it but the key",
+            suggestion=f"{key}= and nothing behind it but the key",
         )
 
 
@@ -224,9 +226,9 @@ def release_key(facts: Facts) -> Iterator[Finding]:
                 "release-key",
                 "warning",
                 f"{facts.version} does not read it: {setting.since} is the first release that does",
-                why="Datomic ignores a name that it does not know, silently",
+                reason="Datomic ignores a name that it does not know, silently",
                 source=CHANGES,
-                instead=f"{setting.since} or later, or remove the line",
+                suggestion=f"{setting.since} or later, or remove the line",
             )
 
 
@@ -240,9 +242,9 @@ def release_protocol(facts: Facts) -> Iterator[Finding]:
             "release-protocol",
             "error",
             f"{facts.version} has no storage {facts.protocol}",
-            why=f"it came with {since}",
+            reason=f"it came with {since}",
             source=CHANGES,
-            instead=f"{since} or later",
+            suggestion=f"{since} or later",
         )
 
 

@@ -61,9 +61,9 @@ def legacy_new_stack(facts: Facts) -> Iterator[Finding]:
             "legacy-new-stack",
             "the stack is going to be created from the legacy template, which has a launch configuration",
             "warning",
-            why="AWS refuses launch configurations in accounts created since 2024-10-01",
+            reason="AWS refuses launch configurations in accounts created since 2024-10-01",
             source=LAUNCH_CONFIGURATIONS,
-            instead="datomic_template_flavor: modern, or auto",
+            suggestion="datomic_template_flavor: modern, or auto",
         )
 
 
@@ -77,9 +77,9 @@ def required_by_protocol(facts: Facts) -> Iterator[Finding]:
                 "required-by-protocol",
                 "error",
                 f"Missing property: {key}",
-                why=f"the protocol {facts.protocol} needs it",
+                reason=f"the protocol {facts.protocol} needs it",
                 source=STORAGE,
-                instead=f"write {key}=… with a value",
+                suggestion=f"write {key}=… with a value",
             )
 
 
@@ -99,9 +99,9 @@ def blank_value(facts: Facts) -> Iterator[Finding]:
                 "blank-value",
                 "error" if blank and setting.stops else "warning",
                 "no value" + (f": the default {setting.default} applies" if setting.default and not blank else ""),
-                why=blank or "a blank value counts as none, and nothing is generated for this key",
+                reason=blank or "a blank value counts as none, and nothing is generated for this key",
                 source=TRANSACTOR_DOCS if file is facts.transactor else AWS_DOCS,
-                instead=f"give {key} a value, or remove the line",
+                suggestion=f"give {key} a value, or remove the line",
             )
 
 
@@ -116,9 +116,9 @@ def trailing_blank(facts: Facts) -> Iterator[Finding]:
                     "trailing-blank",
                     "warning",
                     "white space at the end of the value",
-                    why="it is a part of the value for every reader",
+                    reason="it is a part of the value for every reader",
                     source=TRANSACTOR_DOCS,
-                    instead="remove it",
+                    suggestion="remove it",
                 )
 
 
@@ -136,9 +136,9 @@ def port_clash(facts: Facts) -> Iterator[Finding]:
                 "port-clash",
                 "error",
                 f"{number} is the port of {taken[number]} already",
-                why="the second to start cannot listen",
+                reason="the second to start cannot listen",
                 source=TRANSACTOR_DOCS,
-                instead="another port",
+                suggestion="another port",
             )
         taken.setdefault(number, key)
         if key == "port" and facts.protocol == "dev" and not facts.has("h2-port"):
@@ -156,9 +156,9 @@ def ping_incomplete(facts: Facts) -> Iterator[Finding]:
                 "ping-incomplete",
                 "warning",
                 f"without {lacking} no health check is answered",
-                why="Datomic starts the endpoint only with both, and says nothing",
+                reason="Datomic starts the endpoint only with both, and says nothing",
                 source=TRANSACTOR_DOCS + "#health-check",
-                instead=f"give {lacking} a value, or remove {given}",
+                suggestion=f"give {lacking} a value, or remove {given}",
             )
 
 
@@ -176,9 +176,9 @@ def host_unreachable(facts: Facts) -> Iterator[Finding]:
             "host-unreachable",
             "warning",
             f"peers on other machines cannot reach {host}",
-            why="host is written into storage for the peers; the usual reason of peers that cannot connect",
+            reason="host is written into storage for the peers; the usual reason of peers that cannot connect",
             source=TRANSACTOR_DOCS,
-            instead="the address at which peers reach this machine, in host or in alt-host",
+            suggestion="the address at which peers reach this machine, in host or in alt-host",
         )
 
 
@@ -192,9 +192,9 @@ def heartbeat_failover(facts: Facts) -> Iterator[Finding]:
             "heartbeat-failover",
             "note",
             f"a peer recovers within {3 * interval / 1000 + 1:g} s when a standby takes over, by default within 16 s",
-            why="a standby misses two heartbeats, which it looks at at its own phase: up to three intervals",
+            reason="a standby misses two heartbeats, which it looks at at its own phase: up to three intervals",
             source=HIGH_AVAILABILITY,
-            instead="5000 unless long pauses of the garbage collector make standbys take over",
+            suggestion="5000 unless long pauses of the garbage collector make standbys take over",
         )
 
 
@@ -213,9 +213,9 @@ def heartbeat_takeover(facts: Facts) -> Iterator[Finding]:
             "heartbeat-takeover",
             "warning",
             f"{interval} is less than half of {running}, which runs now: the first new transactor takes over at once",
-            why="a standby counts two of its own intervals without a heartbeat, and the active one beats less often",
+            reason="a standby counts two of its own intervals without a heartbeat, and the active one beats less often",
             source=HIGH_AVAILABILITY,
-            instead=f"lower it in several updates, each at most by half: now {half}",
+            suggestion=f"lower it in several updates, each at most by half: now {half}",
         )
 
 
@@ -230,9 +230,9 @@ def cloudwatch_incomplete(facts: Facts) -> Iterator[Finding]:
                 "cloudwatch-incomplete",
                 "warning",
                 f"without {lacking} there are no metrics",
-                why="metrics are also what a replacement waits for before it stops the old transactors",
+                reason="metrics are also what a replacement waits for before it stops the old transactors",
                 source=MONITORING,
-                instead=f"give {lacking} a value",
+                suggestion=f"give {lacking} a value",
             )
 
 
@@ -249,9 +249,9 @@ def cloudwatch_missing(facts: Facts) -> Iterator[Finding]:
         "cloudwatch-missing",
         "note",
         f"neither {keys[0]} nor {keys[1]} has a value: no metrics",
-        why="without heartbeats a replacement waits datomic_replace_settle seconds, and proves less",
+        reason="without heartbeats a replacement waits datomic_replace_settle seconds, and proves less",
         source=MONITORING,
-        instead="give both a value",
+        suggestion="give both a value",
     )
 
 
@@ -269,10 +269,10 @@ def metrics_callback(facts: Facts) -> Iterator[Finding]:
         f"no metrics reach CloudWatch, whatever {region} and {dimension} say"
         if both
         else "no metrics reach CloudWatch",
-        why="it replaces the reporter to CloudWatch: alarms there stay silent, and a replacement sees no heartbeats, "
-        "but waits datomic_replace_settle seconds",
+        reason="it replaces the reporter to CloudWatch: alarms there stay silent, and a replacement sees no "
+        "heartbeats, but waits datomic_replace_settle seconds",
         source=MONITORING,
-        instead="remove it to have metrics in CloudWatch; with it, its jar has to be on the transactor's class path "
+        suggestion="remove it to have metrics in CloudWatch; with it, its jar has to be on the transactor's class path "
         "(modern: extra_jars), or the transactor does not start",
     )
 
@@ -286,9 +286,9 @@ def single_transactor(facts: Facts) -> Iterator[Finding]:
             "single-transactor",
             "note",
             "one instance: no standby takes over when it fails",
-            why="until another instance has started, nothing can be written",
+            reason="until another instance has started, nothing can be written",
             source=HIGH_AVAILABILITY,
-            instead="2 for high availability",
+            suggestion="2 for high availability",
         )
 
 
@@ -302,9 +302,9 @@ def regions_differ(facts: Facts) -> Iterator[Finding]:
             "regions-differ",
             "error",
             f"the transactor runs in {region}, its table is in {table_region}",
-            why="a typing error would make another table there; meant so, every write crosses regions",
+            reason="a typing error would make another table there; meant so, every write crosses regions",
             source=STORAGE,
-            instead="one region for both, or accept this rule with a reason",
+            suggestion="one region for both, or accept this rule with a reason",
         )
 
 
@@ -318,9 +318,9 @@ def no_ingress(facts: Facts) -> Iterator[Finding]:
             "no-ingress",
             "warning",
             "neither aws-ingress-groups nor aws-ingress-cidrs has a value",
-            why="no peer can connect, unless the security group has rules that were made elsewhere",
+            reason="no peer can connect, unless the security group has rules that were made elsewhere",
             source=AWS_DOCS,
-            instead="name the peers' security groups",
+            suggestion="name the peers' security groups",
         )
 
 
@@ -336,9 +336,9 @@ def write_capacity(facts: Facts) -> Iterator[Finding]:
             "write-capacity",
             "warning",
             f"{writers} concurrent writes on a table with {units} write units",
-            why=f"about one per {UNITS_A_WRITER} units; more are throttled",
+            reason=f"about one per {UNITS_A_WRITER} units; more are throttled",
             source=CAPACITY_OF_TABLE,
-            instead=f"{max(2, units // UNITS_A_WRITER)}, or {writers * UNITS_A_WRITER} write units, or on demand",
+            suggestion=f"{max(2, units // UNITS_A_WRITER)}, or {writers * UNITS_A_WRITER} write units, or on demand",
         )
 
 
@@ -351,9 +351,9 @@ def log_bucket(facts: Facts) -> Iterator[Finding]:
             "log-bucket",
             "error",
             f"the bucket {facts.transactor.get('aws-s3-log-bucket-id')} is not there, or cannot be written",
-            why="the transactor does not start with a log bucket that it cannot write",
+            reason="the transactor does not start with a log bucket that it cannot write",
             source=AWS_DOCS,
-            instead="a bucket that the transactor's role may write, or remove the line",
+            suggestion="a bucket that the transactor's role may write, or remove the line",
         )
 
 
@@ -368,9 +368,9 @@ def deprecated_key(facts: Facts) -> Iterator[Finding]:
                 "deprecated-key",
                 "warning",
                 "a user with access keys",
-                why="its secret stands in the file, in the template and on the instance",
+                reason="its secret stands in the file, in the template and on the instance",
                 source=STORAGE,
-                instead=setting.deprecated,
+                suggestion=setting.deprecated,
             )
 
 

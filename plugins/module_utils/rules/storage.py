@@ -119,10 +119,10 @@ def storage_on_instance(facts: Facts) -> Iterator[Finding]:
         "storage-on-instance",
         "error",
         what,
-        why="the auto scaling group replaces instances, at every update and whenever one fails, with their volumes",
+        reason="the auto scaling group replaces instances, at every update and whenever one fails, with their volumes",
         source=STORAGE,
-        instead="the protocol ddb, or a storage on another machine; accept this rule with a reason where the data may "
-        "be lost, or where the address is a proxy to another machine",
+        suggestion="the protocol ddb, or a storage on another machine; accept this rule with a reason where the data "
+        "may be lost, or where the address is a proxy to another machine",
     )
 
 
@@ -141,11 +141,11 @@ def protocol_removed(facts: Facts) -> Iterator[Finding]:
         "the protocol free is the storage of Datomic Free, which has no releases any more"
         if free
         else f"the storage {facts.protocol} is documented no more, and nothing here provisions or checks it",
-        why="Datomic Pro refuses to start with it: Unsupported storage protocol"
+        reason="Datomic Pro refuses to start with it: Unsupported storage protocol"
         if free
         else "releases of today refuse to start with it: Unsupported storage protocol",
         source=STORAGE,
-        instead="dev on a machine of your own, or ddb on AWS; the data moves with backup-db and restore-db"
+        suggestion="dev on a machine of your own, or ddb on AWS; the data moves with backup-db and restore-db"
         if free
         else "ddb, sql or cass3; the data moves with backup-db and restore-db of a release that has both",
     )
@@ -160,9 +160,9 @@ def protocol_internal(facts: Facts) -> Iterator[Finding]:
             "protocol-internal",
             "warning",
             f"the protocol {facts.protocol} is internal to Datomic",
-            why="it is documented nowhere, and may go with any release",
+            reason="it is documented nowhere, and may go with any release",
             source=STORAGE,
-            instead="ddb, or another storage of the documentation",
+            suggestion="ddb, or another storage of the documentation",
         )
 
 
@@ -177,9 +177,9 @@ def storage_access(facts: Facts) -> Iterator[Finding]:
             "storage-access",
             "note",
             f"it has no effect with the protocol {facts.protocol}",
-            why="it opens the embedded storage of the protocol dev, and nothing else",
+            reason="it opens the embedded storage of the protocol dev, and nothing else",
             source=STORAGE,
-            instead="remove it",
+            suggestion="remove it",
         )
         return
     passwords = ("storage-admin-password", "storage-datomic-password")
@@ -191,9 +191,9 @@ def storage_access(facts: Facts) -> Iterator[Finding]:
             "storage-access",
             "error",
             f"remote, without {' and '.join(missing)}",
-            why="the transactor refuses to start: remote access to the embedded storage needs both passwords",
+            reason="the transactor refuses to start: remote access to the embedded storage needs both passwords",
             source=STORAGE,
-            instead="give both a value, or remove storage-access",
+            suggestion="give both a value, or remove storage-access",
         )
 
 
@@ -209,9 +209,9 @@ def roles_shared(facts: Facts) -> Iterator[Finding]:
                 "roles-shared",
                 "warning",
                 f"{name} is {own} as well: the peers get the transactor's rights",
-                why="whoever runs a peer may then write and delete the table, the logs and the metrics",
+                reason="whoever runs a peer may then write and delete the table, the logs and the metrics",
                 source=ACCESS,
-                instead=f"another name, or {peer}= to have one generated",
+                suggestion=f"another name, or {peer}= to have one generated",
             )
 
 
@@ -227,9 +227,9 @@ def valcache_incomplete(facts: Facts) -> Iterator[Finding]:
                 "valcache-incomplete",
                 "warning",
                 f"without {lacking} there is no valcache",
-                why="Datomic starts one only with both, and says nothing",
+                reason="Datomic starts one only with both, and says nothing",
                 source="https://docs.datomic.com/operation/valcache.html",
-                instead=f"give {lacking} a value, or remove {given}; modern fills it in where the instance type has "
+                suggestion=f"give {lacking} a value, or remove {given}; modern fills it in where the instance type has "
                 "an instance store",
             )
 

@@ -57,9 +57,9 @@ def comment_behind_value(facts: Facts) -> Iterator[Finding]:
             "comment-behind-value",
             "warning",
             "what begins with # is a part of the value, not a comment",
-            why="a comment is a line of its own for both readers of the file",
+            reason="a comment is a line of its own for both readers of the file",
             source=PROPERTIES_DOCS,
-            instead="move the comment into a line above",
+            suggestion="move the comment into a line above",
         )
 
 
@@ -75,9 +75,9 @@ def invisible_character(facts: Facts) -> Iterator[Finding]:
                 "invisible-character",
                 "warning",
                 f"the value holds {', '.join(names)}, which no editor shows",
-                why="it is a part of the value for every reader, and makes another name, address or key of it",
+                reason="it is a part of the value for every reader, and makes another name, address or key of it",
                 source=PROPERTIES_DOCS,
-                instead="write the value anew instead of pasting it",
+                suggestion="write the value anew instead of pasting it",
             )
 
 
@@ -110,9 +110,10 @@ def sample_value(facts: Facts) -> Iterator[Finding]:
             f"{shown} is the value of Datomic's sample file, which everybody knows"
             if sample
             else f"{shown} {'has a command that nothing runs' if command else 'looks like a placeholder'}",
-            why="systems that keep a sample's name share its table, metrics or rights; nothing fills a placeholder in",
+            reason="systems that keep a sample's name share its table, metrics or rights; "
+            "nothing fills a placeholder in",
             source=TRANSACTOR_DOCS if file is facts.transactor else AWS_DOCS,
-            instead="a value of this system's own",
+            suggestion="a value of this system's own",
         )
 
 
@@ -130,9 +131,9 @@ def path_of_home(facts: Facts) -> Iterator[Finding]:
                 "path-of-home",
                 "warning",
                 "~ is no home directory here",
-                why="no shell reads the file: Java makes a directory whose name is ~",
+                reason="no shell reads the file: Java makes a directory whose name is ~",
                 source=PROPERTIES_DOCS,
-                instead="the whole path",
+                suggestion="the whole path",
             )
 
 

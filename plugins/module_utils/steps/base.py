@@ -78,7 +78,7 @@ def missing_directory(path: str) -> list[Finding]:
 
 def about_options(findings: Iterable[Finding]) -> bool:
     """Whether an option is wrong, which is an error of no file: nothing that AWS could say would help."""
-    return any(finding.level == "error" and not finding.file for finding in findings)
+    return any(finding.severity == "error" and not finding.file for finding in findings)
 
 
 @contextlib.contextmanager
@@ -87,7 +87,7 @@ def told_first(findings: Iterable[Finding]) -> Iterator[None]:
     try:
         yield
     except AwsError as error:
-        wrong = [finding for finding in findings if finding.level == "error"]
+        wrong = [finding for finding in findings if finding.severity == "error"]
         if wrong:
             raise InputError(wrong) from error
         raise

@@ -57,19 +57,19 @@ def _findings(wanted: Wanted) -> Iterator[Finding]:
             "secret-path",
             f"{wanted.path!r} is no path of the Parameter Store",
             key="path",
-            instead="such as /datomic/orders",
+            suggestion="such as /datomic/orders",
         )
     for key, value in wanted.values.items():
         if not KEY.fullmatch(key):
-            yield Finding("secret-key", "is no name of a property", key=key, instead="such as memcached-password")
+            yield Finding("secret-key", "is no name of a property", key=key, suggestion="such as memcached-password")
         if not value:
-            yield Finding("secret-value", "has no value", key=key, instead="leave the key out, or give it a value")
+            yield Finding("secret-value", "has no value", key=key, suggestion="leave the key out, or give it a value")
         if len(value.encode()) > LARGEST:
             yield Finding("secret-value", f"has more than {LARGEST} bytes", key=key)
         if value.endswith("\n") or "\0" in value:
             instead = "strip it, for example with the filter trim"
             yield Finding(
-                "secret-value", "ends in a line break or holds a NUL, which would be lost", key=key, instead=instead
+                "secret-value", "ends in a line break or holds a NUL, which would be lost", key=key, suggestion=instead
             )
 
 

@@ -66,20 +66,20 @@ def required(transactor: Properties, cf: Properties, options: Options) -> list[F
         what = "alarms are asked for, but a callback gets the metrics instead of CloudWatch"
         instead = f"remove {CALLBACK}, or leave alarm_topic and alarm_email out and watch where the callback reports to"
         line = transactor.line(CALLBACK)
-        return [Finding("watching-metrics", what, "error", transactor.path, line, CALLBACK, instead=instead)]
+        return [Finding("watching-metrics", what, "error", transactor.path, line, CALLBACK, suggestion=instead)]
     if options.alarms and given and missing:
         what = "alarms are asked for, but the transactor reports no metrics without this key"
         return [Finding("watching-metrics", what, file=transactor.path, key=key) for key in missing]
     if options.alarms and options.alarm_topic and options.alarm_email:
         instead = "subscribe the address to that topic, or leave alarm_topic out"
         what = "nothing is subscribed to a topic that the stack did not make"
-        return [Finding("alarm-email", what, key="modern.alarm_email", instead=instead)]
+        return [Finding("alarm-email", what, key="modern.alarm_email", suggestion=instead)]
     region = options.alarm_topic.split(":")[3:4]
     if is_wanted(transactor, options) and region and region != [cf.get("aws-region")]:
         what = f"the topic is in {region[0]}, the alarms are in {cf.get('aws-region')}"
         why = "an alarm notifies topics of its own region"
         source = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"
-        return [Finding("alarm-topic-region", what, key="modern.alarm_topic", why=why, source=source)]
+        return [Finding("alarm-topic-region", what, key="modern.alarm_topic", reason=why, source=source)]
     if is_wanted(transactor, options) and transactor.get(REGION) != cf.get("aws-region"):
         return [
             Finding(
@@ -88,8 +88,8 @@ def required(transactor: Properties, cf: Properties, options: Options) -> list[F
                 file=transactor.path,
                 line=transactor.line(REGION),
                 key=REGION,
-                why="an alarm sees the metrics of its own region only",
-                instead=f"write {cf.get('aws-region')}, or turn the alarms off",
+                reason="an alarm sees the metrics of its own region only",
+                suggestion=f"write {cf.get('aws-region')}, or turn the alarms off",
             )
         ]
     return []

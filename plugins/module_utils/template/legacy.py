@@ -60,7 +60,7 @@ def required(transactor: Properties, cf: Properties) -> list[Finding]:
         if cf.has_value(key) and not PLAIN.fullmatch(cf.get(key)):
             what = "has characters that the instance's shell or an S3 path would not take"
             instead, why = "letters, digits, '.', '_', '-' and '/'", "the user data makes a path for the shell of it"
-            findings.append(finding(cf, key, "template-plain-word", what, instead, why=why, source=CF_DOCS))
+            findings.append(finding(cf, key, "template-plain-word", what, instead, reason=why, source=CF_DOCS))
     role = "aws-transactor-role"
     if role in transactor and not transactor.has_value(role):
         instead = "run ensure-transactor on this file first, which generates it, or set it"
@@ -71,13 +71,15 @@ def required(transactor: Properties, cf: Properties) -> list[Finding]:
         what = f"Datomic published no image for {region}"
         instead = "use flavor modern, or one of " + ", ".join(sorted(tables.IMAGES))
         why = "the template's mapping of regions to images has none for it"
-        findings.append(finding(cf, key, "template-region-without-image", what, instead, why=why, source=CF_DOCS))
+        findings.append(finding(cf, key, "template-region-without-image", what, instead, reason=why, source=CF_DOCS))
     return findings
 
 
-def _missing(file: Properties, key: str, instead: str) -> Finding:
+def _missing(file: Properties, key: str, suggestion: str) -> Finding:
     why = "it is the default of a parameter, with which the stack would be made"
-    return finding(file, key, "template-value-missing", f"Missing property: {key}", instead, why=why, source=CF_DOCS)
+    return finding(
+        file, key, "template-value-missing", f"Missing property: {key}", suggestion, reason=why, source=CF_DOCS
+    )
 
 
 def template(transactor: Properties, cf: Properties, architectures: Mapping[str, str]) -> dict[str, Any]:
@@ -212,7 +214,7 @@ def old_java(cf: Properties) -> list[Finding]:
         return []
     what = f"{version} needs Java {java}; this template's images were published in 2018, for Java 8"
     instead = "take the flavor modern (datomic_template_flavor) together with this release"
-    return [Finding("template-old-java", what, "warning", cf.path, cf.line(key), key, instead=instead)]
+    return [Finding("template-old-java", what, "warning", cf.path, cf.line(key), key, suggestion=instead)]
 
 
 def too_long(template: Mapping[str, Any], transactor: Properties) -> list[Finding]:
@@ -222,7 +224,9 @@ def too_long(template: Mapping[str, Any], transactor: Properties) -> list[Findin
         return []
     what = f"the instance's user data would have {size} bytes, and EC2 takes {USER_DATA_LIMIT}"
     instead, why = "shorten or remove properties", "the properties stand in it, and no instance starts without it"
-    return [Finding("user-data-too-long", what, file=transactor.path, why=why, source=USER_DATA_DOCS, instead=instead)]
+    return [
+        Finding("user-data-too-long", what, file=transactor.path, reason=why, source=USER_DATA_DOCS, suggestion=instead)
+    ]
 
 
 def java_key(key: str) -> str:

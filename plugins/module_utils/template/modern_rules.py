@@ -92,7 +92,7 @@ def required(transactor: Properties, cf: Properties, options: Options) -> list[F
     ]
     if cf.has_value("datomic-version"):
         findings += _release(cf, options)
-    if not any(finding.level == "error" for finding in findings):
+    if not any(finding.severity == "error" for finding in findings):
         findings += alarms.required(transactor, cf, options)
     return findings
 
@@ -115,7 +115,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
 
 def askable(findings: Iterable[Finding]) -> bool:
     """Whether AWS can be asked about what files and options name, with these errors in them."""
-    return not any(finding.level == "error" and finding.key in ASKED_ABOUT for finding in findings)
+    return not any(finding.severity == "error" and finding.key in ASKED_ABOUT for finding in findings)
 
 
 def valcache(transactor: Properties, options: Options, machine: Machine) -> list[Finding]:
@@ -141,7 +141,7 @@ def too_long(template: Mapping[str, Any]) -> list[Finding]:
     if size <= user_data.LIMIT:
         return []
     what = f"the user data has {size} bytes, {user_data.LIMIT} are allowed"
-    return [Finding("user-data-size", what, instead="shorten the transactor's properties: comments do not count")]
+    return [Finding("user-data-size", what, suggestion="shorten the transactor's properties: comments do not count")]
 
 
 def _missing(transactor: Properties, cf: Properties) -> Iterator[Finding]:
@@ -234,9 +234,9 @@ def _tags(options: Options) -> Iterator[Finding]:
         if name == "Name":
             yield Finding("tag-name", "instances and volumes are named after the stack", "warning", key=key)
         elif str(name).lower().startswith("aws:"):
-            yield Finding("option-format", "AWS keeps aws: for itself", key=key, instead="another prefix")
+            yield Finding("option-format", "AWS keeps aws: for itself", key=key, suggestion="another prefix")
         elif not isinstance(name, str) or not isinstance(value, str):
-            yield Finding("option-format", f"{value!r} is no text", key=key, instead="write it in quotes")
+            yield Finding("option-format", f"{value!r} is no text", key=key, suggestion="write it in quotes")
         elif not name or any(len(text) > most for text, most in zip((name, value), LONGEST_TAG, strict=True)):
             what = f"a tag's key has 1 to {LONGEST_TAG[0]} characters, its value at most {LONGEST_TAG[1]}"
             yield Finding("option-format", what, key=key)
@@ -253,13 +253,13 @@ def _options(cf: Properties, options: Options) -> Iterator[Finding]:
     region = options.secrets_kms_key.split(":")[3:4]
     if region and region != [cf.get("aws-region")]:
         what = f"the key is in {region[0]}, the parameters are in {cf.get('aws-region')}"
-        yield Finding("secrets-kms-key", what, key="modern.secrets_kms_key", instead="a key of that region")
+        yield Finding("secrets-kms-key", what, key="modern.secrets_kms_key", suggestion="a key of that region")
     if options.volume_size < LEAST_VOLUME and not options.image_id:
         yield Finding("option-format", f"the image needs a volume of {LEAST_VOLUME} GiB", key="modern.volume_size")
     for key, version in options.secrets_versions.items():
         if not re.fullmatch(r"[1-9][0-9]*", str(version)):
             what = f"{version!r} is no version of a parameter"
-            yield Finding("option-format", what, key=f"modern.secrets_versions.{key}", instead="a number from 1")
+            yield Finding("option-format", what, key=f"modern.secrets_versions.{key}", suggestion="a number from 1")
 
 
 def _release(cf: Properties, options: Options) -> Iterator[Finding]:
@@ -285,4 +285,4 @@ def _release(cf: Properties, options: Options) -> Iterator[Finding]:
 
 
 def _of(properties: Properties, key: str, rule: str, what: str, instead: str) -> Finding:
-    return Finding(rule, what, file=properties.path, line=properties.line(key), key=key, instead=instead)
+    return Finding(rule, what, file=properties.path, line=properties.line(key), key=key, suggestion=instead)

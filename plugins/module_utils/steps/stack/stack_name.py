@@ -30,7 +30,7 @@ def findings(name: str) -> list[Finding]:
     what = f"{name!r} is no name of a stack"
     why = f"CloudFormation takes a letter, then letters, digits and hyphens, {LONGEST} characters at most"
     instead = f"write datomic_stack_name: {valid}, or the name that the stack has (stack_name of a module)"
-    return [Finding("stack-name", what, key="stack_name", why=why, source=DOCS, instead=instead)]
+    return [Finding("stack-name", what, key="stack_name", reason=why, source=DOCS, suggestion=instead)]
 
 
 def refuse(name: str) -> None:

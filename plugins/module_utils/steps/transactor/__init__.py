@@ -164,19 +164,19 @@ def unsound(options: Options) -> list[Finding]:
         "bucket_expiration_days": options.bucket_expiration_days,
     }
     findings = [
-        Finding("invalid-option", f"Invalid value: {number}", key=name, instead="write a number of at least 1")
+        Finding("invalid-option", f"Invalid value: {number}", key=name, suggestion="write a number of at least 1")
         for name, number in numbers.items()
         if number is not None and number < 1
     ]
     if not _IAM_NAME.fullmatch(options.role_prefix) or len(options.role_prefix) > LONGEST_ROLE_PREFIX:
         what = f"Invalid value: {options.role_prefix!a} cannot begin a role's name"
         instead = f"write 1 to {LONGEST_ROLE_PREFIX} letters, digits and + = , . @ _ - (datomic_role_prefix)"
-        findings.append(Finding("invalid-option", what, key="role_prefix", instead=instead))
+        findings.append(Finding("invalid-option", what, key="role_prefix", suggestion=instead))
     boundary = options.permissions_boundary
     if boundary is not None and not _BOUNDARY.fullmatch(boundary):
         what = f"Invalid value: {boundary!a} is not the ARN of a managed policy"
         instead = "such as arn:aws:iam::123456789012:policy/boundary (datomic_permissions_boundary)"
-        findings.append(Finding("invalid-option", what, key="permissions_boundary", instead=instead))
+        findings.append(Finding("invalid-option", what, key="permissions_boundary", suggestion=instead))
     pairs = {
         "table_max_read_capacity": (options.table_max_read_capacity, options.table_read_capacity),
         "table_max_write_capacity": (options.table_max_write_capacity, options.table_write_capacity),
@@ -184,15 +184,15 @@ def unsound(options: Options) -> list[Finding]:
     for name, (most, least) in pairs.items():
         if most is not None and least is not None and most < least:
             what = f"Invalid value: {most} is less than the {least} units to start from"
-            findings.append(Finding("invalid-option", what, key=name, instead=f"write {least} or more"))
+            findings.append(Finding("invalid-option", what, key=name, suggestion=f"write {least} or more"))
     utilization = options.table_target_utilization
     if utilization is not None and utilization not in UTILIZATIONS:
         what, instead = f"Invalid value: {utilization}", "write a percentage from 20 to 90"
-        findings.append(Finding("invalid-option", what, key="table_target_utilization", instead=instead))
+        findings.append(Finding("invalid-option", what, key="table_target_utilization", suggestion=instead))
     units = any(number is not None for pair in pairs.values() for number in pair)
     if units and options.table_billing_mode == ON_DEMAND:
         what, instead = "a table on demand has no units", "leave the capacities out, or the billing mode"
-        findings.append(Finding("invalid-option", what, key="table_billing_mode", instead=instead))
+        findings.append(Finding("invalid-option", what, key="table_billing_mode", suggestion=instead))
     return findings
 
 
@@ -214,15 +214,21 @@ def lacking(properties: Properties, keys: Iterable[str]) -> list[Finding]:
     return [_missing(properties, key) for key in keys if not properties.has_value(key)]
 
 
-def _found(properties: Properties, key: str, rule: str, what: str, *, instead: str, why: str, source: str) -> Finding:
+def _found(
+    properties: Properties, key: str, rule: str, message: str, *, suggestion: str, reason: str, source: str
+) -> Finding:
     line = properties.line(key)
-    return Finding(rule, what, file=properties.path, line=line, key=key, why=why, source=source, instead=instead)
+    return Finding(
+        rule, message, file=properties.path, line=line, key=key, reason=reason, source=source, suggestion=suggestion
+    )
 
 
 def _missing(properties: Properties, key: str) -> Finding:
     instead = f"write {key}=… with a value"
     why = "the transactor does not start without it"
-    return _found(properties, key, "required-key", f"Missing property: {key}", instead=instead, why=why, source=DOCS)
+    return _found(
+        properties, key, "required-key", f"Missing property: {key}", suggestion=instead, reason=why, source=DOCS
+    )
 
 
 def _table_findings(properties: Properties) -> Iterator[Finding]:
@@ -232,12 +238,12 @@ def _table_findings(properties: Properties) -> Iterator[Finding]:
     if table and not _TABLE_NAME.fullmatch(table):
         instead, why = "such as datomic", "DynamoDB takes no other name"
         what = f"no name for a DynamoDB table: {_TABLE_NAME_REFUSED}"
-        yield _found(properties, TABLE, "table-name", what, instead=instead, why=why, source=_TABLE_NAME_DOCS)
+        yield _found(properties, TABLE, "table-name", what, suggestion=instead, reason=why, source=_TABLE_NAME_DOCS)
     elif properties.get("protocol") == "ddb" and len(f"{table}-transactor") > _POLICY_NAME_LENGTH:
         instead = f"at most {_POLICY_NAME_LENGTH - len('-transactor')} characters"
         why = "the name of the policy that grants the table is made of the table's"
         what = "too long for the policy's name"
-        yield _found(properties, TABLE, "table-name", what, instead=instead, why=why, source=_IAM_NAME_DOCS)
+        yield _found(properties, TABLE, "table-name", what, suggestion=instead, reason=why, source=_IAM_NAME_DOCS)
 
 
 def _identity_findings(properties: Properties, secrets: Collection[str]) -> Iterator[Finding]:
@@ -253,10 +259,10 @@ def _identity_findings(properties: Properties, secrets: Collection[str]) -> Iter
                 role,
                 "one-identity",
                 told if role in properties else missing + told,
-                instead=f"write {role}= alone, for a role that is generated"
+                suggestion=f"write {role}= alone, for a role that is generated"
                 if role not in properties
                 else f"keep {role} and remove the three others",
-                why="exactly one of the two says who may use the table; without a value it is generated",
+                reason="exactly one of the two says who may use the table; without a value it is generated",
                 source=DOCS,
             )
         elif user in present:
@@ -273,7 +279,7 @@ def _group_findings(properties: Properties, prefix: str, wording: str, secrets: 
     if absent:
         instead = "add " + " and ".join(f"{key}=" for key in absent)
         what, why = f"Properties {','.join(keys)} {wording}", "a user works with an access key's id and secret only"
-        yield _found(properties, key, "user-keys", what, instead=instead, why=why, source=ACCESS_DOCS)
+        yield _found(properties, key, "user-keys", what, suggestion=instead, reason=why, source=ACCESS_DOCS)
         return
     has_user, given, has_secret = (properties.has_value(key) or key in secrets for key in keys)
     if given != has_secret or (given and not has_user):
@@ -282,8 +288,8 @@ def _group_findings(properties: Properties, prefix: str, wording: str, secrets: 
             user if given and has_secret else key_id,
             "user-keys",
             f"Properties {key_id},{secret} must be both set, or both unset.",
-            instead="leave both blank to have an access key made, or write both and the user that they belong to",
-            why="AWS tells a secret once, when it makes the key: a half of one cannot be completed",
+            suggestion="leave both blank to have an access key made, or write both and the user that they belong to",
+            reason="AWS tells a secret once, when it makes the key: a half of one cannot be completed",
             source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
         )
 
@@ -294,20 +300,20 @@ def _name_findings(properties: Properties) -> Iterator[Finding]:
     if bucket and not _BUCKET_NAME.fullmatch(bucket):
         instead = "3 to 63 of the letters a-z, digits, . and -, a letter or digit at both ends"
         what, why = "no name for an S3 bucket", "S3 takes no other name"
-        yield _found(properties, BUCKET, "bucket-name", what, instead=instead, why=why, source=_BUCKET_NAME_DOCS)
+        yield _found(properties, BUCKET, "bucket-name", what, suggestion=instead, reason=why, source=_BUCKET_NAME_DOCS)
     for key in (TRANSACTOR_ROLE, PEER_ROLE, *(keys_of(prefix)[0] for prefix in USERS)):
         if properties.has_value(key) and not _IAM_NAME.fullmatch(properties.get(key)):
             instead = "1 to 64 letters, digits and + = , . @ _ -, not an ARN"
             what, why = "no name for a role or user of IAM", "IAM takes no other name"
-            yield _found(properties, key, "iam-name", what, instead=instead, why=why, source=_IAM_NAME_DOCS)
+            yield _found(properties, key, "iam-name", what, suggestion=instead, reason=why, source=_IAM_NAME_DOCS)
     for key in (REGION, METRICS_REGION):
         if properties.has_value(key) and not REGION_NAME.fullmatch(properties.get(key)):
             what, instead, why = "no name of a region", "such as us-east-1", "AWS has no endpoints there"
-            yield _found(properties, key, "region-name", what, instead=instead, why=why, source=REGION_DOCS)
+            yield _found(properties, key, "region-name", what, suggestion=instead, reason=why, source=REGION_DOCS)
     if properties.has_value(ENDPOINT) and not _ENDPOINT.fullmatch(properties.get(ENDPOINT)):
         what, instead = "no endpoint", "write host:port, such as localhost:8000"
         why = "DynamoDB Local is looked for there"
-        yield _found(properties, ENDPOINT, "endpoint", what, instead=instead, why=why, source=DOCS)
+        yield _found(properties, ENDPOINT, "endpoint", what, suggestion=instead, reason=why, source=DOCS)
 
 
 def observable(wanted: Wanted, findings: Iterable[Finding]) -> Wanted:

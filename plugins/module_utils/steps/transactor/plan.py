@@ -113,16 +113,16 @@ class _Planner:
         self.late: list[str] = []
         self.findings: list[Finding] = []
 
-    def found(self, key: str, rule: str, what: str, instead: str = "", level: Any = "error") -> None:
+    def found(self, key: str, rule: str, message: str, suggestion: str = "", severity: Any = "error") -> None:
         self.findings.append(
             Finding(
                 rule,
-                what,
-                level=level,
+                message,
+                severity=severity,
                 file=self.properties.path,
                 line=self.properties.line(key),
                 key=key,
-                instead=instead,
+                suggestion=suggestion,
             )
         )
 
