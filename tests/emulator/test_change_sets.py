@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from typing import Any
 
@@ -24,13 +25,14 @@ IMAGE = "ami-03cf127a"
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 SHOWN = {"MetricName": "Alarm", "Namespace": "Datomic", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
 SHOWN |= {"Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"}
+NUMBERS = itertools.count()
 
 
 def planned(aws: Emulator, template: dict[str, Any] | None, values: bool = True, **options: Any) -> dict[str, Any]:
     """A change set of this template, None for the stack's own, as it is described."""
     body = {"UsePreviousTemplate": True} if template is None else {"TemplateBody": json.dumps(template)}
     client = aws.client("cloudformation")
-    made = client.create_change_set(StackName="orders", ChangeSetName="planned", **body, **options)
+    made = client.create_change_set(StackName="orders", ChangeSetName=f"planned-{next(NUMBERS)}", **body, **options)
     found: dict[str, Any] = client.describe_change_set(ChangeSetName=made["Id"], IncludePropertyValues=values)
     return found
 
@@ -175,6 +177,31 @@ def test_a_change_set_takes_its_time_and_comes_in_pages(aws: Emulator) -> None:
         ["LaunchConfig"],
         ["LaunchGroup"],
     ]
+
+
+def test_the_name_of_a_change_set_is_unique_in_its_stack(aws: Emulator) -> None:
+    create(aws, LEGACY)
+    client = aws.client("cloudformation")
+    client.create_stack(StackName="billing", TemplateBody=json.dumps(MODERN))
+
+    def code(operation: str, **options: Any) -> str:
+        try:
+            getattr(client, operation)(**{"ChangeSetName": "plan", "StackName": "orders", **options})
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return ""
+
+    body = {"TemplateBody": json.dumps(LEGACY)}
+    aws.configure(change_set_creating=30)
+    assert code("create_change_set", **body) == ""
+    assert code("create_change_set", **body) == "AlreadyExistsException"
+    assert code("create_change_set", StackName="billing", **body) == ""
+    assert code("delete_change_set") == "InvalidChangeSetStatus", "it is in progress"
+    aws.advance(30)
+    assert code("delete_change_set") == code("delete_change_set") == "", "the second finds none"
+    assert code("describe_change_set") == "ChangeSetNotFound"
+    assert code("describe_change_set", StackName="billing") == ""
+    assert code("create_change_set", **body) == ""
 
 
 def test_previous_template_and_previous_values(aws: Emulator) -> None:

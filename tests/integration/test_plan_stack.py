@@ -142,6 +142,40 @@ def test_a_change_set_that_takes_its_time_in_pages(aws: Emulator, file: pathlib.
     assert by_id(plan(aws, file, check=True)).keys() == {"LaunchConfig", "LaunchGroup"}
 
 
+def change_sets(aws: Emulator) -> list[str]:
+    listed = aws.backstage("cloudformation").list_change_sets(StackName="orders")["Summaries"]
+    return [one["ChangeSetName"] for one in listed]
+
+
+def test_a_killed_plan_leaves_one_change_set_which_the_next_plan_removes(aws: Emulator, file: pathlib.Path) -> None:
+    groups.create(aws)
+    file.write_text(groups.template("second"))
+    aws.fault("cloudformation:DeleteChangeSet", code="AccessDenied", status=403, times=1)
+    assert "AccessDenied" in plan(aws, file, check=True)["msg"]
+    (left,) = change_sets(aws)
+    assert by_id(plan(aws, file, check=True)).keys() == {"LaunchConfig", "LaunchGroup"}
+    assert change_sets(aws) == []
+    aws.backstage("cloudformation").create_change_set(
+        StackName="orders", ChangeSetName=left, TemplateBody=file.read_text()
+    )
+    aws.fault("cloudformation:DeleteChangeSet", code="AccessDenied", status=403, times=1)
+    assert "AccessDenied" in plan(aws, file, check=True)["msg"]
+    assert change_sets(aws) == [left], "killed twice"
+
+
+def test_two_plans_of_a_stack_at_the_same_time(aws: Emulator, file: pathlib.Path) -> None:
+    groups.create(aws)
+    file.write_text(groups.template("second"))
+    aws.fault("cloudformation:DescribeChangeSet", code="ChangeSetNotFound", status=404, times=1)
+    assert by_id(plan(aws, file, check=True)).keys() == {"LaunchConfig", "LaunchGroup"}, "deleted by the other one"
+    aws.configure(scale=100, change_set_creating=100)
+    aws.backstage("cloudformation").create_change_set(
+        StackName="orders", ChangeSetName="datomic-plan", TemplateBody=file.read_text()
+    )
+    assert by_id(plan(aws, file, check=True)).keys() == {"LaunchConfig", "LaunchGroup"}
+    assert change_sets(aws) == ["datomic-plan"], "the other plan's, which is in progress"
+
+
 def test_what_the_stack_has_besides_is_kept_or_named(aws: Emulator, file: pathlib.Path) -> None:
     topic = aws.backstage("sns").create_topic(Name="events")["TopicArn"]
     template = json.loads(groups.template("first"))

@@ -18,6 +18,9 @@ from .calls import waited
 from .errors import aws_errors
 from .stack import Request, parameters
 
+NAME = "datomic-plan"
+ANOTHER_PLAN = ("AlreadyExistsException", "ChangeSetNotFound", "InvalidChangeSetStatus")
+"""What AWS answers when another plan has made, deleted, or not finished a change set of the same name."""
 DESCRIPTION = "What an update by datomic_onprem.aws would change; deleted as soon as it is read"
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 """What the StatusReason of a change set without changes says."""
@@ -38,14 +41,27 @@ class ChangeSet:
 
 
 def plan(client: Any, request: Request, warn: Callable[[str], None]) -> ChangeSet:
-    """The change set of the update, which is deleted when it is read."""
+    """The change set of the update. It is deleted after it was read.
+
+    Its name is always the same, so that the next plan removes what a killed one has left. While another plan of the
+    stack is under way, the name is unique.
+    """
+    try:
+        return _plan(client, request, NAME, warn)
+    except AwsError as error:
+        if error.code not in ANOTHER_PLAN:
+            raise
+        return _plan(client, request, f"{NAME}-{uuid.uuid4().hex}", warn)
+
+
+def _plan(client: Any, request: Request, name: str, warn: Callable[[str], None]) -> ChangeSet:
+    sent = {**request.as_sent(), "ChangeSetName": name, "ChangeSetType": "UPDATE", "Description": DESCRIPTION}
     with aws_errors("plan the update of the stack", request.name, client):
-        made = client.create_change_set(
-            ChangeSetName=f"datomic-{uuid.uuid4().hex}",
-            ChangeSetType="UPDATE",
-            Description=DESCRIPTION,
-            **request.as_sent(),
-        )["Id"]
+        try:
+            made = client.create_change_set(**sent)["Id"]
+        except client.exceptions.AlreadyExistsException:
+            client.delete_change_set(ChangeSetName=name, StackName=request.name)
+            made = client.create_change_set(**sent)["Id"]
     try:
         return _read(client, request.name, made, warn)
     finally:

@@ -76,7 +76,7 @@ def aws_errors(doing: str, resource: str, client: Any = None) -> Iterator[None]:
 
 def error_code(error: BaseException) -> str:
     """AWS's code of a botocore error, or an empty string."""
-    response = getattr(error, "response", None) or {}
+    response = getattr(error, "response", None) or getattr(error, "last_response", None) or {}
     code: str = response.get("Error", {}).get("Code", "")
     return code
 

@@ -12,10 +12,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend
 from moto.cloudformation.parsing import ResourceMap, clean_json
 from moto.cloudformation.responses import CloudFormationResponse
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 
 from tests.emulator.clock import CLOCK
 from tests.emulator.corrections.cloudformation import _dependencies_first, _differing, references
@@ -42,6 +43,7 @@ def apply() -> None:
     DescribeEvents, which tells why an early validation failed:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
     """
+    _names()
     create = CloudFormationBackend.create_change_set
 
     def create_and_judge(self: CloudFormationBackend, *args: Any, **kwargs: Any) -> tuple[str, str]:
@@ -53,7 +55,9 @@ def apply() -> None:
         return made
 
     def describe(self: CloudFormationResponse) -> ActionResult:
-        found = self.cloudformation_backend.describe_change_set(change_set_name=self._get_param("ChangeSetName"))
+        found = _named(self)
+        if found is None:
+            raise CloudFormationError("ChangeSetNotFoundException", f"ChangeSet [{self._get_param('ChangeSetName')}] does not exist")
         page, size = int(self._get_param("NextToken") or 0), SETTINGS.change_set_page
         shown = copy.copy(found)
         shown.shown_parameters = listed_parameters(found.template_dict, found.parameters, found.after)
@@ -82,6 +86,43 @@ def apply() -> None:
         {"Type": "Resource", "ResourceChange": change} for change in changes
     ]
     del transformers["DescribeChangeSetOutput.Parameters"]
+
+
+def _names() -> None:
+    """A name is unique among the change sets of a stack; moto takes it twice, and looks for it in all stacks.
+
+    One that is being made cannot be deleted; deleting one that does not exist succeeds.
+    "CreateChangeSet", https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html;
+    "DeleteChangeSet", https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteChangeSet.html
+    """
+    create = CloudFormationResponse.create_change_set
+
+    def create_unique(self: CloudFormationResponse) -> ActionResult:
+        if _named(self) is not None:
+            raise AlreadyExistsException(f"ChangeSet {self._get_param('ChangeSetName')} already exists")
+        return create(self)
+
+    def delete(self: CloudFormationResponse) -> ActionResult:
+        found = _named(self)
+        if found is not None and CLOCK.now() < found.ready_at:
+            raise CloudFormationError("InvalidChangeSetStatusException", f"{found.change_set_name} is in CREATE_IN_PROGRESS")
+        if found is not None:
+            self.cloudformation_backend.delete_change_set(found.change_set_id)
+        return EmptyResult()
+
+    CloudFormationResponse.create_change_set = create_unique
+    CloudFormationResponse.delete_change_set = delete
+
+
+def _named(request: CloudFormationResponse) -> ChangeSet | None:
+    """The change set that the request names, by its id, or by its name and the stack's name or id."""
+    name, stack = request._get_param("ChangeSetName"), request._get_param("StackName")
+    for found in request.cloudformation_backend.change_sets.values():
+        if name == found.change_set_id or (
+            name == found.change_set_name and stack in (found.stack.name, found.stack.stack_id)
+        ):
+            return found
+    return None
 
 
 def _without_values(change: dict[str, Any]) -> dict[str, Any]:
