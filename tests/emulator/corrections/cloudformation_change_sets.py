@@ -57,7 +57,9 @@ def apply() -> None:
     def describe(self: CloudFormationResponse) -> ActionResult:
         found = _named(self)
         if found is None:
-            raise CloudFormationError("ChangeSetNotFoundException", f"ChangeSet [{self._get_param('ChangeSetName')}] does not exist")
+            raise CloudFormationError(
+                "ChangeSetNotFoundException", f"ChangeSet [{self._get_param('ChangeSetName')}] does not exist"
+            )
         page, size = int(self._get_param("NextToken") or 0), SETTINGS.change_set_page
         shown = copy.copy(found)
         shown.shown_parameters = listed_parameters(found.template_dict, found.parameters, found.after)
@@ -105,7 +107,9 @@ def _names() -> None:
     def delete(self: CloudFormationResponse) -> ActionResult:
         found = _named(self)
         if found is not None and CLOCK.now() < found.ready_at:
-            raise CloudFormationError("InvalidChangeSetStatusException", f"{found.change_set_name} is in CREATE_IN_PROGRESS")
+            raise CloudFormationError(
+                "InvalidChangeSetStatusException", f"{found.change_set_name} is in CREATE_IN_PROGRESS"
+            )
         if found is not None:
             self.cloudformation_backend.delete_change_set(found.change_set_id)
         return EmptyResult()
