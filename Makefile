@@ -63,7 +63,7 @@ test-oldest: ## Run pytest with the oldest supported Python, ansible-core and am
 	@tests/tools/environment.sh .venv-oldest tests/requirements/test.txt oldest
 	.venv-oldest/bin/python -m pytest --numprocesses 3 tests
 
-# Against parts that others wrote; needs Java 17 or newer and Maven. VERIFY=--write puts the table into docs/verified.md.
+# Against parts that others wrote; needs Java 17 or newer and Maven. VERIFY=--write puts the table into docs/development/verified.md.
 verify: ## Compare with parts that others wrote: Datomic's peer library, DynamoDB Local, AWS's models (needs Java 17 and Maven)
 	@"$$(tests/tools/python.sh)" -m tests.verify.jvm
 	@tests/tools/environment.sh .venv-verify tests/requirements/verify.txt
@@ -74,9 +74,9 @@ verify: ## Compare with parts that others wrote: Datomic's peer library, DynamoD
 
 # Figures beside those of something that does the same work; ends non-zero when a goal is missed. At most 25 minutes on a calm machine.
 bench: environment ## Measure speed and numbers of calls as ratios (25 minutes)
-	$(BIN)/python -m tests.bench --json docs/performance.json --svg docs/performance.svg --page docs/performance.md
+	$(BIN)/python -m tests.bench --json docs/development/performance.json --svg docs/development/performance.svg --page docs/development/performance.md
 
-# Everything that could be lost, tried, in at most 20 minutes: see docs/resilience.md. CHAOS=--write puts the table there.
+# Everything that could be lost, tried, in at most 20 minutes: see docs/development/chaos.md. CHAOS=--write puts the table there.
 chaos: environment ## Kill, starve and repeat everything (20 minutes)
 	$(BIN)/python -m tests.chaos $(CHAOS)
 

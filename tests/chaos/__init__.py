@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Nothing is lost: runs that are killed, starved, misdirected, doubled or fed rubbish. See docs/resilience.md."""
+"""Runs that are killed, starved, misdirected, doubled or fed rubbish lose nothing (docs/development/chaos.md)."""

@@ -64,7 +64,7 @@ LEAST = {
 MOST_UNMET = 0.05
 """The part of a row's tries that may end before their moment came."""
 COLUMNS = ("tried", "lost", "orphaned", "leaked", "crashed")
-PAGE = ROOT / "docs" / "resilience.md"
+PAGE = ROOT / "docs" / "development" / "chaos.md"
 BEGIN, END = "<!-- table of make chaos -->\n", "<!-- end of the table -->\n"
 
 

@@ -8,7 +8,7 @@
         aws.client("dynamodb").list_tables()
         aws.calls()
 
-By hand: ``python -m tests.emulator --port 5000``. Everything else stands in docs/emulator.md.
+By hand: ``python -m tests.emulator --port 5000``. Everything else stands in docs/development/emulator.md.
 """
 
 from __future__ import annotations

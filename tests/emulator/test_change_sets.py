@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Change sets and what an update leaves, as CloudFormation's documentation has them (docs/emulator.md)."""
+"""Change sets and what an update leaves, as CloudFormation's documentation has them (docs/development/emulator.md)."""
 
 from __future__ import annotations
 

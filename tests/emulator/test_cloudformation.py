@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Stacks as CloudFormation's documentation has them: each test is one correction of moto (docs/emulator.md)."""
+"""Corrections of moto in CloudFormation, one test for each (docs/development/emulator.md)."""
 
 from __future__ import annotations
 

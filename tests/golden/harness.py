@@ -27,11 +27,11 @@ Case = Mapping[str, Any]
 CASES: dict[str, Case] = {path.stem: json.loads(path.read_text()) for path in sorted((HERE / "cases").glob("*.json"))}
 
 
-def departures() -> dict[str, int]:
-    """Case to rule, as docs/departures.md lists them: a heading "## Rule N: …", and its cases as "- `case`: …"."""
+def differences() -> dict[str, int]:
+    """Case to rule, from docs/development/differences.md: headings "## Rule N: …", cases "- `case`: …"."""
     rule = 0
     listed: dict[str, int] = {}
-    for line in (ROOT / "docs" / "departures.md").read_text().splitlines():
+    for line in (ROOT / "docs" / "development" / "differences.md").read_text().splitlines():
         if heading := re.match(r"## Rule (\d)", line):
             rule = int(heading[1])
         elif item := re.match(r"- `([a-z0-9-]+)`", line):

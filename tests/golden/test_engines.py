@@ -30,9 +30,10 @@ PROCESSES = ("chain-sample", "cf-cidr-added", "transactor-users-all")
 """Cases in which bin/datomic really is started: each command, a tool that fails, keys that only the tool knows."""
 
 
-def departures() -> set[str]:
-    """The cases that docs/departures.md lists, as "* `case`: …", under its heading of the engines."""
-    section = (ROOT / "docs" / "departures.md").read_text().partition("## The engine cli")[2].partition("\n## ")[0]
+def differences() -> set[str]:
+    """The cases that docs/development/differences.md lists, as "* `case`: …", under its heading of the engines."""
+    page = (ROOT / "docs" / "development" / "differences.md").read_text()
+    section = page.partition("## The engine cli")[2].partition("\n## ")[0]
     return set(re.findall(r"^\* `([a-z0-9-]+)`", section, re.MULTILINE))
 
 
@@ -82,7 +83,7 @@ def test_case(
         monkeypatch.setattr(subprocesses, "watch", in_process)
     native = _play(CASES[name], aws, tmp_path / "native", {})
     cli = _play(CASES[name], aws, tmp_path / "cli", home)
-    if name in departures():
+    if name in differences():
         assert cli != native
         assert cli.failed == any(cli.messages), "a departure fails with a message, or leaves something else"
     else:
@@ -90,4 +91,4 @@ def test_case(
 
 
 def test_every_named_case_is_there() -> None:
-    assert departures() | set(PROCESSES) <= set(CASES)
+    assert differences() | set(PROCESSES) <= set(CASES)

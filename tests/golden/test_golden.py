@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every recorded case of bin/datomic, played with our modules. docs/departures.md says which end differently."""
+"""The recorded cases of bin/datomic, played with our modules. docs/development/differences.md lists the differences."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 
 from tests.emulator import Emulator
 from tests.golden import templates
-from tests.golden.harness import CASES, Case, Played, departures, play, same_lines, told, without_version
+from tests.golden.harness import CASES, Case, Played, differences, play, same_lines, told, without_version
 
 SAME, REFUSED, CRASHED, UNSOUND, REPAIRED = 1, 2, 3, 4, 5
-"""The rules of docs/departures.md: layout kept; findings; a crash on unsound input; unsound input that the tool took;
-sound input that it did not."""
+"""The rules of docs/development/differences.md: layout kept; findings; a crash on unsound input; unsound input that the
+tool took; sound input that it did not."""
 
 VERDICTS = {
     SAME: {"ok"},
@@ -41,13 +41,13 @@ LIKE = {
 
 
 MORE_CALLS = {"transactor-role-with-policies": 1}
-"""The policy of another name is read, for what it grants (docs/departures.md, beyond the recorded cases)."""
+"""The policy of another name is read, for what it grants (docs/development/differences.md)."""
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_case(name: str, aws: Emulator, tmp_path: pathlib.Path) -> None:
     case = CASES[name]
-    listed = departures()
+    listed = differences()
     verdict = case["runs"][-1]["verdict"]
     rule = listed.get(name, SAME)
     assert verdict in VERDICTS[rule], f"{name} is recorded as {verdict} and stands under rule {rule}"
@@ -63,7 +63,7 @@ def test_case(name: str, aws: Emulator, tmp_path: pathlib.Path) -> None:
 
 
 def test_every_departure_is_a_case() -> None:
-    assert set(departures()) <= set(CASES)
+    assert set(differences()) <= set(CASES)
 
 
 def refused(case: Case, played: list[Played], account: dict[str, Any]) -> None:

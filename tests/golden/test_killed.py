@@ -4,7 +4,7 @@
 
 """The tool was killed right after its k-th call, and then run again whole: it left things, which killed.json has.
 
-Ours leaves nothing after the same kills, whichever engine works, but for what docs/departures.md says of access keys.
+Ours leaves nothing after the same kills with either engine, except the access keys in docs/development/differences.md.
 A kill right after a read leaves what the one after the last change left, so those after a change are played.
 
 No recording has users that are there already and get another access key: these are played beside.

@@ -46,7 +46,7 @@ def test_pairs_are_run_in_turns_and_compared_one_by_one() -> None:
 
 
 def test_the_page_gets_the_table() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text()
+    page = (ROOT / "docs" / "development" / "performance.md").read_text()
     once = measured(page, [REACHED, MISSED])
     assert "| 1 | ours | 1.00 x | at most 1.15 x | yes |\n| 2 | ours | 0.60 x | at most 0.5 x | no |\n\n" in once
     assert once.count("\n## ") == page.count("\n## ")

@@ -139,7 +139,7 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     again = successful(estate.play("update.yml"))
     assert again.changed == {"wormbase": 0}
     assert again.writes() == [], "a change set tells whether the template differs"
-    assert len(again.calls) <= NO_CHANGE_CALLS, "docs/performance.md justifies each"
+    assert len(again.calls) <= NO_CHANGE_CALLS, "docs/development/performance.md justifies each"
     assert estate.git("rev-list", "--count", "HEAD") == commits, "no empty commit"
     # Left half done by a run that was killed: the stack is as it should be, the group is not.
     aws.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=group(aws), MaxSize=2)

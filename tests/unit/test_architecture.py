@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The arrows of docs/architecture.md: which module of plugins/module_utils may import what."""
+"""The arrows of docs/development/architecture.md: which module of plugins/module_utils may import what."""
 
 from __future__ import annotations
 

@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""make verify: the collection run against parts that others wrote. docs/verified.md holds the last table."""
+"""make verify: the collection run against parts that others wrote (last table: docs/development/verified.md)."""

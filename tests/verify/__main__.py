@@ -6,9 +6,9 @@
 
     python -m tests.verify [--write] [--only PART ...] [--oldest PYTHON] [--ministack PYTHON]
 
---write puts the table into docs/verified.md. --oldest is the Python of an environment with the oldest supported
-versions, in which the parts that depend on Python run once more. Nothing is installed; Maven fetches jars into
-.cache/verify.
+--write puts the table into docs/development/verified.md. --oldest is the Python of an environment with the oldest
+supported versions, in which the parts that depend on Python run once more. Nothing is installed; Maven fetches jars
+into .cache/verify.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests import conftest
 from tests.verify import jvm, servers
 from tests.verify.tally import Tally, exceptions, table
 
-PAGE = conftest.ROOT / "docs" / "verified.md"
+PAGE = conftest.ROOT / "docs" / "development" / "verified.md"
 ONCE = ("peer",)
 """Parts in which no Python of ours runs; the others run on the oldest and on the newest."""
 PARTS = ("table", "peer", "properties", "ministack", "runner", "models")

@@ -21,7 +21,7 @@ from botocore.config import Config
 
 from tests.emulator import Emulator
 from tests.golden import test_golden
-from tests.golden.harness import CASES, departures, play
+from tests.golden.harness import CASES, differences, play
 from tests.verify import servers
 from tests.verify.tally import Tally
 
@@ -196,7 +196,7 @@ def _compare(tally: Tally, name: str, aws: Ministack) -> None:
 
 
 def _holds(name: str, aws: Ministack) -> None:
-    case, rule = CASES[name], departures().get(name, test_golden.SAME)
+    case, rule = CASES[name], differences().get(name, test_golden.SAME)
     with tempfile.TemporaryDirectory() as directory:
         aws.reset()
         played, account = play(case, cast(Emulator, aws), pathlib.Path(directory))
