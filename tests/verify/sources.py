@@ -24,14 +24,14 @@ HELPERS_FILE = "aws/calls.py"
 CALL = "aws_call"
 HELPERS = {"aws_wait": "waiter", "aws_pages": "paginator"}
 """The functions of aws/calls.py that take a client and the name of a waiter or paginator."""
-NO_PARAMETERS = ("WaiterConfig", "PaginationConfig", "missing", "eventually", "seconds")
+NO_PARAMETERS = ("WaiterConfig", "PaginationConfig", "expected", "eventually", "seconds")
 """Keywords that botocore or aws/calls.py takes for itself."""
 
 NO_OPERATIONS = ("meta", "download_file")
 """What a client has beside operations; boto3 adds the second, which makes HeadObject and GetObject."""
 
 GIVEN = {
-    "_iam_changes": "iam",
+    "iam_changes": "iam",
     "change_set": "cloudformation",
     "launch._defaults": "ec2",
     "launch._found": "ec2",

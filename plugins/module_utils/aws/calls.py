@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library in its constructor
@@ -37,12 +37,13 @@ def aws_call(
     resource: str,
     operation: Callable[..., Any],
     *,
-    missing: Collection[str] = (),
+    expected: tuple[str, ...] = (),
     eventually: bool = False,
     **request: Any,
 ) -> Any:
-    """The answer of an operation, which is a client's method; None when AWS answers with one of the codes missing.
+    """The answer of an operation, which is a client's method; None for an expected error.
 
+    expected: beginnings of AWS's error codes, such as ("NoSuchEntity",) where nothing may be there.
     eventually: repeat the call for about a minute while IAM does not show a new role, user or profile yet.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
     """
@@ -54,22 +55,22 @@ def aws_call(
         with aws_errors(doing, resource, client):
             return operation(**request)
     except AwsError as error:
-        if error.code not in missing:
-            raise
-    return None
+        if error.code.startswith(expected):
+            return None
+        raise
 
 
 def aws_pages(
-    doing: str, resource: str, client: Any, operation: str, key: str, *, missing: Collection[str] = (), **request: Any
+    doing: str, resource: str, client: Any, operation: str, key: str, *, expected: tuple[str, ...] = (), **request: Any
 ) -> list[Any]:
-    """The entries under key on all pages of a list; empty when AWS answers with one of the codes missing."""
+    """The entries under key on all pages of a list; empty for an expected error."""
     try:
         with aws_errors(doing, resource, client):
             return [entry for page in client.get_paginator(operation).paginate(**request) for entry in page[key]]
     except AwsError as error:
-        if error.code not in missing:
-            raise
-    return []
+        if error.code.startswith(expected):
+            return []
+        raise
 
 
 def aws_wait(doing: str, resource: str, client: Any, waiter: str, *, seconds: int = 60, **request: Any) -> None:

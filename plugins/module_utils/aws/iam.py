@@ -2,106 +2,119 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""IAM: roles with their instance profiles, and users, as they are.
+"""IAM: the current roles, with their instance profiles, and users.
 
-Everything is looked up by its name; a list is read only when a name that is to be free is taken.
+Roles and users are read by name. They are listed only when the first choice of a free name is taken.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Literal
 
-from ..errors import AwsError
 from ..steps.transactor.resources import OWNER_TAG, UNSAVED_KEY_TAG, OtherPolicy, Role, User
-from .calls import eventually, gather
-from .errors import DENIED, aws_errors
+from .calls import aws_call, aws_pages, run_parallel
+from .errors import DENIED
 
+Kind = Literal["role", "user"]
+
+NOT_FOUND = ("NoSuchEntity",)
 HARMLESS = frozenset(("AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy"))
-"""AWS's own managed policies that are usual on instances. What they grant need not be read: AWS alone changes it.
+"""AWS's managed policies that are usual on instances. They need not be read, since only AWS can change them.
 
 https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
 """
-MOST_IN_A_PAGE = 1000
+LARGEST_PAGE = 1000
 """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html"""
 
 
 def role(client: Any, name: str, policies: Iterable[str], known: Collection[str] = (), *, boundary: bool) -> Role:
-    """The role of that name with those of its inline policies that exist: two dependent rounds when it is complete.
+    """The role of that name and those of its inline policies that exist, in two rounds of calls when it is complete.
 
-    known: further inline policies that are nobody else's. boundary: read its permissions boundary, which only the role
-    itself shows.
+    known: further inline policies of this system. boundary: read the permissions boundary, which only GetRole returns.
     """
     policies = tuple(policies)
-    profile = _profile(client, name)
+    profile = profile_roles(client, name)
+    in_profile = None if profile is None else tuple(profile)
     complete = profile is not None and name in profile
-    found = None if complete else _role(client, name)
+    found = None if complete else read(client, "role", name)
     if not complete and found is None:
-        return Role(name, profile=None if profile is None else tuple(profile))
-    reads: dict[str, Callable[[], Any]] = {
-        "held": lambda: _policies(client, "role", name, policies),
-        "inline": lambda: _listed(client, client.get_paginator("list_role_policies"), name, "PolicyNames"),
-        "attached": lambda: _listed(
-            client, client.get_paginator("list_attached_role_policies"), name, "AttachedPolicies"
+        return Role(name, profile=in_profile)
+    what = "read the policies of the role"
+    held, inline, attached, found = run_parallel(
+        lambda: _inline_policies(client, "role", name, policies),
+        lambda: aws_pages(what, name, client, "list_role_policies", "PolicyNames", expected=NOT_FOUND, RoleName=name),
+        lambda: aws_pages(
+            what, name, client, "list_attached_role_policies", "AttachedPolicies", expected=NOT_FOUND, RoleName=name
         ),
-    }
-    if boundary and found is None:
-        reads["role"] = lambda: _role(client, name)
-    read = gather(reads)
-    held, found = read["held"], found or read.get("role")
-    # Tags matter where something is missing only: whose role is it, then?
+        lambda: read(client, "role", name) if boundary and found is None else found,
+    )
+    # The tags say whose role it is, which matters only where a policy is missing.
     if found is None and not set(policies) <= set(held):
-        found = _role(client, name)
-    trust = profile[name] if profile and complete else (found or {}).get("AssumeRolePolicyDocument") or {}
+        found = read(client, "role", name)
+    found = found or {}
     return Role(
         name,
         exists=True,
-        owner=_tag(found or {}, OWNER_TAG),
-        profile=None if profile is None else tuple(profile),
-        trust=trust,
+        owner=tag(found, OWNER_TAG),
+        profile=in_profile,
+        trust=profile[name] if profile and complete else found.get("AssumeRolePolicyDocument") or {},
         policies=held,
-        others=_others(client, name, set(read["inline"]) - {*policies, *known}, read["attached"]),
-        boundary=_boundary(found or {}) if boundary else None,
+        others=_other_policies(client, name, set(inline) - {*policies, *known}, attached),
+        boundary=_boundary(found) if boundary else None,
     )
 
 
-def _others(
-    client: Any, role: str, inline: Collection[str], attached: Iterable[Mapping[str, str]]
-) -> tuple[OtherPolicy, ...]:
-    """The policies that are not ours, with what they grant."""
-    documents = _policies(client, "role", role, sorted(inline))
-    found = [OtherPolicy(name, document=document) for name, document in documents.items()]
-    managed = {policy["PolicyArn"]: policy["PolicyName"] for policy in attached}
-
-    def of(arn: str) -> Callable[[], Any]:
-        return lambda: _managed(client, arn)
-
-    unknown = [arn for arn, name in managed.items() if not (name in HARMLESS and arn.split(":")[4] == "aws")]
-    read = gather({arn: of(arn) for arn in unknown})
-    harmless: dict[str, Any] = {"Statement": []}
-    return (*found, *(OtherPolicy(name, arn, read.get(arn, harmless)) for arn, name in sorted(managed.items())))
+def free_role(client: Any, base: str, taken: Collection[str]) -> Role:
+    """The first free name of base, base-1, base-2, …; an empty instance profile of that name may exist."""
+    for name in _free_names(client, "role", base, taken):
+        profile = profile_roles(client, name)
+        if not profile:
+            return Role(name, profile=None if profile is None else ())
+    raise AssertionError("there are always further names")
 
 
-def _managed(client: Any, arn: str) -> Any:
-    """The document of a managed policy; None for who may not read it: what it is called is known all the same."""
-    try:
-        with aws_errors("read the managed policy", arn, client):
-            version = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-            return client.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-    except AwsError as error:
-        if error.code in DENIED or error.code == "NoSuchEntity":
-            return None
-        raise
+def user(client: Any, name: str, policies: Iterable[str], *, keys: bool) -> User:
+    """The user of that name and those of its inline policies that exist. keys: read its access keys in any case."""
+    found = read(client, "user", name)
+    if found is None:
+        return User(name)
+    unsaved = tag(found, UNSAVED_KEY_TAG)
+    held, key_ids = run_parallel(
+        lambda: _inline_policies(client, "user", name, policies),
+        lambda: access_keys(client, name) if keys or unsaved else (),
+    )
+    return User(name, True, unsaved, key_ids, held, tag(found, OWNER_TAG), _boundary(found))
 
 
-def _listed(client: Any, paginator: Any, role: str, key: str) -> list[Any]:
-    """All pages of a list about the role; empty while IAM does not show the role."""
+def free_user(client: Any, base: str, taken: Collection[str]) -> User:
+    """The first free name of base, base-1, base-2, …"""
+    return User(next(_free_names(client, "user", base, taken)))
 
-    def read() -> Any:
-        return [one for page in paginator.paginate(RoleName=role) for one in page[key]]
 
-    return _get(client, "policies of the role", role, read) or []
+def access_keys(client: Any, name: str) -> tuple[str, ...]:
+    """The ids of the user's access keys: two at most, so one page."""
+    answer = aws_call("list the access keys of the user", name, client.list_access_keys, UserName=name)
+    return tuple(key["AccessKeyId"] for key in answer["AccessKeyMetadata"])
+
+
+def read(client: Any, kind: Kind, name: str, *, created: bool = False) -> Any:
+    """IAM's description of the role or user; None when there is none.
+
+    created: it exists, although IAM may not show it for some seconds.
+    """
+    key, operation = ("Role", client.get_role) if kind == "role" else ("User", client.get_user)
+    expected = () if created else NOT_FOUND
+    request = {f"{key}Name": name}
+    answer = aws_call(f"read the {kind}", name, operation, expected=expected, eventually=created, **request)
+    return answer and answer[key]
+
+
+def tag(found: Mapping[str, Any], key: str) -> str:
+    """The value of a tag, empty without it."""
+    return next((tag["Value"] for tag in found.get("Tags", []) if tag["Key"] == key), "")
 
 
 def _boundary(found: Mapping[str, Any]) -> str:
@@ -109,129 +122,76 @@ def _boundary(found: Mapping[str, Any]) -> str:
     return boundary
 
 
-def free_role(client: Any, base: str, taken: Collection[str]) -> Role:
-    """A role that does not exist: base, base-1, base-2, …; its instance profile may be there when it is empty."""
-    for name in _free(client, "role", base, taken):
-        profile = _profile(client, name)
-        if not profile:
-            return Role(name, profile=None if profile is None else ())
-    raise AssertionError("the candidates have no end")
+def _free_names(client: Any, kind: Kind, base: str, taken: Collection[str]) -> Iterator[str]:
+    """The names without a role or user, from base on.
 
-
-def user(client: Any, name: str, policies: Iterable[str], *, keys: bool) -> User:
-    """The user of that name with those of its inline policies that exist. keys: read its access keys in any case."""
-    found = _user(client, name)
-    if found is None:
-        return User(name)
-    unsaved = _tag(found, UNSAVED_KEY_TAG)
-    reads: dict[str, Callable[[], Any]] = {"policies": lambda: _policies(client, "user", name, policies)}
-    if keys or unsaved:
-        reads["keys"] = lambda: access_keys(client, name)
-    read = gather(reads)
-    owner = _tag(found, OWNER_TAG)
-    return User(name, True, unsaved, read.get("keys", ()), read["policies"], owner, _boundary(found))
-
-
-def free_user(client: Any, base: str, taken: Collection[str]) -> User:
-    """A user that does not exist: base, base-1, base-2, …"""
-    return User(next(_free(client, "user", base, taken)))
-
-
-def access_keys(client: Any, name: str) -> tuple[str, ...]:
-    """The ids of the user's access keys: two at most, so one page."""
-    with aws_errors("list the access keys of the user", name, client):
-        return tuple(key["AccessKeyId"] for key in client.list_access_keys(UserName=name)["AccessKeyMetadata"])
-
-
-def marker(client: Any, name: str) -> str:
-    """The value of UNSAVED_KEY_TAG of a user that exists, though IAM may not know it for some seconds yet."""
-    with aws_errors("read the user", name, client):
-        return _tag(eventually(lambda: client.get_user(UserName=name))["User"], UNSAVED_KEY_TAG)
-
-
-def owner(client: Any, kind: str, name: str) -> str:
-    """The value of OWNER_TAG of a role or user that exists, though IAM may not know it for some seconds yet."""
-    read = (lambda: client.get_role(RoleName=name)) if kind == "role" else (lambda: client.get_user(UserName=name))
-    with aws_errors(f"read the {kind}", name, client):
-        return _tag(eventually(read)["Role" if kind == "role" else "User"], OWNER_TAG)
-
-
-def _tag(found: Mapping[str, Any], key: str) -> str:
-    return next((tag["Value"] for tag in found.get("Tags", []) if tag["Key"] == key), "")
-
-
-def _candidates(base: str, taken: Collection[str]) -> Iterator[str]:
-    names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(1)))
-    return (name for name in names if name not in taken)
-
-
-def _free(client: Any, kind: str, base: str, taken: Collection[str]) -> Iterator[str]:
-    """The candidates under which there is no role or user.
-
-    One call each would be many where many systems have taken their names. Who may not list them asks one by one.
+    The second name is looked up in a list, since many systems may have taken the next names. Without the permission to
+    list, each name is a call.
     """
-    exists = {"role": _role, "user": _user}[kind]
-    listed: frozenset[str] | None = None
-    for number, name in enumerate(_candidates(base, taken)):
-        if number == 1:
-            listed = _names(client, kind)
-        if exists(client, name) is None if listed is None else name not in listed:
+    names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(1)))
+    listed: Collection[str] = ()
+    for index, name in enumerate(name for name in names if name not in taken):
+        if index == 1:
+            listed = _list_names(client, kind)
+        if name not in listed if listed else read(client, kind, name) is None:
             yield name
 
 
-def _names(client: Any, kind: str) -> frozenset[str] | None:
-    """The names of all roles or users; None when the list is refused."""
-    roles = kind == "role"
-    paginator = client.get_paginator("list_roles") if roles else client.get_paginator("list_users")
-    key, name = ("Roles", "RoleName") if roles else ("Users", "UserName")
-    try:
-        with aws_errors(f"list the {kind}s of", "the account", client):
-            pages = paginator.paginate(PaginationConfig={"PageSize": MOST_IN_A_PAGE})
-            return frozenset(found[name] for page in pages for found in page[key])
-    except AwsError as error:
-        if error.code in DENIED:
-            return None
-        raise
+def _list_names(client: Any, kind: Kind) -> frozenset[str]:
+    """The names of all roles or users; empty without the permission to list them."""
+    doing, whose = f"list the {kind}s of", "the account"
+    options: dict[str, Any] = {"expected": tuple(DENIED), "PaginationConfig": {"PageSize": LARGEST_PAGE}}
+    if kind == "role":
+        return frozenset(one["RoleName"] for one in aws_pages(doing, whose, client, "list_roles", "Roles", **options))
+    return frozenset(one["UserName"] for one in aws_pages(doing, whose, client, "list_users", "Users", **options))
 
 
-def _role(client: Any, name: str) -> Any:
-    return _get(client, "role", name, lambda: client.get_role(RoleName=name)["Role"])
-
-
-def _user(client: Any, name: str) -> Any:
-    return _get(client, "user", name, lambda: client.get_user(UserName=name)["User"])
-
-
-def _profile(client: Any, name: str) -> dict[str, Any] | None:
-    """The trust policies of the roles inside an instance profile, by name; None when there is no such profile."""
-
-    def call() -> Any:
-        return client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
-
-    found = _get(client, "instance profile", name, call)
-    if found is None:
+def profile_roles(client: Any, name: str) -> dict[str, Any] | None:
+    """The trust policies of the roles in an instance profile, by role; None when there is no such profile."""
+    operation = client.get_instance_profile
+    answer = aws_call("read the instance profile", name, operation, expected=NOT_FOUND, InstanceProfileName=name)
+    if answer is None:
         return None
-    return {held["RoleName"]: held.get("AssumeRolePolicyDocument") or {} for held in found.get("Roles", [])}
+    roles = answer["InstanceProfile"].get("Roles", [])
+    return {held["RoleName"]: held.get("AssumeRolePolicyDocument") or {} for held in roles}
 
 
-def _policies(client: Any, kind: str, name: str, policies: Iterable[str]) -> dict[str, Any]:
-    """The documents of those inline policies that exist."""
+def _inline_policies(client: Any, kind: Kind, name: str, policies: Iterable[str]) -> dict[str, Any]:
+    """The documents of those inline policies that exist, by name."""
+    names = tuple(dict.fromkeys(policies))
+    key, operation = ("RoleName", client.get_role_policy) if kind == "role" else ("UserName", client.get_user_policy)
 
-    def read(policy: str) -> Callable[[], Any]:
-        request = {"RoleName" if kind == "role" else "UserName": name, "PolicyName": policy}
-        call = client.get_role_policy if kind == "role" else client.get_user_policy
-        return lambda: _get(client, f"policy of the {kind}", f"{name}/{policy}", lambda: call(**request))
+    def document(policy: str) -> Any:
+        request: dict[str, Any] = {key: name, "PolicyName": policy}
+        what = f"read the policy of the {kind}"
+        answer = aws_call(what, f"{name}/{policy}", operation, expected=NOT_FOUND, **request)
+        return answer and answer["PolicyDocument"]
 
-    found = gather({policy: read(policy) for policy in dict.fromkeys(policies)})
-    return {policy: answer["PolicyDocument"] for policy, answer in found.items() if answer is not None}
+    documents = run_parallel(*(functools.partial(document, policy) for policy in names))
+    return {policy: found for policy, found in zip(names, documents, strict=True) if found is not None}
 
 
-def _get(client: Any, what: str, name: str, call: Callable[[], Any]) -> Any:
-    """The call's answer, None when AWS knows no such entity."""
-    try:
-        with aws_errors(f"read the {what}", name, client):
-            return call()
-    except AwsError as error:
-        if error.code == "NoSuchEntity":
-            return None
-        raise
+def _other_policies(
+    client: Any, role: str, inline: Collection[str], attached: Iterable[Mapping[str, str]]
+) -> tuple[OtherPolicy, ...]:
+    """The role's policies that are not this system's, with their documents."""
+    documents = _inline_policies(client, "role", role, sorted(inline))
+    managed = {policy["PolicyArn"]: policy["PolicyName"] for policy in attached}
+    unknown = [arn for arn, name in managed.items() if not (name in HARMLESS and arn.split(":")[4] == "aws")]
+    read = run_parallel(*(functools.partial(_managed_policy, client, arn) for arn in unknown))
+    by_arn = {arn: {"Statement": []} for arn in managed} | dict(zip(unknown, read, strict=True))
+    return (
+        *(OtherPolicy(name, document=document) for name, document in documents.items()),
+        *(OtherPolicy(name, arn, by_arn[arn]) for arn, name in sorted(managed.items())),
+    )
+
+
+def _managed_policy(client: Any, arn: str) -> Any:
+    """The document of a managed policy; None without the permission to read it: its name is known nevertheless."""
+    doing, codes = "read the managed policy", (*DENIED, *NOT_FOUND)
+    policy = aws_call(doing, arn, client.get_policy, expected=codes, PolicyArn=arn)
+    if policy is None:
+        return None
+    version = policy["Policy"]["DefaultVersionId"]
+    answer = aws_call(doing, arn, client.get_policy_version, expected=codes, PolicyArn=arn, VersionId=version)
+    return answer and answer["PolicyVersion"]["Document"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import rules
-from ..aws import _iam_changes, dynamodb, iam, profile, s3, scaling, sts
+from ..aws import dynamodb, iam, iam_changes, profile, s3, scaling, sts
 from ..aws.calls import gather
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
@@ -314,10 +314,10 @@ class _Estate:
                 if not user.name:
                     named.append((observed.users[user.prefix].name, user.base, keys_of(user.prefix)[0]))
             free = {
-                name: _iam_changes.Generated(base, [key for other, _base, key in named if other == name])
+                name: iam_changes.Generated(base, [key for other, _base, key in named if other == name])
                 for name, base, _key in named
             }
             given = [*(role.name for role in self.wanted.roles), *(user.name for user in self.wanted.users)]
             client = self.client("iam")
-            chosen |= _iam_changes.executors(client, file.save, generated=free, given=given)
+            chosen |= iam_changes.executors(client, file.save, generated=free, given=given)
         return chosen
