@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -65,6 +66,21 @@ def activities(aws: Emulator) -> list[dict[str, Any]]:
         "Activities"
     ]
     return found
+
+
+def test_a_zone_that_lacks_the_instance_type_gets_no_instance(aws: Emulator) -> None:
+    aws.configure(rebalance=60)
+    make(aws, size=3, maximum=4, zones="ade")
+    assert zones(aws) == "aad"
+    failed = [one for one in activities(aws) if one["StatusCode"] == "Failed"]
+    assert [json.loads(one["Details"])["Availability Zone"] for one in failed] == ["us-east-1e"]
+    assert failed[0]["StatusMessage"] == (
+        "Your requested instance type (m5.large) is not supported in your requested Availability Zone (us-east-1e)."
+        " Please retry your request by not specifying an Availability Zone or choosing us-east-1a, us-east-1b,"
+        " us-east-1c, us-east-1d, us-east-1f. Launching EC2 instance failed."
+    )
+    aws.advance(70)
+    assert zones(aws) == "aad"
 
 
 def test_an_instance_is_pending_at_first(aws: Emulator) -> None:

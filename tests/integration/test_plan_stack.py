@@ -48,7 +48,7 @@ def statuses(aws: Emulator) -> list[str]:
 
 
 def warned(result: dict[str, Any]) -> str:
-    return " ".join(str(warning) for warning in result["warnings"])
+    return " ".join(str(warning) for warning in result.get("warnings", []))
 
 
 def operations(aws: Emulator) -> list[str]:
@@ -88,6 +88,39 @@ def test_a_check_shows_values_old_and_new_and_leaves_nothing(aws: Emulator, file
     again = plan(aws, file)
     assert (again["pending"], again["changes"], again["diff"]) == (False, [], [])
     assert operations(aws) == [*IN_CHECK, "DeleteChangeSet"], "no call more than amazon.aws makes in its check mode"
+
+
+def sized(instance_type: str, note: str = "first") -> str:
+    """A template with the instance type as a parameter, as the legacy one has it."""
+    template = json.loads(groups.template(note))
+    template["Parameters"]["InstanceType"] = {"Type": "String", "Default": instance_type}
+    template["Resources"]["LaunchConfig"]["Properties"]["InstanceType"] = {"Ref": "InstanceType"}
+    return json.dumps(template)
+
+
+def test_zones_of_a_legacy_template_that_lack_another_instance_type(aws: Emulator, file: pathlib.Path) -> None:
+    looks = ["DescribeInstanceTypeOfferings", "DescribeSubnets"]
+    file.write_text(sized("m3.large"))
+    expected = "m3.large is not offered in us-east-1d, us-east-1f"
+    created = plan(aws, file)
+    assert (expected in warned(created), sorted(operations(aws))) == (True, sorted(["DescribeStacks", *looks]))
+    aws.backstage("cloudformation").create_stack(StackName="orders", TemplateBody=sized("c4.large"))
+    aws.clear_calls()
+    assert expected in warned(plan(aws, file, check=True))
+    assert set(looks) < set(operations(aws))
+    for other in (sized("c4.large"), sized("c4.large", "second"), sized("r4.large")):
+        file.write_text(other)
+        aws.clear_calls()
+        assert "not offered" not in warned(plan(aws, file))
+        assert set(looks).isdisjoint(operations(aws)) == ("c4.large" in other), "EC2 is asked about another type only"
+
+
+def test_a_legacy_template_whose_zones_cannot_be_seen(aws: Emulator, file: pathlib.Path) -> None:
+    file.write_text(sized("m3.large"))
+    aws.fault(match="ec2:DescribeInstanceTypeOfferings", code="UnauthorizedOperation")
+    result = plan(aws, file)
+    assert not result["failed"]
+    assert "Allow ec2:DescribeInstanceTypeOfferings" in warned(result)
 
 
 def test_an_image_of_systems_manager_is_named_resolved(aws: Emulator, file: pathlib.Path) -> None:

@@ -30,14 +30,12 @@ _BY_NAME = (
     "(InvalidGroup.NotFound)"
 )
 _ANY_TYPE = "ministack's DescribeInstanceTypes makes up an answer for any instance type, with the same memory for all"
-_NO_OFFERINGS = "ministack answers DescribeInstanceTypeOfferings with InvalidAction"
 LIMITS: dict[str, str] = {
     "cf-cidr-added": _BY_NAME,
     "cf-cidr-removed": _BY_NAME,
     "cf-cidr-wider-range": _BY_NAME,
     "cf-type-unknown": _ANY_TYPE,
     "cf-xmx-m5-large": _ANY_TYPE,
-    "template-type-unmapped": _NO_OFFERINGS,
 }
 """Case to ministack's limit."""
 WRONG = "transactor-role-named-new"

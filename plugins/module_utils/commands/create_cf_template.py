@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..aws import ec2, launch, sts
+from ..aws import ec2, sts
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, InputError, refuse
@@ -269,7 +269,7 @@ def _legacy(
 ) -> Made:
     findings = [*findings, *legacy.required(transactor, cf), *_unread_secrets(options)]
     with base.told_first(findings):
-        architectures, found = _architectures(aws, cf, modern.placement(before))
+        architectures, found = _architectures(aws, cf)
     refuse([*findings, *found])
     template = legacy.template(transactor, cf, architectures)
     refuse(legacy.too_long(template, transactor))
@@ -298,11 +298,8 @@ def _unread_secrets(options: Options) -> list[Finding]:
     ]
 
 
-def _architectures(aws: Aws, cf: Properties, before: modern.Placement | None) -> tuple[dict[str, str], list[Finding]]:
-    """What the tool's mapping lacks for the instance type, about which EC2 is asked; and what is wrong with it.
-
-    before: of the template that there is. The zones are asked about when the type is another one.
-    """
+def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Finding]]:
+    """What the tool's mapping lacks for the instance type, about which EC2 is asked; and what is wrong with it."""
     key, region = "aws-instance-type", cf.get("aws-region")
     name = cf.get(key)
     if not name or name in tables.INSTANCE_TYPES or region not in tables.IMAGES:
@@ -319,21 +316,7 @@ def _architectures(aws: Aws, cf: Properties, before: modern.Placement | None) ->
     instead = "flavor modern takes a current image"
     why, source = "Datomic does not update its images", security_group.TYPES_DOCS
     warning = security_group.finding(cf, key, "template-old-image", what, instead, "warning", reason=why, source=source)
-    unoffered = [] if before and before.instance_type == name else _unoffered(aws, cf)
-    return {name: tables.ARCHITECTURE}, [warning, *unoffered]
-
-
-def _unoffered(aws: Aws, cf: Properties) -> list[Finding]:
-    """A warning of the zones that do not offer the instance type: the legacy template uses them all."""
-    key, region = "aws-instance-type", cf.get("aws-region")
-    offered, zones = launch.zones(aws.client("ec2", region=region), cf.get(key))
-    lacking = [zone for zone in zones if zone not in offered]
-    if not lacking or not offered:
-        return []
-    what = f"{cf.get(key)} is not offered in {', '.join(lacking)}, and the template uses all zones"
-    instead = "flavor modern, which names the zones that offer it, or another instance type"
-    why, source = "a launch there fails, and is repeated in another zone", security_group.OFFERINGS_DOCS
-    return [security_group.finding(cf, key, "zone-without-type", what, instead, "warning", reason=why, source=source)]
+    return {name: tables.ARCHITECTURE}, [warning]
 
 
 def _modern(

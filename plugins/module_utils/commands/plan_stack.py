@@ -11,14 +11,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..aws import change_set, stack
+from ..aws import change_set, launch, stack
 from ..aws.client import Aws
 from ..aws.stack import Present, Request
 from ..aws.sts import refuse_other_account
 from ..errors import AwsError, DatomicError
 from ..rolling import restore_command
 from ..steps.stack import changes
-from ..steps.stack.changes import Change, ParameterChange
+from ..steps.stack.changes import Change, Parameter, ParameterChange
+from ..template import legacy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,7 @@ def _planned(aws: Aws, options: Options, check_mode: bool, warn: Callable[[str],
             "executed. Delete it, which deletes nothing else (aws cloudformation delete-stack), and run again."
         )
     if present is None:
+        _warn_of_zones(aws, template, None, warn)
         return _result(options, None, changes.added(template), ())
     request = Request(options.stack_name, body, _tags(present, options.tags))
     planned = change_set.plan(client, request, warn)
@@ -63,6 +65,7 @@ def _planned(aws: Aws, options: Options, check_mode: bool, warn: Callable[[str],
         )
     if not planned.changed:
         return _result(options, present, (), (), pending=False)
+    _warn_of_zones(aws, template, present, warn)
     parameters: tuple[ParameterChange, ...] = ()
     if changes.of_parameters(present.parameters, planned.parameters, {}):
         defaults = stack.defaults(client, options.stack_name)
@@ -71,6 +74,25 @@ def _planned(aws: Aws, options: Options, check_mode: bool, warn: Callable[[str],
         warn(changes.without(text, secrets))
     result = _result(options, present, planned.changes, parameters)
     return result if check_mode else {**result, "commit_before": _commit_before(client, options, present)}
+
+
+def _warn_of_zones(aws: Aws, template: Any, present: Present | None, warn: Callable[[str], None]) -> None:
+    """Zones that lack the instance type of a legacy template, which uses all of them. Asks about another type only."""
+    name = legacy.instance_type(template)
+    if not name or (present is not None and present.parameters.get("InstanceType", Parameter("")).given == name):
+        return
+    try:
+        offering, zones = launch.zones(aws.client("ec2"), name)
+    except AwsError as error:
+        warn(f"{error} The zones that lack the instance type {name} are not known.")
+        return
+    lacking = [zone for zone in zones if zone not in offering]
+    if lacking and offering:
+        warn(
+            f"{name} is not offered in {', '.join(lacking)}, and the legacy template uses all zones: a launch there"
+            " fails and is repeated in another zone. Use the flavor modern (datomic_template_flavor), which names the"
+            " zones that offer the type, or another instance type."
+        )
 
 
 def _commit_before(client: Any, options: Options, present: Present) -> str:

@@ -92,6 +92,14 @@ def template(transactor: Properties, cf: Properties, architectures: Mapping[str,
     }
 
 
+def instance_type(template: Any) -> str:
+    """The instance type of a legacy template; empty for any other template."""
+    try:
+        return str(template["Parameters"]["InstanceType"]["Default"]) if template["Resources"]["LaunchConfig"] else ""
+    except (KeyError, TypeError):
+        return ""
+
+
 def _mappings(architectures: Mapping[str, str]) -> dict[str, Any]:
     by_type = dict.fromkeys(tables.INSTANCE_TYPES, tables.ARCHITECTURE) | dict(architectures)
     return {

@@ -79,12 +79,12 @@ def launching(group: FakeAutoScalingGroup, instance: InstanceState) -> None:
     )
 
 
-def launch_failed(group: FakeAutoScalingGroup, reason: str) -> None:
+def launch_failed(group: FakeAutoScalingGroup, reason: str, zone: str) -> None:
     told = f"{reason.rstrip('.')}. Launching EC2 instance failed."
     description = f"Launching a new EC2 instance.  Status Reason: {told}"
     cause = f"At {_now()} an instance was started in response to a difference between desired and actual capacity."
     now = CLOCK.now()
-    kept(group.autoscaling_backend).append(Activity(group, description, cause, now, now, failed=told))
+    kept(group.autoscaling_backend).append(Activity(group, description, cause, now, now, failed=told, zone=zone))
 
 
 def terminating(group: FakeAutoScalingGroup, instance: InstanceState, cause: str) -> None:

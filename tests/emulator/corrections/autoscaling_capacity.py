@@ -62,15 +62,44 @@ def reconcile(group: FakeAutoScalingGroup) -> None:
     _watch_zones(group)
 
 
-def _launch(group: FakeAutoScalingGroup) -> bool:
-    zone = zones.emptiest(group)
-    if obstacle := _obstacle(group, zone):
-        activities.launch_failed(group, obstacle)
-        return False
-    with zones.only(group, zone):
-        _launch_one(group, 1, group.get_propagated_tags())
-    activities.launching(group, group.instance_states[-1])
-    return True
+def _launch(group: FakeAutoScalingGroup, only: str = "") -> bool:
+    """In the emptiest zone; where it lacks the instance type, in the next one. only: in this zone, or not at all.
+
+    "Availability Zone distribution" (balanced best effort),
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-availability-zone-balanced.html
+    """
+    lacking: set[str] = set()
+    while zone := only or zones.emptiest(group, lacking):
+        if unsupported := _unsupported(group, zone):
+            activities.launch_failed(group, unsupported, zone)
+            if only:
+                return False
+            lacking.add(zone)
+            continue
+        if obstacle := _obstacle(group, zone):
+            activities.launch_failed(group, obstacle, zone)
+            return False
+        with zones.only(group, zone):
+            _launch_one(group, 1, group.get_propagated_tags())
+        activities.launching(group, group.instance_states[-1])
+        return True
+    return False
+
+
+def _unsupported(group: FakeAutoScalingGroup, zone: str) -> str:
+    """What EC2 says when the zone does not offer the instance type; empty when it does.
+
+    https://github.com/hashicorp/terraform-provider-aws/issues/26377
+    """
+    name = str(group.instance_type)
+    offers = group.ec2_backend.describe_instance_type_offerings("availability-zone", {"instance-type": [name]})
+    offering = sorted(str(offer["Location"]) for offer in offers)
+    if not offering or zone in offering:
+        return ""
+    return (
+        f"Your requested instance type ({name}) is not supported in your requested Availability Zone ({zone}). Please"
+        f" retry your request by not specifying an Availability Zone or choosing {', '.join(offering)}."
+    )
 
 
 def _balancing(group: FakeAutoScalingGroup) -> InstanceState | None:
@@ -110,7 +139,7 @@ def _balance(group: FakeAutoScalingGroup) -> None:
         reconcile(group)
         return
     group.balance_at = NEVER
-    if zones.uneven(group) and len(active) < zones.most_above(group) and _launch(group):
+    if zones.uneven(group) and len(active) < zones.most_above(group) and _launch(group, zones.emptiest(group)):
         group.balancing = group.instance_states[-1]
     else:
         group.balance_at = CLOCK.now() + max(SETTINGS.rebalance, 1) if zones.uneven(group) else NEVER

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
 from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState
@@ -38,10 +38,10 @@ def uneven(group: FakeAutoScalingGroup) -> bool:
     return bool(found) and max(found) - min(found) > 1
 
 
-def emptiest(group: FakeAutoScalingGroup) -> str:
-    """Where the next instance is launched: in the zone with the fewest."""
-    found = counts(group)
-    return _any([zone for zone, count in found.items() if count == min(found.values())])
+def emptiest(group: FakeAutoScalingGroup, without: Collection[str] = ()) -> str:
+    """Where the next instance is launched: in the zone with the fewest. Empty when no zone is left."""
+    found = {zone: count for zone, count in counts(group).items() if zone not in without}
+    return _any([zone for zone, count in found.items() if count == min(found.values())]) if found else ""
 
 
 @contextlib.contextmanager
