@@ -22,8 +22,8 @@ description:
     because that would leave a stack in the state C(REVIEW_IN_PROGRESS).
   - Returns the tags and notification topics that M(amazon.aws.cloudformation) has to be given to keep them.
   - A parameter gets its default in the template. A warning names each parameter that was set by hand to another value.
-  - A warning names the zones that do not offer the instance type of a legacy template, which uses all zones. EC2 is asked
-    only if the stack is new or gets another instance type.
+  - A warning names the zones that do not offer the instance type of a legacy template, which uses all zones.
+    EC2 is asked only if the stack is new or gets another instance type.
   - In check mode, a pending update counts as changed. In a run, the task that does the update counts it.
 options:
   stack_name:
