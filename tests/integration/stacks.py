@@ -9,6 +9,11 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from tests.conftest import ROOT
 from tests.emulator import Emulator
 from tests.modules import CREDENTIALS, run_module
 
@@ -54,6 +59,14 @@ def explain(
         **params,
     }
     return run_module("stack_failure_info", options)
+
+
+def fails(**results: Any) -> bool:
+    """Whether the role's task that updates the stack fails with these results."""
+    tasks = yaml.safe_load((ROOT / "roles" / "datomic" / "tasks" / "_update_stack.yml").read_text())
+    (task,) = [task for task in tasks[0]["block"] if "amazon.aws.cloudformation" in task]
+    condition = trust_as_template(task["failed_when"])
+    return bool(Templar(loader=DataLoader(), variables=results).evaluate_conditional(condition))
 
 
 def delete(aws: Emulator, stack_id: str) -> dict[str, Any]:

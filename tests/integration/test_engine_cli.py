@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests import fake_cli
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 from tests.emulator import Emulator
 from tests.integration.ensuring import ROLES, USERS
 from tests.integration.wrapped import CF, Site
@@ -37,6 +38,19 @@ def test_check_then_run_then_again(site: Site) -> None:
     again = site.run("ensure_transactor", src=str(file))
     assert (again["changed"], again["actions"], again["diff"]) == (False, [], [])
     assert site.run("ensure_transactor", src=str(file), engine="native")["changed"] is False
+
+
+def test_the_run_ends_only_when_ec2_knows_the_new_instance_profile(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.aws.configure(profile_propagation=9000.0)
+    slept: list[float] = []
+    monkeypatch.setattr(clock, "sleep", lambda seconds: (slept.append(seconds), site.aws.advance(5000.0)))
+    file = site.file(ROLES)
+    assert not site.run("ensure_transactor", check=True, src=str(file))["failed"]
+    assert slept == []
+    done = site.run("ensure_transactor", src=str(file))
+    assert not done["failed"], done
+    assert len(slept) == 2
+    assert [call.operation for call in site.aws.calls()].count("RunInstances") == 4, "dry runs"
 
 
 @pytest.mark.parametrize("k", [0, 3, 5, 8, 9, 10, 17, 23])

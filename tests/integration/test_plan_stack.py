@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import time
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.emulator import Emulator
 from tests.emulator.test_change_sets import IMAGE, SHOWN
 from tests.emulator.test_cloudformation import ALARM, MODERN
 from tests.integration import groups
-from tests.integration.stacks import explain, plan, update, why
+from tests.integration.stacks import explain, fails, plan, update, why
 
 SENTINEL = "hunter2-c0ffee"
 IN_CHECK = ["DescribeStacks", "CreateChangeSet", "DescribeChangeSet"]
@@ -305,6 +306,24 @@ def test_an_update_that_fails_says_why_first(aws: Emulator, file: pathlib.Path) 
     file.write_text(groups.template("third"))
     aws.backstage("cloudformation").update_stack(StackName="orders", TemplateBody=file.read_text())
     assert "has not ended: it is UPDATE_IN_PROGRESS" in explain(aws, file, {"exists": True}, met)["failure"]
+
+
+def test_a_stack_that_cannot_be_read_for_a_moment_is_no_success(
+    aws: Emulator, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """amazon.aws.cloudformation then takes the stack for deleted; the role's task fails, and the reason is read."""
+    groups.create(aws)
+    file.write_text(groups.template("second"))
+    planned = plan(aws, file)
+    aws.configure(scale=1, stack_in_progress=600)
+    aws.fault("cloudformation:DescribeStacks", code="AccessDenied", status=403, k=3)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    done = update(aws, file, planned)
+    assert (done["failed"], done["output"]) == (False, "Stack Deleted")
+    assert fails(datomic_stack_updated=done)
+    assert not fails(datomic_stack_updated={**done, "output": "Stack UPDATE complete"})
+    failure = explain(aws, file, planned, done)["failure"]
+    assert "has not ended: it is UPDATE_IN_PROGRESS" in failure
 
 
 @pytest.mark.parametrize("reason", ["profile", "available", "no capacity"])
