@@ -11,9 +11,9 @@ import pathlib
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 
 from tests import fake_cli
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 from tests.emulator import Emulator
 from tests.integration.ensuring import ROLES, USERS
 from tests.integration.wrapped import CF, Site
