@@ -43,7 +43,12 @@ def test_check_then_run_then_again(site: Site) -> None:
 def test_the_run_ends_only_when_ec2_knows_the_new_instance_profile(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.aws.configure(profile_propagation=9000.0)
     slept: list[float] = []
-    monkeypatch.setattr(clock, "sleep", lambda seconds: (slept.append(seconds), site.aws.advance(5000.0)))
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        site.aws.advance(5000.0)
+
+    monkeypatch.setattr(clock, "sleep", sleep)
     file = site.file(ROLES)
     assert not site.run("ensure_transactor", check=True, src=str(file))["failed"]
     assert slept == []
