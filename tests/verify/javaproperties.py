@@ -41,7 +41,7 @@ JPROPERTIES_DIFFERS: dict[str, tuple[str, Reading, Reading]] = {
     "a backslash, then a comment": ("\\\n#c\nk=v\n", {"k": "v"}, {"#c": "", "k": "v"}),
     "a backslash, then an exclamation mark": ("\\\n!c\nk=v\n", {"k": "v"}, {"!c": "", "k": "v"}),
 }
-"""What docs/properties.md says of jproperties: text, what Java reads, what jproperties reads."""
+"""The table of docs/development/decisions/005-jproperties.md: text, what Java reads, what jproperties reads."""
 
 
 def run() -> Tally:
@@ -159,7 +159,7 @@ BY_CHOICE = frozenset(
         "white-space-in-key",
     )
 )
-"""Rules about what Java and bin/datomic may read alike: docs/properties.md says why it is refused all the same."""
+"""Rules that refuse what Java and bin/datomic may read alike (docs/properties.md has the reasons)."""
 
 
 def _ours(raw: bytes) -> Properties | frozenset[str]:
