@@ -14,29 +14,23 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Machine, Options
 from hypothesis import strategies as st
 
-TRANSACTOR = {
-    "protocol": "ddb",
-    "host": "localhost",
-    "port": "4334",
-    "aws-dynamodb-table": "orders",
-    "aws-dynamodb-region": "us-east-1",
+from tests import builders
+
+TRANSACTOR = builders.STORAGE | {
     "aws-transactor-role": "datomic-aws-transactor",
     "aws-peer-role": "datomic-aws-peer",
     "memory-index-threshold": "32m",
     "memory-index-max": "512m",
     "object-cache-max": "1g",
 }
-CF = {
+CF = builders.CF | {
     "aws-instance-type": "m7g.large",
-    "aws-region": "us-east-1",
-    "aws-instance-monitoring": "true",
-    "aws-autoscaling-group-size": "2",
     "java-xmx": "4g",
     "java-opts": "",
-    "aws-security-group": "datomic",
     "datomic-version": "1.0.7705",
     "datomic-deploy-s3-bucket": "deploy-orders",
 }
+del CF["aws-ingress-groups"]
 METRICS = {"aws-cloudwatch-region": "us-east-1", "aws-cloudwatch-dimension-value": "orders"}
 MACHINE = Machine("arm64", True, ("sg-0123456789abcdef0",))
 
@@ -46,11 +40,11 @@ def properties(values: Mapping[str, str], path: str) -> Properties:
 
 
 def transactor(**values: str) -> Properties:
-    return properties(TRANSACTOR | {key.replace("_", "-"): value for key, value in values.items()}, "orders.properties")
+    return builders.parse(TRANSACTOR, "orders.properties", **values)
 
 
 def cf(**values: str) -> Properties:
-    return properties(CF | {key.replace("_", "-"): value for key, value in values.items()}, "orders-cf.properties")
+    return builders.parse(CF, "orders-cf.properties", **values)
 
 
 def _writable(value: str) -> bool:

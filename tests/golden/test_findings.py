@@ -19,6 +19,7 @@ from contextlib import redirect_stderr, suppress
 import botocore.exceptions
 import pytest
 
+from tests.builders import STORAGE
 from tests.emulator import Emulator
 from tests.emulator.account import snapshot
 from tests.fake_cli import provisioning
@@ -30,14 +31,6 @@ TRIALS = int(os.environ.get("FINDINGS_TRIALS", "20"))
 ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 """Of the stand-in."""
 
-HEAD = {
-    "protocol": "ddb",
-    "host": "localhost",
-    "port": "4334",
-    "aws-dynamodb-table": "orders",
-    "aws-dynamodb-region": "us-east-1",
-}
-
 
 def _user(prefix: str) -> dict[str, str]:
     return {f"{prefix}-user": "bob", f"{prefix}-access-key-id": "AKIA0123456789ABCDEF", f"{prefix}-secret-key": "x"}
@@ -45,11 +38,11 @@ def _user(prefix: str) -> dict[str, str]:
 
 FILES: Mapping[str, list[dict[str, str]]] = {
     "ensure-transactor": [
-        HEAD | {"aws-transactor-role": "tx", "aws-peer-role": "peer"},
-        HEAD | _user("aws-dynamodb") | {"aws-peer-role": "peer"},
-        HEAD | _user("aws-dynamodb") | _user("aws-cloudwatch") | _user("aws-dynamodb-peer"),
-        HEAD | {"aws-transactor-role": "tx", "aws-peer-role": "peer"} | _user("aws-dynamodb-peer"),
-        HEAD | {"aws-dynamodb-table": "or ders", "aws-transactor-role": "tx", "aws-peer-role": "peer"},
+        STORAGE | {"aws-transactor-role": "tx", "aws-peer-role": "peer"},
+        STORAGE | _user("aws-dynamodb") | {"aws-peer-role": "peer"},
+        STORAGE | _user("aws-dynamodb") | _user("aws-cloudwatch") | _user("aws-dynamodb-peer"),
+        STORAGE | {"aws-transactor-role": "tx", "aws-peer-role": "peer"} | _user("aws-dynamodb-peer"),
+        STORAGE | {"aws-dynamodb-table": "or ders", "aws-transactor-role": "tx", "aws-peer-role": "peer"},
     ],
     "ensure-cf": [
         {

@@ -14,22 +14,19 @@ from typing import Any
 
 import pytest
 
+from tests import builders
 from tests.emulator import Emulator
 from tests.integration.ensuring import text, warned, writes
 from tests.modules import CREDENTIALS, run_module
 
-CF = """aws-instance-type=m3.large
-aws-region=us-east-1
-aws-instance-monitoring=true
-aws-autoscaling-group-size=1
-java-xmx=5250m
-java-opts=
-aws-security-group=datomic
-aws-ingress-groups=datomic
-aws-ingress-cidrs=10.0.0.0/8
-datomic-version=1.0.7277
-datomic-deploy-s3-bucket=deploy
-"""
+CF = builders.text(
+    builders.CF,
+    aws_instance_type="m3.large",
+    aws_autoscaling_group_size="1",
+    java_xmx="5250m",
+    java_opts="",
+    aws_ingress_cidrs="10.0.0.0/8",
+)
 SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
 
 

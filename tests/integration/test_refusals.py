@@ -9,23 +9,15 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+from tests import builders
 from tests.emulator import Call, Emulator
 from tests.integration import groups
 from tests.integration.ensuring import ROLES, USERS
 from tests.modules import CREDENTIALS, run_module
 
-CF = """\
-aws-instance-type=m5.large
-aws-region=us-east-1
-aws-instance-monitoring=true
-aws-autoscaling-group-size=1
-java-xmx=
-aws-security-group=datomic
-aws-ingress-groups=datomic
-aws-ingress-cidrs=10.0.0.0/8
-datomic-version=1.0.7277
-datomic-deploy-s3-bucket=deploy
-"""
+CF = builders.text(
+    builders.CF, aws_instance_type="m5.large", aws_autoscaling_group_size="1", aws_ingress_cidrs="10.0.0.0/8"
+)
 NAMED = ROLES.replace("log-bucket-id=", "log-bucket-id=our-logs")
 """A generated bucket is not looked for: the waiter for a new one takes 403 for there."""
 OPTIONS = {

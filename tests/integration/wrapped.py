@@ -9,27 +9,18 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from tests import fake_cli
+from tests import builders, fake_cli
 from tests.emulator import Emulator
 from tests.modules import CREDENTIALS, run_module
 
-CF = """\
-aws-instance-type=c4.large
-aws-region=us-east-1
-aws-instance-monitoring=true
-aws-autoscaling-group-size=1
-aws-security-group=datomic
-datomic-deploy-s3-bucket=deploy
-"""
-
-
-TRANSACTOR = """\
-protocol=ddb
-host=h
-port=4334
-aws-dynamodb-table=t
-aws-transactor-role=r
-"""
+CF = builders.text(
+    builders.CF,
+    aws_autoscaling_group_size="1",
+    java_xmx=None,
+    aws_ingress_groups=None,
+    datomic_version=None,
+)
+TRANSACTOR = "protocol=ddb\nhost=h\nport=4334\naws-dynamodb-table=t\naws-transactor-role=r\n"
 
 
 class Site:

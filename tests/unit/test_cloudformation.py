@@ -23,17 +23,10 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.security_
 from hypothesis import given
 from hypothesis import strategies as st
 
-COMPLETE = {
-    "aws-instance-type": "m3.large",
-    "aws-region": "us-east-1",
-    "aws-instance-monitoring": "true",
-    "aws-autoscaling-group-size": "1",
-    "java-xmx": "2g",
-    "java-opts": "",
-    "aws-security-group": "datomic",
-    "datomic-version": "1.0.7277",
-    "datomic-deploy-s3-bucket": "deploy",
-}
+from tests.builders import CF, parse
+
+COMPLETE = {**CF, "aws-instance-type": "m3.large", "aws-autoscaling-group-size": "1", "java-xmx": "2g", "java-opts": ""}
+del COMPLETE["aws-ingress-groups"]
 MEMORY = json.loads((pathlib.Path(__file__).parents[1] / "golden" / "memory.json").read_text())["types"]
 ACCOUNT = "123456789012"
 OTHER = "999999999999"
@@ -41,9 +34,7 @@ OTHER = "999999999999"
 
 def _file(**changes: str | None) -> Properties:
     """The complete file; keys with _ for -; None leaves a key out."""
-    values: dict[str, str | None] = {**COMPLETE, **{key.replace("_", "-"): value for key, value in changes.items()}}
-    text = "".join(f"{key}={value}\n" for key, value in values.items() if value is not None)
-    return Properties.parse(text.encode(), "cf.properties")
+    return parse(COMPLETE, "cf.properties", **changes)
 
 
 def _wanted(**changes: str | None) -> Wanted:

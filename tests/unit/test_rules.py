@@ -20,40 +20,10 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties impo
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 
 from tests import fake_cli
+from tests.builders import CF, TRANSACTOR, text
 from tests.modules import run_module
 
-TRANSACTOR = {
-    "protocol": "ddb",
-    "host": "localhost",
-    "port": "4334",
-    "aws-dynamodb-table": "orders",
-    "aws-dynamodb-region": "us-east-1",
-    "aws-transactor-role": "",
-    "aws-peer-role": "",
-    "aws-cloudwatch-region": "us-east-1",
-    "aws-cloudwatch-dimension-value": "orders",
-    "memory-index-threshold": "32m",
-    "memory-index-max": "512m",
-    "object-cache-max": "1g",
-}
-CF = {
-    "aws-instance-type": "c4.large",
-    "aws-region": "us-east-1",
-    "aws-instance-monitoring": "true",
-    "aws-autoscaling-group-size": "2",
-    "java-xmx": "",
-    "aws-security-group": "datomic",
-    "aws-ingress-groups": "datomic",
-    "datomic-version": "1.0.7277",
-    "datomic-deploy-s3-bucket": "deploy",
-}
 Changes = dict[str, str | None]
-
-
-def text(base: dict[str, str], changes: Changes) -> str:
-    """The file with these values; None removes a key."""
-    merged: Changes = {**base, **changes}
-    return "".join(f"{key}={value}\n" for key, value in merged.items() if value is not None)
 
 
 def judged(transactor: Changes | None = None, cf: Changes | None = None, **facts: Any) -> list[Finding]:

@@ -29,16 +29,14 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transacto
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders import parse
+
 ACCOUNT = Account("123456789012")
 HEAD = {"protocol": "ddb", "host": "h", "port": "4334", "aws-dynamodb-region": "us-east-1"}
 
 
-def properties(values: Mapping[str, str]) -> Properties:
-    return Properties.parse("".join(f"{key}={value}\n" for key, value in values.items()).encode(), "x.properties")
-
-
 def messages(values: Mapping[str, str]) -> list[str]:
-    return [str(finding) for finding in transactor.required(properties(values))]
+    return [str(finding) for finding in transactor.required(parse(values))]
 
 
 @dataclasses.dataclass
@@ -159,7 +157,7 @@ def files(draw: st.DrawFn) -> Properties:
         prefixes += [prefix for prefix in ("aws-cloudwatch", "aws-s3-log") if draw(st.booleans())]
     for prefix in prefixes:
         values |= dict(zip(keys_of(prefix), (draw(users), "", ""), strict=True))
-    return properties(values)
+    return parse(values)
 
 
 @st.composite
@@ -196,8 +194,8 @@ def test_a_run_that_dies_anywhere_is_continued(file: Properties, world: World, s
     }
 
 
-ROLES = properties(HEAD | {"aws-transactor-role": "", "aws-peer-role": "", "aws-s3-log-bucket-id": ""})
-USERS = properties(HEAD | {key: "" for prefix in transactor.USERS for key in keys_of(prefix)})
+ROLES = parse(HEAD | {"aws-transactor-role": "", "aws-peer-role": "", "aws-s3-log-bucket-id": ""})
+USERS = parse(HEAD | {key: "" for prefix in transactor.USERS for key in keys_of(prefix)})
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -230,7 +228,7 @@ def test_a_key_that_was_lost_beside_the_saved_one_is_deleted() -> None:
 
 
 def test_one_role_for_transactor_and_peer_gets_the_policies_of_both() -> None:
-    file = properties(HEAD | {"aws-transactor-role": "tx", "aws-peer-role": "tx"})
+    file = parse(HEAD | {"aws-transactor-role": "tx", "aws-peer-role": "tx"})
     actions = [(action.resource, action.name) for action in decide(file, World()).plan.actions]
     assert actions[1:] == [
         ("role", "tx"),
@@ -315,15 +313,15 @@ def test_the_words_about_an_identity_hold_the_tool_s_with_and_without_full_stop(
 
 def test_an_earlier_run_s_keys_are_adopted_for_the_same_user_only() -> None:
     prefix = "aws-dynamodb"
-    src = properties(HEAD | dict(zip(keys_of(prefix), ("bob", "", ""), strict=True)))
+    src = parse(HEAD | dict(zip(keys_of(prefix), ("bob", "", ""), strict=True)))
     dest = HEAD | dict(zip(keys_of(prefix), ("bob", "AKIA1", "s"), strict=True))
-    assert transactor.adopt(src, properties(dest))["aws-dynamodb-secret-key"] == "s"
+    assert transactor.adopt(src, parse(dest))["aws-dynamodb-secret-key"] == "s"
     other = dest | {"aws-dynamodb-user": "eve"}
-    assert transactor.adopt(src, properties(other)) == {}
+    assert transactor.adopt(src, parse(other)) == {}
 
 
 def test_a_table_in_a_state_that_cannot_be_used_is_an_error() -> None:
-    file = properties(HEAD | {"aws-dynamodb-table": "orders", "aws-transactor-role": "", "aws-peer-role": ""})
+    file = parse(HEAD | {"aws-dynamodb-table": "orders", "aws-transactor-role": "", "aws-peer-role": ""})
     world = World(table=Table("DELETING", (("id", "S", "HASH"),), replicas=("eu-west-1",)))
     errors = [finding for finding in decide(file, world).findings if finding.severity == "error"]
     assert [finding.rule for finding in errors] == ["table-status", "table-global"]
