@@ -18,7 +18,7 @@ def test_a_row_for_each_finding_with_its_reasons_below(tmp_path: pathlib.Path, m
     file = str(tmp_path / "aws" / "orders-cf.properties")
     findings = [
         Finding(
-            "blank",
+            "required-key",
             "no value",
             file=file,
             line=7,
@@ -28,17 +28,17 @@ def test_a_row_for_each_finding_with_its_reasons_below(tmp_path: pathlib.Path, m
             suggestion="2g",
         ),
         Finding("accept", "accept: no such rule", "warning"),
-        Finding("absent", "is missing", "note", file="other", key="host", reason="of course"),
+        Finding("table-key", "is missing", "note", file="other", key="host", reason="of course"),
     ]
     assert table([finding.as_returned() for finding in findings]).splitlines() == [
         "SEVERITY  WHERE                       KEY       MESSAGE",
         "error     aws/orders-cf.properties:7  java-xmx  no value",
-        "    blank: it is needed (docs)",
+        "    required-key: it is needed (docs)",
         "    suggestion: 2g",
         "warning                                         accept: no such rule",
         "    accept",
         "note      other                       host      is missing",
-        "    absent: of course",
+        "    table-key: of course",
     ]
 
 

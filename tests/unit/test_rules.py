@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
-import ast
 import pathlib
 import re
 import time
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError, refuse
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import (
+    Acceptable,
+    Finding,
+    InputError,
+    Refused,
+    refuse,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys as property_keys
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 
@@ -592,64 +596,16 @@ def test_findings_come_in_the_order_of_files_and_lines() -> None:
 
 
 def test_the_documentation_lists_exactly_the_rules_that_exist() -> None:
-    docs = pathlib.Path(__file__).parents[2] / "docs" / "rules.md"
-    rows = re.findall(r"^\| (`[^|]*`) \|", docs.read_text("utf-8"), re.MULTILINE)
-    listed = [name for row in rows for name in re.findall(r"`([a-z0-9-]+)`", row)]
-    assert len(listed) == len(set(listed))
-    assert set(listed) == {*rules.RULES, *rules.ALSO_ACCEPTABLE, *in_the_code()}
-    acceptable = docs.read_text("utf-8").partition("\n## Cannot be accepted")[0]
-    for name in listed:
-        assert (f"| `{name}` |" in acceptable) == (name in {*rules.RULES, *rules.ALSO_ACCEPTABLE}), name
+    docs = (pathlib.Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
+    acceptable, refused = (listed(part) for part in docs.split("\n## Cannot be accepted"))
+    assert acceptable == sorted([*rules.RULES, *get_args(Acceptable)])
+    assert refused == sorted(get_args(Refused))
+    assert not {*acceptable} & {*refused}
 
 
-def test_a_name_that_can_be_accepted_is_that_of_one_rule_alone() -> None:
-    """Or accepting the one would drop the other, which may be an error of something else."""
-    assert sorted(in_the_code().intersection(rules.RULES)) == []
-    assert set(rules.ALSO_ACCEPTABLE) <= in_the_code()
-    folder = pathlib.Path(rules.__file__).parent
-    for file in (folder / name for name in ("memory.py", "release.py", "service.py", "storage.py", "values.py")):
-        for rule in ast.parse(file.read_text("utf-8")).body:
-            if isinstance(rule, ast.FunctionDef) and rule.name.replace("_", "-") in rules.RULES:
-                assert set(named(rule, {**NAMED_AT, "_about": 1})) == {rule.name.replace("_", "-")}
-
-
-NAMED_AT = {"Finding": 0, "finding": 2, "found": 2, "_found": 2, "_of": 2, "judged": 0}
-"""Which argument of these functions is the rule."""
-
-
-def in_the_code() -> set[str]:
-    """The names of rules outside RULES in the files that judge the two files, what AWS has of them and the template."""
-    utils = pathlib.Path(__file__).parents[2] / "plugins" / "module_utils"
-    files = [utils / name for name in ("properties/file.py", "properties/keys.py", "rules/__init__.py")]
-    files += [file for name in ("steps", "template") for file in (utils / name).rglob("*.py")]
-    files += [utils / name for name in ("commands/create_cf_template.py", "aws/launch.py")]
-    names = {name for file in files for name in named(ast.parse(file.read_text("utf-8")), NAMED_AT)}
-    names |= set(named(ast.parse((utils / "properties/parser.py").read_text("utf-8")), {"found": 0}))
-    role = (utils.parents[1] / "roles" / "datomic" / "vars" / "main.yml").read_text("utf-8")
-    names |= set(re.findall(r"product\(\['([a-z]+-[a-z-]+)'\]\)", role))
-    # The last is an answer of EC2, which a function of the same name takes.
-    return names - {"", "invalid-option", "SecurityGroups"}
-
-
-def named(tree: ast.AST, at: dict[str, int]) -> Iterator[str]:
-    """Rules that are an argument of such a function, or that stand first in a tuple that is yielded or named rule."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            # a method of the planner, which has the file itself
-            index = at.get(name, 99) - (name == "found" and at is NAMED_AT and isinstance(node.func, ast.Attribute))
-            yield from texts(node.args[index : index + 1])
-        elif isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
-            yield from texts(node.value.elts[:1])
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("(rule,"):
-            yield from texts(getattr(node.value, "elts", [])[:1])
-        elif isinstance(node, ast.For) and ast.unparse(node.target).startswith("(rule,"):
-            for each in getattr(node.iter, "elts", []):
-                yield from texts(each.elts[:1])
-
-
-def texts(nodes: list[ast.expr]) -> Iterator[str]:
-    return (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+def listed(docs: str) -> list[str]:
+    rows = re.findall(r"^\| (`[^|]*`) \|", docs, re.MULTILINE)
+    return sorted(name for row in rows for name in re.findall(r"`([a-z0-9-]+)`", row))
 
 
 def test_an_accepted_rule_does_not_count() -> None:

@@ -75,7 +75,7 @@ def run() -> Tally:
 _found = properties_parser._Reader.found
 
 
-def _found_no_escape(reader: properties_parser._Reader, rule: str, *rest: Any) -> None:
+def _found_no_escape(reader: properties_parser._Reader, rule: Any, *rest: Any) -> None:
     if rule != "escape":
         _found(reader, rule, *rest)
 

@@ -111,12 +111,12 @@ def _zones(cf: Properties, found: Mapping[str, Any], options: Options) -> tuple[
             return (), []
         places = ", ".join(f"{subnet} is in {zone}" for subnet, zone in lacking.items())
         what = f"{places}, where AWS does not offer {name}; {listed} have it"
-        return (), [security_group.finding(cf, TYPE, "zone-without-type", what, instead, reason=why, source=source)]
+        return (), [cf.finding(TYPE, what, instead, rule="zone-without-type", reason=why, source=source)]
     there = found["defaults"]
     usable = tuple(zone for zone in there if zone in offering)
     if there and not usable:
         what = f"no default subnet is in a zone that offers {name}: they are in {', '.join(there)}, not in {listed}"
-        return (), [security_group.finding(cf, TYPE, "zone-without-type", what, instead, reason=why, source=source)]
+        return (), [cf.finding(TYPE, what, instead, rule="zone-without-type", reason=why, source=source)]
     return (() if len(usable) == len(there) else usable), []
 
 
@@ -147,7 +147,7 @@ def _release(client: Any, cf: Properties, options: Options) -> list[Finding]:
     instead = "put the release there, or write datomic-pro-downloads for the public download"
     why, source = "every instance copies its release from there when it starts", CF_DOCS
     return [
-        security_group.finding(cf, BUCKET, "release-unreadable", what, instead, reason=why, source=source)
+        cf.finding(BUCKET, what, instead, rule="release-unreadable", reason=why, source=source)
         for key in keys
         if (what := _unreadable(client, bucket, key))
     ]
@@ -199,7 +199,7 @@ def _machine(cf: Properties, found: Mapping[str, Any], options: Options) -> tupl
         what = f"{cf.get(TYPE)} is of architecture {', '.join(offered)}"
         instead, why = "a type of arm64 or x86_64", "there is no image of Amazon Linux for it"
         source = security_group.TYPES_DOCS
-        return None, [security_group.finding(cf, TYPE, "architecture", what, instead, reason=why, source=source)]
+        return None, [cf.finding(TYPE, what, instead, rule="architecture", reason=why, source=source)]
     # The start looks for NVMe devices; older types show theirs in other ways.
     store = described.get("InstanceStorageInfo", {}).get("NvmeSupport") in ("supported", "required")
     if not options.image_id:
@@ -235,7 +235,7 @@ def _resolved(
         what = f"the security group {name} is of {groups[0].get('VpcId')}, the instances are in {vpc_id}"
         instead, why = "a group of that VPC", "an instance takes groups of its own VPC only"
         source = security_group.GROUP_DOCS
-        return (), [security_group.finding(cf, GROUP, "security-group-vpc", what, instead, reason=why, source=source)]
+        return (), [cf.finding(GROUP, what, instead, rule="security-group-vpc", reason=why, source=source)]
     if may_be_missing and not security_group.GROUP_ID.fullmatch(name):
         # ensure_cf has not made it yet.
         return (GENERATED,), []
@@ -243,4 +243,4 @@ def _resolved(
     instead = "run ensure_cf, which makes a group of that name, or name one that is there"
     why = "an instance is launched with it"
     source = security_group.GROUP_DOCS
-    return (), [security_group.finding(cf, GROUP, "security-group-missing", what, instead, reason=why, source=source)]
+    return (), [cf.finding(GROUP, what, instead, rule="security-group-missing", reason=why, source=source)]

@@ -311,11 +311,11 @@ def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Findi
         what = f"{name} is of architecture {', '.join(found.architectures)}, for which Datomic published no image"
         instead, why = "use flavor modern, or an x86_64 type", "an image starts on its own architecture only"
         source = security_group.TYPES_DOCS
-        return {}, [security_group.finding(cf, key, "template-architecture", what, instead, reason=why, source=source)]
+        return {}, [cf.finding(key, what, instead, rule="template-architecture", reason=why, source=source)]
     what = f"{name} is newer than the images of this template, which may lack the drivers to start on it"
     instead = "flavor modern takes a current image"
     why, source = "Datomic does not update its images", security_group.TYPES_DOCS
-    warning = security_group.finding(cf, key, "template-old-image", what, instead, "warning", reason=why, source=source)
+    warning = cf.finding(key, what, instead, rule="template-old-image", severity="warning", reason=why, source=source)
     return {name: tables.ARCHITECTURE}, [warning]
 
 

@@ -127,10 +127,7 @@ def _port(transactor: Properties) -> tuple[int, list[Finding]]:
     if port is not None and 1 <= port <= 65535:
         return port, []
     what = f"Invalid value for port: {transactor.get('port')}" if transactor.get("port") else "Missing property: port"
-    finding = Finding(
-        "required-key", what, file=transactor.path, line=transactor.line("port"), key="port", suggestion="such as 4334"
-    )
-    return security_group.DEFAULT_PORT, [finding]
+    return security_group.DEFAULT_PORT, [transactor.finding("port", what, "such as 4334", rule="required-key")]
 
 
 def _observed(aws: Aws, wanted: Wanted, options: Options, findings: list[Finding]) -> Observed:

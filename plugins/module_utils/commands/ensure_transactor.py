@@ -151,9 +151,7 @@ def _region_findings(properties: Properties, wanted: Wanted, aws: Aws) -> list[F
         return []
     what = f"Missing property: {transactor.REGION}"
     why = "neither the file nor the connection names a region for the table"
-    return [
-        Finding("region", what, file=properties.path, key=transactor.REGION, reason=why, suggestion="such as us-east-1")
-    ]
+    return [properties.finding(transactor.REGION, what, "such as us-east-1", rule="region", reason=why)]
 
 
 def _nowhere(findings: Iterable[Finding]) -> bool:

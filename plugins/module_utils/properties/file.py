@@ -12,7 +12,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from ..errors import DatomicError, Finding, InputError
+from ..errors import DatomicError, Finding, FindingId, InputError, Severity
 from ..util import atomic_write
 from . import parser as properties_parser
 
@@ -83,6 +83,20 @@ class Properties:
         """The key's line, 1-based; 0 when it is missing."""
         entry = self.entries.get(key)
         return entry.line if entry else 0
+
+    def finding(
+        self,
+        key: str,
+        message: str,
+        suggestion: str = "",
+        *,
+        rule: FindingId = "",
+        severity: Severity = "error",
+        reason: str = "",
+        source: str = "",
+    ) -> Finding:
+        """A finding about this key. A function under @rule leaves out what its decorator says."""
+        return Finding(rule, message, severity, self.path, self.line(key), key, reason, source, suggestion)
 
     def as_dict(self) -> dict[str, str]:
         """Key to value, as java.util.Properties reads them."""

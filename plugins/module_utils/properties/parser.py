@@ -18,7 +18,7 @@ import functools
 import re
 from collections.abc import Mapping
 
-from ..errors import Finding
+from ..errors import Finding, FindingId
 
 BLANKS = " \t\f"
 """What java.util.Properties skips before a key and around a separator."""
@@ -99,7 +99,7 @@ class _Reader:
             number += 1
         self._apart = number + 1
 
-    def found(self, rule: str, line: int, message: str, suggestion: str, reason: str, key: str = "") -> None:
+    def found(self, rule: FindingId, line: int, message: str, suggestion: str, reason: str, key: str = "") -> None:
         self.findings.append(
             Finding(
                 rule=rule,
@@ -265,7 +265,8 @@ class _Reader:
         self.found("separator", number, what, instead, why)
 
     def _key_is_sound(self, number: int, written: str, key: str) -> bool:
-        rule, what = "", ""
+        rule: FindingId = ""
+        what = ""
         why = "java.util.Properties skips blanks before a key and around the =; bin/datomic does not"
         if not written.strip(BLANKS):
             rule, what, why = "empty-key", "no key before the =", "neither reading finds a name for the value"
@@ -323,7 +324,7 @@ class _Reader:
 def scan(raw: bytes, path: str) -> Reading:
     """The bytes as the two readers take them."""
 
-    def found(rule: str, message: str, suggestion: str) -> Finding:
+    def found(rule: FindingId, message: str, suggestion: str) -> Finding:
         return Finding(rule, message, file=path, suggestion=suggestion, reason=WHY_BOUNDED)
 
     if len(raw) > LONGEST:
@@ -365,7 +366,7 @@ def _with_returns_as_line_ends(text: str, offsets: list[int]) -> dict[str, Entry
 
 
 def _not_text(raw: bytes, path: str) -> list[Finding]:
-    def found(rule: str, line: int, message: str, suggestion: str) -> list[Finding]:
+    def found(rule: FindingId, line: int, message: str, suggestion: str) -> list[Finding]:
         why = "the file has to be text that every reader decodes alike"
         return [
             Finding(rule=rule, message=message, file=path, line=line, suggestion=suggestion, reason=why, source=SOURCE)

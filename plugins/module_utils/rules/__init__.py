@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
-from ..errors import Finding
+from ..errors import Acceptable, Finding
 from ..properties import keys
 from ..properties.file import Properties
 from ..steps import security_group, transactor
@@ -26,25 +26,7 @@ RULES: Mapping[str, Rule] = {
 }
 """Relations between keys, files and releases, by name. Each can be accepted with a reason."""
 
-ALSO_ACCEPTABLE = (
-    "unknown-key",
-    "open-to-anyone",
-    # of what only AWS knows
-    "access-key-unknown",
-    "ingress-not-in-files",
-    "ingress-open",
-    "ingress-revoked",
-    "ingress-shared",
-    "permissions-boundary",
-    "role-of-another-system",
-    "role-policy-all",
-    "role-policy-unknown",
-    "role-trust",
-    "role-trust-others",
-    "table-shrunk",
-    "user-without-policy",
-)
-"""Warnings that are found outside RULES."""
+ACCEPTABLE = (*RULES, *get_args(Acceptable))
 
 
 def preflight(
@@ -156,9 +138,8 @@ def accepted(
 
 
 def _unsound(rule: str, reason: str) -> Iterator[Finding]:
-    acceptable = [*RULES, *ALSO_ACCEPTABLE]
-    if rule not in acceptable:
-        close = difflib.get_close_matches(rule, acceptable, n=1)
+    if rule not in ACCEPTABLE:
+        close = difflib.get_close_matches(rule, ACCEPTABLE, n=1)
         instead = f"did you mean {close[0]}?" if close else "docs/rules.md lists the rules that can be"
         yield Finding("accept", f"accept: the rule {rule!a} cannot be accepted", suggestion=instead)
     elif not reason.strip():

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from ..errors import DatomicError, Finding, Severity
+from ..errors import DatomicError, Finding, RuleName, Severity
 from ..instance_memory import TOOL_MEMORY, default_heap
 from ..properties.file import Properties
 from ..properties.keys import MIB, TRANSACTOR, parse_integer, parse_memory
@@ -161,7 +161,7 @@ def heap_option(options: str) -> str:
 
 def found(file: Properties, key: str, rule: str, severity: Severity, message: str, **more: Any) -> Finding:
     """A finding about a key of a file. more: why, source, instead."""
-    return Finding(rule, message, severity, file=file.path, line=file.line(key), key=key, **more)
+    return Finding(RuleName(rule), message, severity, file=file.path, line=file.line(key), key=key, **more)
 
 
 def mebibytes(size: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..errors import Finding, Severity
+from ..errors import Finding, RuleName, Severity
 from ..properties.keys import EMBEDDED, PROTOCOLS_SINCE, setting_of
 from ..releases import versions
 from .facts import AWS_DOCS, CHANGES, EMPTY, STORAGE, Facts, found, is_release
@@ -46,7 +46,7 @@ def release_format(facts: Facts) -> Iterator[Finding]:
     for name, version, level in given:
         if version and not is_release(version):
             what = f"{name}: {version} is no release of Datomic"
-            yield Finding("release-format", what, level, reason=why, source=CHANGES, suggestion=instead)
+            yield Finding(RuleName("release-format"), what, level, reason=why, source=CHANGES, suggestion=instead)
 
 
 def release_forbidden(facts: Facts) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..errors import Finding
+from ..errors import Finding, RuleName
 from ..properties.keys import CF, EMBEDDED, TRANSACTOR, parse_integer
 from ..steps import security_group
 from .facts import AWS_DOCS, EMPTY, HIGH_AVAILABILITY, MONITORING, STORAGE, TRANSACTOR_DOCS, Facts, found
@@ -58,7 +58,7 @@ def legacy_new_stack(facts: Facts) -> Iterator[Finding]:
     """AWS refuses the launch configuration of the legacy template in newer accounts."""
     if facts.new_stack_flavor == "legacy":
         yield Finding(
-            "legacy-new-stack",
+            RuleName("legacy-new-stack"),
             "the stack is going to be created from the legacy template, which has a launch configuration",
             "warning",
             reason="AWS refuses launch configurations in accounts created since 2024-10-01",

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import Finding, Severity
+from ..errors import Finding, FindingId, Severity
 from ..instance_memory import TOOL_MEMORY, default_heap
 from ..plan import Action, Change, Plan
 from ..properties.file import Properties
@@ -81,13 +81,13 @@ def required(cf: Properties) -> list[Finding]:
         what = f"Invalid value for {GROUP_SIZE}: "
         instead = "a number of instances in decimal digits, 1 or more; 2 makes a standby pool"
         why = "the auto scaling group starts as many instances, and has no size without it"
-        findings.append(finding(cf, GROUP_SIZE, "group-size", what, instead, reason=why, source=SIZE_DOCS))
+        findings.append(cf.finding(GROUP_SIZE, what, instead, rule="group-size", reason=why, source=SIZE_DOCS))
     return findings
 
 
 def _required(cf: Properties, key: str, instead: str) -> Finding:
     why = "the stack's template cannot be made without it"
-    return finding(cf, key, "required-key", f"Missing property: {key}", instead, reason=why, source=CF_DOCS)
+    return cf.finding(key, f"Missing property: {key}", instead, rule="required-key", reason=why, source=CF_DOCS)
 
 
 def wanted(
@@ -121,7 +121,7 @@ def _region(cf: Properties, findings: list[Finding]) -> str:
     region = cf.get(key)
     if region and not REGION_NAME.fullmatch(region):
         what, why = f"{region} is not a region", "AWS has no endpoints there"
-        findings.append(finding(cf, key, "region-name", what, "such as us-east-1", reason=why, source=REGION_DOCS))
+        findings.append(cf.finding(key, what, "such as us-east-1", rule="region-name", reason=why, source=REGION_DOCS))
         return ""
     return region
 
@@ -135,7 +135,7 @@ def _own_group(cf: Properties, findings: list[Finding]) -> GroupReference:
         what = f"{text} is not the name or id of one security group"
         instead = "one name of at most 255 characters, or sg-…"
         why = "EC2 takes no other characters in a name, nor sg- at its beginning; the template splits it at a comma"
-        findings.append(finding(cf, key, "security-group-name", what, instead, reason=why, source=GROUP_DOCS))
+        findings.append(cf.finding(key, what, instead, rule="security-group-name", reason=why, source=GROUP_DOCS))
     return GroupReference(text, name=text)
 
 
@@ -155,7 +155,7 @@ def _ingress_groups(cf: Properties, findings: list[Finding]) -> Iterator[GroupRe
             what = f"{text} is not an AWS security group"
             instead = "name, account-id:name or sg-…, commas between"
             why = "no ingress rule can be made from it, so its members could not connect"
-            findings.append(finding(cf, key, "ingress-group", what, instead, reason=why, source=INGRESS_DOCS))
+            findings.append(cf.finding(key, what, instead, rule="ingress-group", reason=why, source=INGRESS_DOCS))
 
 
 def _ingress_cidrs(cf: Properties, findings: list[Finding]) -> Iterator[str]:
@@ -170,36 +170,11 @@ def _ingress_cidrs(cf: Properties, findings: list[Finding]) -> Iterator[str]:
             what = f"{text} is not a CIDR"
             instead = "such as 10.0.0.0/8, 10.1.2.3/32 or 2001:db8::/32"
             why = "EC2 takes a range only as an address, a slash and the length of its prefix"
-            findings.append(finding(cf, key, "ingress-cidr", what, instead, reason=why, source=INGRESS_DOCS))
+            findings.append(cf.finding(key, what, instead, rule="ingress-cidr", reason=why, source=INGRESS_DOCS))
 
 
 def _items(value: str) -> Iterator[str]:
     return (item.strip() for item in value.split(",") if item.strip())
-
-
-def finding(
-    file: Properties,
-    key: str,
-    rule: str,
-    message: str,
-    suggestion: str,
-    severity: Severity = "error",
-    *,
-    reason: str,
-    source: str,
-) -> Finding:
-    """A finding about this key of the file."""
-    return Finding(
-        rule,
-        message,
-        severity,
-        file=file.path,
-        line=file.line(key),
-        key=key,
-        reason=reason,
-        source=source,
-        suggestion=suggestion,
-    )
 
 
 def unknown_instance_type(cf: Properties) -> Finding:
@@ -207,7 +182,7 @@ def unknown_instance_type(cf: Properties) -> Finding:
     key = "aws-instance-type"
     what, instead = f"unknown instance type {cf.get(key)}", f"one that EC2 offers in {cf.get('aws-region')}"
     why = "EC2 starts no instance of it, nor does it tell its memory"
-    return finding(cf, key, "unknown-instance-type", what, instead, reason=why, source=TYPES_DOCS)
+    return cf.finding(key, what, instead, rule="unknown-instance-type", reason=why, source=TYPES_DOCS)
 
 
 def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
@@ -222,7 +197,9 @@ def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
             # IPv6 counts networks: nobody imagines the number of addresses.
             whom = f"{network.num_addresses} addresses" if network.version == 4 else f"a /{network.prefixlen} of IPv6"
             what = f"{cidr} lets {whom if network.prefixlen else 'the whole Internet'} connect to the transactor"
-            findings.append(finding(cf, key, "open-to-anyone", what, instead, "warning", reason=why, source=RULES_DOCS))
+            findings.append(
+                cf.finding(key, what, instead, rule="open-to-anyone", severity="warning", reason=why, source=RULES_DOCS)
+            )
     return findings
 
 
@@ -262,17 +239,18 @@ def unnamed_findings(cf: Properties, wanted: Wanted, observed: Observed) -> Iter
         return
     key, title = "aws-security-group", f"the security group {wanted.group.text} ({found.group.group_id})"
 
-    def judged(rule: str, what: str, instead: str, level: Severity = "warning") -> Finding:
+    def judged(rule: FindingId, what: str, instead: str, level: Severity = "warning") -> Finding:
         why = "whoever such a rule admits can try to talk to the transactor, or to its host"
-        return finding(cf, key, rule, what, instead, level, reason=why, source=RULES_DOCS)
+        return cf.finding(key, what, instead, rule=rule, severity=level, reason=why, source=RULES_DOCS)
 
     revoke = revocation(wanted.region, found.group.group_id, found.rules)
     if not wanted.exact:
         instead = f"ingress: exact (datomic_ingress) revokes what the file does not name; by hand: {revoke}"
-        for rule, wide, words in (
+        kinds: tuple[tuple[FindingId, bool, str], ...] = (
             ("ingress-open", True, "lets a good part of the Internet in"),
             ("ingress-not-in-files", False, "has rules that the file does not name"),
-        ):
+        )
+        for rule, wide, words in kinds:
             rules = [one for one in found.rules if is_wide(one.cidr) == wide]
             if rules:
                 only = instead.replace(revoke, revocation(wanted.region, found.group.group_id, rules))
@@ -320,7 +298,7 @@ def missing(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]
         else:
             continue
         key = "aws-ingress-groups"
-        findings.append(finding(cf, key, "ingress-group-missing", what, instead, reason=why, source=RULES_DOCS))
+        findings.append(cf.finding(key, what, instead, rule="ingress-group-missing", reason=why, source=RULES_DOCS))
     return findings
 
 
@@ -332,11 +310,11 @@ def _vpc_findings(cf: Properties, wanted: Wanted, observed: Observed) -> list[Fi
         if group is None:
             what = f"there is no security group {wanted.group.group_id} in {wanted.region}"
             instead, why = "correct it, or give a name", "a group is only made under a name: EC2 gives the ids"
-            return [finding(cf, key, "security-group-missing", what, instead, reason=why, source=GROUP_DOCS)]
+            return [cf.finding(key, what, instead, rule="security-group-missing", reason=why, source=GROUP_DOCS)]
         if wanted.vpc_id and wanted.vpc_id != group.vpc_id:
             what = f"the security group {group.group_id} is in {group.vpc_id}, not in {wanted.vpc_id}"
             instead, why = "leave out the option vpc_id, or correct one of them", "a group works in its own VPC only"
-            return [finding(cf, key, "security-group-vpc", what, instead, reason=why, source=GROUP_DOCS)]
+            return [cf.finding(key, what, instead, rule="security-group-vpc", reason=why, source=GROUP_DOCS)]
     elif not observed.vpc_id and any(reference.name for reference in wanted.references):
         if wanted.vpc_id:
             what, instead = f"there is no VPC {wanted.vpc_id} in {wanted.region}", "correct the option vpc_id"
@@ -344,7 +322,7 @@ def _vpc_findings(cf: Properties, wanted: Wanted, observed: Observed) -> list[Fi
             what = f"{wanted.region} has no default VPC, in which names of security groups would be looked up"
             instead = "give the option vpc_id"
         why = "a security group is made, and looked up by its name, in one VPC"
-        return [finding(cf, key, "vpc-missing", what, instead, reason=why, source=VPC_DOCS)]
+        return [cf.finding(key, what, instead, rule="vpc-missing", reason=why, source=VPC_DOCS)]
     return []
 
 

@@ -65,11 +65,10 @@ def required(transactor: Properties, cf: Properties, options: Options) -> list[F
     if options.alarms and given and transactor.has_value(CALLBACK):
         what = "alarms are asked for, but a callback gets the metrics instead of CloudWatch"
         instead = f"remove {CALLBACK}, or leave alarm_topic and alarm_email out and watch where the callback reports to"
-        line = transactor.line(CALLBACK)
-        return [Finding("watching-metrics", what, "error", transactor.path, line, CALLBACK, suggestion=instead)]
+        return [transactor.finding(CALLBACK, what, instead, rule="watching-metrics")]
     if options.alarms and given and missing:
         what = "alarms are asked for, but the transactor reports no metrics without this key"
-        return [Finding("watching-metrics", what, file=transactor.path, key=key) for key in missing]
+        return [transactor.finding(key, what, rule="watching-metrics") for key in missing]
     if options.alarms and options.alarm_topic and options.alarm_email:
         instead = "subscribe the address to that topic, or leave alarm_topic out"
         what = "nothing is subscribed to a topic that the stack did not make"
@@ -81,17 +80,10 @@ def required(transactor: Properties, cf: Properties, options: Options) -> list[F
         source = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"
         return [Finding("alarm-topic-region", what, key="modern.alarm_topic", reason=why, source=source)]
     if is_wanted(transactor, options) and transactor.get(REGION) != cf.get("aws-region"):
-        return [
-            Finding(
-                "watching-region",
-                f"metrics go to {transactor.get(REGION)}, but alarms are in the stack's region {cf.get('aws-region')}",
-                file=transactor.path,
-                line=transactor.line(REGION),
-                key=REGION,
-                reason="an alarm sees the metrics of its own region only",
-                suggestion=f"write {cf.get('aws-region')}, or turn the alarms off",
-            )
-        ]
+        here = cf.get("aws-region")
+        what = f"metrics go to {transactor.get(REGION)}, but alarms are in the stack's region {here}"
+        instead, why = f"write {here}, or turn the alarms off", "an alarm sees the metrics of its own region only"
+        return [transactor.finding(REGION, what, instead, rule="watching-region", reason=why)]
     return []
 
 

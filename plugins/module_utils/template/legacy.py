@@ -20,7 +20,6 @@ from ..errors import DatomicError, Finding
 from ..properties.file import Properties
 from ..properties.keys import CF_DOCS
 from ..releases import versions
-from ..steps.security_group import finding
 from . import tables
 
 USER_DATA_LIMIT = 16384
@@ -60,7 +59,7 @@ def required(transactor: Properties, cf: Properties) -> list[Finding]:
         if cf.has_value(key) and not PLAIN.fullmatch(cf.get(key)):
             what = "has characters that the instance's shell or an S3 path would not take"
             instead, why = "letters, digits, '.', '_', '-' and '/'", "the user data makes a path for the shell of it"
-            findings.append(finding(cf, key, "template-plain-word", what, instead, reason=why, source=CF_DOCS))
+            findings.append(cf.finding(key, what, instead, rule="template-plain-word", reason=why, source=CF_DOCS))
     role = "aws-transactor-role"
     if role in transactor and not transactor.has_value(role):
         instead = "run ensure-transactor on this file first, which generates it, or set it"
@@ -71,14 +70,16 @@ def required(transactor: Properties, cf: Properties) -> list[Finding]:
         what = f"Datomic published no image for {region}"
         instead = "use flavor modern, or one of " + ", ".join(sorted(tables.IMAGES))
         why = "the template's mapping of regions to images has none for it"
-        findings.append(finding(cf, key, "template-region-without-image", what, instead, reason=why, source=CF_DOCS))
+        findings.append(
+            cf.finding(key, what, instead, rule="template-region-without-image", reason=why, source=CF_DOCS)
+        )
     return findings
 
 
 def _missing(file: Properties, key: str, suggestion: str) -> Finding:
     why = "it is the default of a parameter, with which the stack would be made"
-    return finding(
-        file, key, "template-value-missing", f"Missing property: {key}", suggestion, reason=why, source=CF_DOCS
+    return file.finding(
+        key, f"Missing property: {key}", suggestion, rule="template-value-missing", reason=why, source=CF_DOCS
     )
 
 
@@ -222,7 +223,7 @@ def old_java(cf: Properties) -> list[Finding]:
         return []
     what = f"{version} needs Java {java}; this template's images were published in 2018, for Java 8"
     instead = "take the flavor modern (datomic_template_flavor) together with this release"
-    return [Finding("template-old-java", what, "warning", cf.path, cf.line(key), key, suggestion=instead)]
+    return [cf.finding(key, what, instead, rule="template-old-java", severity="warning")]
 
 
 def too_long(template: Mapping[str, Any], transactor: Properties) -> list[Finding]:

@@ -129,8 +129,9 @@ def valcache(transactor: Properties, options: Options, machine: Machine) -> list
     why = "Datomic wants a file system of its own on an SSD, mounted with strictatime and lazytime"
     source = "https://docs.datomic.com/operation/valcache.html"
     instead = "an instance type with one, or no valcache"
-    file, line = transactor.path, transactor.line(key)
-    return [Finding("valcache-volume", what, "warning", file, line, key, why, source, instead)]
+    return [
+        transactor.finding(key, what, instead, rule="valcache-volume", severity="warning", reason=why, source=source)
+    ]
 
 
 def too_long(template: Mapping[str, Any]) -> list[Finding]:
@@ -147,19 +148,18 @@ def too_long(template: Mapping[str, Any]) -> list[Finding]:
 def _missing(transactor: Properties, cf: Properties) -> Iterator[Finding]:
     for key in NEEDED:
         if not cf.has_value(key):
-            yield _of(
-                cf,
+            yield cf.finding(
                 key,
-                "template-value-missing",
                 f"Missing property: {key}",
                 "run ensure-cf on this file first, or set it",
+                rule="template-value-missing",
             )
     role = "aws-transactor-role"
     if not transactor.has_value(role):
         instead = (
             f"write {role}= and run ensure-transactor, which makes it; the instance needs a role to read what it starts"
         )
-        yield _of(transactor, role, "template-value-missing", f"Missing property: {role}", instead)
+        yield transactor.finding(role, f"Missing property: {role}", instead, rule="template-value-missing")
 
 
 def _users(transactor: Properties) -> Iterator[Finding]:
@@ -174,8 +174,8 @@ def _users(transactor: Properties) -> Iterator[Finding]:
         instead = (
             f"remove {user}-user, {user}-access-key-id and {user}-secret-key, write {role}= and run ensure-transactor"
         )
-        yield _of(
-            transactor, key, "user-credentials", "this flavor's instances have a role, no user with keys", instead
+        yield transactor.finding(
+            key, "this flavor's instances have a role, no user with keys", instead, rule="user-credentials"
         )
 
 
@@ -185,12 +185,11 @@ def _secrets_in_file(transactor: Properties, options: Options) -> Iterator[Findi
             continue  # _users
         if keys.has_secret(key, value) or (key in options.secrets and value):
             instead = "take the value out of the file, name the key in secrets and give the value to ensure_secrets"
-            yield _of(
-                transactor,
+            yield transactor.finding(
                 key,
-                "secret-in-file",
                 "a secret stands in the file, from where it would go into the template",
                 instead,
+                rule="secret-in-file",
             )
 
 
@@ -198,19 +197,20 @@ def _secrets_in_java_options(cf: Properties) -> Iterator[Finding]:
     key = "java-opts"
     if keys.has_secret(key, cf.get(key)):
         instead = "take it out, and let the JVM read it from a file: whoever may describe the stack reads the options"
-        yield _of(cf, key, "secret-in-file", "a secret stands among the options, which go into the template", instead)
+        yield cf.finding(
+            key, "a secret stands among the options, which go into the template", instead, rule="secret-in-file"
+        )
 
 
 def _unusable(cf: Properties) -> Iterator[Finding]:
     for key, allowed in (("datomic-version", r"[\w.-]+"), ("datomic-deploy-s3-bucket", r"[a-z0-9.-]{3,63}")):
         value = cf.get(key)
         if value and value != GENERATED and not re.fullmatch(allowed, value):
-            yield _of(
-                cf,
+            yield cf.finding(
                 key,
-                "template-plain-word",
                 "is part of an address in S3, which cannot be written so",
                 "letters, digits, '.' and '-'",
+                rule="template-plain-word",
             )
 
 
@@ -219,13 +219,15 @@ def _java_options(cf: Properties, options: Options) -> Iterator[Finding]:
     given = cf.get(key)
     if re.search("['\"]", re.sub(r"""^(['"])(.*)\1$""", r"\2", given)):
         what = "has quotes inside, which the start does not interpret: it splits the options at blanks"
-        yield _of(cf, key, "java-option-quotes", what, "options without blanks, one pair of quotes around them all")
+        yield cf.finding(
+            key, what, "options without blanks, one pair of quotes around them all", rule="java-option-quotes"
+        )
     java = options.java_version
     for option in re.split(r"""[\s'"]+""", given):
         gone = REMOVED_JAVA_OPTIONS.get(option.split("=")[0])
         if gone and java >= gone:
             what = f"Java {java} does not start with {option}, which Java {gone} removed"
-            yield _of(cf, key, "java-option-removed", what, "-XX:+UseG1GC -XX:MaxGCPauseMillis=50")
+            yield cf.finding(key, what, "-XX:+UseG1GC -XX:MaxGCPauseMillis=50", rule="java-option-removed")
 
 
 def _tags(options: Options) -> Iterator[Finding]:
@@ -267,22 +269,17 @@ def _release(cf: Properties, options: Options) -> Iterator[Finding]:
     try:
         least = versions.java_minimum(version)
     except DatomicError as error:
-        yield _of(cf, "datomic-version", "release-number", str(error), "such as 1.0.7705")
+        yield cf.finding("datomic-version", str(error), "such as 1.0.7705", rule="release-number")
         return
     if least < 11:
         what = f"{version} is made for Java 8, as all releases before 1.0.6711; this flavor has {options.java_version}"
         instead = "1.0.6711 or newer together with this flavor, after a backup: docs/modern.md, Moving a legacy system"
-        yield _of(cf, "datomic-version", "template-new-java", what, instead)
+        yield cf.finding("datomic-version", what, instead, rule="template-new-java")
     if cf.get("datomic-deploy-s3-bucket") in user_data.PUBLIC_BUCKETS and not modern.checksum(cf, options):
         instead = versions.checksum_advice(version, "datomic_modern: {sha256: DIGEST} (modern.sha256 of the module)")
-        yield _of(
-            cf,
+        yield cf.finding(
             "datomic-version",
-            "checksum-unknown",
             f"the checksum of {version} from the public download is not known",
             instead,
+            rule="checksum-unknown",
         )
-
-
-def _of(properties: Properties, key: str, rule: str, what: str, instead: str) -> Finding:
-    return Finding(rule, what, file=properties.path, line=properties.line(key), key=key, suggestion=instead)

@@ -214,21 +214,10 @@ def lacking(properties: Properties, keys: Iterable[str]) -> list[Finding]:
     return [_missing(properties, key) for key in keys if not properties.has_value(key)]
 
 
-def _found(
-    properties: Properties, key: str, rule: str, message: str, *, suggestion: str, reason: str, source: str
-) -> Finding:
-    line = properties.line(key)
-    return Finding(
-        rule, message, file=properties.path, line=line, key=key, reason=reason, source=source, suggestion=suggestion
-    )
-
-
 def _missing(properties: Properties, key: str) -> Finding:
     instead = f"write {key}=… with a value"
     why = "the transactor does not start without it"
-    return _found(
-        properties, key, "required-key", f"Missing property: {key}", suggestion=instead, reason=why, source=DOCS
-    )
+    return properties.finding(key, f"Missing property: {key}", instead, rule="required-key", reason=why, source=DOCS)
 
 
 def _table_findings(properties: Properties) -> Iterator[Finding]:
@@ -238,12 +227,12 @@ def _table_findings(properties: Properties) -> Iterator[Finding]:
     if table and not _TABLE_NAME.fullmatch(table):
         instead, why = "such as datomic", "DynamoDB takes no other name"
         what = f"no name for a DynamoDB table: {_TABLE_NAME_REFUSED}"
-        yield _found(properties, TABLE, "table-name", what, suggestion=instead, reason=why, source=_TABLE_NAME_DOCS)
+        yield properties.finding(TABLE, what, instead, rule="table-name", reason=why, source=_TABLE_NAME_DOCS)
     elif properties.get("protocol") == "ddb" and len(f"{table}-transactor") > _POLICY_NAME_LENGTH:
         instead = f"at most {_POLICY_NAME_LENGTH - len('-transactor')} characters"
         why = "the name of the policy that grants the table is made of the table's"
         what = "too long for the policy's name"
-        yield _found(properties, TABLE, "table-name", what, suggestion=instead, reason=why, source=_IAM_NAME_DOCS)
+        yield properties.finding(TABLE, what, instead, rule="table-name", reason=why, source=_IAM_NAME_DOCS)
 
 
 def _identity_findings(properties: Properties, secrets: Collection[str]) -> Iterator[Finding]:
@@ -254,14 +243,13 @@ def _identity_findings(properties: Properties, secrets: Collection[str]) -> Iter
         if (role in present) == (user in present):
             told = f"Cannot use {role} property and {user}, {key_id} and {secret} properties together."
             missing = f"neither {role} nor {user} is in the file, which bin/datomic words: "
-            yield _found(
-                properties,
+            yield properties.finding(
                 role,
-                "one-identity",
                 told if role in properties else missing + told,
-                suggestion=f"write {role}= alone, for a role that is generated"
+                f"write {role}= alone, for a role that is generated"
                 if role not in properties
                 else f"keep {role} and remove the three others",
+                rule="one-identity",
                 reason="exactly one of the two says who may use the table; without a value it is generated",
                 source=DOCS,
             )
@@ -279,16 +267,15 @@ def _group_findings(properties: Properties, prefix: str, wording: str, secrets: 
     if absent:
         instead = "add " + " and ".join(f"{key}=" for key in absent)
         what, why = f"Properties {','.join(keys)} {wording}", "a user works with an access key's id and secret only"
-        yield _found(properties, key, "user-keys", what, suggestion=instead, reason=why, source=ACCESS_DOCS)
+        yield properties.finding(key, what, instead, rule="user-keys", reason=why, source=ACCESS_DOCS)
         return
     has_user, given, has_secret = (properties.has_value(key) or key in secrets for key in keys)
     if given != has_secret or (given and not has_user):
-        yield _found(
-            properties,
+        yield properties.finding(
             user if given and has_secret else key_id,
-            "user-keys",
             f"Properties {key_id},{secret} must be both set, or both unset.",
-            suggestion="leave both blank to have an access key made, or write both and the user that they belong to",
+            "leave both blank to have an access key made, or write both and the user that they belong to",
+            rule="user-keys",
             reason="AWS tells a secret once, when it makes the key: a half of one cannot be completed",
             source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
         )
@@ -300,20 +287,20 @@ def _name_findings(properties: Properties) -> Iterator[Finding]:
     if bucket and not _BUCKET_NAME.fullmatch(bucket):
         instead = "3 to 63 of the letters a-z, digits, . and -, a letter or digit at both ends"
         what, why = "no name for an S3 bucket", "S3 takes no other name"
-        yield _found(properties, BUCKET, "bucket-name", what, suggestion=instead, reason=why, source=_BUCKET_NAME_DOCS)
+        yield properties.finding(BUCKET, what, instead, rule="bucket-name", reason=why, source=_BUCKET_NAME_DOCS)
     for key in (TRANSACTOR_ROLE, PEER_ROLE, *(keys_of(prefix)[0] for prefix in USERS)):
         if properties.has_value(key) and not _IAM_NAME.fullmatch(properties.get(key)):
             instead = "1 to 64 letters, digits and + = , . @ _ -, not an ARN"
             what, why = "no name for a role or user of IAM", "IAM takes no other name"
-            yield _found(properties, key, "iam-name", what, suggestion=instead, reason=why, source=_IAM_NAME_DOCS)
+            yield properties.finding(key, what, instead, rule="iam-name", reason=why, source=_IAM_NAME_DOCS)
     for key in (REGION, METRICS_REGION):
         if properties.has_value(key) and not REGION_NAME.fullmatch(properties.get(key)):
             what, instead, why = "no name of a region", "such as us-east-1", "AWS has no endpoints there"
-            yield _found(properties, key, "region-name", what, suggestion=instead, reason=why, source=REGION_DOCS)
+            yield properties.finding(key, what, instead, rule="region-name", reason=why, source=REGION_DOCS)
     if properties.has_value(ENDPOINT) and not _ENDPOINT.fullmatch(properties.get(ENDPOINT)):
         what, instead = "no endpoint", "write host:port, such as localhost:8000"
         why = "DynamoDB Local is looked for there"
-        yield _found(properties, ENDPOINT, "endpoint", what, suggestion=instead, reason=why, source=DOCS)
+        yield properties.finding(ENDPOINT, what, instead, rule="endpoint", reason=why, source=DOCS)
 
 
 def observable(wanted: Wanted, findings: Iterable[Finding]) -> Wanted:

@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ...errors import Finding
+from ...errors import Finding, FindingId
 from ...plan import Action, Decision, Plan
 from ...properties.file import Properties
 from . import (
@@ -113,24 +113,11 @@ class _Planner:
         self.late: list[str] = []
         self.findings: list[Finding] = []
 
-    def found(self, key: str, rule: str, message: str, suggestion: str = "", severity: Any = "error") -> None:
-        self.findings.append(
-            Finding(
-                rule,
-                message,
-                severity=severity,
-                file=self.properties.path,
-                line=self.properties.line(key),
-                key=key,
-                suggestion=suggestion,
-            )
-        )
-
     def decide(self) -> Decision:
         if self.partition not in policies.EC2:
             what = f"roles and policies for the partition {self.partition} of AWS are not known"
             instead = f"systems in the partitions {', '.join(policies.EC2)}"
-            self.found(REGION, "partition", what, instead)
+            self.findings.append(self.properties.finding(REGION, what, instead, rule="partition"))
             return Decision(findings=tuple(self.findings))
         actions = [*self.of_table(), *self.of_bucket(), *self.of_roles(), *self.of_users()]
         self.judge_leftovers()
@@ -143,8 +130,7 @@ class _Planner:
         if TABLE not in self.properties:
             self.values[TABLE] = self.table
         local = bool(self.wanted.endpoint)
-        for rule, what, instead, level in table_plan.findings(self.table, self.observed.table, self.options):
-            self.found(TABLE, rule, what, instead, level)
+        self.findings += table_plan.findings(self.properties, self.table, self.observed.table, self.options)
         observed = self.observed
         yield from table_plan.actions(self.table, observed.table, observed.scaling, self.options, local)
 
@@ -156,7 +142,7 @@ class _Planner:
         if bucket.exists is None:
             what = f"AWS forbids to look at the bucket {self.bucket}"
             instead = "another account may own it: choose another name, or allow s3:ListBucket on it"
-            self.found(BUCKET, "bucket-forbidden", what, instead)
+            self.findings.append(self.properties.finding(BUCKET, what, instead, rule="bucket-forbidden"))
             return
         mark = None
         if self.options.defaults == "secure" and (not bucket.exists or is_unfinished(self.wanted, self.observed)):
@@ -178,7 +164,7 @@ class _Planner:
         if held and role.name not in held:
             what = f"the instance profile {role.name} holds the role {held[0]}, not {role.name}"
             instead = "name another role, or take that role out of the profile: an instance profile holds one role"
-            self.found(wanted.key, "profile-taken", what, instead)
+            self.findings.append(self.properties.finding(wanted.key, what, instead, rule="profile-taken"))
             return
         self.judge_role(wanted.key, role)
         self.tell_of_sharing(wanted.key, f"role {role.name}", role.owner, wanted, role.policies)
@@ -207,23 +193,32 @@ class _Planner:
         if not policies.trusts_ec2(role.trust):
             what = f"the trust policy of the role {name} does not let EC2 instances assume it"
             instead = f"add {policies.EC2[self.partition]} to its trust policy"
-            self.found(key, "role-trust", what, instead, "warning")
+            self.findings.append(self.properties.finding(key, what, instead, rule="role-trust", severity="warning"))
         others = policies.others_trusted(role.trust, self.observed.account.number if self.observed.account else "")
         if others:
             what = f"the trust policy of the role {name} lets others than EC2 instances assume it: {', '.join(others)}"
             trust = shlex.quote(json.dumps(policies.trust(self.partition)))
             by_hand = f"aws iam update-assume-role-policy --role-name {name} --policy-document {trust}"
-            self.found(key, "role-trust-others", what, f"to let in EC2 instances alone: {by_hand}", "warning")
+            self.findings.append(
+                self.properties.finding(
+                    key, what, f"to let in EC2 instances alone: {by_hand}", rule="role-trust-others", severity="warning"
+                )
+            )
         whole = [one for one in role.others if one.document is not None and policies.grants_all(one.document)]
         unknown = [one for one in role.others if one not in whole]
-        for rule, found, words in (
+        kinds: tuple[tuple[FindingId, list[OtherPolicy], str], ...] = (
             ("role-policy-all", whole, "may do everything, by policies that this system did not write"),
             ("role-policy-unknown", unknown, "has policies that this system did not write"),
-        ):
+        )
+        for rule, found, words in kinds:
             if found:
                 what = f"the role {name} {words}: {', '.join(_policy(one) for one in found)}"
                 by_hand = "; ".join(_without(name, one) for one in found)
-                self.found(key, rule, what, f"if nobody needs them: {by_hand}", "warning")
+                self.findings.append(
+                    self.properties.finding(
+                        key, what, f"if nobody needs them: {by_hand}", rule=rule, severity="warning"
+                    )
+                )
         self.judge_boundary(key, "role", name, role.boundary)
 
     def judge_boundary(self, key: str, kind: str, name: str, found: str | None) -> None:
@@ -233,7 +228,15 @@ class _Planner:
             return
         what = f"the {kind} {name} has {f'the permissions boundary {found}' if found else 'no permissions boundary'}"
         by_hand = f"aws iam put-{kind}-permissions-boundary --{kind}-name {name} --permissions-boundary {asked}"
-        self.found(key, "permissions-boundary", what, f"what exists is not changed; by hand: {by_hand}", "warning")
+        self.findings.append(
+            self.properties.finding(
+                key,
+                what,
+                f"what exists is not changed; by hand: {by_hand}",
+                rule="permissions-boundary",
+                severity="warning",
+            )
+        )
 
     def boundary(self) -> dict[str, str]:
         asked = self.options.permissions_boundary
@@ -257,7 +260,11 @@ class _Planner:
         if not whose or self.is_own(whose) or have or not wanted.grants:
             return
         what = f"the {what} was made for another system: its tag {OWNER_TAG} is {whose}"
-        self.found(key, "role-of-another-system", what, "blank it unless both are to share it", "warning")
+        self.findings.append(
+            self.properties.finding(
+                key, what, "blank it unless both are to share it", rule="role-of-another-system", severity="warning"
+            )
+        )
 
     def of_policies(
         self, kind: str, name: str, wanted: WantedRole | WantedUser, have: Mapping[str, Any]
@@ -302,7 +309,9 @@ class _Planner:
             # AWS's own words, as bin/datomic passes them on
             what = f"The user with name {user.name} cannot be found."
             instead = "leave its access key's two properties blank to have the user made"
-            self.found(keys_of(given[0].prefix)[0], "user-missing", what, instead)
+            self.findings.append(
+                self.properties.finding(keys_of(given[0].prefix)[0], what, instead, rule="user-missing")
+            )
             return
         lost = _lost(user, self.table, group[0].prefix) if self.is_own(user.owner) else None
         self.tell_of_sharing(keys_of(group[0].prefix)[0], f"user {user.name}", user.owner, group[0], user.policies)
@@ -334,7 +343,9 @@ class _Planner:
             for wanted in blank:
                 what = f"the access key of {user.name} is kept elsewhere, as {key_id}"
                 instead = f"keep {' and '.join(keys_of(wanted.prefix)[1:])} there as well"
-                self.found(keys_of(wanted.prefix)[1], "user-keys", what, instead)
+                self.findings.append(
+                    self.properties.finding(keys_of(wanted.prefix)[1], what, instead, rule="user-keys")
+                )
             return
         for wanted in blank:
             _user, its_id, its_secret = keys_of(wanted.prefix)
@@ -373,9 +384,13 @@ class _Planner:
         key, by_hand = keys_of(wanted.prefix)[1], deleted_by_hand(user)
         if len(kept) >= ACCESS_KEYS_PER_USER:
             instead = f"AWS allows {ACCESS_KEYS_PER_USER}: write one with its secret into the file, or {by_hand}"
-            self.found(key, "access-key-limit", what, instead)
+            self.findings.append(self.properties.finding(key, what, instead, rule="access-key-limit"))
         else:
-            self.found(key, "access-key-unknown", what, f"another one is made; {by_hand}", "warning")
+            self.findings.append(
+                self.properties.finding(
+                    key, what, f"another one is made; {by_hand}", rule="access-key-unknown", severity="warning"
+                )
+            )
 
     def judge_leftovers(self) -> None:
         """Warnings about keys that are there and have no effect."""
@@ -383,7 +398,15 @@ class _Planner:
             if not wanted.grants:
                 lacking = {METRICS_USER: METRICS_REGION, LOG_USER: BUCKET}[wanted.prefix]
                 what = f"the user gets no policy, as {lacking} has no value"
-                self.found(keys_of(wanted.prefix)[0], "user-without-policy", what, f"write {lacking}", "warning")
+                self.findings.append(
+                    self.properties.finding(
+                        keys_of(wanted.prefix)[0],
+                        what,
+                        f"write {lacking}",
+                        rule="user-without-policy",
+                        severity="warning",
+                    )
+                )
 
     def tags(self) -> dict[str, Any]:
         return {"tags": dict(self.options.tags)} if self.options.tags else {}

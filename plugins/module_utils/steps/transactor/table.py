@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
+from ...errors import Finding
 from ...plan import Action
-from . import ON_DEMAND, PROVISIONED, Options
+from ...properties.file import Properties
+from . import ON_DEMAND, PROVISIONED, TABLE, Options
 from . import scaling as scaling_plan
 from .resources import Kind, Scaling, Table
 
@@ -22,30 +24,31 @@ READ_UNITS, WRITE_UNITS = 100, 50
 
 USABLE = ("ACTIVE", "CREATING", "UPDATING")
 
-Judgement = tuple[str, str, str, Literal["error", "warning"]]
-"""rule, what, instead, level"""
 
-
-def findings(name: str, table: Table | None, options: Options) -> Iterator[Judgement]:
+def findings(properties: Properties, name: str, table: Table | None, options: Options) -> Iterator[Finding]:
     """What makes a table that exists unfit for Datomic, or an option unfit for it."""
     if table is None:
         return
     other = "choose another table name; this table is left as it is"
     if table.status not in USABLE:
-        yield "table-status", f"the table {name} is {table.status}", "wait, or choose another table name", "error"
+        yield properties.finding(
+            TABLE, f"the table {name} is {table.status}", "wait, or choose another table name", rule="table-status"
+        )
     if table.key != KEY:
         key = ", ".join(f"{attribute} ({kind}, {role})" for attribute, kind, role in table.key)
         what = f"the table {name} has the key {key}; Datomic's has id (S, HASH)"
-        yield "table-key", what, other, "error"
+        yield properties.finding(TABLE, what, other, rule="table-key")
     if table.indexes:
         what = f"the table {name} has secondary indexes: {', '.join(table.indexes)}"
-        yield "table-indexes", what, "Datomic's tables have none: " + other, "error"
+        yield properties.finding(TABLE, what, "Datomic's tables have none: " + other, rule="table-indexes")
     if table.replicas:
         what = f"the table {name} is a global table, with replicas in {', '.join(table.replicas)}"
-        yield "table-global", what, "Datomic cannot run on a global table: " + other, "error"
+        yield properties.finding(TABLE, what, "Datomic cannot run on a global table: " + other, rule="table-global")
     if table.on_demand and options.table_billing_mode == PROVISIONED:
         what = f"the table {name} is on demand; provisioned units would limit it"
-        yield "table-on-demand", what, "leave table_billing_mode out, or change the table by hand", "error"
+        yield properties.finding(
+            TABLE, what, "leave table_billing_mode out, or change the table by hand", rule="table-on-demand"
+        )
     lower = [
         f"{wanted} {kind} units wanted, {have} there"
         for kind, wanted, have in (
@@ -56,7 +59,9 @@ def findings(name: str, table: Table | None, options: Options) -> Iterator[Judge
     ]
     if lower:
         what = f"the table {name} keeps what it has: {', '.join(lower)}"
-        yield "table-shrunk", what, "an existing table is never shrunk", "warning"
+        yield properties.finding(
+            TABLE, what, "an existing table is never shrunk", rule="table-shrunk", severity="warning"
+        )
 
 
 def actions(
