@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -26,14 +26,14 @@ IMAGE = "ami-12c6146b"
 """One of moto's."""
 
 
-def template(note: str, *, properties: str = "", maximum: int | None = None) -> str:
+def template(note: str, *, properties: str = "", maximum: int | None = None, zones: Sequence[str] | None = None) -> str:
     """A stack like the legacy template's. note: whatever differs makes another launch configuration."""
     user_data = f"# {note}\ncat <<EOF >aws.properties\n{properties}\nEOF\n"
     group = {
         "MinSize": {"Ref": "GroupSize"},
         "MaxSize": {"Ref": "GroupSize"} if maximum is None else maximum,
         "LaunchConfigurationName": {"Ref": "LaunchConfig"},
-        "AvailabilityZones": {"Fn::GetAZs": ""},
+        "AvailabilityZones": zones or {"Fn::GetAZs": ""},
     }
     launch = {"ImageId": IMAGE, "InstanceType": "c4.large", "UserData": {"Fn::Base64": user_data}}
     return json.dumps(

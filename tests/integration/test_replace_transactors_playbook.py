@@ -20,10 +20,11 @@ from tests.conftest import ROOT
 from tests.emulator import Emulator
 from tests.estate import Estate
 from tests.integration import groups
-from tests.integration.test_replace_transactors_rolling import METRICS, bound, system
+from tests.integration.test_replace_transactors_rolling import METRICS, PROPERTIES, bound, system
 
 pytestmark = pytest.mark.usefixtures("older_account")
 
+ROLES = ("active", "standby")
 PLAY = """
 - hosts: all
   gather_facts: false
@@ -89,6 +90,25 @@ def test_lines_appear_while_it_runs_and_the_second_run_changes_nothing(aws: Emul
     assert aws.outage() <= bound()
     code, printed = run(aws, tmp_path)
     assert "changed=0" in printed
+
+
+def test_from_two_to_one_the_standby_goes_and_the_active_one_stays(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    """The active one is the older, as after any growth from one to two."""
+    properties = PROPERTIES.format(interval=5000)
+    aws.configure(simulator=True, boot=0)
+    groups.create(aws, 1, properties=properties)
+    aws.advance(420)
+    groups.update(aws, 2, note="first", properties=properties)
+    aws.advance(420)
+    active, standby = ([one["instance_id"] for one in aws.transactors() if one["role"] == role] for role in ROLES)
+    aws.configure(scale=120, terminating=20, metrics_delay=40)
+    aws.measure()
+    code, printed = run(aws, tmp_path, when="surplus", size=1)
+    assert code == 0, printed
+    assert f"{standby[0]} stopped: more than the group's size" in printed
+    assert (groups.ids(aws), groups.sizes(aws)) == (active, (1, 1, 1))
+    assert [one["instance_id"] for one in aws.transactors() if one["role"] == "active"] == active
+    assert aws.outage() == 0, "nobody had to take over"
 
 
 def test_with_several_systems_each_line_tells_whose_it_is(aws: Emulator, tmp_path: pathlib.Path) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -24,15 +25,24 @@ PROPERTIES = (
 
 
 def system(
-    aws: Emulator, size: int, interval: int = 5000, scale: float = 1, properties: str = "", **settings: Any
+    aws: Emulator,
+    size: int,
+    interval: int = 5000,
+    scale: float = 1,
+    properties: str = "",
+    template: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> list[str]:
-    """A system that serves for some minutes and then gets another configuration; the instances that run."""
-    properties = properties or PROPERTIES.format(interval=interval)
+    """A system that serves for some minutes and then gets another configuration; the instances that run.
+
+    template: options of groups.template.
+    """
+    options = {"properties": properties or PROPERTIES.format(interval=interval), **(template or {})}
     aws.configure(simulator=True, boot=0)
-    groups.create(aws, size, properties=properties)
+    groups.create(aws, size, **options)
     aws.advance(420)
     running = groups.ids(aws)
-    groups.update(aws, size, properties=properties)
+    groups.update(aws, size, **options)
     aws.configure(scale=scale, boot=45, pending=20, terminating=20, replacement=10, metrics_delay=40, **settings)
     aws.measure()
     return running
@@ -275,3 +285,32 @@ def test_a_run_killed_after_every_single_call_is_continued_by_the_next(aws: Emul
     assert not set(old) & set(groups.ids(aws))
     assert (len(groups.ids(aws)), groups.sizes(aws)) == (size, (size, size, size))
     assert aws.outage() <= bound()
+
+
+@pytest.mark.parametrize("choice", ["first", "last"])
+def test_the_outdated_ones_of_one_zone_leave_nothing_to_rebalance(aws: Emulator, choice: str) -> None:
+    """Four in two zones, and those of the first zone run the new configuration already."""
+    aws.configure(random_choice=choice)
+    old = system(aws, 4, template={"zones": ["us-east-1a", "us-east-1b"]})
+    for one in in_zone(aws, "us-east-1a"):
+        aws.backstage("ec2").terminate_instances(InstanceIds=[one])
+    aws.advance(900)
+    aws.measure()
+    outdated = in_zone(aws, "us-east-1b")
+    assert set(outdated) < set(old)
+    result = groups.replace(aws, **METRICS)
+    assert not result.get("failed"), result
+    assert set(outdated) <= set(result["replaced"])
+    present = groups.ids(aws)
+    assert [len(in_zone(aws, zone)) for zone in ("us-east-1a", "us-east-1b")] == [2, 2]
+    assert (groups.sizes(aws), set(present) & set(old)) == ((4, 4, 4), set())
+    aws.advance(1800)
+    assert groups.ids(aws) == present
+    activities = aws.backstage("autoscaling").describe_scaling_activities()["Activities"]
+    assert not [one["Cause"] for one in activities if "zones were not balanced" in one["Cause"]], "AZRebalance"
+    assert aws.outage() <= bound()
+
+
+def in_zone(aws: Emulator, zone: str) -> list[str]:
+    present = groups.group(aws)["Instances"]
+    return [each["InstanceId"] for each in present if each["AvailabilityZone"] == zone]

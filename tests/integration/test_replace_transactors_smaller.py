@@ -102,23 +102,35 @@ def test_after_a_larger_group_with_a_bad_edit_the_one_that_serves_stays(aws: Emu
     assert aws.outage() == 0
 
 
-def test_a_killed_replacement_is_no_surplus(aws: Emulator) -> None:
+@pytest.mark.parametrize("size", [2, 3, 5])
+@pytest.mark.parametrize("boot", [45, 0])
+def test_another_edit_after_a_run_that_was_killed_in_its_surge(aws: Emulator, size: int, boot: int) -> None:
+    """The stack's update would make the group terminate what the surge has launched, or the old ones instead.
+
+    boot: whether those that the surge launched still boot then, so that the old ones alone serve.
+    """
     old = system(aws, 2)
+    aws.configure(boot=boot)
 
     def kill() -> None:
-        if len(groups.ids(aws)) == 4:
+        if len(groups.ids(aws)) == 4 and (boot or len(role(aws, "standby")) == 3):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         groups.replace_meddled_with(aws, kill, **METRICS)
-    found, warnings = check(aws, when="surplus", size=2)
-    assert (found["changed"], found["ended"], warnings) == (False, [], [])
-    assert groups.replace(aws, **SURPLUS, size=2)["changed"] is False
-    found, warnings = check(aws, size=2)
-    assert (sorted(found["replaced"]), warnings) == (old, [])
-    lines: list[str] = []
-    assert sorted(groups.replace(aws, **METRICS, lines=lines)["replaced"]) == old
-    assert len(groups.ids(aws)) == 2
+    aws.configure(boot=45)
+    properties = PROPERTIES.format(interval=5000)
+    for_update = groups.replace(aws, **SURPLUS, size=size)
+    assert not for_update.get("failed"), for_update
+    left = groups.ids(aws)
+    groups.update(aws, size, note="third", properties=properties)
+    aws.advance(30)
+    assert set(left) <= set(groups.ids(aws)), "the update ends nothing"
+    result = groups.replace(aws, **METRICS)
+    assert not result.get("failed"), result
+    assert groups.sizes(aws) == (size,) * 3
+    assert not set([*old, *left]) & set(groups.ids(aws))
+    assert (len(groups.ids(aws)), len(role(aws, "active"))) == (size, 1)
     assert aws.outage() <= bound()
 
 

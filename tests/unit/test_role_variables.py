@@ -152,3 +152,33 @@ def test_a_table_is_locked_in_its_region_and_under_its_connection(tmp_path: path
     assert shared({"table": ""}) == 0, "storage that is no table of DynamoDB"
     sql = locked(tmp_path, "orders", datomic_checked={"region": "us-east-1", "table": "", "table_region": ""})
     assert len(sql) == len(locked(tmp_path, "orders")) - 1
+
+
+@pytest.mark.parametrize(
+    ("pending", "outdated", "replace", "surplus"),
+    [
+        (
+            True,
+            True,
+            "stale",
+            True,
+        ),  # a replacement was stopped, and the stack's update would terminate what it launched
+        (False, True, "stale", False),  # the next replacement finishes it
+        (False, False, "stale", True),  # somebody scaled the group by hand
+        (True, False, "never", False),
+    ],
+)
+def test_the_surplus_goes_before_the_update(
+    tmp_path: pathlib.Path, pending: bool, outdated: bool, replace: str, surplus: bool
+) -> None:
+    file = tmp_path / "cf.properties"
+    file.write_text("aws-autoscaling-group-size=2\n")
+    instances = [{"stale": outdated}, {"stale": False}, {"stale": False}]
+    group = {"desired_capacity": 3, "min_size": 2}
+    given = {
+        "_datomic_cf_src": str(file),
+        "datomic_observed": {"group": group, "instances": instances},
+        "datomic_stack": {"pending": pending},
+        "datomic_replace": replace,
+    }
+    assert value("_datomic_surplus", **given) is surplus

@@ -258,7 +258,8 @@ def once(
             return {"changed": False, "replaced": [], "ended": [], "steps": [], "note": cloud.missing}
         raise DatomicError(cloud.missing)
     goal = _goal(options, run, observed)
-    if check_mode and options.size and not goal.shrinking:
+    finishing = options.when == "stale" and any(member.stale for member in observed.members)
+    if check_mode and options.size and not goal.shrinking and not finishing:
         observed = smaller.afterwards(observed)  # another run, with when: surplus, comes before this one
     if "since" not in run and (finding := smaller.finding(observed, goal, of.interval_msec, reports=of.reports)):
         warn(finding)

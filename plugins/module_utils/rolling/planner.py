@@ -10,6 +10,8 @@ So a run that was killed anywhere goes on from where the cloud stands: nothing i
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections import Counter
 
 from . import readiness, rollback, zones
 from .actions import Done, Resize, Step, Stop, Terminate, Wait
@@ -97,12 +99,15 @@ def _roll(observed: Observed, goal: Goal, doomed: tuple[Instance, ...]) -> Step:
 def _one_more(observed: Observed, fresh: tuple[Instance, ...], extra: tuple[Instance, ...]) -> bool:
     """Whether the new ones alone would be unbalanced, and another one of them may mend it.
 
-    A group launches in its emptiest zone, the old ones counted. As many as there are zones but one level them all; then
-    new ones are balanced, since the old ones were.
+    A group launches in its emptiest zone, the outdated instances counted. When each zone has the instances that it is
+    to have beside the most outdated ones that any zone has, the rest is balanced: more would not help.
     """
     rest = [member for member in fresh if member not in extra]
-    unbalanced = not zones.balanced(rest, observed.zones)
-    return unbalanced and len(extra) < len(observed.zones) - 1 and observed.room > 0
+    if not observed.room or zones.balanced(rest, observed.zones):
+        return False
+    outdated = Counter(member.zone for member in observed.members if member not in fresh)
+    share = math.ceil(observed.own.desired / len(observed.zones)) + max(outdated.values(), default=0)
+    return len(observed.members) < share * len(observed.zones)
 
 
 def _surge(observed: Observed, extra: int, why: str = "") -> Resize:
@@ -165,7 +170,7 @@ def _finish(observed: Observed, goal: Goal) -> Step:
 def _smaller(observed: Observed, goal: Goal) -> Step:
     """End what the group has beyond its own size, and nothing else, for the stack's update to find nothing to end."""
     members, sizes, own = observed.members, observed.sizes, observed.own
-    if not goal.acted and (observed.unfinished or max(len(members), sizes.desired) <= own.desired):
+    if not goal.acted and max(len(members), sizes.desired) <= own.desired:
         return Done()
     if found := obstacles(observed, goal):
         return Stop("; ".join(found))

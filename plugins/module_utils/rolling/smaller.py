@@ -16,21 +16,16 @@ def surplus(observed: Observed, goal: Goal) -> tuple[Instance, ...]:
     """Those that go without a successor, as far as it is known now; outdated ones go with the replacement."""
     members = observed.members
     count = len(members) - observed.own.desired
-    if count <= 0 or observed.unfinished or any(goal.doomed(member) for member in members):
+    if count <= 0 or any(goal.doomed(member) for member in members):
         return ()
     return zones.to_go(members, members, count)
 
 
 def to_come(observed: Observed, size: int | None) -> Observed:
-    """The group with the size that it is going to have; None: the size that it has.
-
-    As long as that is not smaller than the stack's, outdated instances show that a replacement was stopped, and
-    finishing it ends those that are too many.
-    """
-    unfinished = any(member.stale for member in observed.members) and (size is None or size >= observed.own.desired)
+    """The group with the size that it is going to have; None: the size that it has."""
     if size is None:
-        return dataclasses.replace(observed, unfinished=unfinished)
-    return dataclasses.replace(observed, own=Sizes(size, size, size), own_known=True, unfinished=unfinished)
+        return observed
+    return dataclasses.replace(observed, own=Sizes(size, size, size), own_known=True)
 
 
 def afterwards(observed: Observed) -> Observed:

@@ -141,8 +141,7 @@ class Observed:
 
     now: by AWS's clock. sizes: what the group has; own: what it has outside a replacement, as its stack says;
     own_known: own comes from the stack or from the note that an earlier run left, not just from the group as it is.
-    noted: there is such a note, whether it counts or not. unfinished: what the group has beyond its size may be what an
-    earlier replacement launched, which ends it itself.
+    noted: there is such a note, whether it counts or not.
     room: how many more instances its subnets can take. zones: the group's. activities: newest first. metrics: None
     when the transactor file names no region or no dimension. around: what else goes on with the group.
     """
@@ -153,7 +152,6 @@ class Observed:
     own: Sizes
     own_known: bool = True
     noted: bool = False
-    unfinished: bool = False
     instances: tuple[Instance, ...] = ()
     room: int = 1_000_000
     zones: tuple[str, ...] = ()
