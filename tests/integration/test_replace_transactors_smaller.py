@@ -129,7 +129,7 @@ def test_another_edit_after_a_run_that_was_killed_in_its_surge(aws: Emulator, si
     result = groups.replace(aws, **METRICS)
     assert not result.get("failed"), result
     assert groups.sizes(aws) == (size,) * 3
-    assert not set([*old, *left]) & set(groups.ids(aws))
+    assert not {*old, *left} & set(groups.ids(aws))
     assert (len(groups.ids(aws)), len(role(aws, "active"))) == (size, 1)
     assert aws.outage() <= bound()
 

@@ -168,15 +168,11 @@ def test_a_table_is_locked_in_its_region_and_under_its_connection(tmp_path: path
         (True, False, "never", False),
     ],
 )
-def test_the_surplus_goes_before_the_update(
-    tmp_path: pathlib.Path, pending: bool, outdated: bool, replace: str, surplus: bool
-) -> None:
-    file = tmp_path / "cf.properties"
-    file.write_text("aws-autoscaling-group-size=2\n")
+def test_the_surplus_goes_before_the_update(pending: bool, outdated: bool, replace: str, surplus: bool) -> None:
     instances = [{"stale": outdated}, {"stale": False}, {"stale": False}]
     group = {"desired_capacity": 3, "min_size": 2}
     given = {
-        "_datomic_cf_src": str(file),
+        "_datomic_group_size": 2,
         "datomic_observed": {"group": group, "instances": instances},
         "datomic_stack": {"pending": pending},
         "datomic_replace": replace,
