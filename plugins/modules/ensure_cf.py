@@ -29,7 +29,7 @@ options:
   transactor_src:
     description:
       - The transactor's properties file. Peers are let in to its C(port).
-      - Without it, the port is 4334.
+      - Without it, the port is 4334. Required with O(ingress=exact), which would revoke the rules of another port.
     type: path
   vpc_id:
     description:
@@ -266,7 +266,12 @@ def main() -> None:
         "tags": {"type": "dict", "default": {}},
         "backup_heap": {"type": "str", "default": ""},
     }
-    module = AnsibleAWSModule(argument_spec={**spec, **rules.SPEC, **cli_engine.SPEC}, supports_check_mode=True)
+    module = AnsibleAWSModule(
+        argument_spec={**spec, **rules.SPEC, **cli_engine.SPEC},
+        # Without the port, rules of the transactor's own port would count as rules that no file names.
+        required_if=[("ingress", "exact", ["transactor_src"])],
+        supports_check_mode=True,
+    )
     engine = cli_engine.chosen(module.params, check_mode=module.check_mode)
     options = Options(**{name: module.params[name] for name in spec})
     accept = rules.acceptances(module.params)

@@ -35,12 +35,14 @@ def src(tmp_path: pathlib.Path, aws: Emulator) -> pathlib.Path:
     """The file of a system whose security group exists, with what the file names and nothing else."""
     path = tmp_path / "cf.properties"
     path.write_text(CF)
+    path.with_name("transactor.properties").write_text("port=4334\n")
     assert not run(aws, path)["failed"]
     return path
 
 
 def run(aws: Emulator, src: pathlib.Path, *, check: bool = False, **options: Any) -> dict[str, Any]:
-    params = {"src": str(src), "endpoint_url": aws.url, **CREDENTIALS, **options}
+    transactor = str(src.with_name("transactor.properties"))
+    params = {"src": str(src), "transactor_src": transactor, "endpoint_url": aws.url, **CREDENTIALS, **options}
     return run_module("ensure_cf", params, check=check)
 
 
@@ -152,6 +154,15 @@ def test_exact_revokes_them_after_adding_what_is_missing(aws: Emulator, src: pat
     assert "udp 53" not in warned(done), "it is no port of the transactor's"
     again = run(aws, src, ingress="exact")
     assert (again["changed"], warned(again)) == (False, "[]")
+
+
+def test_exact_needs_the_port_of_the_transactor(aws: Emulator, src: pathlib.Path) -> None:
+    add(aws, {"IpProtocol": "tcp", "FromPort": 5000, "ToPort": 5000, "IpRanges": [{"CidrIp": "172.16.0.0/12"}]})
+    before = admitted(aws)
+    result = run(aws, src, ingress="exact", transactor_src=None)
+    assert result["failed"]
+    assert "transactor_src" in result["msg"]
+    assert admitted(aws) == before, "the transactor may listen on port 5000"
 
 
 def test_another_port_keeps_the_old_rules_until_the_transactors_are_replaced(

@@ -237,13 +237,15 @@ def instance_types(aws: Emulator, directory: pathlib.Path) -> None:
 
 
 def ingress(aws: Emulator, directory: pathlib.Path) -> None:
-    file = directory / "cf.properties"
+    file, transactor = directory / "cf.properties", directory / "transactor.properties"
+    transactor.write_text("port=4334\n")
     text = (ROOT / "tests/estates/legacy/aws/wormbase-cf.properties").read_text()
     params = {
         **CREDENTIALS,
         "endpoint_url": aws.url,
         "src": str(file),
         "ingress": "exact",
+        "transactor_src": str(transactor),
         "datomic_version": "1.0.7277",
     }
     for cidr in ("10.0.0.0/8", "192.168.0.0/16"):
