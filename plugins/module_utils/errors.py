@@ -210,7 +210,7 @@ class InputError(DatomicError):
         super().__init__(message, findings=[finding.as_returned() for finding in self.findings])
 
 
-def refuse(findings: Iterable[Finding]) -> list[str]:
+def raise_if_errors(findings: Iterable[Finding]) -> list[str]:
     """Raise InputError when there are errors among the findings; otherwise return the warnings' texts."""
     found = list(findings)
     if any(finding.severity == "error" for finding in found):

@@ -85,7 +85,7 @@ class Decision:
 
     values: the file's new values, written before the first action. late: keys whose values come out of an action,
     which saves them itself (an access key's secret exists in one answer only). findings: what forbids it, for whoever
-    does it to refuse(), and what the user is warned of.
+    does it to raise_if_errors(), and what the user is warned of.
     """
 
     values: Mapping[str, str] = dataclasses.field(default_factory=dict)

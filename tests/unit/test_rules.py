@@ -630,7 +630,7 @@ def test_an_acceptance_that_means_nothing_is_refused(rule: str, reason: str, tol
     counting, accepted = rules.accepted(found, [rules.Acceptance(rule, reason)])
     assert (counting[1:], accepted) == (found, [])
     with pytest.raises(InputError, match=re.escape(told)):
-        refuse(counting)
+        raise_if_errors(counting)
 
 
 @pytest.fixture

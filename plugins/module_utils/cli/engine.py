@@ -174,7 +174,7 @@ def conclude(
     before = file.on_disk
     with _alone(engine, file.now.path) as (directory, lock):
         file.save(decision.values)
-        with base.telling(file):
+        with base.attach_partial_result(file):
             late, failure = _run(engine, file.now, decision.late, directory, lock)
             if late:
                 file.save(late)

@@ -17,7 +17,7 @@ from typing import Any
 from ..aws import ec2, sts
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
-from ..errors import DatomicError, Finding, InputError, refuse
+from ..errors import DatomicError, Finding, InputError, raise_if_errors
 from ..properties import file as properties_file
 from ..properties import keys
 from ..properties.file import Properties
@@ -100,7 +100,7 @@ def create(
     elif cli:
         made = dataclasses.replace(made, template=_by_the_tool(cli, transactor, cf, options.dest, made.template))
     content = _text(made.template).encode()
-    refuse(_too_long(content))
+    raise_if_errors(_too_long(content))
     for text in made.warnings:
         warn(text)
     too_open = made.holds_secrets and existing is not None and bool(_mode(options.dest) & 0o077)
@@ -147,7 +147,7 @@ def _files(options: Options) -> tuple[Properties, Properties, list[Finding]]:
     if cf.legible:
         findings += [*keys.check(cf, "cf"), *security_group.required(cf)]
     if not (transactor.legible and cf.legible):
-        refuse(findings)
+        raise_if_errors(findings)
     return transactor, cf, findings
 
 
@@ -268,11 +268,11 @@ def _legacy(
     before: Any,
 ) -> Made:
     findings = [*findings, *legacy.required(transactor, cf), *_unread_secrets(options)]
-    with base.told_first(findings):
+    with base.prefer_input_errors(findings):
         architectures, found = _architectures(aws, cf)
-    refuse([*findings, *found])
+    raise_if_errors([*findings, *found])
     template = legacy.template(transactor, cf, architectures)
-    refuse(legacy.too_long(template, transactor))
+    raise_if_errors(legacy.too_long(template, transactor))
     warnings = [str(finding) for finding in [*found, *legacy.old_java(cf)]]
     holders = [file.path for file in (transactor, cf) if keys.masked(file) != file.as_dict()]
     if holders:

@@ -14,7 +14,7 @@ from .. import rules
 from ..aws import ec2, sts
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
-from ..errors import DatomicError, Finding, refuse
+from ..errors import DatomicError, Finding, raise_if_errors
 from ..plan import Decision
 from ..properties import file as properties_file
 from ..properties import keys
@@ -62,7 +62,7 @@ def ensure(
     port, unsound = _port(transactor)
     findings = [*file.findings, *transactor.findings, *unsound]
     if not cf.legible:
-        refuse(rules.accepted(findings, accept)[0])
+        raise_if_errors(rules.accepted(findings, accept)[0])
     exact = options.ingress == "exact"
     wanted, unsound = security_group.wanted(cf, port=port, vpc_id=options.vpc_id or "", tags=options.tags, exact=exact)
     findings += [*keys.check(cf, "cf"), *security_group.required(cf), *unsound]
@@ -79,7 +79,7 @@ def ensure(
         # Of the other types validate_properties judges these, without AWS.
         findings += rules.judge(("heap-of-another-type", "backup-heap"), facts)
     counting = rules.accepted(findings, accept)[0]
-    for text in refuse(counting):
+    for text in raise_if_errors(counting):
         warn(text)
     told = {"findings": [one.as_returned() for one in counting]}
     decision = Decision(
@@ -133,9 +133,9 @@ def _port(transactor: Properties) -> tuple[int, list[Finding]]:
 def _observed(aws: Aws, wanted: Wanted, options: Options, findings: list[Finding]) -> Observed:
     """What AWS has. It is asked even when the file has errors, so that one message tells of all of them."""
     if not wanted.region or base.about_options(findings):
-        refuse(findings)
+        raise_if_errors(findings)
     sts.refuse_other_account(aws, options.account_id)
-    with base.told_first(findings):
+    with base.prefer_input_errors(findings):
         observed = ec2.observe(aws, wanted)
         found = security_group.unnamed(wanted, observed) if wanted.exact else None
         if not found or not found.revoked:

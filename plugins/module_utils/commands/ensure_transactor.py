@@ -16,7 +16,7 @@ from ..aws import dynamodb, iam, iam_changes, profile, s3, scaling, sts
 from ..aws.calls import gather
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
-from ..errors import DatomicError, Finding, refuse
+from ..errors import DatomicError, Finding, raise_if_errors
 from ..plan import GENERATED, Decision, Executor, Plan
 from ..properties import keys as property_keys
 from ..properties.file import Properties
@@ -59,25 +59,25 @@ def ensure(
 
     # AWS is asked even when the file has errors, so that one message tells of all of them.
     if not file.src.legible or steps_base.about_options(counting()) or _nowhere(findings):
-        refuse(counting())
+        raise_if_errors(counting())
     judged = file.now.at(file.src.path)  # dest may not exist yet
-    estate = _Estate(aws, wanted, options)
-    with steps_base.told_first(counting()):
+    resources = TransactorResources(aws, wanted, options)
+    with steps_base.prefer_input_errors(counting()):
         if account_id:
-            estate.refuse_other_account(account_id)
-        observed = estate.observe(judged)
+            resources.refuse_other_account(account_id)
+        observed = resources.observe(judged)
     findings += rules.judge(("write-capacity", "log-bucket"), _facts(judged, wanted, observed, options))
     # What is new is known now alone: the engine cli makes it without the defaults.
     options = defaults.settled(options, wanted, observed)
     unique = (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
     decision = transactor_plan.decide(judged, wanted, observed, options, unique)
     findings += decision.findings
-    for text in refuse(counting()):
+    for text in raise_if_errors(counting()):
         warn(text)
-    executors = estate.executors(file, observed)
+    executors = resources.executors(file, observed)
     if not engine.is_cli:
         result = cli_engine.native(steps_base.conclude(file, decision, executors, check_mode=check_mode), why)
-        estate.finish(file, observed, decision.plan, check_mode=check_mode)
+        resources.finish(file, observed, decision.plan, check_mode=check_mode)
         return result
     cli = cli_engine.prepare(aws, engine, COMMAND, wanted.region)
     _known_to_the_tool(file.src, observed, decision, options)
@@ -85,14 +85,14 @@ def ensure(
         cli_engine.refuse_role(cli, observed.account.arn)
 
     def again(properties: Properties) -> cli_engine.Rest:
-        rest = _Estate(aws, transactor.wanted(properties, secrets, options.role_prefix), options)
+        rest = TransactorResources(aws, transactor.wanted(properties, secrets, options.role_prefix), options)
         state = rest.observe(properties)
         decided = transactor_plan.decide(properties, rest.wanted, state, options, unique)
-        refuse(decided.findings)
+        raise_if_errors(decided.findings)
         return decided.plan, rest.executors(file, state)
 
     result = cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
-    estate.finish(file, observed, decision.plan, check_mode=check_mode)
+    resources.finish(file, observed, decision.plan, check_mode=check_mode)
     return result
 
 
@@ -166,7 +166,7 @@ def _read_of(identity: WantedRole | WantedUser) -> str:
     return f"user {identity.name}" if identity.name else identity.prefix
 
 
-class _Estate:
+class TransactorResources:
     """The clients for what a file asks for, made when they are needed, and its reads and changes."""
 
     def __init__(self, aws: Aws, wanted: Wanted, options: Options) -> None:
@@ -293,7 +293,7 @@ class _Estate:
             return
         # The connection's region is the stack's; the table may be in another one.
         ec2 = self.aws.client("ec2", region=self.aws.region or self.region)
-        with steps_base.telling(file):
+        with steps_base.attach_partial_result(file):
             profile.wait_until_usable(self.client("iam"), ec2, file.now.get(TRANSACTOR_ROLE))
 
     def executors(self, file: steps_base.File, observed: Observed) -> dict[tuple[str, str, str], Executor]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..aws import launch
 from ..aws.client import Aws
-from ..errors import DatomicError, Finding, refuse
+from ..errors import DatomicError, Finding, raise_if_errors
 from ..properties.file import Properties
 from ..steps import base
 from ..template import modern, modern_rules
@@ -33,14 +33,14 @@ def make(
     """
     findings = [*findings, *modern_rules.required(transactor, cf, options)]
     if not modern_rules.askable(findings):
-        refuse(findings)
-    with base.told_first(findings):
+        raise_if_errors(findings)
+    with base.prefer_input_errors(findings):
         placed = modern.placement(before)
         machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode, before=placed)
-    warnings = refuse([*findings, *wrong])
+    warnings = raise_if_errors([*findings, *wrong])
     if machine is None:
         raise DatomicError("AWS told nothing of the instance type and the image, and no reason.")
-    warnings += refuse(modern_rules.valcache(transactor, options, machine))
+    warnings += raise_if_errors(modern_rules.valcache(transactor, options, machine))
     template = modern.template(transactor, cf, options, machine)
-    refuse(modern_rules.too_long(template))
+    raise_if_errors(modern_rules.too_long(template))
     return template, tuple(warnings)

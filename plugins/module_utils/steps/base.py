@@ -82,7 +82,7 @@ def about_options(findings: Iterable[Finding]) -> bool:
 
 
 @contextlib.contextmanager
-def told_first(findings: Iterable[Finding]) -> Iterator[None]:
+def prefer_input_errors(findings: Iterable[Finding]) -> Iterator[None]:
     """Of what AWS refuses inside, nothing is told when the findings have errors: these are, as they come first."""
     try:
         yield
@@ -118,14 +118,14 @@ def conclude(
     after = planned(file, decision)
     if not check_mode:
         file.save(decision.values)
-        with telling(file):
+        with attach_partial_result(file):
             decision.plan.apply(executors)
         after = file.now
     return result(file.src, before, after, decision.plan)
 
 
 @contextlib.contextmanager
-def telling(file: File) -> Iterator[None]:
+def attach_partial_result(file: File) -> Iterator[None]:
     """An error inside tells what was saved before it, for whoever looks at the failed task: the next run goes on."""
     try:
         yield
