@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A plan: the one source of changed, of the diff, of the returned actions and of what is executed."""
+"""The plan of a module: the one source of `changed`, the diff, the returned actions and the calls of AWS."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from .errors import Finding
 
@@ -26,7 +26,8 @@ class Action:
     service: the AWS service's prefix in IAM ("dynamodb", "iam", "s3", "ec2").
     resource: its kind there in snake_case ("table", "role", "instance_profile", "role_policy").
     name: what the user calls it; "role/policy" for a policy inside a role.
-    before, after: its state as the diff shows it, empty where it does not exist. What the call needs stands in after.
+    before, after: the resource as the diff shows it, empty where it does not exist.
+    params: what the call of AWS needs besides the name, a dataclass of its own for each kind of call.
     """
 
     service: str
@@ -35,18 +36,37 @@ class Action:
     change: Change
     before: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     after: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    params: Any = None
 
     def as_returned(self) -> dict[str, str]:
         """The action as a module returns it."""
         return {"service": self.service, "resource": self.resource, "name": self.name, "change": self.change}
 
 
-Executor = Callable[[Action], None]
+P = TypeVar("P")
+
+
+class Executors:
+    """The functions that call AWS, by the type of the params that they take."""
+
+    def __init__(self) -> None:
+        self._by_type: dict[type, Callable[[str, Any], None]] = {}
+
+    def add(self, kind: type[P], execute: Callable[[str, P], None]) -> Executors:
+        """execute: gets the action's name and its params."""
+        self._by_type[kind] = execute
+        return self
+
+    def update(self, others: Executors) -> None:
+        self._by_type |= others._by_type
+
+    def __call__(self, action: Action) -> None:
+        self._by_type[type(action.params)](action.name, action.params)
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is to be done, in this order."""
+    """The actions, in the order of their execution."""
 
     actions: tuple[Action, ...] = ()
 
@@ -73,10 +93,10 @@ class Plan:
             }
         ]
 
-    def apply(self, executors: Mapping[tuple[str, str, str], Executor]) -> None:
-        """Execute every action, in order. executors: by (service, resource, change)."""
+    def apply(self, execute: Callable[[Action], None]) -> None:
+        """Execute every action, in order. execute: Executors."""
         for action in self.actions:
-            executors[(action.service, action.resource, action.change)](action)
+            execute(action)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -132,7 +132,7 @@ def ensure(aws: Aws, wanted: secrets.Wanted, *, account_id: str | None, check_mo
     observed = ssm.observe(aws, wanted)
     plan = secrets.plan(wanted, observed)
     if not check_mode:
-        plan.apply(ssm.executors(aws, wanted))
+        plan.apply(ssm.executors(aws))
     return {
         "changed": plan.changed,
         "diff": plan.diff(),

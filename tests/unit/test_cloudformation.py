@@ -256,7 +256,7 @@ def test_the_second_plan_is_empty_and_no_rule_is_ever_lost(
         wanted = _wanted(aws_ingress_groups=",".join(names_now), aws_ingress_cidrs=" , ".join(ranges_now))
         before = observed.groups[2].ingress
         for action in cfn.plan(wanted, observed).actions:
-            rules = tuple(IngressRule(**rule) for rule in action.after["rules"])
+            rules = (*before, *action.params.rules)
             assert rules[: len(before)] == before
             assert not any(a.is_same(b) for i, a in enumerate(rules) for b in rules[:i])
             observed = Observed((*others, _group("datomic", *rules)), "vpc-1", ACCOUNT)

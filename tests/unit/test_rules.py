@@ -18,7 +18,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import (
     Finding,
     InputError,
     Refused,
-    refuse,
+    raise_if_errors,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys as property_keys
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties

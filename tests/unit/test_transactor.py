@@ -91,13 +91,13 @@ class World:
             assert action.name not in self.roles
             self.roles.add(action.name)
         elif kind == "instance_profile":
-            self.profiles[action.name] = tuple(action.after["roles"])
+            self.profiles[action.name] = (action.params.role,)
         elif kind in ("role_policy", "user_policy"):
             assert action.name.split("/")[0] in (self.roles if kind == "role_policy" else self.users)
-            self.policies[action.name] = action.after["policy"]
+            self.policies[action.name] = action.params.document
         elif kind == "user":
-            self.users[action.name] = action.after["unsaved_access_key"]
-            self.owners[action.name] = action.after.get("owner", self.owners.get(action.name, ""))
+            self.users[action.name] = getattr(action.params, "mark", "")
+            self.owners[action.name] = getattr(action.params, "owner", self.owners.get(action.name, ""))
         elif (kind, action.change) == ("access_key", "delete"):
             self.keys[action.name] = []
         elif kind == "access_key":
@@ -108,9 +108,9 @@ class World:
         key = f"AKIA{next(self.made):016}"
         self.keys.setdefault(action.name, []).append(key)
         assert len(self.keys[action.name]) <= 2
-        places = action.after["saved_in"]
+        places = action.params.saved_in
         file = file.edit({place: key if place.endswith("-id") else f"secret-{key}" for place in places})
-        self.users[action.name] = action.after.get("unsaved_access_key", self.users[action.name])
+        self.users[action.name] = "" if action.params.unmark else self.users[action.name]
         return file
 
 
@@ -124,7 +124,7 @@ def run(file: Properties, world: World, stop: int = 1000, lost: bool = False) ->
     decision = decide(file, world)
     file = file.edit(decision.values)
     for number, action in enumerate(decision.plan.actions[:stop], start=1):
-        marked = action.after.get("marked", world.users.get(action.name))
+        marked = getattr(action.params, "mark", "") or world.users.get(action.name)
         after = world.execute(action, file)
         if not (lost and number == stop):
             file = after

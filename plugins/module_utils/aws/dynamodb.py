@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import AwsError
-from ..plan import Action, Executor
+from ..plan import Executors
 from ..steps.transactor import ON_DEMAND
 from ..steps.transactor.resources import Table
-from ..steps.transactor.table import KEY
+from ..steps.transactor.table import KEY, CreateTable, SetBackups, UpdateTable
 from .errors import aws_errors, responder
 
 WAIT = {"Delay": 1, "MaxAttempts": 300}
@@ -83,67 +83,64 @@ def _table(table: Mapping[str, Any]) -> Table:
     )
 
 
-def executors(client: Any) -> dict[tuple[str, str, str], Executor]:
-    """By (service, resource, change), for a client in the table's region."""
+def executors(client: Any) -> Executors:
+    """For a client in the table's region."""
 
-    def create(action: Action) -> None:
+    def create(name: str, table: CreateTable) -> None:
         try:
-            with aws_errors("create the table", action.name, client):
-                made = client.create_table(**_creation(action))["TableDescription"]
+            with aws_errors("create the table", name, client):
+                made = client.create_table(**_creation(name, table))["TableDescription"]
         except AwsError as error:
             # Our own request whose answer was lost, or another run of ours: fine when it is the table that we want.
             if error.code != "ResourceInUseException":
                 raise
-            found = observe(client, action.name, backups=False)
+            found = observe(client, name, backups=False)
             if found is None or found.key != KEY:
                 raise
             made = {"TableStatus": found.status}
         if made.get("TableStatus") != "ACTIVE":
-            wait(action.name)
+            wait(name)
 
     def wait(name: str) -> None:
         with aws_errors("wait for the table", name, client):
             client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAIT)
 
-    def update(action: Action) -> None:
-        wait(action.name)
-        with aws_errors("change the table", action.name, client):
-            client.update_table(TableName=action.name, **_change(action.after))
-        wait(action.name)
+    def update(name: str, table: UpdateTable) -> None:
+        wait(name)
+        with aws_errors("change the table", name, client):
+            client.update_table(TableName=name, **_change(table))
+        wait(name)
 
-    def backups(action: Action) -> None:
-        wait(action.name)
-        with aws_errors("set point-in-time recovery of the table", action.name, client):
+    def backups(name: str, recovery: SetBackups) -> None:
+        wait(name)
+        with aws_errors("set point-in-time recovery of the table", name, client):
             client.update_continuous_backups(
-                TableName=action.name,
-                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": action.after["point_in_time_recovery"]},
+                TableName=name,
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": recovery.enabled},
             )
 
-    return {
-        ("dynamodb", "table", "create"): create,
-        ("dynamodb", "table", "update"): update,
-        ("dynamodb", "continuous_backups", "update"): backups,
-    }
+    return Executors().add(CreateTable, create).add(UpdateTable, update).add(SetBackups, backups)
 
 
-def _creation(action: Action) -> dict[str, Any]:
+def _creation(name: str, table: CreateTable) -> dict[str, Any]:
     request: dict[str, Any] = {
-        "TableName": action.name,
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind, _role in KEY],
-        "KeySchema": [{"AttributeName": name, "KeyType": role} for name, _kind, role in KEY],
-        **_change(action.after),
+        "TableName": name,
+        "AttributeDefinitions": [{"AttributeName": part, "AttributeType": kind} for part, kind, _role in KEY],
+        "KeySchema": [{"AttributeName": part, "KeyType": role} for part, _kind, role in KEY],
+        **_change(table),
     }
-    if "tags" in action.after:
-        request["Tags"] = [{"Key": key, "Value": value} for key, value in action.after["tags"].items()]
+    if table.tags:
+        request["Tags"] = [{"Key": key, "Value": value} for key, value in table.tags.items()]
     return request
 
 
-def _change(after: Mapping[str, Any]) -> dict[str, Any]:
+def _change(table: UpdateTable) -> dict[str, Any]:
     request: dict[str, Any] = {}
-    if "billing_mode" in after:
-        request["BillingMode"] = after["billing_mode"]
-    if "read" in after:
-        request["ProvisionedThroughput"] = {"ReadCapacityUnits": after["read"], "WriteCapacityUnits": after["write"]}
-    if "deletion_protection" in after:
-        request["DeletionProtectionEnabled"] = after["deletion_protection"]
+    if table.billing_mode:
+        request["BillingMode"] = table.billing_mode
+    if table.units:
+        read, write = table.units
+        request["ProvisionedThroughput"] = {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
+    if table.deletion_protection is not None:
+        request["DeletionProtectionEnabled"] = table.deletion_protection
     return request

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import AwsError
-from ..plan import Action, Executor
+from ..plan import Executors
 from ..steps.ingress import IngressRule, InstanceType, Observed, SecurityGroup
-from ..steps.security_group import Wanted
+from ..steps.security_group import AuthorizeIngress, CreateSecurityGroup, RevokeIngress, Wanted
 from . import sts
 from .calls import gather
 from .client import Aws
@@ -59,28 +59,25 @@ def instance_type(aws: Aws, region: str, name: str) -> InstanceType | None:
     return _instance_type(aws.client("ec2", region=region), name)
 
 
-def executors(aws: Aws, region: str) -> Mapping[tuple[str, str, str], Executor]:
-    """What carries out the actions of cloudformation.plan in the region."""
+def executors(aws: Aws, region: str) -> Executors:
     client = aws.client("ec2", region=region)
     created: dict[str, str] = {}
 
-    def create(action: Action) -> None:
-        created[action.name] = _create(client, action)
+    def create(name: str, group: CreateSecurityGroup) -> None:
+        created[name] = _create(client, name, group)
 
-    def authorize(action: Action) -> None:
-        group_id = action.after.get("group_id")
+    def authorize(name: str, ingress: AuthorizeIngress) -> None:
+        group_id = ingress.group_id
         if not group_id:
-            group_id = created[action.name]
+            group_id = created[name]
             with aws_errors("wait for the security group", group_id, client):
                 client.get_waiter("security_group_exists").wait(GroupIds=[group_id], WaiterConfig=WAIT)
-        _authorize(client, action, group_id)
+        _authorize(client, name, group_id, ingress.rules)
 
-    return {
-        ("ec2", "security_group", "create"): create,
-        ("ec2", "security_group_ingress", "create"): authorize,
-        ("ec2", "security_group_ingress", "update"): authorize,
-        ("ec2", "security_group_ingress", "delete"): functools.partial(_revoke, client),
-    }
+    def revoke(_name: str, ingress: RevokeIngress) -> None:
+        _revoke(client, ingress.group_id, ingress.rules)
+
+    return Executors().add(CreateSecurityGroup, create).add(AuthorizeIngress, authorize).add(RevokeIngress, revoke)
 
 
 def users(aws: Aws, region: str, group_id: str) -> frozenset[str]:
@@ -161,22 +158,21 @@ def _instance_type(client: Any, name: str) -> InstanceType | None:
     return InstanceType(name, int(types[0]["MemoryInfo"]["SizeInMiB"]), tuple(architectures))
 
 
-def _create(client: Any, action: Action) -> str:
+def _create(client: Any, name: str, group: CreateSecurityGroup) -> str:
     """The id of the new group."""
-    tags = [{"Key": key, "Value": str(value)} for key, value in action.after.get("tags", {}).items()]
+    tags = [{"Key": key, "Value": str(value)} for key, value in group.tags.items()]
     specification = {"TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}]} if tags else {}
-    vpc_id, description = action.after["vpc_id"], action.after["description"]
     try:
-        with aws_errors("create the security group", action.name, client):
+        with aws_errors("create the security group", name, client):
             answer = client.create_security_group(
-                GroupName=action.name, Description=description, VpcId=vpc_id, **specification
+                GroupName=name, Description=group.description, VpcId=group.vpc_id, **specification
             )
             group_id: str = answer["GroupId"]
     except AwsError as error:
         # A retry after a lost answer finds the group that its first try made.
         if error.code != "InvalidGroup.Duplicate":
             raise
-        return _made_before(client, action.name, vpc_id)
+        return _made_before(client, name, group.vpc_id)
     return group_id
 
 
@@ -194,11 +190,11 @@ def _made_before(client: Any, name: str, vpc_id: str) -> str:
     return groups[0].group_id
 
 
-def _authorize(client: Any, action: Action, group_id: str) -> None:
-    before = action.before.get("rules", [])
-    lacking = [IngressRule(**rule) for rule in action.after["rules"] if rule not in before]
+def _authorize(client: Any, own_name: str, group_id: str, rules: Iterable[IngressRule]) -> None:
+    # The id of a group that the plan itself makes was not known.
     lacking = [
-        dataclasses.replace(rule, group_id=group_id) if _is_from(action.name, rule) else rule for rule in lacking
+        dataclasses.replace(rule, group_id=group_id) if rule.group_name == own_name and not rule.group_id else rule
+        for rule in rules
     ]
     try:
         _authorize_rules(client, group_id, lacking)
@@ -212,19 +208,12 @@ def _authorize(client: Any, action: Action, group_id: str) -> None:
             _authorize_rules(client, group_id, still)
 
 
-def _is_from(own_name: str, rule: IngressRule) -> bool:
-    """Whether the rule admits members of the group that the plan itself makes, whose id was not known."""
-    return rule.group_name == own_name and not rule.group_id
-
-
 def _authorize_rules(client: Any, group_id: str, rules: Sequence[IngressRule]) -> None:
     with aws_errors("add ingress rules to the security group", group_id, client):
         client.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[rule.permission() for rule in rules])
 
 
-def _revoke(client: Any, action: Action) -> None:
-    group_id, kept = action.after["group_id"], action.after["rules"]
-    surplus = [IngressRule(**rule) for rule in action.before["rules"] if rule not in kept]
+def _revoke(client: Any, group_id: str, surplus: Sequence[IngressRule]) -> None:
     try:
         unknown = _revoke_rules(client, group_id, surplus)
     except AwsError as error:

@@ -11,7 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import AwsError
-from ..plan import Action, Executor
+from ..plan import Executors
+from ..steps.transactor.bucket import (
+    BlockPublicAccess,
+    CreateBucket,
+    EncryptBucket,
+    PutBucketPolicy,
+    SetLifecycle,
+    TagBucket,
+)
 from ..steps.transactor.resources import Bucket
 from .calls import gather
 from .errors import aws_errors
@@ -101,72 +109,58 @@ def _tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def executors(client: Any, region: str) -> dict[tuple[str, str, str], Executor]:
-    """By (service, resource, change), for a client in that region."""
+def executors(client: Any, region: str) -> Executors:
+    """For a client in that region."""
 
-    def create(action: Action) -> None:
+    def create(name: str, bucket: CreateBucket) -> None:
         configuration: dict[str, Any] = {} if region == FIRST_REGION else {"LocationConstraint": region}
-        tags, at_once = action.after.get("tags", {}), _tags_at_once(client)
-        if tags and at_once:
-            configuration["Tags"] = _tag_set(tags)
+        at_once = _tags_at_once(client)
+        if bucket.tags and at_once:
+            configuration["Tags"] = _tag_set(bucket.tags)
         given = {"CreateBucketConfiguration": configuration} if configuration else {}
         try:
-            with aws_errors("create the bucket", action.name, client):
-                client.create_bucket(Bucket=action.name, **given)
+            with aws_errors("create the bucket", name, client):
+                client.create_bucket(Bucket=name, **given)
         except AwsError as error:
             # Our own request whose answer was lost. BucketAlreadyExists is somebody else's.
             if error.code != "BucketAlreadyOwnedByYou":
                 raise
-        if tags and not at_once:
-            tag(action)
+        if bucket.tags and not at_once:
+            tag(name, TagBucket(bucket.tags))
 
-    def tag(action: Action) -> None:
-        tags = _tag_set(action.after["tags"])
-        seen(action.name)
-        with aws_errors("tag the bucket", action.name, client):
-            client.put_bucket_tagging(Bucket=action.name, Tagging={"TagSet": tags})
+    def tag(name: str, bucket: TagBucket) -> None:
+        seen(name)
+        with aws_errors("tag the bucket", name, client):
+            client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": _tag_set(bucket.tags)})
 
     def seen(name: str) -> None:
         with aws_errors("wait for the bucket", name, client):
             client.get_waiter("bucket_exists").wait(Bucket=name, WaiterConfig=WAIT)
 
-    def public_access(action: Action) -> None:
-        seen(action.name)
-        with aws_errors("set the public access block of the bucket", action.name, client):
-            client.put_public_access_block(
-                Bucket=action.name, PublicAccessBlockConfiguration=action.after["public_access_block"]
-            )
+    def public_access(name: str, block: BlockPublicAccess) -> None:
+        seen(name)
+        with aws_errors("set the public access block of the bucket", name, client):
+            client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block.switches)
 
-    def encryption(action: Action) -> None:
-        seen(action.name)
-        algorithm = action.after["encryption"]["algorithm"]
-        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
-        with aws_errors("set the encryption of the bucket", action.name, client):
-            client.put_bucket_encryption(Bucket=action.name, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    def encryption(name: str, wanted: EncryptBucket) -> None:
+        seen(name)
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": wanted.algorithm}}
+        with aws_errors("set the encryption of the bucket", name, client):
+            client.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
-    def lifecycle(action: Action) -> None:
-        seen(action.name)
-        with aws_errors("set the lifecycle of the bucket", action.name, client):
-            client.put_bucket_lifecycle_configuration(
-                Bucket=action.name, LifecycleConfiguration={"Rules": action.after["lifecycle"]["rules"]}
-            )
+    def lifecycle(name: str, wanted: SetLifecycle) -> None:
+        seen(name)
+        with aws_errors("set the lifecycle of the bucket", name, client):
+            client.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": wanted.rules})
 
-    def policy(action: Action) -> None:
-        seen(action.name)
-        document = json.dumps(action.after["bucket_policy"])
-        with aws_errors("set the policy of the bucket", action.name, client):
-            client.put_bucket_policy(Bucket=action.name, Policy=document)
+    def policy(name: str, wanted: PutBucketPolicy) -> None:
+        if wanted.document is None:
+            with aws_errors("delete the policy of the bucket", name, client):
+                client.delete_bucket_policy(Bucket=name)
+            return
+        seen(name)
+        with aws_errors("set the policy of the bucket", name, client):
+            client.put_bucket_policy(Bucket=name, Policy=json.dumps(wanted.document))
 
-    def no_policy(action: Action) -> None:
-        with aws_errors("delete the policy of the bucket", action.name, client):
-            client.delete_bucket_policy(Bucket=action.name)
-
-    return {
-        ("s3", "bucket", "create"): create,
-        ("s3", "bucket_policy", "update"): policy,
-        ("s3", "bucket_policy", "delete"): no_policy,
-        ("s3", "tags", "update"): tag,
-        ("s3", "public_access_block", "update"): public_access,
-        ("s3", "encryption", "update"): encryption,
-        ("s3", "lifecycle", "update"): lifecycle,
-    }
+    chosen = Executors().add(CreateBucket, create).add(TagBucket, tag).add(BlockPublicAccess, public_access)
+    return chosen.add(EncryptBucket, encryption).add(SetLifecycle, lifecycle).add(PutBucketPolicy, policy)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from ..plan import Action, Executor
+from ..plan import Executors
 from ..steps.transactor.resources import Kind, Scaling
-from ..steps.transactor.scaling import SERVICE
+from ..steps.transactor.scaling import PutScalingPolicy, SetScalableTarget
 from .errors import aws_errors
 
 NAMESPACE = "dynamodb"
@@ -43,39 +43,34 @@ def _policy(policies: list[dict[str, Any]], kind: Kind) -> tuple[str, float]:
     return "", 0.0
 
 
-def executors(client: Any) -> dict[tuple[str, str, str], Executor]:
-    """By (service, resource, change), for a client in the table's region."""
+def executors(client: Any) -> Executors:
+    """For a client in the table's region."""
 
-    def register(action: Action) -> None:
-        request = {"MinCapacity": action.after["minimum"], "MaxCapacity": action.after["maximum"]}
-        if "tags" in action.after:
-            request["Tags"] = action.after["tags"]
-        with aws_errors("set up the auto scaling of the table", action.name, client):
-            client.register_scalable_target(**_target(action), **request)
-
-    def put(action: Action) -> None:
-        target = _target(action)
-        kind = action.name.rpartition("/")[2]
-        # The name that DynamoDB's console gives it.
-        name = action.after.get("policy") or f"{_metric(kind)}:{target['ResourceId']}"
-        tracked = {"PredefinedMetricSpecification": {"PredefinedMetricType": _metric(kind)}}
-        with aws_errors("set the target utilization of the table", action.name, client):
-            client.put_scaling_policy(
-                **target,
-                PolicyName=name,
-                PolicyType=TRACKING,
-                TargetTrackingScalingPolicyConfiguration={**tracked, "TargetValue": action.after["utilization"]},
+    def register(name: str, target: SetScalableTarget) -> None:
+        tags = {"Tags": dict(target.tags)} if target.tags else {}
+        with aws_errors("set up the auto scaling of the table", name, client):
+            client.register_scalable_target(
+                **_target(name), MinCapacity=target.minimum, MaxCapacity=target.maximum, **tags
             )
 
-    return {
-        (SERVICE, resource, change): executor
-        for resource, executor in (("scalable_target", register), ("scaling_policy", put))
-        for change in ("create", "update")
-    }
+    def put(name: str, policy: PutScalingPolicy) -> None:
+        target = _target(name)
+        kind = name.rpartition("/")[2]
+        tracked = {"PredefinedMetricSpecification": {"PredefinedMetricType": _metric(kind)}}
+        with aws_errors("set the target utilization of the table", name, client):
+            client.put_scaling_policy(
+                **target,
+                # The name that DynamoDB's console gives it.
+                PolicyName=policy.policy or f"{_metric(kind)}:{target['ResourceId']}",
+                PolicyType=TRACKING,
+                TargetTrackingScalingPolicyConfiguration={**tracked, "TargetValue": policy.utilization},
+            )
+
+    return Executors().add(SetScalableTarget, register).add(PutScalingPolicy, put)
 
 
-def _target(action: Action) -> dict[str, str]:
-    table, _slash, kind = action.name.rpartition("/")
+def _target(name: str) -> dict[str, str]:
+    table, _slash, kind = name.rpartition("/")
     return {"ServiceNamespace": NAMESPACE, "ResourceId": f"table/{table}", "ScalableDimension": _dimension(kind)}
 
 

@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from ..plan import Action, Executor
-from ..steps.secrets import Parameter, Wanted
+from ..plan import Executors
+from ..steps.secrets import Parameter, PutParameter, Wanted
 from .client import Aws
 from .errors import aws_errors
 
@@ -41,21 +40,14 @@ def _kms_keys(client: Any, names: list[str]) -> dict[str, str]:
         return {entry["Name"]: entry.get("KeyId", "") for page in pages for entry in page["Parameters"]}
 
 
-def executors(aws: Aws, wanted: Wanted) -> Mapping[tuple[str, str, str], Executor]:
-    """What carries out the actions of secrets.plan."""
+def executors(aws: Aws) -> Executors:
     client = aws.client("ssm")
-    values = {wanted.name(key): value for key, value in wanted.values.items()}
-    key = {"KeyId": wanted.kms_key_id} if wanted.kms_key_id else {}
-    tags = {"Tags": [{"Key": name, "Value": value} for name, value in wanted.tags.items()]} if wanted.tags else {}
 
-    def create(action: Action) -> None:
-        with aws_errors("create the parameter", action.name, client):
-            client.put_parameter(Name=action.name, Value=values[action.name], Type="SecureString", **key, **tags)
+    def put(name: str, parameter: PutParameter) -> None:
+        tags = [{"Key": tag, "Value": value} for tag, value in parameter.tags.items()]
+        given = {"KeyId": parameter.kms_key_id, "Tags": tags, "Overwrite": parameter.overwrite}
+        given = {option: value for option, value in given.items() if value}
+        with aws_errors(f"{'update' if parameter.overwrite else 'create'} the parameter", name, client):
+            client.put_parameter(Name=name, Value=parameter.value, Type="SecureString", **given)
 
-    def update(action: Action) -> None:
-        with aws_errors("update the parameter", action.name, client):
-            client.put_parameter(
-                Name=action.name, Value=values[action.name], Type="SecureString", Overwrite=True, **key
-            )
-
-    return {("ssm", "parameter", "create"): create, ("ssm", "parameter", "update"): update}
+    return Executors().add(PutParameter, put)

@@ -21,7 +21,7 @@ from typing import Any
 
 from ..aws.client import Aws
 from ..errors import DatomicError
-from ..plan import Decision, Executor, Plan
+from ..plan import Decision, Executors, Plan
 from ..properties import keys, parser
 from ..properties.file import Properties
 from ..releases import distribution, versions
@@ -35,7 +35,7 @@ from .runner import Outcome, Tool
 PORT = 4334
 """The only port that ensure-cf opens."""
 
-Rest = tuple[Plan, Mapping[tuple[str, str, str], Executor]]
+Rest = tuple[Plan, Executors]
 """What is left to do, and who does it."""
 
 
@@ -155,7 +155,7 @@ def conclude(
     engine: Engine,
     file: base.File,
     decision: Decision,
-    executors: Mapping[tuple[str, str, str], Executor],
+    executors: Executors,
     again: Callable[[Properties], Rest],
     *,
     check_mode: bool,

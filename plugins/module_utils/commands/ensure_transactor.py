@@ -17,7 +17,7 @@ from ..aws.calls import gather
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, raise_if_errors
-from ..plan import GENERATED, Decision, Executor, Plan
+from ..plan import GENERATED, Decision, Executors, Plan
 from ..properties import keys as property_keys
 from ..properties.file import Properties
 from ..rules.facts import Facts
@@ -296,14 +296,14 @@ class TransactorResources:
         with steps_base.attach_partial_result(file):
             profile.wait_until_usable(self.client("iam"), ec2, file.now.get(TRANSACTOR_ROLE))
 
-    def executors(self, file: steps_base.File, observed: Observed) -> dict[tuple[str, str, str], Executor]:
-        chosen: dict[tuple[str, str, str], Executor] = {}
+    def executors(self, file: steps_base.File, observed: Observed) -> Executors:
+        chosen = Executors()
         if self.wanted.table:
-            chosen |= dynamodb.executors(self.table_client())
+            chosen.update(dynamodb.executors(self.table_client()))
         if self.scales:
-            chosen |= scaling.executors(self.client(scaling_plan.SERVICE))
+            chosen.update(scaling.executors(self.client(scaling_plan.SERVICE)))
         if self.wanted.bucket is not None and self.wanted.own_bucket:
-            chosen |= s3.executors(self.client("s3"), self.region)
+            chosen.update(s3.executors(self.client("s3"), self.region))
         if self.wanted.roles or self.wanted.users:
             named = [
                 (observed.roles[role.key].name, role.base, role.key) for role in self.wanted.roles if not role.name
@@ -317,5 +317,5 @@ class TransactorResources:
             }
             given = [*(role.name for role in self.wanted.roles), *(user.name for user in self.wanted.users)]
             client = self.client("iam")
-            chosen |= iam_changes.executors(client, file.save, generated=free, given=given)
+            chosen.update(iam_changes.executors(client, file.save, generated=free, given=given))
         return chosen

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import AwsError, DatomicError, Finding, InputError
-from ..plan import GENERATED, Decision, Executor, Plan
+from ..plan import GENERATED, Decision, Executors, Plan
 from ..properties import file as properties_file
 from ..properties import keys
 from ..properties.file import Properties
@@ -109,7 +109,7 @@ def planned(file: File, decision: Decision) -> Properties:
 def conclude(
     file: File,
     decision: Decision,
-    executors: Mapping[tuple[str, str, str], Executor],
+    executors: Executors,
     *,
     check_mode: bool,
 ) -> dict[str, Any]:

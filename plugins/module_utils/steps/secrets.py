@@ -46,6 +46,16 @@ class Parameter:
     kms_key_id: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class PutParameter:
+    """kms_key_id: empty for the account's aws/ssm. overwrite: the parameter exists."""
+
+    value: str = dataclasses.field(repr=False)
+    kms_key_id: str = ""
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    overwrite: bool = False
+
+
 def check(wanted: Wanted) -> list[Finding]:
     """What Systems Manager, or the instance's shell that reads them, would not take. Never shows a value."""
     return list(_findings(wanted))
@@ -76,26 +86,24 @@ def _findings(wanted: Wanted) -> Iterator[Finding]:
 def plan(wanted: Wanted, observed: Mapping[str, Parameter]) -> Plan:
     """Create what is missing, update what differs; nothing is ever deleted. observed: by the parameter's name."""
     actions = []
-    for key in sorted(wanted.values):
+    for key, value in sorted(wanted.values.items()):
         name = wanted.name(key)
         found = observed.get(name)
-        before: dict[str, Any] = {}
-        after: dict[str, Any]
         if found is None:
-            after = {"type": "SecureString", "value": MASK, "kms_key_id": wanted.kms_key_id, "tags": dict(wanted.tags)}
-            after = {field: value for field, value in after.items() if value}
-            actions.append(Action("ssm", "parameter", name, "create", after=after))
+            after = _shown(kms_key_id=wanted.kms_key_id, tags=dict(wanted.tags))
+            params = PutParameter(value, wanted.kms_key_id, wanted.tags)
+            actions.append(Action("ssm", "parameter", name, "create", after=after, params=params))
         elif _differs(wanted, key, found):
-            before = {"type": found.type, "value": MASK, "version": found.version, "kms_key_id": found.kms_key_id}
-            after = {
-                "type": "SecureString",
-                "value": MASK,
-                "version": found.version + 1,
-                "kms_key_id": wanted.kms_key_id,
-            }
-            sides = [{field: value for field, value in side.items() if value} for side in (before, after)]
-            actions.append(Action("ssm", "parameter", name, "update", before=sides[0], after=sides[1]))
+            before = _shown(type=found.type, version=found.version, kms_key_id=found.kms_key_id)
+            after = _shown(version=found.version + 1, kms_key_id=wanted.kms_key_id)
+            params = PutParameter(value, wanted.kms_key_id, overwrite=True)
+            actions.append(Action("ssm", "parameter", name, "update", before, after, params))
     return Plan(tuple(actions))
+
+
+def _shown(**fields: Any) -> dict[str, Any]:
+    shown = {"type": "SecureString", "value": MASK, **fields}
+    return {field: value for field, value in shown.items() if value}
 
 
 def versions(wanted: Wanted, observed: Mapping[str, Parameter], plan: Plan) -> dict[str, int]:

@@ -10,7 +10,6 @@ import dataclasses
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from ..errors import Finding, FindingId, Severity
 from ..instance_memory import TOOL_MEMORY, default_heap
@@ -72,6 +71,27 @@ class Wanted:
     def references(self) -> tuple[GroupReference, ...]:
         """Every security group that the file names."""
         return (self.group, *self.ingress_groups)
+
+
+@dataclasses.dataclass(frozen=True)
+class CreateSecurityGroup:
+    vpc_id: str
+    tags: Mapping[str, str]
+    description: str = GROUP_DESCRIPTION
+
+
+@dataclasses.dataclass(frozen=True)
+class AuthorizeIngress:
+    """group_id: empty for the group that this plan creates."""
+
+    group_id: str
+    rules: tuple[IngressRule, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class RevokeIngress:
+    group_id: str
+    rules: tuple[IngressRule, ...]
 
 
 def required(cf: Properties) -> list[Finding]:
@@ -394,26 +414,24 @@ def plan(wanted: Wanted, observed: Observed) -> Plan:
     group = _resolved(wanted.group, wanted, observed)
     title = wanted.group.text
     if group is None:
-        created: dict[str, Any] = {"description": GROUP_DESCRIPTION, "vpc_id": _vpc_id(wanted, observed)}
-        if wanted.tags:
-            created["tags"] = dict(wanted.tags)
-        actions.append(Action("ec2", "security_group", title, "create", after=created))
+        params = CreateSecurityGroup(_vpc_id(wanted, observed), dict(wanted.tags))
+        after = {key: value for key, value in dataclasses.asdict(params).items() if value or key != "tags"}
+        actions.append(Action("ec2", "security_group", title, "create", after=after, params=params))
     present = group.ingress if group else ()
     lacking = [rule for rule in _rules(wanted, observed) if not any(rule.is_same(other) for other in present)]
     before = [rule.as_state() for rule in present]
     added = [rule.as_state() for rule in lacking]
     if lacking:
-        after: dict[str, Any] = {"group_id": group.group_id} if group else {}
-        after["rules"] = before + added
         change: Change = "update" if present else "create"
-        actions.append(
-            Action("ec2", "security_group_ingress", title, change, {"rules": before} if before else {}, after)
-        )
+        shown = {"rules": before} if before else {}
+        authorize = AuthorizeIngress(group.group_id if group else "", tuple(lacking))
+        after = {"rules": before + added}
+        actions.append(Action("ec2", "security_group_ingress", title, change, shown, after, authorize))
     found = unnamed(wanted, observed) if wanted.exact else None
     if found and found.revoked:
         kept = [rule.as_state() for rule in present if rule not in found.revoked]
-        after = {"group_id": found.group.group_id, "rules": kept + added}
-        actions.append(Action("ec2", "security_group_ingress", title, "delete", {"rules": before}, after))
+        after, revoke = {"rules": kept + added}, RevokeIngress(found.group.group_id, found.revoked)
+        actions.append(Action("ec2", "security_group_ingress", title, "delete", {"rules": before}, after, revoke))
     return Plan(tuple(actions))
 
 

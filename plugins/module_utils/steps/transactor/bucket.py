@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...plan import Action
@@ -16,6 +17,38 @@ from .resources import OWNER_TAG, UNFINISHED_TAG, Bucket
 SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 RULE = "datomic-logs-expiration"
 """The ID of our lifecycle rule; the bucket's other rules stay."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CreateBucket:
+    tags: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class TagBucket:
+    tags: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockPublicAccess:
+    switches: Mapping[str, bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class EncryptBucket:
+    algorithm: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SetLifecycle:
+    rules: Sequence[Mapping[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class PutBucketPolicy:
+    """document: None deletes the policy."""
+
+    document: Mapping[str, Any] | None
 
 
 def bucket_actions(
@@ -29,29 +62,30 @@ def bucket_actions(
     if mark:
         tags = {**(bucket.tags or tags), OWNER_TAG: mark, UNFINISHED_TAG: mark}
     if not bucket.exists:
-        yield Action("s3", "bucket", name, "create", after={"exists": True, **({"tags": tags} if tags else {})})
+        after = {"exists": True, **({"tags": tags} if tags else {})}
+        yield Action("s3", "bucket", name, "create", after=after, params=CreateBucket(tags))
     elif bucket.tags == {} and options.tags:
         # S3 tags a bucket in a call of its own, which a run that was killed has not made.
-        yield _update("tags", name, {}, options.tags)
+        yield _update("tags", name, {}, options.tags, TagBucket(options.tags))
     if options.bucket_block_public_access is not None:
         wanted = dict.fromkeys(SWITCHES, options.bucket_block_public_access)
         have = {switch: bool((bucket.public_access or {}).get(switch)) for switch in SWITCHES}
         # A bucket of 2023-04 or later is created with all four on, but the call costs nothing and says what is meant.
         if have != wanted:
-            yield _update("public_access_block", name, have, wanted)
+            yield _update("public_access_block", name, have, wanted, BlockPublicAccess(wanted))
     if options.bucket_encryption is not None and options.bucket_encryption != bucket.encryption:
-        before, after = {"algorithm": bucket.encryption}, {"algorithm": options.bucket_encryption}
-        yield _update("encryption", name, before, after)
+        params = EncryptBucket(options.bucket_encryption)
+        yield _update("encryption", name, {"algorithm": bucket.encryption}, dataclasses.asdict(params), params)
     if options.bucket_expiration_days is not None:
         rules = [*(rule for rule in bucket.rules if rule.get("ID") != RULE), _rule(options.bucket_expiration_days)]
         ours = next((rule for rule in bucket.rules if rule.get("ID") == RULE), None)
         if ours is None or not _expires(ours, options.bucket_expiration_days):
-            yield _update("lifecycle", name, {"rules": list(bucket.rules)}, {"rules": rules})
+            yield _update("lifecycle", name, {"rules": list(bucket.rules)}, {"rules": rules}, SetLifecycle(rules))
     if options.bucket_tls_only is not None:
         yield from _over_tls(name, bucket.policy or {}, options.bucket_tls_only, partition)
     if mark:
         kept = {key: value for key, value in tags.items() if key != UNFINISHED_TAG}
-        yield _update("tags", name, tags, kept)
+        yield _update("tags", name, tags, kept, TagBucket(kept))
 
 
 def _over_tls(name: str, have: Mapping[str, Any], wanted: bool, partition: str) -> Iterator[Action]:
@@ -74,9 +108,10 @@ def _over_tls(name: str, have: Mapping[str, Any], wanted: bool, partition: str) 
         return
     after = {"Version": "2012-10-17", **have, "Statement": [*others, deny] if wanted else others}
     if after["Statement"]:
-        yield _update("bucket_policy", name, dict(have), after)
+        yield _update("bucket_policy", name, dict(have), after, PutBucketPolicy(after))
     else:
-        yield Action("s3", "bucket_policy", name, "delete", before={"bucket_policy": dict(have)})
+        before = {"bucket_policy": dict(have)}
+        yield Action("s3", "bucket_policy", name, "delete", before=before, params=PutBucketPolicy(None))
 
 
 def _is_same(statement: Mapping[str, Any], deny: Mapping[str, Any]) -> bool:
@@ -93,5 +128,5 @@ def _expires(rule: Mapping[str, Any], days: int) -> bool:
     return rule.get("Status") == "Enabled" and expiration.get("Days") == days
 
 
-def _update(resource: str, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Action:
-    return Action("s3", resource, name, "update", before={resource: before}, after={resource: after})
+def _update(resource: str, name: str, before: Mapping[str, Any], after: Mapping[str, Any], params: object) -> Action:
+    return Action("s3", resource, name, "update", {resource: before}, {resource: after}, params)

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ...errors import Finding, FindingId
 from ...plan import Action, Decision, Plan
@@ -37,8 +37,16 @@ from .resources import (
     DEFAULT_PARTITION,
     OWNER_TAG,
     Bucket,
+    CreateAccessKey,
+    CreateProfile,
+    CreateRole,
+    CreateUser,
+    DeleteAccessKeys,
+    FillProfile,
     Observed,
     OtherPolicy,
+    PutPolicy,
+    RemoveMark,
     Role,
     User,
     deleted_by_hand,
@@ -168,21 +176,16 @@ class _Planner:
             return
         self.judge_role(wanted.key, role)
         self.tell_of_sharing(wanted.key, f"role {role.name}", role.owner, wanted, role.policies)
-        tags = self.tags()
+        tags, profile = self.options.tags, {"roles": [role.name]}
         if not role.exists:
-            after = {
-                "trust": policies.trust(self.partition),
-                "owner": self.owner(wanted.key),
-                **self.boundary(),
-                **tags,
-            }
-            yield Action("iam", "role", role.name, "create", after=after)
-        if not held:
-            profile = {"roles": [role.name]}
-            if held is None:
-                yield Action("iam", "instance_profile", role.name, "create", after={**profile, **tags})
-            else:
-                yield Action("iam", "instance_profile", role.name, "update", before={"roles": []}, after=profile)
+            create = CreateRole(self.owner(wanted.key), self.boundary, tags, trust=policies.trust(self.partition))
+            yield Action("iam", "role", role.name, "create", after=_shown(create), params=create)
+        if held is None:
+            fill = CreateProfile(role.name, tags)
+            after = {**profile, **({"tags": dict(tags)} if tags else {})}
+            yield Action("iam", "instance_profile", role.name, "create", after=after, params=fill)
+        elif not held:
+            yield Action("iam", "instance_profile", role.name, "update", {"roles": []}, profile, FillProfile(role.name))
         yield from self.of_policies("role", role.name, wanted, role.policies)
 
     def judge_role(self, key: str, role: Role) -> None:
@@ -238,9 +241,9 @@ class _Planner:
             )
         )
 
-    def boundary(self) -> dict[str, str]:
-        asked = self.options.permissions_boundary
-        return {"permissions_boundary": asked} if asked else {}
+    @property
+    def boundary(self) -> str:
+        return self.options.permissions_boundary or ""
 
     def owner(self, key: str) -> str:
         return owner(self.observed.region, self.table, key)
@@ -267,7 +270,7 @@ class _Planner:
         )
 
     def of_policies(
-        self, kind: str, name: str, wanted: WantedRole | WantedUser, have: Mapping[str, Any]
+        self, kind: Literal["role", "user"], name: str, wanted: WantedRole | WantedUser, have: Mapping[str, Any]
     ) -> Iterator[Action]:
         for grant in wanted.grants:
             policy = policies.name(grant, self.table, self.bucket)
@@ -280,17 +283,17 @@ class _Planner:
                 self.options.policies or "tool",
             )
             before = have.get(policy)
-            if before is None:
-                yield Action("iam", f"{kind}_policy", f"{name}/{policy}", "create", after={"policy": document})
-            elif not policies.same(before, document):
-                yield Action(
-                    "iam",
-                    f"{kind}_policy",
-                    f"{name}/{policy}",
-                    "update",
-                    before={"policy": before},
-                    after={"policy": document},
-                )
+            if before is not None and policies.same(before, document):
+                continue
+            yield Action(
+                "iam",
+                f"{kind}_policy",
+                f"{name}/{policy}",
+                "create" if before is None else "update",
+                before={} if before is None else {"policy": before},
+                after={"policy": document},
+                params=PutPolicy(kind, document),
+            )
 
     def of_users(self) -> Iterator[Action]:
         merged: dict[str, list[WantedUser]] = {}
@@ -318,14 +321,9 @@ class _Planner:
         if user.exists:
             self.judge_boundary(keys_of(group[0].prefix)[0], "user", user.name, user.boundary)
         else:
-            key = keys_of(group[0].prefix)[0]
-            tags = {
-                **self.tags(),
-                **self.boundary(),
-                "owner": self.owner(key),
-                "unsaved_access_key": marker(self.table, group[0].prefix),
-            }
-            yield Action("iam", "user", user.name, "create", after=tags)
+            owner, mark = self.owner(keys_of(group[0].prefix)[0]), marker(self.table, group[0].prefix)
+            create = CreateUser(owner, self.boundary, self.options.tags, mark)
+            yield Action("iam", "user", user.name, "create", after=_shown(create), params=create)
         if given:
             yield from self.of_saved_key(given[0], blank, user, lost)
         else:
@@ -353,7 +351,7 @@ class _Planner:
         if lost is not None:
             yield from self.of_lost_keys(user, [known for known in lost if known != self.properties.get(key_id)])
             tag = {"unsaved_access_key": user.unsaved}
-            yield Action("iam", "user", user.name, "update", before=tag, after={"unsaved_access_key": ""})
+            yield Action("iam", "user", user.name, "update", tag, {"unsaved_access_key": ""}, RemoveMark())
 
     def of_new_key(self, blank: list[WantedUser], user: User, lost: list[str] | None) -> Iterator[Action]:
         """One that a killed run made is replaced where a tag can tell it. A user that is not ours is not tagged."""
@@ -363,19 +361,20 @@ class _Planner:
             self.judge_unknown_keys(blank[0], user.name, kept)
         places = [key for wanted in blank for key in keys_of(wanted.prefix)[1:]]
         self.late += places
-        after: dict[str, Any] = {"saved_in": places}
-        if kept:
-            after["kept_access_keys"] = [masked_key(key_id) for key_id in kept]
-        if lost is None and user.exists and self.is_own(user.owner) and not user.unsaved:
-            after |= {"marked": marker(self.table, blank[0].prefix, kept), "unsaved_access_key": ""}
-        elif lost is not None or not user.exists:
-            after["unsaved_access_key"] = ""
-        yield Action("iam", "access_key", user.name, "create", after=after)
+        mark = lost is None and user.exists and self.is_own(user.owner) and not user.unsaved
+        params = CreateAccessKey(
+            saved_in=tuple(places),
+            kept=tuple(kept),
+            mark=marker(self.table, blank[0].prefix, kept) if mark else "",
+            unmark=mark or lost is not None or not user.exists,
+        )
+        after = {"saved_in": places, **({"kept_access_keys": [masked_key(key) for key in kept]} if kept else {})}
+        yield Action("iam", "access_key", user.name, "create", after=after, params=params)
 
     def of_lost_keys(self, user: User, lost: list[str]) -> Iterator[Action]:
         if lost:
-            names = [masked_key(key_id) for key_id in lost]
-            yield Action("iam", "access_key", user.name, "delete", before={"lost_access_keys": names})
+            before = {"lost_access_keys": [masked_key(key_id) for key_id in lost]}
+            yield Action("iam", "access_key", user.name, "delete", before, params=DeleteAccessKeys(tuple(lost)))
 
     def judge_unknown_keys(self, wanted: WantedUser, user: str, kept: list[str]) -> None:
         names = ", ".join(masked_key(key_id) for key_id in kept)
@@ -408,5 +407,6 @@ class _Planner:
                     )
                 )
 
-    def tags(self) -> dict[str, Any]:
-        return {"tags": dict(self.options.tags)} if self.options.tags else {}
+
+def _shown(params: CreateRole | CreateUser) -> dict[str, Any]:
+    return {field: value for field, value in dataclasses.asdict(params).items() if value}

@@ -144,6 +144,67 @@ class User:
 
 
 @dataclasses.dataclass(frozen=True)
+class CreateUser:
+    """owner: the value of OWNER_TAG. boundary: the ARN of the permissions boundary, empty for none.
+
+    mark: the value of UNSAVED_KEY_TAG, empty for none.
+    """
+
+    owner: str
+    boundary: str
+    tags: Mapping[str, str]
+    mark: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class CreateRole(CreateUser):
+    trust: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class FillProfile:
+    """Add the role to the instance profile of the action's name."""
+
+    role: str
+
+
+@dataclasses.dataclass(frozen=True)
+class CreateProfile(FillProfile):
+    tags: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class PutPolicy:
+    """Of the role or user in the action's name, "role/policy" or "user/policy"."""
+
+    kind: Literal["role", "user"]
+    document: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class CreateAccessKey:
+    """saved_in: the properties that get its id and secret, in turn. kept: ids of the keys that the user has and keeps.
+
+    mark: the value of UNSAVED_KEY_TAG to set before, empty when it is set. unmark: remove that tag afterwards.
+    """
+
+    saved_in: tuple[str, ...]
+    kept: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    mark: str = ""
+    unmark: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class DeleteAccessKeys:
+    ids: tuple[str, ...] = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class RemoveMark:
+    """Remove UNSAVED_KEY_TAG."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Observed:
     """What AWS holds of it. roles: by property; users: by prefix; each with the name chosen for it.
 

@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.htm
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 
 from ...plan import Action
@@ -19,6 +20,21 @@ from .resources import Kind, Scaling
 SERVICE = "application-autoscaling"
 UTILIZATION = 70
 """Percent of the units that is aimed at, as DynamoDB's console does."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SetScalableTarget:
+    minimum: int
+    maximum: int
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class PutScalingPolicy:
+    """utilization: in percent. policy: the name of the policy that exists, empty for a new one."""
+
+    utilization: float
+    policy: str = ""
 
 
 def wanted(options: Options) -> dict[Kind, int]:
@@ -33,20 +49,25 @@ def actions(name: str, found: Mapping[Kind, Scaling], units: Mapping[str, int], 
     for kind, most in wanted(options).items():
         have = found.get(kind)
         least = max(given[kind] or 0, have.minimum if have else units[kind])
-        after = {"minimum": least, "maximum": max(most, least, have.maximum if have else 0)}
+        most = max(most, least, have.maximum if have else 0)
+        after = {"minimum": least, "maximum": most}
         tags = {"tags": dict(options.tags)} if options.tags else {}
         target = f"{name}/{kind}"
         if have is None:
-            yield Action(SERVICE, "scalable_target", target, "create", after={**after, **tags})
+            params = SetScalableTarget(least, most, options.tags)
+            yield Action(SERVICE, "scalable_target", target, "create", after={**after, **tags}, params=params)
         elif after != (before := {"minimum": have.minimum, "maximum": have.maximum}):
-            yield Action(SERVICE, "scalable_target", target, "update", before=before, after=after)
+            yield Action(SERVICE, "scalable_target", target, "update", before, after, SetScalableTarget(least, most))
         yield from _policy(target, have, options)
 
 
 def _policy(target: str, have: Scaling | None, options: Options) -> Iterator[Action]:
     asked = options.table_target_utilization
     if have is None or not have.policy:
-        yield Action(SERVICE, "scaling_policy", target, "create", after={"utilization": asked or UTILIZATION})
+        params = PutScalingPolicy(asked or UTILIZATION)
+        shown = {"utilization": params.utilization}
+        yield Action(SERVICE, "scaling_policy", target, "create", after=shown, params=params)
     elif asked is not None and asked != have.utilization:
         before = {"policy": have.policy, "utilization": have.utilization}
-        yield Action(SERVICE, "scaling_policy", target, "update", before, {**before, "utilization": asked})
+        params = PutScalingPolicy(asked, have.policy)
+        yield Action(SERVICE, "scaling_policy", target, "update", before, {**before, "utilization": asked}, params)

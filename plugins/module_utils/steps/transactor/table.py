@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,27 @@ READ_UNITS, WRITE_UNITS = 100, 50
 """What bin/datomic provisions for a new table."""
 
 USABLE = ("ACTIVE", "CREATING", "UPDATING")
+
+
+@dataclasses.dataclass(frozen=True)
+class UpdateTable:
+    """None: left as it is. units: read and write units."""
+
+    billing_mode: str | None = None
+    units: tuple[int, int] | None = None
+    deletion_protection: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class CreateTable(UpdateTable):
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class SetBackups:
+    """Switch point-in-time recovery."""
+
+    enabled: bool
 
 
 def findings(properties: Properties, name: str, table: Table | None, options: Options) -> Iterator[Finding]:
@@ -80,14 +102,11 @@ def actions(
 
 def _of_table(name: str, table: Table | None, options: Options, local: bool) -> Iterator[Action]:
     if table is None:
-        yield Action("dynamodb", "table", name, "create", after=_new(options, local))
+        yield _create(name, options, local)
         if options.table_point_in_time_recovery and not local:
             yield _backups(name, False, True)
         return
-    capacity = _capacity(table, options)
-    if capacity:
-        before, after = capacity
-        yield Action("dynamodb", "table", name, "update", before=before, after=after)
+    yield from _capacity(name, table, options)
     protect = options.table_deletion_protection
     if protect is not None and protect != table.deletion_protection and not local:
         yield Action(
@@ -97,6 +116,7 @@ def _of_table(name: str, table: Table | None, options: Options, local: bool) -> 
             "update",
             before={"deletion_protection": table.deletion_protection},
             after={"deletion_protection": protect},
+            params=UpdateTable(deletion_protection=protect),
         )
     backups = options.table_point_in_time_recovery
     if backups is not None and backups != bool(table.backups) and not local:
@@ -119,28 +139,33 @@ def _units(table: Table | None, options: Options) -> dict[str, int]:
     }
 
 
-def _new(options: Options, local: bool) -> dict[str, Any]:
-    after: dict[str, Any] = {"key": "id (S, HASH)", "billing_mode": options.table_billing_mode or PROVISIONED}
-    if after["billing_mode"] == PROVISIONED:
-        after |= _units(None, options)
-    if options.table_deletion_protection and not local:
-        after["deletion_protection"] = True
-    if options.tags and not local:
-        after["tags"] = dict(options.tags)
-    return after
+def _create(name: str, options: Options, local: bool) -> Action:
+    mode, units = options.table_billing_mode or PROVISIONED, _units(None, options)
+    protect = True if options.table_deletion_protection and not local else None
+    tags = {} if local else dict(options.tags)
+    after: dict[str, Any] = {"key": "id (S, HASH)", "billing_mode": mode, **units}
+    after |= {"deletion_protection": True} if protect else {}
+    after |= {"tags": tags} if tags else {}
+    return Action(
+        "dynamodb", "table", name, "create", after=after, params=CreateTable(mode, _pair(units), protect, tags)
+    )
 
 
-def _capacity(table: Table, options: Options) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _capacity(name: str, table: Table, options: Options) -> Iterator[Action]:
     if table.on_demand:
-        return None
+        return
+    mode, units = options.table_billing_mode or PROVISIONED, _units(table, options)
     before = {"billing_mode": PROVISIONED, "read": table.read, "write": table.write}
-    if options.table_billing_mode == ON_DEMAND:
-        return before, {"billing_mode": ON_DEMAND}
-    after = {"billing_mode": PROVISIONED, **_units(table, options)}
-    return (before, after) if after != before else None
+    after = {"billing_mode": mode, **units}
+    if after != before:
+        yield Action("dynamodb", "table", name, "update", before, after, UpdateTable(mode, _pair(units)))
+
+
+def _pair(units: Mapping[str, int]) -> tuple[int, int] | None:
+    return (units["read"], units["write"]) if units else None
 
 
 def _backups(name: str, before: bool, after: bool) -> Action:
     """No backup of Datomic: a restored table lacks writes of one moment; backup-db makes those."""
     key = "point_in_time_recovery"
-    return Action("dynamodb", "continuous_backups", name, "update", before={key: before}, after={key: after})
+    return Action("dynamodb", "continuous_backups", name, "update", {key: before}, {key: after}, SetBackups(after))
