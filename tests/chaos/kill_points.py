@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 CHANGES = frozenset(("os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"))
@@ -68,7 +68,7 @@ def on_moment(number: int, places: Collection[str], reached: Callable[[], object
         if event in CHANGES or (event == "open" and (arguments[2] or 0) & WRITING):
             moment = any(map(ours, arguments))
         elif event == "subprocess.Popen":
-            moment = os.path.basename(str(arguments[0])) == "git"
+            moment = _runs_git([str(argument) for argument in arguments[1]])
         else:
             return
         if moment:
@@ -83,6 +83,11 @@ def on_moment(number: int, places: Collection[str], reached: Callable[[], object
 
     os.fsync = counted
     sys.addaudithook(hook)
+
+
+def _runs_git(command: Sequence[str]) -> bool:
+    """Also by way of a shell, which records its process id before it becomes git."""
+    return os.path.basename(command[0]) == "git" or (command[:2] == ["sh", "-c"] and "exec git" in command[2])
 
 
 def die_at(number: int, *places: str) -> None:
