@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run register_files, for which a task may say message instead of commit_message."""
+"""Run register_files. A task may give message instead of commit_message, and the role gives internal options."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process impo
 
 
 class ActionModule(InProcess):
-    """Before the module runs, the option gets the name that the module has for it."""
+    """Translates the option message: Ansible reserves that name in modules."""
 
     module = register_files
+    internal = frozenset(("expected", "planned", "planned_only", "preflight", "secrets_expected"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         arguments = self._task.args

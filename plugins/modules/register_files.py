@@ -72,36 +72,6 @@ options:
     type: str
     choices: [refuse, allow]
     default: refuse
-  expected:
-    description:
-      - Files that later steps are going to write, whether they exist yet or not.
-      - What stands against registering them (an ignored path, another repository, none at all) is an error now,
-        before those steps, instead of after them.
-    type: list
-    elements: path
-    default: []
-  planned:
-    description:
-      - For check mode, where a task stands behind others that write files. The files that they would have written,
-        which are then what is reported, without a diff, since those tasks show it.
-      - Without it check mode reports how the files differ now. A real run looks at the files themselves.
-    type: list
-    elements: path
-  planned_only:
-    description:
-      - With V(true), only the files in O(planned) are reported. An earlier task of the same check has reported how the
-        files differ now.
-      - With V(false), the files that differ now are reported with those in O(planned), as one commit has both.
-    type: bool
-    default: true
-  secrets_expected:
-    description:
-      - Files that later steps are going to write a secret into, whether they exist yet or not.
-      - With O(secrets=refuse), one that no git filter encrypts is an error now,
-        before those steps, instead of after them.
-    type: list
-    elements: path
-    default: []
   timeout:
     description:
       - Seconds that each git command may take, with its hooks, filters, signing and ssh.
@@ -249,6 +219,7 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import Request, register
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
@@ -262,11 +233,7 @@ def main() -> None:
             "push_remote": {"type": "str"},
             "push_branch": {"type": "str"},
             "secrets": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse", "no_log": False},
-            "expected": {"type": "list", "elements": "path", "default": []},
-            "planned": {"type": "list", "elements": "path"},
-            "planned_only": {"type": "bool", "default": True},
             "timeout": {"type": "float", "default": 300.0},
-            "secrets_expected": {"type": "list", "elements": "path", "default": [], "no_log": False},
         },
         supports_check_mode=True,
     )
@@ -278,11 +245,8 @@ def main() -> None:
         remote=options["push_remote"] or "",
         branch=options["push_branch"] or "",
         allow_secrets=options["secrets"] == "allow",
-        expected=options["expected"],
-        secrets_expected=options["secrets_expected"],
-        planned=options["planned"],
-        planned_only=options["planned_only"],
         timeout=options["timeout"],
+        **internal_options.get(),
     )
     run(module, lambda: register(request, check=module.check_mode))
 

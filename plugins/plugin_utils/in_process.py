@@ -29,6 +29,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
 from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import shown_by
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
@@ -46,7 +47,9 @@ class InProcess(Normal):
 
     module: ModuleType
     services: tuple[str, ...] = ()
-    """Those whose clients the module always makes."""
+    """The AWS services whose clients the module always makes."""
+    internal: frozenset[str] = frozenset()
+    """Options that only the role's tasks set, and that are no options of the module. They need the worker's process."""
 
     def __init_subclass__(cls) -> None:
         # Ansible imports an action plugin once for all hosts, before it forks the workers.
@@ -69,13 +72,14 @@ class InProcess(Normal):
     ) -> dict[str, Any]:
         environment: dict[str, str] = {}
         self._compute_environment_string(environment)
-        if obstacle := self._obstacle(task_vars or {}, environment):
-            display.vvvv(f"{self._task.action} runs in a process of its own: {obstacle}")
+        args = dict(self._task.args if module_args is None else module_args)
+        internal = {name: args.pop(name) for name in self.internal & args.keys()}
+        if not internal and (reason := self._why_apart(task_vars or {}, environment)):
+            display.vvvv(f"{self._task.action} runs in a process of its own: {reason}")
             answer: dict[str, Any] = super()._execute_module(
                 module_name=module_name, module_args=module_args, tmp=tmp, task_vars=task_vars, **how
             )
             return answer
-        args = dict(self._task.args if module_args is None else module_args)
         self._update_module_args(module_name or self._task.action, args, task_vars or {})
         # The worker is this task's alone and ends with it.
         os.environ.update(environment)
@@ -86,10 +90,10 @@ class InProcess(Normal):
             # The preflight's table has them.
             (str(Finding(**finding)) for finding in known),
         ):
-            return _result(self.module, args)
+            return _result(self.module, args, internal)
 
-    def _obstacle(self, task_vars: Mapping[str, Any], environment: Mapping[str, str]) -> str:
-        """Why the worker is not the place, empty when it is."""
+    def _why_apart(self, task_vars: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+        """Why the module needs a process of its own; empty when it does not."""
         if self._connection.transport != "local":
             return f"the connection is {self._connection.transport}"
         if self._connection.become is not None:
@@ -102,18 +106,22 @@ class InProcess(Normal):
         return next((f"environment: {name}" for name in environment if name.startswith(READ_AT_START)), "")
 
 
-def _result(module: ModuleType, args: Mapping[str, Any]) -> dict[str, Any]:
-    """What module.main() answers to these arguments, the internal ones (_ansible_...) among them.
+def _result(module: ModuleType, args: Mapping[str, Any], internal: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of module.main() with these arguments, Ansible's own (_ansible_...) included.
 
-    Handed over and answered in JSON, as by the wrapper that Ansible sends with a module.
+    Options and result pass through JSON, as with the wrapper that Ansible sends with a module.
     """
     encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
     basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": args}, cls=encoder).encode()
     basic._ANSIBLE_PROFILE = PROFILE
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    with (
+        internal_options.given(json.loads(json.dumps(internal, cls=encoder))),
+        contextlib.redirect_stdout(printed),
+        contextlib.suppress(SystemExit),
+    ):
         module.main()
-    # The answer is the last line.
+    # The result is the last line.
     last = printed.getvalue().strip().rpartition("\n")[2]
-    answer: dict[str, Any] = json.loads(last, cls=get_module_decoder(PROFILE, Direction.MODULE_TO_CONTROLLER))
-    return answer
+    result: dict[str, Any] = json.loads(last, cls=get_module_decoder(PROFILE, Direction.MODULE_TO_CONTROLLER))
+    return result

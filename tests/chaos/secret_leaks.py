@@ -52,7 +52,7 @@ CAN_FAIL = {
     "Judge what AWS says",  # and what the preflight's plans were refused for, as that of the template
     "CloudFormation stack",
     "Instances that do not run what the group says",
-    "Register the files in git",
+    "Git: refuse files that cannot be committed or pushed",
 }
 """The tasks that see a secret or work on the system; each of them fails in some run."""
 

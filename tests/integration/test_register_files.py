@@ -281,6 +281,30 @@ def test_detached_head(repository: Repository) -> None:
     assert all(text in warned for text in ("HEAD is detached", "user.email", "has no remote origin"))
 
 
+def test_a_preflight_refuses_what_the_run_would_be_refused_for(repository: Repository) -> None:
+    """A run does it in check mode, before a backup or anything else changes."""
+
+    def preflight(**options: Any) -> str:
+        everything = repository.everything()
+        result = registering(repository, FILE, check=True, preflight=True, **options)
+        assert result["failed"]
+        assert repository.everything() == everything
+        return str(result["msg"])
+
+    repository.git("switch", "--quiet", "--detach")
+    message = preflight(push=True)
+    assert "HEAD is detached" in message
+    assert "has no remote origin" in message
+    repository.git("switch", "--quiet", "main")
+    repository.git("remote", "add", "origin", str(repository.root / "none.git"))
+    assert "Could not push to main at origin" in preflight(push=True, push_branch="main")
+    repository.write(FILE, f"license-key={SENTINEL}\n")
+    repository.git("commit", "--quiet", "--all", "--message=a secret")
+    repository.write(FILE, f"license-key={SENTINEL}\nport=1\n")
+    assert not registering(repository, FILE, check=True)["failed"]
+    assert "a secret in clear text" in preflight()
+
+
 def test_files_that_git_was_told_not_to_look_at(repository: Repository) -> None:
     repository.git("update-index", "--assume-unchanged", FILE)
     repository.git("update-index", "--skip-worktree", "dirty.txt")

@@ -35,8 +35,8 @@ class Request:
     """The options of register_files.
 
     paths, expected, secrets_expected, planned: as the user wrote them; remote, branch: empty for the upstream's.
-    planned: None to look at the files as they are; planned_only: not at these too. timeout: seconds for each git
-    command.
+    planned: None to look at the files as they are; planned_only: not at these too. preflight: a check that refuses
+    what a run would be refused for, and does not only warn of it. timeout: seconds for each git command.
     """
 
     paths: Sequence[str]
@@ -49,6 +49,7 @@ class Request:
     secrets_expected: Sequence[str] = ()
     planned: Sequence[str] | None = None
     planned_only: bool = True
+    preflight: bool = False
     timeout: float = TIMEOUT
 
 
@@ -88,7 +89,7 @@ def _register(request: Request, check: bool) -> dict[str, Any]:
     found = findings(place, request.message)
     where, wrong = target(place.git, place.branch, request.remote, request.branch) if request.push else (None, [])
     detached = [] if place.branch or where else [_detached(place)]
-    lenient = check and not place.branch
+    lenient = check and not request.preflight and not place.branch
     errors = [*found, *wrong, *detached]
     if any(not (lenient and error.rule in OF_A_CLONE) for error in errors):
         raise InputError(errors)
@@ -175,7 +176,7 @@ def _stage(place: Place, directory: str, request: Request, check: bool) -> Stage
         known = {path for path, entry in committed.items() if secrets(_content(git, entry))}
         found = _clear_text(place, contents, filters, request)
         # What is in git already, a check does not keep out of it.
-        errors = [finding for finding in found if not (check and finding.file in known)]
+        errors = [finding for finding in found if not (check and not request.preflight and finding.file in known)]
         if errors:
             raise InputError(errors)
         warnings = [_in_git_already(path) for path in sorted(known)]
