@@ -40,10 +40,9 @@ NO_OLDEST = "the oldest supported Python was not at hand: nothing was tried with
 ABOUT = """\
 # Verified against parts that others wrote
 
-`make verify` runs the collection against real parts, and ends with this table. It needs a JDK (17 or newer) and Maven,
-which it does not install; jars stay in `.cache/`, Python packages in `.venv-*`. At every run a row's comparison is also
-made with a build that has a deliberate mistake: the row fails when that is not noticed. Datomic's peers run once, as
-they have nothing to do with our Python; everything else runs on the oldest and the newest Python and ansible-core.
+`make verify` runs the collection against parts that others wrote, and prints this table. It needs a JDK (17 or newer)
+and Maven. Each comparison also runs on builds with deliberate mistakes, and fails if it does not notice one. The parts
+that depend on Python run on the oldest and on the newest Python and ansible-core.
 
 """
 
@@ -69,7 +68,7 @@ def main() -> int:
     text = table(tallies)
     left_out = exceptions(tallies, [] if _has_oldest(arguments) else [NO_OLDEST])
     if left_out:
-        text += f"\n## What is left out, and whose limit it is\n\n{left_out}"
+        text += f"\n## Left out\n\n{left_out}"
     print(text)
     if arguments.write and not passed:
         print(f"{PAGE.name} stays as it is: not all of it agrees.", file=sys.stderr)

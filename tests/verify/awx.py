@@ -76,8 +76,8 @@ def run(directory: pathlib.Path) -> Tally:
     tally = Tally(
         "ansible-runner",
         version("ansible-runner"),
-        "create.yml, then update.yml in a check run, a real run and a failed run, with a private data directory, extra "
-        "variables and a vault password: status, no secret in any event, the failed task by its name",
+        "create.yml, then update.yml as a check, a run and a failed run, with extra variables and a vault password: "
+        "status, name of the failed task, no secret in any event",
     )
     with Emulator() as aws:
         aws.configure(scale=60, pending=1, terminating=1, replacement=1)

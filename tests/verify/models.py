@@ -128,9 +128,8 @@ def run() -> Tally:
     tally = Tally(
         "botocore's and cfn-lint's models",
         f"botocore {version('botocore')}, cfn-lint {version('cfn-lint')}",
-        "every operation, paginator and waiter that the source names, in its own service, with the parameters and the "
-        "answer's fields that it names; every retry mode; every resource type and property of the templates, nested "
-        "ones too",
+        "every operation, paginator, waiter, parameter and answer's field in the source; every retry mode; every "
+        "resource type and property in the templates",
     )
     texts, templates = sources.texts(), schemas.templates()
     _compare(tally, texts, templates)

@@ -28,8 +28,8 @@ def run(release: str, local: str) -> Tally:
     tally = Tally(
         "Datomic's peer library",
         jvm.release(f"peer-{release}", "peer"),
-        "get-database-names on every table that ensure_transactor made, on tables with another key, on a missing one; "
-        "the names of the metrics that alarms and dashboard watch",
+        "get-database-names on every table of ensure_transactor, on tables with another key and on a missing one; the "
+        "metrics of alarms and dashboard",
         python="any (Java)",
     )
     good = steps.good_tables()

@@ -38,19 +38,16 @@ def run(local: str, version: str, directory: pathlib.Path) -> Tally:
     tally = Tally(
         "Amazon's DynamoDB Local",
         version,
-        "ensure_transactor with protocol ddb and ddb-local: fresh, again, check mode, every table option (auto scaling "
-        "by the emulator, beside it), another key, names that are refused; result, diff and table as expected, and the "
-        "emulator's the same; errors of the API",
+        "ensure_transactor with ddb and ddb-local: fresh, again, check mode, every table option, another key, refused "
+        "names. Result, diff and table are as expected, and the same on the emulator; errors of the API",
     )
     tally.exceptions.append(
-        "`table_point_in_time_recovery` is tried on the emulators only: DynamoDB Local does not know the operations "
-        "`DescribeContinuousBackups` and `UpdateContinuousBackups` (UnknownOperationException); "
-        'nor does it tell the tags of a table ("Tagging is not currently supported"), nor its TableId'
+        "it lacks `DescribeContinuousBackups`, `UpdateContinuousBackups`, tags and TableIds, so that "
+        "`table_point_in_time_recovery` and tags run on the emulators only"
     )
     tally.exceptions.append(
-        "not compared, as DynamoDB Local takes what AWS's documentation says is refused: CreateTable on demand with "
-        "provisioned units, and DeleteTable of a table with deletion protection; nor the deletion protection after an "
-        "UpdateTable that does not name it, which DynamoDB Local takes away"
+        "not compared, because it accepts what AWS's documentation refuses: CreateTable on demand with provisioned "
+        "units, and DeleteTable of a table with deletion protection. An UpdateTable removes its deletion protection"
     )
     with Emulator() as aws:
         _compare(tally, NAMES, aws, local, directory)

@@ -66,16 +66,22 @@ class Tally:
         return bool(self.total) and self.agreed == self.total and bool(self.mistakes) and all(self.mistakes.values())
 
 
-COLUMNS = ("part", "version", "Python / ansible-core", "what was tried", "agreed", "deliberate mistake", "seconds")
+COLUMNS = ("part", "version", "Python / ansible-core", "tried", "agreed", "mistakes noticed", "seconds")
 
 
 def table(tallies: Iterable[Tally]) -> str:
-    """The rows as a table in Markdown."""
+    """The rows as a table in Markdown. A part that was tried twice is described once."""
     rows = [COLUMNS, ("---",) * len(COLUMNS)]
+    described: set[str] = set()
     for one in tallies:
-        mistakes = "; ".join(f"{what}: {'noticed' if noticed else 'MISSED'}" for what, noticed in one.mistakes.items())
+        tried = "the same" if one.tried in described else one.tried
+        described.add(one.tried)
+        noticed = ", ".join(
+            [f"{sum(one.mistakes.values())} of {len(one.mistakes)}"]
+            + [f"MISSED: {what}" for what, seen in one.mistakes.items() if not seen]
+        )
         agreed = f"{one.agreed:,} of {one.total:,}"
-        rows.append((one.part, one.version, one.python, one.tried, agreed, mistakes, f"{one.seconds:.0f}"))
+        rows.append((one.part, one.version, one.python, tried, agreed, noticed, f"{one.seconds:.0f}"))
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
