@@ -175,7 +175,7 @@ def test_an_older_boto3_tags_in_a_call_of_its_own(
 ) -> None:
     from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import s3
 
-    monkeypatch.setattr(s3, "_tags_at_once", lambda _client: False)
+    monkeypatch.setattr(s3, "_takes_tags", lambda _client: False)
     assert not ensure(aws, file, **SECURE)["failed"]
     assert secure(aws)
     assert set(bucket(aws)["tags"]) == {"datomic-onprem:system"}

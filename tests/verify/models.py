@@ -23,13 +23,13 @@ from tests.verify import schemas, sources
 from tests.verify.tally import Tally
 
 MISTAKES = {
-    "an operation": ("client.create_table(", "client.make_table("),
-    "an operation, as another service has it,": ("client.describe_table(", "client.describe_stacks("),
+    "an operation": ("client.create_table,", "client.make_table,"),
+    "an operation, as another service has it,": ("client.describe_table,", "client.describe_stacks,"),
     "a parameter": ("AutoScalingGroupNames=", "AutoScalingGroupTitles="),
     "a nested parameter": ('{"PointInTimeRecoveryEnabled":', '{"PointInTimeRecoveryOn":'),
     "an answer's field": (')["Stacks"]', ')["Piles"]'),
-    "a waiter": ('get_waiter("table_exists")', 'get_waiter("table_is_there")'),
-    "a paginator": ('get_paginator("list_objects_v2")', 'get_paginator("list_objects_v4")'),
+    "a waiter": ('client, "table_exists"', 'client, "table_is_there"'),
+    "a paginator": ('client, "list_objects_v2"', 'client, "list_objects_v4"'),
     "a retry mode": ('"mode": "standard"', '"mode": "usual"'),
     "a resource type": ("AWS::AutoScaling::AutoScalingGroup", "AWS::AutoScaling::Group"),
     "a property": ('"MinSize"', '"MinimalSize"'),
@@ -146,4 +146,4 @@ def _compare(tally: Tally, texts: Mapping[str, str], templates: str) -> None:
 
 def _told(wrong: str) -> str:
     """The wrong name alone."""
-    return max(wrong.replace('"', " ").replace("(", " ").replace(".", " ").split(), key=len).strip("{}[]:=)")
+    return max(wrong.replace('"', " ").replace("(", " ").replace(".", " ").split(), key=len).strip("{}[]:=),")

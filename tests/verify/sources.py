@@ -27,8 +27,8 @@ HELPERS = {"aws_wait": "waiter", "aws_pages": "paginator"}
 NO_PARAMETERS = ("WaiterConfig", "PaginationConfig", "expected", "eventually", "seconds")
 """Keywords that botocore or aws/calls.py takes for itself."""
 
-NO_OPERATIONS = ("meta", "download_file")
-"""What a client has beside operations; boto3 adds the second, which makes HeadObject and GetObject."""
+NO_OPERATIONS = ("exceptions", "meta", "download_file")
+"""What a client has beside operations; boto3 adds download_file, which makes HeadObject and GetObject."""
 
 GIVEN = {
     "iam_changes": "iam",
@@ -38,9 +38,9 @@ GIVEN = {
     "launch._groups": "ec2",
     "launch._offers": "ec2",
     "launch._unreadable": "s3",
-    "scaling": "application-autoscaling",
+    "application_autoscaling": "application-autoscaling",
+    "diagnostics.console": "ec2",
     "stack": "cloudformation",
-    "storage._bucket_region": "s3",
 }
 """Whose client a function, or a module, is given as client; other modules have the name of their service."""
 

@@ -66,7 +66,8 @@ def aws_pages(
     """The entries under key on all pages of a list; empty for an expected error."""
     try:
         with aws_errors(doing, resource, client):
-            return [entry for page in client.get_paginator(operation).paginate(**request) for entry in page[key]]
+            pages = client.get_paginator(operation).paginate(**request)
+            return [entry for page in pages for entry in page.get(key, [])]
     except AwsError as error:
         if error.code.startswith(expected):
             return []

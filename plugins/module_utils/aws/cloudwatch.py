@@ -11,8 +11,7 @@ import functools
 from typing import Any
 
 from ..rolling.state import MINUTE, Beats, Metrics
-from .calls import gather
-from .errors import aws_errors
+from .calls import aws_call, run_parallel
 
 NAMESPACE = "Datomic"
 DIMENSION = "Transactor"
@@ -27,23 +26,25 @@ LONG_HISTORY = 1380 * MINUTE
 def observe(client: Any, dimension_value: str, interval_msec: float, now: float, history: float = HISTORY) -> Metrics:
     """Both heartbeat metrics per minute under that dimension value. now: by AWS's clock. history: seconds."""
     since = now - history
-    found = gather(
-        {name: functools.partial(_beats, client, name, dimension_value, since, now) for name in (ACTIVE, STANDBY)},
+    active, standby = run_parallel(
+        *(functools.partial(_beats, client, name, dimension_value, since, now) for name in (ACTIVE, STANDBY))
     )
-    return Metrics(interval_msec, active=found[ACTIVE], standby=found[STANDBY], since=since)
+    return Metrics(interval_msec, active=active, standby=standby, since=since)
 
 
 def _beats(client: Any, metric: str, dimension_value: str, since: float, now: float) -> tuple[Beats, ...]:
-    with aws_errors(f"read the metric {metric} of the dimension", f"{DIMENSION}={dimension_value}", client):
-        answer = client.get_metric_statistics(
-            Namespace=NAMESPACE,
-            MetricName=metric,
-            Dimensions=[{"Name": DIMENSION, "Value": dimension_value}],
-            StartTime=_moment(since),
-            EndTime=_moment(now + MINUTE),
-            Period=int(MINUTE),
-            Statistics=["SampleCount", "Sum"],
-        )
+    answer = aws_call(
+        f"read the metric {metric} of the dimension",
+        f"{DIMENSION}={dimension_value}",
+        client.get_metric_statistics,
+        Namespace=NAMESPACE,
+        MetricName=metric,
+        Dimensions=[{"Name": DIMENSION, "Value": dimension_value}],
+        StartTime=_moment(since),
+        EndTime=_moment(now + MINUTE),
+        Period=int(MINUTE),
+        Statistics=["SampleCount", "Sum"],
+    )
     points = [
         Beats(point["Timestamp"].timestamp(), point["SampleCount"], point["Sum"]) for point in answer["Datapoints"]
     ]

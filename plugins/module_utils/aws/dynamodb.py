@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""DynamoDB: the table as it is, and the executors of its actions."""
+"""DynamoDB: the current table, and the executors of its actions."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import AwsError
@@ -16,52 +15,44 @@ from ..plan import Executors
 from ..steps.transactor import ON_DEMAND
 from ..steps.transactor.resources import Table
 from ..steps.transactor.table import KEY, CreateTable, SetBackups, UpdateTable
-from .errors import aws_errors, responder
+from .calls import aws_call, aws_wait
+from .errors import responder
 
-WAIT = {"Delay": 1, "MaxAttempts": 300}
-"""Seconds between looks, and looks: five minutes. AWS makes a table in seconds, and changes one in minutes at worst."""
-
-
-@contextlib.contextmanager
-def asking(endpoint: str, path: str) -> Iterator[None]:
-    """Say of an endpoint that a file names where nothing, or no DynamoDB, answers. endpoint: empty for AWS's own."""
-    try:
-        yield
-    except (AwsError, AttributeError, KeyError, TypeError, ValueError) as error:
-        cause = error.__cause__ if isinstance(error, AwsError) else None
-        answer = responder(cause)
-        if not endpoint or answer == "aws":
-            raise
-        what = "nothing answers there" if answer == "nobody" else "what answers there is no DynamoDB"
-        raise AwsError(
-            f"Could not read the table at {endpoint}, the aws-dynamodb-override-endpoint of {path}: {what}"
-            f"{f' ({_said(cause)})' if cause else ''}. Start DynamoDB Local there, or correct host and port. "
-            "Nothing was changed.",
-            code=error.code if isinstance(error, AwsError) else "",
-        ) from error
-
-
-def _said(cause: BaseException) -> str:
-    """The first words of an error, which may quote a whole page."""
-    return " ".join(str(cause).split())[:120].rstrip(". ")
+WAIT_SECONDS = 300
+"""AWS creates a table in seconds, and changes one in minutes at worst."""
 
 
 def observe(client: Any, name: str, *, backups: bool) -> Table | None:
-    """The table, None when there is none. backups: look at point-in-time recovery as well (a second call)."""
-    try:
-        with aws_errors("read the table", name, client):
-            table = client.describe_table(TableName=name)["Table"]
-    except AwsError as error:
-        if error.code == "ResourceNotFoundException":
-            return None
-        raise
-    found = _table(table)
+    """The table; None when there is none. backups: read point-in-time recovery as well (a second call)."""
+    expected = ("ResourceNotFoundException",)
+    answer = aws_call("read the table", name, client.describe_table, expected=expected, TableName=name)
+    if answer is None:
+        return None
+    found = _table(answer["Table"])
     if not backups:
         return found
-    with aws_errors("read the backups of the table", name, client):
-        described = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    recovery = described.get("PointInTimeRecoveryDescription", {})
+    described = aws_call("read the backups of the table", name, client.describe_continuous_backups, TableName=name)
+    recovery = described["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     return dataclasses.replace(found, backups=recovery.get("PointInTimeRecoveryStatus") == "ENABLED")
+
+
+def observe_at(client: Any, name: str, endpoint: str, path: str) -> Table | None:
+    """As observe, at the endpoint in the properties file at path: the error says when no DynamoDB answers there."""
+    try:
+        return observe(client, name, backups=False)
+    except (AwsError, AttributeError, KeyError, TypeError, ValueError) as error:
+        cause = error.__cause__ if isinstance(error, AwsError) else None
+        answered_by = responder(cause)
+        if answered_by == "aws":
+            raise
+        reason = "nothing answers there" if answered_by == "nobody" else "what answers there is no DynamoDB"
+        if cause:  # the beginning: the text may contain a whole page
+            reason += f" ({' '.join(str(cause).split())[:120].rstrip('. ')})"
+        raise AwsError(
+            f"Could not read the table at {endpoint}, the aws-dynamodb-override-endpoint of {path}: {reason}. "
+            "Start DynamoDB Local there, or correct host and port. Nothing was changed.",
+            code=error.code if isinstance(error, AwsError) else "",
+        ) from error
 
 
 def _table(table: Mapping[str, Any]) -> Table:
@@ -88,36 +79,36 @@ def executors(client: Any) -> Executors:
 
     def create(name: str, table: CreateTable) -> None:
         try:
-            with aws_errors("create the table", name, client):
-                made = client.create_table(**_creation(name, table))["TableDescription"]
+            answer = aws_call("create the table", name, client.create_table, **_creation(name, table))
+            status = answer["TableDescription"].get("TableStatus")
         except AwsError as error:
-            # Our own request whose answer was lost, or another run of ours: fine when it is the table that we want.
+            # This run's own table when an answer was lost, or another run's: fine when it has the same key.
             if error.code != "ResourceInUseException":
                 raise
             found = observe(client, name, backups=False)
             if found is None or found.key != KEY:
                 raise
-            made = {"TableStatus": found.status}
-        if made.get("TableStatus") != "ACTIVE":
+            status = found.status
+        if status != "ACTIVE":
             wait(name)
 
     def wait(name: str) -> None:
-        with aws_errors("wait for the table", name, client):
-            client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAIT)
+        aws_wait("wait for the table", name, client, "table_exists", seconds=WAIT_SECONDS, TableName=name)
 
     def update(name: str, table: UpdateTable) -> None:
         wait(name)
-        with aws_errors("change the table", name, client):
-            client.update_table(TableName=name, **_change(table))
+        aws_call("change the table", name, client.update_table, TableName=name, **_changes(table))
         wait(name)
 
     def backups(name: str, recovery: SetBackups) -> None:
         wait(name)
-        with aws_errors("set point-in-time recovery of the table", name, client):
-            client.update_continuous_backups(
-                TableName=name,
-                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": recovery.enabled},
-            )
+        aws_call(
+            "set point-in-time recovery of the table",
+            name,
+            client.update_continuous_backups,
+            TableName=name,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": recovery.enabled},
+        )
 
     return Executors().add(CreateTable, create).add(UpdateTable, update).add(SetBackups, backups)
 
@@ -127,14 +118,14 @@ def _creation(name: str, table: CreateTable) -> dict[str, Any]:
         "TableName": name,
         "AttributeDefinitions": [{"AttributeName": part, "AttributeType": kind} for part, kind, _role in KEY],
         "KeySchema": [{"AttributeName": part, "KeyType": role} for part, _kind, role in KEY],
-        **_change(table),
+        **_changes(table),
     }
     if table.tags:
         request["Tags"] = [{"Key": key, "Value": value} for key, value in table.tags.items()]
     return request
 
 
-def _change(table: UpdateTable) -> dict[str, Any]:
+def _changes(table: UpdateTable) -> dict[str, Any]:
     request: dict[str, Any] = {}
     if table.billing_mode:
         request["BillingMode"] = table.billing_mode

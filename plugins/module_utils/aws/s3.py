@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""S3: the log bucket as it is, and the executors of its actions."""
+"""S3: buckets and their objects, and the executors of the log bucket's actions."""
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,13 +22,13 @@ from ..steps.transactor.bucket import (
     TagBucket,
 )
 from ..steps.transactor.resources import Bucket
-from .calls import gather
+from .calls import aws_call, aws_pages, aws_wait, run_parallel
 from .errors import aws_errors
 
 FIRST_REGION = "us-east-1"
 """The region in which CreateBucket takes no location."""
-
-MISSING = ("404", "NoSuchBucket", "NotFound")
+NO_BUCKET = ("404", "NoSuchBucket", "NotFound")
+NO_OBJECT = ("404", "NoSuchKey")
 FORBIDDEN = ("403", "Forbidden", "AccessDenied")
 UNSET = (
     "NoSuchPublicAccessBlockConfiguration",
@@ -37,8 +38,18 @@ UNSET = (
     "NoSuchTagSet",
 )
 
-WAIT = {"Delay": 1, "MaxAttempts": 60}
-"""Seconds between looks, and looks: one minute for a new bucket to be seen."""
+
+def find(client: Any, name: str) -> tuple[bool | None, str]:
+    """Whether the bucket exists, None when AWS forbids to look, and its region, empty when unknown."""
+    try:
+        answer = aws_call("look for the bucket", name, client.head_bucket, expected=NO_BUCKET, Bucket=name)
+    except AwsError as error:
+        if error.code in FORBIDDEN:
+            return None, ""
+        raise
+    if answer is None:
+        return False, ""
+    return True, answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "")
 
 
 def observe(
@@ -51,54 +62,90 @@ def observe(
     policy: bool = False,
     tags: bool = False,
 ) -> Bucket:
-    """The bucket; of its settings those that are asked for, each in a call of its own, side by side."""
-    try:
-        with aws_errors("look for the bucket", name, client):
-            client.head_bucket(Bucket=name)
-    except AwsError as error:
-        if error.code in MISSING:
-            return Bucket(exists=False)
-        if error.code in FORBIDDEN:
-            return Bucket(exists=None)
-        raise
-    reads: dict[str, Callable[[], Any]] = {}
-    if public_access:
-        reads["public_access"] = lambda: _setting(client, name, "get_public_access_block")
-    if encryption:
-        reads["encryption"] = lambda: _setting(client, name, "get_bucket_encryption")
-    if rules:
-        reads["rules"] = lambda: _setting(client, name, "get_bucket_lifecycle_configuration")
-    if policy:
-        reads["policy"] = lambda: _setting(client, name, "get_bucket_policy")
-    if tags:
-        reads["tags"] = lambda: _setting(client, name, "get_bucket_tagging")
-    found = gather(reads)
-    encrypted = found.get("encryption", {}).get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
-    algorithms = [rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm") for rule in encrypted]
+    """The bucket, with the requested settings."""
+    exists, _region = find(client, name)
+    if not exists:
+        return Bucket(exists=exists)
+    blocked, encrypted, lifecycle, document, tag_set = run_parallel(
+        lambda: _setting(name, client.get_public_access_block) if public_access else {},
+        lambda: _setting(name, client.get_bucket_encryption) if encryption else {},
+        lambda: lifecycle_rules(client, name) if rules else (),
+        lambda: _setting(name, client.get_bucket_policy) if policy else {},
+        lambda: _setting(name, client.get_bucket_tagging) if tags else {},
+    )
+    defaults = [
+        rule.get("ApplyServerSideEncryptionByDefault", {})
+        for rule in encrypted.get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
+    ]
     return Bucket(
         exists=True,
-        public_access=found.get("public_access", {}).get("PublicAccessBlockConfiguration"),
-        encryption=algorithms[0] if algorithms else None,
-        rules=tuple(found.get("rules", {}).get("Rules", [])),
-        policy=json.loads(found["policy"]["Policy"]) if found.get("policy") else None,
-        tags={tag["Key"]: tag["Value"] for tag in found["tags"].get("TagSet", [])} if tags else None,
+        public_access=blocked.get("PublicAccessBlockConfiguration"),
+        encryption=defaults[0].get("SSEAlgorithm") if defaults else None,
+        rules=lifecycle,
+        policy=json.loads(document["Policy"]) if document else None,
+        tags={tag["Key"]: tag["Value"] for tag in tag_set.get("TagSet", [])} if tags else None,
     )
 
 
-def _setting(client: Any, name: str, call: str) -> dict[str, Any]:
+def lifecycle_rules(client: Any, name: str) -> tuple[Mapping[str, Any], ...]:
+    """The bucket's lifecycle rules, in the shape of PutBucketLifecycleConfiguration."""
+    return tuple(_setting(name, client.get_bucket_lifecycle_configuration).get("Rules", []))
+
+
+def _setting(name: str, operation: Callable[..., Any]) -> dict[str, Any]:
     """A setting of the bucket, empty when it was never set."""
-    try:
-        with aws_errors(f"call {call} for the bucket", name, client):
-            answer: dict[str, Any] = getattr(client, call)(Bucket=name)
-            return answer
-    except AwsError as error:
-        if error.code in UNSET:
-            return {}
-        raise
+    what = operation.__name__.replace("_", " ").removeprefix("get ").removeprefix("bucket ")
+    answer = aws_call(f"read the {what} of the bucket", name, operation, expected=UNSET, Bucket=name)
+    setting: dict[str, Any] = answer or {}
+    return setting
 
 
-def _tags_at_once(client: Any) -> bool:
-    """Whether this botocore knows that a bucket can be created with its tags, as S3 does since November 2025.
+def executors(client: Any, region: str) -> Executors:
+    """For a client in that region."""
+
+    def create(name: str, bucket: CreateBucket) -> None:
+        configuration: dict[str, Any] = {} if region == FIRST_REGION else {"LocationConstraint": region}
+        in_request = _takes_tags(client)
+        if bucket.tags and in_request:
+            configuration["Tags"] = _tag_set(bucket.tags)
+        request: dict[str, Any] = {"CreateBucketConfiguration": configuration} if configuration else {}
+        # It is this run's own bucket when the answer to a first request was lost.
+        owned = ("BucketAlreadyOwnedByYou",)
+        aws_call("create the bucket", name, client.create_bucket, expected=owned, Bucket=name, **request)
+        if bucket.tags and not in_request:
+            tag(name, TagBucket(bucket.tags))
+
+    def put(setting: str, name: str, operation: Callable[..., Any], **request: Any) -> None:
+        aws_wait("wait for the bucket", name, client, "bucket_exists", Bucket=name)
+        aws_call(f"set the {setting} of the bucket", name, operation, Bucket=name, **request)
+
+    def tag(name: str, bucket: TagBucket) -> None:
+        put("tags", name, client.put_bucket_tagging, Tagging={"TagSet": _tag_set(bucket.tags)})
+
+    def public_access(name: str, block: BlockPublicAccess) -> None:
+        operation = client.put_public_access_block
+        put("public access block", name, operation, PublicAccessBlockConfiguration=block.switches)
+
+    def encryption(name: str, desired: EncryptBucket) -> None:
+        rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": desired.algorithm}}]}
+        put("encryption", name, client.put_bucket_encryption, ServerSideEncryptionConfiguration=rules)
+
+    def lifecycle(name: str, desired: SetLifecycle) -> None:
+        operation = client.put_bucket_lifecycle_configuration
+        put("lifecycle", name, operation, LifecycleConfiguration={"Rules": desired.rules})
+
+    def policy(name: str, desired: PutBucketPolicy) -> None:
+        if desired.document is None:
+            aws_call("delete the policy of the bucket", name, client.delete_bucket_policy, Bucket=name)
+        else:
+            put("policy", name, client.put_bucket_policy, Policy=json.dumps(desired.document))
+
+    chosen = Executors().add(CreateBucket, create).add(TagBucket, tag).add(BlockPublicAccess, public_access)
+    return chosen.add(EncryptBucket, encryption).add(SetLifecycle, lifecycle).add(PutBucketPolicy, policy)
+
+
+def _takes_tags(client: Any) -> bool:
+    """Whether this botocore can create a bucket with its tags, which S3 supports since November 2025.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-create-tag.html
     """
@@ -109,58 +156,65 @@ def _tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def executors(client: Any, region: str) -> Executors:
-    """For a client in that region."""
+def objects(client: Any, bucket: str, prefix: str) -> dict[str, float]:
+    """When each object below the prefix was written, in seconds since 1970, by key."""
+    place = f"s3://{bucket}/{prefix}"
+    listed = aws_pages("list", place, client, "list_objects_v2", "Contents", Bucket=bucket, Prefix=prefix)
+    return {entry["Key"]: entry["LastModified"].timestamp() for entry in listed}
 
-    def create(name: str, bucket: CreateBucket) -> None:
-        configuration: dict[str, Any] = {} if region == FIRST_REGION else {"LocationConstraint": region}
-        at_once = _tags_at_once(client)
-        if bucket.tags and at_once:
-            configuration["Tags"] = _tag_set(bucket.tags)
-        given = {"CreateBucketConfiguration": configuration} if configuration else {}
-        try:
-            with aws_errors("create the bucket", name, client):
-                client.create_bucket(Bucket=name, **given)
-        except AwsError as error:
-            # Our own request whose answer was lost. BucketAlreadyExists is somebody else's.
-            if error.code != "BucketAlreadyOwnedByYou":
-                raise
-        if bucket.tags and not at_once:
-            tag(name, TagBucket(bucket.tags))
 
-    def tag(name: str, bucket: TagBucket) -> None:
-        seen(name)
-        with aws_errors("tag the bucket", name, client):
-            client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": _tag_set(bucket.tags)})
+def unreadable(client: Any, bucket: str, key: str) -> str:
+    """AWS's error code when the object is missing or forbidden; empty when it can be read."""
+    try:
+        aws_call("look at", f"s3://{bucket}/{key}", client.head_object, Bucket=bucket, Key=key)
+    except AwsError as error:
+        if error.code in (*NO_OBJECT, *NO_BUCKET, *FORBIDDEN):
+            return error.code
+        raise
+    return ""
 
-    def seen(name: str) -> None:
-        with aws_errors("wait for the bucket", name, client):
-            client.get_waiter("bucket_exists").wait(Bucket=name, WaiterConfig=WAIT)
 
-    def public_access(name: str, block: BlockPublicAccess) -> None:
-        seen(name)
-        with aws_errors("set the public access block of the bucket", name, client):
-            client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block.switches)
+def read(client: Any, bucket: str, key: str, limit: int | None = None) -> bytes | None:
+    """The object's content, at most limit bytes of it; None when there is no object."""
+    place = f"s3://{bucket}/{key}"
+    answer = aws_call("read", place, client.get_object, expected=NO_OBJECT, Bucket=bucket, Key=key)
+    if answer is None:
+        return None
+    with aws_errors("read", place, client):
+        content: bytes = answer["Body"].read(limit)
+        return content
 
-    def encryption(name: str, wanted: EncryptBucket) -> None:
-        seen(name)
-        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": wanted.algorithm}}
-        with aws_errors("set the encryption of the bucket", name, client):
-            client.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
-    def lifecycle(name: str, wanted: SetLifecycle) -> None:
-        seen(name)
-        with aws_errors("set the lifecycle of the bucket", name, client):
-            client.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": wanted.rules})
+def has_sha256(client: Any, bucket: str, key: str, checksum: str) -> bool | None:
+    """Whether S3 keeps this SHA-256 (hexadecimal) of the object; None when there is no object."""
+    place, operation = f"s3://{bucket}/{key}", client.head_object
+    answer = aws_call("look at", place, operation, expected=NO_OBJECT, Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    return None if answer is None else answer.get("ChecksumSHA256") == _base64(checksum)
 
-    def policy(name: str, wanted: PutBucketPolicy) -> None:
-        if wanted.document is None:
-            with aws_errors("delete the policy of the bucket", name, client):
-                client.delete_bucket_policy(Bucket=name)
-            return
-        seen(name)
-        with aws_errors("set the policy of the bucket", name, client):
-            client.put_bucket_policy(Bucket=name, Policy=json.dumps(wanted.document))
 
-    chosen = Executors().add(CreateBucket, create).add(TagBucket, tag).add(BlockPublicAccess, public_access)
-    return chosen.add(EncryptBucket, encryption).add(SetLifecycle, lifecycle).add(PutBucketPolicy, policy)
+def download(client: Any, bucket: str, key: str, path: str) -> None:
+    aws_call("download", f"s3://{bucket}/{key}", client.download_file, Bucket=bucket, Key=key, Filename=path)
+
+
+def upload(client: Any, bucket: str, key: str, path: str, checksum: str) -> None:
+    """Upload the file, then KEY.sha256 with its SHA-256: where there is a checksum, the file is complete."""
+    place = f"s3://{bucket}/{key}"
+    with open(path, "rb") as body:
+        aws_call(
+            "upload the release to",
+            place,
+            client.put_object,
+            Bucket=bucket,
+            Key=key,
+            Body=body,
+            ChecksumAlgorithm="SHA256",
+            ChecksumSHA256=_base64(checksum),
+            ContentType="application/zip",
+        )
+    text = f"{checksum}  {key.rpartition('/')[2]}\n".encode("ascii")
+    place, operation = f"{place}.sha256", client.put_object
+    aws_call("upload", place, operation, Bucket=bucket, Key=f"{key}.sha256", Body=text, ContentType="text/plain")
+
+
+def _base64(checksum: str) -> str:
+    return base64.b64encode(bytes.fromhex(checksum)).decode("ascii")

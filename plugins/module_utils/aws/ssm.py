@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Systems Manager's Parameter Store: the parameters that hold secrets. boto3's shapes end here."""
+"""Systems Manager's Parameter Store: the parameters that hold secrets."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 from ..plan import Executors
 from ..steps.secrets import Parameter, PutParameter, Wanted
+from .calls import aws_call, aws_pages
 from .client import Aws
-from .errors import aws_errors
 
-AT_ONCE = 10
+MOST_NAMES = 10
 """Names that GetParameters takes."""
 
 
 def observe(aws: Aws, wanted: Wanted) -> dict[str, Parameter]:
-    """By name, of those that are there. The values are compared here and shown nowhere."""
+    """The existing parameters, by name. Their values are compared, and never shown."""
     client = aws.client("ssm")
     names = sorted(wanted.name(key) for key in wanted.values)
     keys = _kms_keys(client, names) if wanted.kms_key_id else {}
     found: dict[str, Parameter] = {}
-    for start in range(0, len(names), AT_ONCE):
-        with aws_errors("read the parameters below", wanted.path, client):
-            answer = client.get_parameters(Names=names[start : start + AT_ONCE], WithDecryption=True)
+    for start in range(0, len(names), MOST_NAMES):
+        some, doing = names[start : start + MOST_NAMES], "read the parameters below"
+        answer = aws_call(doing, wanted.path, client.get_parameters, Names=some, WithDecryption=True)
         for entry in answer["Parameters"]:
             name = entry["Name"]
             found[name] = Parameter(entry["Value"], entry["Type"], int(entry["Version"]), keys.get(name, ""))
@@ -33,11 +33,12 @@ def observe(aws: Aws, wanted: Wanted) -> dict[str, Parameter]:
 
 
 def _kms_keys(client: Any, names: list[str]) -> dict[str, str]:
-    with aws_errors("look up the keys of", ", ".join(names), client):
-        pages = client.get_paginator("describe_parameters").paginate(
-            ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": names}]
-        )
-        return {entry["Name"]: entry.get("KeyId", "") for page in pages for entry in page["Parameters"]}
+    filters = [{"Key": "Name", "Option": "Equals", "Values": names}]
+    resource = ", ".join(names)
+    found = aws_pages(
+        "look up the keys of", resource, client, "describe_parameters", "Parameters", ParameterFilters=filters
+    )
+    return {entry["Name"]: entry.get("KeyId", "") for entry in found}
 
 
 def executors(aws: Aws) -> Executors:
@@ -45,9 +46,9 @@ def executors(aws: Aws) -> Executors:
 
     def put(name: str, parameter: PutParameter) -> None:
         tags = [{"Key": tag, "Value": value} for tag, value in parameter.tags.items()]
-        given = {"KeyId": parameter.kms_key_id, "Tags": tags, "Overwrite": parameter.overwrite}
-        given = {option: value for option, value in given.items() if value}
-        with aws_errors(f"{'update' if parameter.overwrite else 'create'} the parameter", name, client):
-            client.put_parameter(Name=name, Value=parameter.value, Type="SecureString", **given)
+        options = {"KeyId": parameter.kms_key_id, "Tags": tags, "Overwrite": parameter.overwrite}
+        request: dict[str, Any] = {option: value for option, value in options.items() if value}
+        doing = f"{'update' if parameter.overwrite else 'create'} the parameter"
+        aws_call(doing, name, client.put_parameter, Name=name, Value=parameter.value, Type="SecureString", **request)
 
     return Executors().add(PutParameter, put)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import rules
-from ..aws import dynamodb, iam, iam_changes, profile, s3, scaling, sts
+from ..aws import application_autoscaling, dynamodb, iam, iam_changes, profile, s3, sts
 from ..aws.calls import gather
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
@@ -196,16 +196,18 @@ class TransactorResources:
             reads["account"] = lambda: sts.account(identity)
         if self.wanted.table:
             database = self.table_client()
-            backups = self.options.table_point_in_time_recovery is not None and not self.wanted.endpoint
+            backups = self.options.table_point_in_time_recovery is not None
 
             def table() -> Any:
-                with dynamodb.asking(self.wanted.endpoint, properties.path):
-                    return dynamodb.observe(database, self.wanted.table, backups=backups)
+                name, endpoint = self.wanted.table, self.wanted.endpoint
+                if endpoint:
+                    return dynamodb.observe_at(database, name, endpoint, properties.path)
+                return dynamodb.observe(database, name, backups=backups)
 
             reads["table"] = table
         if self.scales:
             scaler = self.client(scaling_plan.SERVICE)
-            reads["scaling"] = lambda: scaling.observe(scaler, self.wanted.table)
+            reads["scaling"] = lambda: application_autoscaling.observe(scaler, self.wanted.table)
         if self.wanted.bucket:
             reads["bucket"] = lambda: self.bucket(storage, self.wanted.bucket or "")
         reads |= self.identities(properties)
@@ -301,7 +303,7 @@ class TransactorResources:
         if self.wanted.table:
             chosen.update(dynamodb.executors(self.table_client()))
         if self.scales:
-            chosen.update(scaling.executors(self.client(scaling_plan.SERVICE)))
+            chosen.update(application_autoscaling.executors(self.client(scaling_plan.SERVICE)))
         if self.wanted.bucket is not None and self.wanted.own_bucket:
             chosen.update(s3.executors(self.client("s3"), self.region))
         if self.wanted.roles or self.wanted.users:

@@ -16,8 +16,8 @@ import urllib.parse
 
 from ansible.module_utils.urls import open_url
 
+from ..aws import s3
 from ..aws.client import Aws
-from ..aws.errors import aws_errors
 from ..errors import DatomicError
 
 MIB = 1024 * 1024
@@ -85,6 +85,4 @@ def _from_http(url: str, path: str, validate_certs: bool, timeout: int) -> None:
 
 def _from_s3(url: str, path: str, aws: Aws) -> None:
     split = urllib.parse.urlsplit(url)
-    client = aws.client("s3")
-    with aws_errors("download", url, client):
-        client.download_file(split.netloc, split.path.lstrip("/"), path)
+    s3.download(aws.client("s3"), split.netloc, split.path.lstrip("/"), path)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import hashlib
@@ -14,8 +13,9 @@ import os
 import re
 from typing import Any
 
+from ..aws import s3
 from ..aws.client import Aws
-from ..aws.errors import DENIED, aws_errors
+from ..aws.errors import DENIED
 from ..aws.sts import refuse_other_account
 from ..cli import java
 from ..errors import AwsError, DatomicError
@@ -23,7 +23,6 @@ from ..util import lock
 from . import archive as archives
 from . import distribution, download, versions
 
-ABSENT = frozenset(("NoSuchKey", "404"))
 WAIT_SECONDS = 1800
 """How long another run may work in dest: as long as a download over a slow line takes."""
 
@@ -193,55 +192,24 @@ def _bring(wanted: Wanted, aws: Aws, *, present: bool, upload: bool) -> None:
         if not present:
             archives.unpack(path, wanted.dest, wanted.version)
         if upload:
-            _upload(wanted, aws, path)
+            s3.upload(aws.client("s3"), wanted.deploy_bucket, wanted.deploy_key, path, wanted.sha256)
 
 
 def _deployed(wanted: Wanted, aws: Aws) -> str:
     """The SHA-256 that lies beside the archive in the deploy bucket; empty when the archive itself has another."""
     if not wanted.deploy_bucket:
         return ""
-    client = aws.client("s3")
-    place = f"s3://{wanted.deploy_bucket}/{wanted.deploy_key}"
+    client, bucket, key = aws.client("s3"), wanted.deploy_bucket, wanted.deploy_key
     try:
-        with aws_errors("read", f"{place}.sha256", client):
-            got = client.get_object(Bucket=wanted.deploy_bucket, Key=wanted.deploy_key + ".sha256")
-            told = "".join(got["Body"].read(200).decode("ascii", "replace").split()[:1])
-        with aws_errors("look at", place, client):
-            archive = client.head_object(Bucket=wanted.deploy_bucket, Key=wanted.deploy_key, ChecksumMode="ENABLED")
+        content = s3.read(client, bucket, f"{key}.sha256", 200)
+        checksum = "".join((content or b"").decode("ascii", "replace").split()[:1])
+        # S3 keeps the SHA-256 of an archive that _bring uploaded; for another archive it has none, or another.
+        uploaded = checksum and s3.has_sha256(client, bucket, key, wanted.sha256)
     except AwsError as error:
-        if error.code in ABSENT:
-            return ""
         if error.code in DENIED:
             # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, under Permissions
             raise DatomicError(
                 f"{error} Without s3:ListBucket on the bucket S3 says so of a missing key too.", **error.details
             ) from error
         raise
-    # S3 keeps the SHA-256 that _upload sends along; of a file that somebody else put there it has none, or another.
-    return "" if told == wanted.sha256 and archive.get("ChecksumSHA256") != _in_base64(told) else told
-
-
-def _in_base64(sha256: str) -> str:
-    return base64.b64encode(bytes.fromhex(sha256)).decode("ascii")
-
-
-def _upload(wanted: Wanted, aws: Aws, archive: str) -> None:
-    """The archive first, its checksum last: who finds the checksum finds the archive."""
-    client = aws.client("s3")
-    name = os.path.basename(wanted.deploy_key)
-    with aws_errors("upload the release to", f"s3://{wanted.deploy_bucket}/{wanted.deploy_key}", client):
-        with open(archive, "rb") as body:
-            client.put_object(
-                Bucket=wanted.deploy_bucket,
-                Key=wanted.deploy_key,
-                Body=body,
-                ChecksumAlgorithm="SHA256",
-                ChecksumSHA256=_in_base64(wanted.sha256),
-                ContentType="application/zip",
-            )
-        client.put_object(
-            Bucket=wanted.deploy_bucket,
-            Key=wanted.deploy_key + ".sha256",
-            Body=f"{wanted.sha256}  {name}\n".encode("ascii"),
-            ContentType="text/plain",
-        )
+    return "" if uploaded is None or (checksum == wanted.sha256 and not uploaded) else checksum
