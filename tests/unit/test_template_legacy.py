@@ -15,7 +15,7 @@ from typing import Any
 import jproperties
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, masking, tables
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, masking
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,7 +96,7 @@ def test_without_a_role_there_is_no_instance_profile() -> None:
 def test_an_unmapped_type_joins_the_mapping() -> None:
     mapped = _template(**{"m7i.large": "64h"})["Mappings"]["AWSInstanceType2Arch"]
     assert mapped["m7i.large"] == {"Arch": "64h"}
-    assert len(mapped) == len(tables.INSTANCE_TYPES) + 1
+    assert len(mapped) == len(legacy.INSTANCE_TYPES) + 1
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])

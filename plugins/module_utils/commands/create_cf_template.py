@@ -23,7 +23,7 @@ from ..properties import keys
 from ..properties.file import Properties
 from ..steps import base, security_group
 from ..steps.transactor import lacking
-from ..template import legacy, masking, modern, tables
+from ..template import legacy, masking, modern
 from ..template.options import Options as ModernOptions
 from ..util import atomic_write
 from . import modern_template
@@ -302,7 +302,7 @@ def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Findi
     """What the tool's mapping lacks for the instance type, about which EC2 is asked; and what is wrong with it."""
     key, region = "aws-instance-type", cf.get("aws-region")
     name = cf.get(key)
-    if not name or name in tables.INSTANCE_TYPES or region not in tables.IMAGES:
+    if not name or name in legacy.INSTANCE_TYPES or region not in legacy.IMAGES:
         return {}, []
     found = ec2.instance_type(aws, region, name)
     if found is None:
@@ -316,7 +316,7 @@ def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Findi
     instead = "flavor modern takes a current image"
     why, source = "Datomic does not update its images", security_group.TYPES_DOCS
     warning = cf.finding(key, what, instead, rule="template-old-image", severity="warning", reason=why, source=source)
-    return {name: tables.ARCHITECTURE}, [warning]
+    return {name: legacy.ARCHITECTURE}, [warning]
 
 
 def _modern(

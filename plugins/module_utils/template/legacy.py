@@ -17,10 +17,43 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import DatomicError, Finding
+from ..instance_memory import TOOL_MEMORY
 from ..properties.file import Properties
 from ..properties.keys import CF_DOCS
 from ..releases import versions
-from . import tables
+
+ARCHITECTURE = "64h"
+"""The only architecture of the mapping: x86_64 with hardware virtualisation (HVM)."""
+
+PARAVIRTUAL = ("c1.", "hi1.", "m1.", "m2.", "t1.")
+"""The families of TOOL_MEMORY that the mapping AWSInstanceType2Arch lacks."""
+
+INSTANCE_TYPES = frozenset(name for name in TOOL_MEMORY if not name.startswith(PARAVIRTUAL))
+"""The types of the mapping AWSInstanceType2Arch, all of ARCHITECTURE.
+
+Source: datomic/aws/instance-arch.edn in the library com.datomic:peer 1.0.7277; 1.0.7622 has the same.
+"""
+
+IMAGES: Mapping[str, str] = {
+    "ap-northeast-1": "ami-02cfc578dd3c736d8",
+    "ap-northeast-2": "ami-0fc94e615e498777a",
+    "ap-northeast-3": "ami-04b36b427cfeb39da",
+    "ap-south-1": "ami-0880ed4ca561f766b",
+    "ap-southeast-1": "ami-09d2626efdb7fe4f1",
+    "ap-southeast-2": "ami-0c18d3c76beaea91e",
+    "ca-central-1": "ami-0bbae7e940cd16f6f",
+    "eu-central-1": "ami-07395e00f40621d00",
+    "eu-north-1": "ami-020cee14955361498",
+    "eu-west-1": "ami-058fa8259c0da5275",
+    "eu-west-2": "ami-02b580b921fd0d8b8",
+    "eu-west-3": "ami-03ca3b1c44e04ee71",
+    "sa-east-1": "ami-0f3b161a2cec0a615",
+    "us-east-1": "ami-08170de87c7863313",
+    "us-east-2": "ami-0e72b2b84fc10f2f8",
+    "us-west-1": "ami-0f692fcd7d5a48596",
+    "us-west-2": "ami-08a0e4c4f3f3646ac",
+}
+"""The image of ARCHITECTURE by region, published in 2018. Source: region-arch-ami.edn in the same libraries."""
 
 USER_DATA_LIMIT = 16384
 """Bytes of user data that EC2 takes, before Base64."""
@@ -66,9 +99,9 @@ def required(transactor: Properties, cf: Properties) -> list[Finding]:
         findings.append(_missing(transactor, role, instead))
     key = "aws-region"
     region = cf.get(key)
-    if region and region not in tables.IMAGES:
+    if region and region not in IMAGES:
         what = f"Datomic published no image for {region}"
-        instead = "use flavor modern, or one of " + ", ".join(sorted(tables.IMAGES))
+        instead = "use flavor modern, or one of " + ", ".join(sorted(IMAGES))
         why = "the template's mapping of regions to images has none for it"
         findings.append(
             cf.finding(key, what, instead, rule="template-region-without-image", reason=why, source=CF_DOCS)
@@ -102,10 +135,10 @@ def instance_type(template: Any) -> str:
 
 
 def _mappings(architectures: Mapping[str, str]) -> dict[str, Any]:
-    by_type = dict.fromkeys(tables.INSTANCE_TYPES, tables.ARCHITECTURE) | dict(architectures)
+    by_type = dict.fromkeys(INSTANCE_TYPES, ARCHITECTURE) | dict(architectures)
     return {
         "AWSInstanceType2Arch": {name: {"Arch": by_type[name]} for name in sorted(by_type)},
-        "AWSRegionArch2AMI": {region: {tables.ARCHITECTURE: tables.IMAGES[region]} for region in tables.IMAGES},
+        "AWSRegionArch2AMI": {region: {ARCHITECTURE: IMAGES[region]} for region in IMAGES},
     }
 
 

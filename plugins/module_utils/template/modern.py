@@ -18,12 +18,38 @@ from ..plan import GENERATED
 from ..properties.file import Properties
 from ..releases.versions import AWS_SDK_V2_SINCE, CHECKSUMS, at_least
 from . import alarms as alarm_resources
-from . import instance_policy, metadata, user_data
+from . import instance_policy, user_data
 from .options import Machine, Options
 
 IMAGES = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
 """Systems Manager's public parameter of the newest Amazon Linux 2023, with the architecture behind it."""
 
+
+CONTEXT = "com.aws.cloudformation.Context"
+"""The key of metadata that says why a resource is there.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-metadata.html
+"""
+
+PURPOSE = {
+    "arch": (
+        "A group keeps one active Datomic transactor and its standbys running; each instance gets the release from S3, "
+        "reads its secrets from Systems Manager, and stores in DynamoDB; alarms on its metrics go to a topic."
+    ),
+    "must": [
+        "LaunchGroup keeps its logical id, or CloudFormation ends every transactor at once",
+        "CloudFormation replaces no instance: that is done with a standby at hand",
+    ],
+}
+
+WHY = {
+    "LaunchGroup": "Keeps the transactors running: a damaged one is replaced together with its instance",
+    "LaunchTemplate": "What an instance is, and the user data that starts its transactor",
+    "TransactorPolicy": "What an instance needs at its start beside its table: release, secrets, signal",
+    "AlarmTopic": "Where the alarms go, for people or a pager to subscribe to",
+    "Dashboard": "What to look at first when an alarm goes off",
+}
+ALARM = "Tells of a state in which the system cannot write, or soon may not"
 
 START_TIMEOUT = "PT20M"
 """How long CloudFormation waits for the first instances' signals."""
@@ -66,10 +92,10 @@ def template(transactor: Properties, cf: Properties, options: Options, machine: 
     more_than_one = {"Fn::Not": [{"Fn::Equals": [{"Ref": "GroupSize"}, "1"]}]}
     return {
         "Description": "Datomic transactors, by datomic_onprem.aws (flavor modern)",
-        "Metadata": {metadata.KEY: metadata.ARCHITECTURE},
+        "Metadata": {CONTEXT: PURPOSE},
         "Parameters": parameters(transactor, cf, options, machine),
         **({"Conditions": {"HasStandby": more_than_one}} if watched else {}),
-        "Resources": metadata.explained(resources),
+        "Resources": _explained(resources),
         "Outputs": _outputs(watched),
     }
 
@@ -151,6 +177,18 @@ def parameters(transactor: Properties, cf: Properties, options: Options, machine
             "SHA-256 of the release's archive; empty: the one beside it in the bucket",
             AllowedPattern="([0-9a-f]{64})?",
         ),
+    }
+
+
+def _explained(resources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The resources, each with its reason in its metadata."""
+    return {
+        name: {
+            "Type": declared["Type"],
+            "Metadata": {**declared.get("Metadata", {}), CONTEXT: {"why": WHY.get(name, ALARM)}},
+            **{key: value for key, value in declared.items() if key not in ("Type", "Metadata")},
+        }
+        for name, declared in resources.items()
     }
 
 
