@@ -34,14 +34,6 @@ options:
       - A template with secrets in it gets that mode also when the file was there.
     type: path
     required: true
-  planned_dest:
-    description:
-      - Where the template is written in check mode when O(dest) would change, for tasks that plan with it.
-      - Its directory is made when it is missing, for its owner alone. Who gives it removes the file.
-      - Without it, check mode writes nothing.
-      - Its parameters for what is yet to be made, such as the security group, are text, because CloudFormation looks up
-        the values of other types.
-    type: path
   flavor:
     description:
       - Which template.
@@ -223,9 +215,7 @@ template:
   type: dict
   sample: {Description: Datomic Transactor Template}
 path:
-  description:
-    - The file with the template, O(dest).
-    - In check mode O(planned_dest), when that is given and O(dest) would change.
+  description: The file with the template, O(dest).
   returned: success
   type: str
   sample: aws/orders-cf.json
@@ -328,14 +318,15 @@ def main() -> None:
         "transactor_src": {"type": "path", "required": True},
         "cf_src": {"type": "path", "required": True},
         "dest": {"type": "path", "required": True},
-        "planned_dest": {"type": "path"},
+        # Private: where check mode writes the template that dest would get, for the role's plan of the stack.
+        "_planned_dest": {"type": "path"},
         "flavor": {"type": "str", "choices": ["legacy", "modern"], "default": "legacy"},
         "transactor_values": {"type": "dict", "default": {}},
         "cf_values": {"type": "dict", "default": {}},
         "modern": {"type": "dict", "default": {}, "options": MODERN},
     }
     module = AnsibleAWSModule(argument_spec={**spec, **cli_engine.SPEC}, supports_check_mode=True)
-    options = Options(**{name: module.params[name] for name in spec})
+    options = Options(**{name.lstrip("_"): module.params[name] for name in spec})
     engine = cli_engine.chosen(module.params, check_mode=module.check_mode)
     run(module, lambda: create(Aws(module), options, check_mode=module.check_mode, warn=warn, engine=engine))
 

@@ -101,7 +101,7 @@ def test_check_mode_tells_the_same_and_writes_nothing(files: pathlib.Path) -> No
 
 def test_check_mode_writes_the_planned_template_where_it_is_told_to(files: pathlib.Path) -> None:
     (files / "tx.properties").write_text(TRANSACTOR + SECRETS)
-    there = {"planned_dest": str(files / "private" / "planned.json")}
+    there = {"_planned_dest": str(files / "private" / "planned.json")}
     assert _run(files, check=True)["path"] == str(files / "cf.json")
     planned = _run(files, there, check=True)
     path = pathlib.Path(planned["path"])

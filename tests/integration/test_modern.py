@@ -54,7 +54,7 @@ def make(
         (directory / name).write_bytes(properties.raw)
     params: dict[str, Any] = {option: str(directory / name) for option, (_properties, name) in files.items()}
     params |= {"dest": str(directory / "orders.json"), "flavor": "modern", "modern": modern, "endpoint_url": aws.url}
-    params |= {"planned_dest": planned_dest} if planned_dest else {}
+    params |= {"_planned_dest": planned_dest} if planned_dest else {}
     return run_module("create_cf_template", CREDENTIALS | params, check=check)
 
 

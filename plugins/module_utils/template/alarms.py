@@ -13,14 +13,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import Finding
 from ..properties.file import Properties
 from ..properties.keys import MIB, parse_memory, table_of
-
-if TYPE_CHECKING:
-    from .options import Options
+from .options import Options
 
 CALLBACK = "metrics-callback"
 REGION, DIMENSION = "aws-cloudwatch-region", "aws-cloudwatch-dimension-value"

@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .options import Options
+from .options import Options
 
 SESSION_MANAGER = (
     "ssm:UpdateInstanceInformation",
