@@ -221,7 +221,7 @@ notification_arns:
 
 from ansible.module_utils.common.warnings import warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_stack import Options, plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_stack import plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
@@ -237,13 +237,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     names = ("stack_name", "template", "account_id", "files")
-    given = {name: module.params[name] for name in names if module.params[name]}
-    tags = {key: str(value) for key, value in module.params["tags"].items()}
-
-    run(
-        module,
-        lambda: plan(Aws(module), Options(tags=tags, **given), check_mode=module.check_mode, warn=warn),
-    )
+    options = {name: module.params[name] for name in names}
+    options["tags"] = {key: str(value) for key, value in module.params["tags"].items()}
+    run(module, lambda: plan(Aws(module), **options, check_mode=module.check_mode, warn=warn))
 
 
 if __name__ == "__main__":

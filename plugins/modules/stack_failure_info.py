@@ -88,7 +88,7 @@ stack_id:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.stack_failure import Options, explain
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.stack_failure import explain
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
@@ -104,9 +104,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    names = ("stack_name", "template", "existed", "outcome", "refusal")
-    options = Options(**{name: module.params[name] for name in names}, account_id=module.params["account_id"] or "")
-    run(module, lambda: explain(Aws(module), options))
+    names = ("stack_name", "template", "existed", "outcome", "refusal", "account_id")
+    run(module, lambda: explain(Aws(module), **{name: module.params[name] for name in names}))
 
 
 if __name__ == "__main__":

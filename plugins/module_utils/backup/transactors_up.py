@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from ..aws.client import Aws
 from ..aws.errors import aws_errors
-from ..aws.stack import GROUP_TYPE
 from ..errors import DatomicError
 from ..steps.stack import stack_name as stack_names
+from ..steps.stack.failures import GROUP_TYPE
 
 
 def refuse(aws: Aws, stack_name: str, group_name: str) -> None:

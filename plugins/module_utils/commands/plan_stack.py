@@ -2,18 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What plan_stack does: plan the stack's update by a change set, and refuse what CloudFormation refuses."""
+"""plan_stack: what an update changes about a stack. An update that CloudFormation refuses is an error."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..aws import change_set, launch, stack
 from ..aws.client import Aws
-from ..aws.stack import Present, Request
+from ..aws.stack import Stack
 from ..aws.sts import refuse_other_account
 from ..errors import AwsError, DatomicError
 from ..rolling import restore_command
@@ -21,65 +22,70 @@ from ..steps.stack import changes
 from ..steps.stack.changes import Change, Parameter, ParameterChange
 from ..template import legacy
 
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The options of the module plan_stack, which documents them."""
-
-    stack_name: str
-    template: str
-    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    account_id: str = ""
-    files: Sequence[str] = ()
+Warn = Callable[[str], None]
 
 
-def plan(aws: Aws, options: Options, *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
-    """The module's result, which only a check counts as a change."""
-    result = _planned(aws, options, check_mode, warn)
-    return {**result, "changed": check_mode and result["pending"]}
-
-
-def _planned(aws: Aws, options: Options, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
-    refuse_other_account(aws, options.account_id)
+def plan(
+    aws: Aws,
+    *,
+    stack_name: str,
+    template: str,
+    tags: Mapping[str, str],
+    files: Sequence[str],
+    account_id: str | None,
+    check_mode: bool,
+    warn: Warn,
+) -> dict[str, Any]:
+    """The module's result. Only in check mode a pending update counts as a change."""
+    refuse_other_account(aws, account_id)
     client = aws.client("cloudformation")
-    body, template = read(options.template)
-    secrets = changes.secrets(template)
-    present = stack.present(client, options.stack_name)
-    if present is not None and present.status == "REVIEW_IN_PROGRESS":
-        raise DatomicError(
-            f"The stack {options.stack_name} is REVIEW_IN_PROGRESS: a change set that was to create it was never "
-            "executed. Delete it, which deletes nothing else (aws cloudformation delete-stack), and run again."
-        )
-    if present is None:
-        _warn_of_zones(aws, template, None, warn)
-        return _result(options, None, changes.added(template), ())
-    request = Request(options.stack_name, body, _tags(present, options.tags))
-    planned = change_set.plan(client, request, warn)
-    if planned.refusal:
-        raise DatomicError(
-            changes.without(
-                f"CloudFormation refuses the update of the stack {options.stack_name}: {planned.refusal.rstrip('.')}. "
-                "The stack was not changed. Correct this, and run again.",
-                secrets,
-            )
-        )
+    body, content = read_template(template)
+    current = stack.describe(client, stack_name)
+    if current is None:
+        _warn_of_zones(aws, content, None, warn)
+        return {**_result(stack_name, None, tags, changes.added(content)), "changed": check_mode}
+    planned = _change_set(client, current, body, tags, warn, changes.secrets(content))
     if not planned.changed:
-        return _result(options, present, (), (), pending=False)
-    _warn_of_zones(aws, template, present, warn)
-    parameters: tuple[ParameterChange, ...] = ()
-    if changes.of_parameters(present.parameters, planned.parameters, {}):
-        defaults = stack.defaults(client, options.stack_name)
-        parameters = changes.of_parameters(present.parameters, planned.parameters, defaults)
-    for text in changes.warnings(options.stack_name, parameters):
-        warn(changes.without(text, secrets))
-    result = _result(options, present, planned.changes, parameters)
-    return result if check_mode else {**result, "commit_before": _commit_before(client, options, present)}
+        return {**_result(stack_name, current, tags, ()), "pending": False}
+    _warn_of_zones(aws, content, current, warn)
+    current_template = functools.cache(lambda: stack.template(client, stack_name))
+    parameters = changes.parameter_changes(current.parameters, planned.parameters, {})
+    if parameters:
+        defaults = stack.parameter_defaults(current_template())
+        parameters = changes.parameter_changes(current.parameters, planned.parameters, defaults)
+    for text in changes.warnings(stack_name, parameters):
+        warn(changes.hide(text, changes.secrets(content)))
+    result = {**_result(stack_name, current, tags, planned.changes, parameters), "changed": check_mode}
+    if files and not check_mode:
+        result["commit_before"] = _commit_before(current, current_template, template, files)
+    return result
 
 
-def _warn_of_zones(aws: Aws, template: Any, present: Present | None, warn: Callable[[str], None]) -> None:
-    """Zones that lack the instance type of a legacy template, which uses all of them. Asks about another type only."""
+def _change_set(
+    client: Any, current: Stack, body: str, tags: Mapping[str, str], warn: Warn, secrets: set[str]
+) -> change_set.ChangeSet:
+    name = current.name
+    if current.status == "REVIEW_IN_PROGRESS":
+        raise DatomicError(
+            f"The stack {name} is REVIEW_IN_PROGRESS: a change set that was to create it was never executed. "
+            "Delete the stack, which has no resources (aws cloudformation delete-stack), and run again."
+        )
+    kept = _kept_tags(current)
+    desired = {**kept, **tags}
+    planned = change_set.plan(client, name, body, desired if desired != kept else None, warn)
+    if planned.refusal:
+        reason = changes.hide(planned.refusal.rstrip("."), secrets)
+        raise DatomicError(
+            f"CloudFormation refuses the update of the stack {name}: {reason}. "
+            "The stack was not changed. Correct this, and run again."
+        )
+    return planned
+
+
+def _warn_of_zones(aws: Aws, template: Any, current: Stack | None, warn: Warn) -> None:
+    """A legacy template uses all zones: warn of those that lack its instance type. Asks AWS about a new type only."""
     name = legacy.instance_type(template)
-    if not name or (present is not None and present.parameters.get("InstanceType", Parameter("")).given == name):
+    if not name or (current is not None and current.parameters.get("InstanceType", Parameter("")).given == name):
         return
     try:
         offering, zones = launch.zones(aws.client("ec2"), name)
@@ -95,67 +101,56 @@ def _warn_of_zones(aws: Aws, template: Any, present: Present | None, warn: Calla
         )
 
 
-def _commit_before(client: Any, options: Options, present: Present) -> str:
-    """The commit of the files that made what the stack has, empty where that is not proved. It is help, no need."""
-    if not options.files:
-        return ""
+def _commit_before(current: Stack, template: Callable[[], Any], path: str, files: Sequence[str]) -> str:
+    """The commit of the files that made the current template; empty if nothing proves it, also after an error."""
     try:
-        template = stack.template(client, options.stack_name)
+        defaults = stack.parameter_defaults(template())
     except AwsError:
         return ""
-    defaults = stack.defaults_of(template)
-    if any(one.given != defaults[name] for name, one in present.parameters.items() if name in defaults):
-        return ""  # set by hand: no file has it
-    return restore_command.commit_of(template, options.template, options.files)
+    if any(one.given != defaults[name] for name, one in current.parameters.items() if name in defaults):
+        return ""  # set by hand: it is in no file
+    return restore_command.commit_of(template(), path, files)
 
 
-def read(path: str) -> tuple[str, Any]:
-    """The template's text, and what it says where it is JSON, as those of this collection are."""
+def read_template(path: str) -> tuple[str, Any]:
+    """The template's text, and its content: parsed if it is JSON, otherwise the text."""
     try:
         with open(path, encoding="utf-8") as file:
             body = file.read()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DatomicError(
-            f"Could not read the template {path}: {reason}. Run the entry point template before."
-        ) from error
+        message = f"Could not read the template {path}: {reason}. Run the entry point template first."
+        raise DatomicError(message) from error
     try:
         return body, json.loads(body)
     except ValueError:
         return body, body
 
 
-def _own_tags(present: Present) -> dict[str, str]:
-    """Without AWS's own, which cannot be given."""
-    return {key: value for key, value in present.tags.items() if not key.startswith("aws:")}
-
-
-def _tags(present: Present, given: Mapping[str, str]) -> Mapping[str, str] | None:
-    """The stack's own tags with ours; None where that is what it has."""
-    own = _own_tags(present)
-    wanted = {**own, **given}
-    return None if wanted == own else wanted
+def _kept_tags(current: Stack | None) -> dict[str, str]:
+    """The stack's tags without AWS's, which no request may contain."""
+    tags = current.tags if current else {}
+    return {key: value for key, value in tags.items() if not key.startswith("aws:")}
 
 
 def _result(
-    options: Options,
-    present: Present | None,
+    name: str,
+    current: Stack | None,
+    tags: Mapping[str, str],
     changed: Sequence[Change],
-    parameters: Sequence[ParameterChange],
-    *,
-    pending: bool = True,
+    parameters: Sequence[ParameterChange] = (),
 ) -> dict[str, Any]:
-    image = changes.images(changed, parameters)
-    result = {
-        "pending": pending,
-        "changes": [change.as_returned() for change in changed],
-        "parameters": [one.as_returned() for one in parameters],
-        "image": {"before": image[0], "after": image[1]} if image else {},
+    return {
+        "changed": False,
+        "pending": True,
+        "changes": [dataclasses.asdict(change) for change in changed],
+        "parameters": [dataclasses.asdict(parameter) for parameter in parameters],
+        "image": changes.image(changed, parameters),
         "outdates_instances": changes.outdates(changed),
-        "exists": present is not None,
-        "stack_id": present.stack_id if present else "",
+        "exists": current is not None,
+        "stack_id": current.stack_id if current else "",
         "commit_before": "",
-        "tags": {**(_own_tags(present) if present else {}), **options.tags},
-        "notification_arns": ",".join(present.topics) if present else "",
+        "tags": {**_kept_tags(current), **tags},
+        "notification_arns": ",".join(current.topics) if current else "",
+        "diff": changes.diff(name, changed, parameters),
     }
-    return {**result, "diff": changes.diff(options.stack_name, result)}

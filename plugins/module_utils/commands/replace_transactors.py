@@ -25,6 +25,7 @@ from ..rolling.planner import next_step
 from ..rolling.preview import outlook
 from ..rolling.reporter import as_returned, snapshot
 from ..rolling.state import ROUND_SECONDS, Goal, Observed
+from ..steps.stack.failures import GROUP_TYPE
 from ..util import clock
 from .observed_group import observed_group
 
@@ -218,7 +219,7 @@ class Cloud:
 def _no_group(name: str, found: Stack | None) -> str:
     if found is None:
         return f"There is no stack {name}."
-    return f"The stack {name} ({found.status}) has no resource {stack.LAUNCH_GROUP} of type {stack.GROUP_TYPE}."
+    return f"The stack {name} ({found.status}) has no resource {stack.LAUNCH_GROUP} of type {GROUP_TYPE}."
 
 
 def _heartbeats(observed: Observed) -> list[str]:

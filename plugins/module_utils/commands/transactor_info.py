@@ -32,7 +32,7 @@ def info(
     group = autoscaling.observe(aws.client("autoscaling"), aws.client("ec2"), group_name) if group_name else None
     if group and not found and (name := group.tags.get(autoscaling.STACK_TAG)):
         found = stack.observe(cloudformation, name)
-    version = found.parameters.get(stack.VERSION_PARAMETER, "") if found else ""
+    version = found.datomic_version if found else ""
     instances = group.instances if group else ()
     known = instances and not any(instance.stale for instance in instances)
     return {

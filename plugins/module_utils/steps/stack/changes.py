@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a change set changes, with the values before and after, as it may be shown: secrets are masked."""
+"""What an update changes about a stack: values before and after, ready to be shown. Secrets are masked."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from ...properties import keys
 from ...template import masking
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
-"""CloudFormation's own word for a value that only the update brings."""
-LATER = "(known after the update)"
-HIDDEN = "(changed)"
-"""A value that CloudFormation shows only as a hash."""
+"""CloudFormation's placeholder for a value that is known only after the update."""
 HASHED = "(Truncated-Signature):"
+"""The start of a value that CloudFormation shows as a hash, because it is long."""
 LONGEST = 120
-"""Characters of a value on the screen."""
+"""Characters of a value that are shown."""
 IMAGE = "ImageId"
-LAUNCHES = frozenset(("AWS::AutoScaling::LaunchConfiguration", "AWS::EC2::LaunchTemplate"))
-"""Types of what a group launches its instances from."""
+LAUNCH_TYPES = ("AWS::AutoScaling::LaunchConfiguration", "AWS::EC2::LaunchTemplate")
+"""Types of the resource from which a group launches its instances."""
 
 KEYS = {
     "DatomicDeployBucket": "datomic-deploy-s3-bucket",
@@ -42,15 +40,16 @@ KEYS = {
     "SecurityGroups": "aws-security-group",
     "Xmx": "java-xmx",
 }
-"""Where a parameter of our templates gets its value from."""
+"""The property or variable that gives a parameter of the templates its value."""
 
 _KEY = re.compile(r"(?:export )?[A-Za-z][\w.@-]*")
 _SYMBOLS = {"Add": "+", "Remove": "-", "Modify": "~", "Import": "+", "Dynamic": "~"}
+_MANNERS = {"True": ", replaced", "False": ", in place", "Conditional": ", in place or replaced, as its policy says"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Detail:
-    """One value that changes. name: a path below the resource's properties, or "UserData KEY". Empty: not there."""
+    """A value that changes. name: a path below the resource's properties, or "UserData KEY". Empty: no value."""
 
     name: str
     before: str
@@ -59,9 +58,9 @@ class Detail:
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """One resource that changes, in AWS's words. replacement: True, False, Conditional; empty for a new or removed one.
+    """A resource that changes, in AWS's words. replacement: True, False, Conditional, or empty if it is new or removed.
 
-    attributes: what changes besides its properties: Tags, Metadata, UpdatePolicy.
+    attributes: what changes other than properties: Tags, Metadata, UpdatePolicy.
     """
 
     action: str
@@ -71,17 +70,10 @@ class Change:
     attributes: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
 
-    def as_returned(self) -> dict[str, Any]:
-        return {
-            **dataclasses.asdict(self),
-            "attributes": list(self.attributes),
-            "details": [*map(dataclasses.asdict, self.details)],
-        }
-
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """A parameter as the stack has it. value: of one of Systems Manager what it comes to, in its own words: name."""
+    """A parameter of a stack. name: of a parameter of Systems Manager, whose value this one has; otherwise empty."""
 
     value: str
     name: str = ""
@@ -92,43 +84,37 @@ class Parameter:
 
 
 @dataclasses.dataclass(frozen=True)
-class ParameterChange:
-    """A parameter's value before and after. by_hand: before is not what the stack's own template says."""
+class ParameterChange(Detail):
+    """A parameter that changes. by_hand: before is not the default of the stack's current template."""
 
-    name: str
-    before: str
-    after: str
     by_hand: bool = False
-
-    def as_returned(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
 
 def details(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Detail, ...]:
     """Every value that differs between the properties before and after."""
-    was, will = dict(_leaves(before)), dict(_leaves(after))
+    old, new = dict(_leaves(before)), dict(_leaves(after))
     found: list[Detail] = []
-    for path in dict.fromkeys([*was, *will]):
-        one, other = was.get(path), will.get(path)
+    for path in dict.fromkeys([*old, *new]):
+        one, other = old.get(path), new.get(path)
         if one == other:
             continue
         if path.rpartition(".")[2] == "UserData" and UNKNOWN not in (one, other):
-            found += _of_user_data(_decoded(one), _decoded(other))
+            found += _user_data_details(_decoded(one), _decoded(other))
         else:
             found.append(Detail(path, shown(one), shown(other)))
     return tuple(found)
 
 
 def shown(value: Any) -> str:
-    """A value as people may see it."""
+    """A value as it is shown: on one line, masked and shortened."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value)
-    if text == UNKNOWN or UNKNOWN in text:
-        return LATER
+    if UNKNOWN in text:
+        return "(known after the update)"
     if text.startswith(HASHED):
-        return HIDDEN
-    text = " ".join(str(masking.masked(text)).split("\n"))
+        return "(changed)"
+    text = masking.masked(text).replace("\n", " ")
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
 
 
@@ -149,31 +135,28 @@ def _decoded(value: Any) -> str:
         return text
 
 
-def _of_user_data(before: str, after: str) -> list[Detail]:
-    """Property by property; of the script around them only that it differs."""
-    was, script = _properties(before)
-    will, other = _properties(after)
+def _user_data_details(before: str, after: str) -> list[Detail]:
+    """The properties that differ, one by one. Of the script around them only whether it differs."""
+    (old, script), (new, new_script) = _properties(before), _properties(after)
     found = [
-        Detail(f"UserData {key}", shown_line(key, was.get(key)), shown_line(key, will.get(key)))
-        for key in dict.fromkeys([*was, *will])
-        if was.get(key) != will.get(key)
+        Detail(f"UserData {key}", _shown_property(key, old.get(key)), _shown_property(key, new.get(key)))
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
     ]
-    if script != other:
-        found.append(Detail("UserData script", f"{len(script)} lines", f"{len(other)} lines"))
+    if script != new_script:
+        found.append(Detail("UserData script", f"{len(script)} lines", f"{len(new_script)} lines"))
     return found
 
 
-def shown_line(key: str, value: str | None) -> str:
-    """The value of the line key=value, without its secret."""
+def _shown_property(key: str, value: str | None) -> str:
     if value is None:
         return ""
-    name = key.removeprefix("export ")
-    line: str = masking.masked(f"{name}={value}")
+    line: str = masking.masked(f"{key.removeprefix('export ')}={value}")
     return shown(line.partition("=")[2])
 
 
 def _properties(text: str) -> tuple[dict[str, str], list[str]]:
-    """The lines of the form key=value, and the others."""
+    """The lines of the form key=value, and the other lines."""
     values: dict[str, str] = {}
     script: list[str] = []
     for line in text.splitlines():
@@ -188,139 +171,104 @@ def _properties(text: str) -> tuple[dict[str, str], list[str]]:
 def text_lines(part: Any) -> Iterator[str]:
     """Every line of every text in a template."""
     if isinstance(part, str):
-        yield from part.splitlines()
+        yield from part.split("\n")
     elif isinstance(part, Mapping | list):
         for each in part.values() if isinstance(part, Mapping) else part:
             yield from text_lines(each)
 
 
-def secrets(part: Any) -> set[str]:
-    """The values of the secret properties that stand in a template's texts."""
-    if isinstance(part, Mapping):
-        return {secret for value in part.values() for secret in secrets(value)}
-    if isinstance(part, list):
-        return {secret for value in part for secret in secrets(value)}
-    if not isinstance(part, str):
-        return set()
-    pairs = (line.partition("=") for line in part.split("\n"))
+def secrets(template: Any) -> set[str]:
+    """The values of the secret properties in a template's texts."""
+    pairs = (line.partition("=") for line in text_lines(template))
     return {value for key, _equals, value in pairs if value and keys.is_secret(key)}
 
 
-def without(text: str, secret: Iterable[str]) -> str:
-    """CloudFormation's words, which may quote a property."""
-    for value in sorted(secret, key=len, reverse=True):
+def hide(text: str, secret_values: Iterable[str]) -> str:
+    """A message without the secrets: CloudFormation's messages may quote a property."""
+    for value in sorted(secret_values, key=len, reverse=True):
         text = text.replace(value, "********")
     return text
 
 
-def of_parameters(
-    present: Mapping[str, Parameter], to_come: Mapping[str, Parameter], defaults: Mapping[str, str]
-) -> tuple[ParameterChange, ...]:
-    """What becomes of the stack's parameters. defaults: of the template that the stack has now.
-
-    One that was given by hand differs from them; of one of Systems Manager the name counts.
-    """
-
-    def by_hand(name: str) -> bool:
-        one = present.get(name)
-        return one is not None and name in defaults and one.given != defaults[name]
-
-    def text(one: Parameter | None) -> str:
-        return shown(one.value) if one else ""
-
-    return tuple(
-        ParameterChange(name, text(present.get(name)), text(to_come.get(name)), by_hand(name))
-        for name in dict.fromkeys([*present, *to_come])
-        if (present[name].value if name in present else None) != (to_come[name].value if name in to_come else None)
-    )
+def parameter_changes(
+    current: Mapping[str, Parameter], desired: Mapping[str, Parameter], defaults: Mapping[str, str]
+) -> list[ParameterChange]:
+    """The parameters whose values change. defaults: of the stack's current template."""
+    found = []
+    for name in dict.fromkeys([*current, *desired]):
+        one, other = current.get(name), desired.get(name)
+        before, after = one and one.value, other and other.value
+        if before != after:
+            by_hand = one is not None and name in defaults and one.given != defaults[name]
+            found.append(ParameterChange(name, shown(before), shown(after), by_hand))
+    return found
 
 
-def warnings(stack: str, parameters: Iterable[ParameterChange]) -> list[str]:
-    """What was set by hand and goes with the update."""
-    lines = []
+def warnings(stack: str, parameters: Iterable[ParameterChange]) -> Iterator[str]:
+    """One for each parameter that was set by hand and that the update changes."""
     for one in parameters:
-        if not one.by_hand:
-            continue
-        said = f"The parameter {one.name} of the stack {stack} was set by hand to {one.before!r}"
-        if one.name in KEYS:
-            lines.append(f"{said}. The update sets it to {one.after!r}. To keep it, write it to {KEYS[one.name]}.")
+        if one.by_hand and one.name in KEYS:
+            rest = f"The update sets it to {one.after!r}. To keep it, write it to {KEYS[one.name]}."
         else:
-            lines.append(f"{said}. The update removes it: the new template has no such parameter.")
-    return lines
+            rest = "The update removes it: the new template has no such parameter."
+        if one.by_hand:
+            yield f"The parameter {one.name} of the stack {stack} was set by hand to {one.before!r}. {rest}"
 
 
-def added(template: Any) -> tuple[Change, ...]:
-    """What a stack that does not exist gets."""
+def added(template: Any) -> list[Change]:
+    """The resources of a stack that does not exist yet."""
     resources = template.get("Resources", {}) if isinstance(template, Mapping) else {}
-    return tuple(Change("Add", name, str(resource.get("Type", ""))) for name, resource in resources.items())
+    return [Change("Add", name, str(resource.get("Type", ""))) for name, resource in resources.items()]
 
 
 def outdates(changes: Iterable[Change]) -> bool:
-    """Whether the instances that run become outdated: their group launches something else afterwards."""
+    """Whether the group launches something else after the update, so that running instances become outdated."""
     return any(
-        change.type in LAUNCHES and (change.action != "Modify" or change.replacement == "True" or bool(change.details))
+        change.type in LAUNCH_TYPES
+        and (change.action != "Modify" or change.replacement == "True" or bool(change.details))
         for change in changes
     )
 
 
-def images(changes: Iterable[Change], parameters: Iterable[ParameterChange]) -> tuple[str, str] | None:
-    """The image before and after, None when it stays."""
-    for one in parameters:
-        if one.name == IMAGE:
-            return one.before, one.after
-    for change in changes:
-        for detail in change.details:
-            if change.type in LAUNCHES and detail.name.rpartition(".")[2] == IMAGE:
-                return detail.before, detail.after
-    return None
+def image(changes: Iterable[Change], parameters: Iterable[ParameterChange]) -> dict[str, str]:
+    """The machine image before and after; empty if it stays."""
+    launches = (change for change in changes if change.type in LAUNCH_TYPES)
+    for one in [*parameters, *(detail for change in launches for detail in change.details)]:
+        if one.name.rpartition(".")[2] == IMAGE:
+            return {"before": one.before, "after": one.after}
+    return {}
 
 
 def lines(stack: str, result: Mapping[str, Any]) -> list[str]:
-    """A module's result for the terminal: one line a change, and below it what differs."""
-    shown_lines = []
-    if image := result.get("image"):
-        shown_lines.append(f"  ± image {_arrow(image)}")
-    shown_lines += [
+    """The module's result for the terminal: one line for each change, and one for each value below it."""
+    found = [f"  ± image {_arrow(result['image'])}"] if result.get("image") else []
+    found += [
         f"  ~ parameter {one['name']} {_arrow(one)}" for one in result.get("parameters", ()) if one["name"] != IMAGE
     ]
     for change in result.get("changes", ()):
         symbol = "±" if change["replacement"] == "True" else _SYMBOLS.get(change["action"], "~")
-        shown_lines.append(f"  {symbol} {change['logical_id']} ({change['type']}){_manner(change)}")
-        shown_lines += [f"      {detail['name']} {_arrow(detail)}" for detail in change["details"]]
-    return [f"Changes of the stack {stack}:", *shown_lines] if shown_lines else []
-
-
-def _manner(change: Mapping[str, Any]) -> str:
-    manners = {"True": ", replaced", "False": ", in place", "Conditional": ", in place or replaced, as its policy says"}
-    others = f": {', '.join(change['attributes'])}" if change["attributes"] else ""
-    return f"{manners.get(change['replacement'], '')}{others}"
+        attributes = f": {', '.join(change['attributes'])}" if change["attributes"] else ""
+        manner = _MANNERS.get(change["replacement"], "") + attributes
+        found.append(f"  {symbol} {change['logical_id']} ({change['type']}){manner}")
+        found += [f"      {detail['name']} {_arrow(detail)}" for detail in change["details"]]
+    return [f"Changes of the stack {stack}:", *found] if found else []
 
 
 def _arrow(one: Mapping[str, Any]) -> str:
     return f"{one['before'] or '(none)'} -> {one['after'] or '(none)'}"
 
 
-def diff(stack: str, result: Mapping[str, Any]) -> list[dict[str, str]]:
+def diff(stack: str, changes: Iterable[Change], parameters: Iterable[ParameterChange]) -> list[dict[str, str]]:
     """Ansible's diff: one line for each value."""
-    before, after = [], []
-    for one in result.get("parameters", ()):
-        before.append(f"parameter {one['name']}: {one['before']}")
-        after.append(f"parameter {one['name']}: {one['after']}")
-    for change in result.get("changes", ()):
-        name = f"{change['logical_id']} ({change['type']})"
-        before += [name] if change["action"] != "Add" else []
-        after += [name] if change["action"] != "Remove" else []
-        for detail in change["details"]:
-            before.append(f"{name} {detail['name']}: {detail['before']}")
-            after.append(f"{name} {detail['name']}: {detail['after']}")
+    before = [f"parameter {one.name}: {one.before}" for one in parameters]
+    after = [f"parameter {one.name}: {one.after}" for one in parameters]
+    for change in changes:
+        name = f"{change.logical_id} ({change.type})"
+        before += [name] if change.action != "Add" else []
+        after += [name] if change.action != "Remove" else []
+        before += [f"{name} {detail.name}: {detail.before}" for detail in change.details]
+        after += [f"{name} {detail.name}: {detail.after}" for detail in change.details]
     if not before and not after:
         return []
-    header = f"stack {stack}"
-    return [
-        {
-            "before_header": header,
-            "after_header": header,
-            "before": "".join(f"{line}\n" for line in before),
-            "after": "".join(f"{line}\n" for line in after),
-        }
-    ]
+    headers = dict.fromkeys(("before_header", "after_header"), f"stack {stack}")
+    return [{**headers, "before": "\n".join([*before, ""]), "after": "\n".join([*after, ""])}]
