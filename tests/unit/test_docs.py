@@ -55,3 +55,15 @@ def test_the_pages_that_files_name_exist() -> None:
         for name in re.findall(r"(?<![\w/.])docs/[\w/.-]+\.(?:md|json|svg|yml)\b", path.read_text("utf-8", "replace"))
     }
     assert {(file, name) for file, name in named if not (ROOT / name).exists()} == set()
+
+
+def test_the_architecture_places_every_part_of_the_code() -> None:
+    utils = ROOT / "plugins" / "module_utils"
+    page = (ROOT / "docs" / "development" / "architecture.md").read_text("utf-8")
+    section = page.partition("`plugins/module_utils`:")[2].partition("\nElsewhere")[0]
+    named = [
+        name for row in re.findall(r"^\| (`.+?) \|", section, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)
+    ]
+    parts = {path.name for path in utils.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert parts - {"__init__.py"} == {name.partition("/")[0] for name in named}
+    assert [name for name in named if not (utils / name).exists()] == []
