@@ -129,23 +129,21 @@ messages:
   sample: [":db.error/db-not-found Could not find main in catalog"]
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import Options, take
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.spec import DATABASE, ONE_DATABASE, TOOL
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import prepare, take
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:
-    spec = {
-        **TOOL,
-        **DATABASE,
-        "encryption": {"type": "str", "choices": ["none", "sse"], "default": "none"},
-        "max_age": {"type": "str"},
-        "accept_lifecycle": {"type": "bool", "default": False},
-    }
-    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True, **ONE_DATABASE)
-    options = Options(**{name: module.params[name] for name in spec})
-    run(module, lambda: take(Aws(module), options, check=module.check_mode, warn=module.warn))
+    module, options = prepare(
+        {
+            "encryption": {"type": "str", "choices": ["none", "sse"], "default": "none"},
+            "max_age": {"type": "str"},
+            "accept_lifecycle": {"type": "bool", "default": False},
+        },
+        database=True,
+    )
+    run(module, lambda: take(Aws(module), options, check=module.check_mode))
 
 
 if __name__ == "__main__":

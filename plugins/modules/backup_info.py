@@ -119,17 +119,14 @@ messages:
   sample: ["com.amazonaws.services.s3.model.AmazonS3Exception: Access Denied"]
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import Options, show
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.spec import TOOL
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import info, prepare
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:
-    spec = {**TOOL, "max_age": {"type": "str"}}
-    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
-    options = Options(**{name: module.params[name] for name in spec})
-    run(module, lambda: show(Aws(module), options))
+    module, options = prepare({"max_age": {"type": "str"}})
+    run(module, lambda: info(Aws(module), options))
 
 
 if __name__ == "__main__":

@@ -108,24 +108,22 @@ messages:
   sample: ["java.lang.IllegalArgumentException: :restore/collision"]
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import Options, restore
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.spec import DATABASE, ONE_DATABASE, TOOL
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import prepare, restore
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:
-    spec = {
-        **TOOL,
-        **DATABASE,
-        "t": {"type": "int"},
-        "confirm": {"type": "str"},
-        "stack_name": {"type": "str"},
-        "auto_scaling_group_name": {"type": "str"},
-        "transactors_stopped": {"type": "bool", "default": False},
-    }
-    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True, **ONE_DATABASE)
-    options = Options(**{name: module.params[name] for name in spec})
+    module, options = prepare(
+        {
+            "t": {"type": "int"},
+            "confirm": {"type": "str"},
+            "stack_name": {"type": "str"},
+            "auto_scaling_group_name": {"type": "str"},
+            "transactors_stopped": {"type": "bool", "default": False},
+        },
+        database=True,
+    )
     run(module, lambda: restore(Aws(module), options, check=module.check_mode))
 
 

@@ -89,16 +89,13 @@ messages:
   sample: ["java.lang.IllegalStateException: missing segment"]
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import Options, verify
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.spec import TOOL
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import prepare, verify
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:
-    spec = {**TOOL, "t": {"type": "int"}, "read_all": {"type": "bool", "default": False}}
-    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
-    options = Options(**{name: module.params[name] for name in spec})
+    module, options = prepare({"t": {"type": "int"}, "read_all": {"type": "bool", "default": False}})
     run(module, lambda: verify(Aws(module), options))
 
 

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Looks at the place of a backup without the tool: its bucket, the bucket's rules, when a point was written."""
+"""A backup's directory or bucket, read without the tool: rights, region, lifecycle rules, points in time."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Iterator
+
+from ansible.module_utils.common.warnings import warn
 
 from .. import backup
 from ..aws import s3
@@ -17,19 +17,11 @@ from ..errors import AwsError, DatomicError
 from . import BackupUri
 
 
-@dataclasses.dataclass(frozen=True)
-class Rules:
-    """breaking: lifecycle rules of the bucket that would break the backup. unseen: why they could not be looked at."""
-
-    breaking: tuple[str, ...] = ()
-    unseen: str = ""
-
-
 def region_of(aws: Aws, uri: BackupUri, region: str | None, *, writing: bool) -> str:
-    """The region of the backup's bucket, empty for a directory. DatomicError when the place cannot be used."""
+    """The region of the backup's bucket, empty for a directory. DatomicError for an unusable bucket or directory."""
     if uri.path:
         if writing:
-            _look_at_directory(uri)
+            _require_writable(uri)
         return ""
     exists, found = s3.find(aws.client("s3", region=region), uri.bucket)
     if exists is None:
@@ -47,43 +39,50 @@ def region_of(aws: Aws, uri: BackupUri, region: str | None, *, writing: bool) ->
     return found
 
 
-def rules(aws: Aws, uri: BackupUri, region: str | None) -> Rules:
-    """The lifecycle rules of the backup's bucket, as far as they concern the backup."""
+def refuse_breaking_rules(aws: Aws, uri: BackupUri, region: str | None, *, accept: bool) -> None:
+    """DatomicError for lifecycle rules of the bucket that would break the backup. accept: only warn of them."""
     if uri.path:
-        return Rules()
+        return
     try:
         found = s3.lifecycle_rules(aws.client("s3", region=region), uri.bucket)
     except AwsError as error:
-        if error.code in s3.FORBIDDEN:
-            return Rules(unseen=f"{error} A rule that expires objects would break the backup unnoticed.")
-        raise
-    return Rules(tuple(backup.breaking_rules(found, uri.prefix)))
+        if error.code not in s3.FORBIDDEN:
+            raise
+        warn(f"{error} A rule that expires objects would break the backup unnoticed.")
+        return
+    breaking = backup.breaking_rules(found, uri.prefix)
+    if not breaking:
+        return
+    text = (
+        f"The bucket {uri.bucket} has lifecycle rules that would break the backup {uri.text}: {', '.join(breaking)}. "
+        "A differential backup keeps using objects of any age. Limit the rules to other prefixes"
+    )
+    if not accept:
+        raise DatomicError(f"{text}, or set accept_lifecycle.")
+    warn(f"{text}.")
 
 
-def _look_at_directory(uri: BackupUri) -> None:
-    place = uri.path
-    while not os.path.lexists(place):
-        place = os.path.dirname(place)
-    if not os.path.isdir(place):
-        raise DatomicError(f"{uri.text} cannot be a backup: {place} is not a directory.")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise DatomicError(f"{uri.text} cannot be written: this user has no rights in {place}.")
+def _require_writable(uri: BackupUri) -> None:
+    existing = uri.path
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        raise DatomicError(f"{uri.text} cannot be a backup: {existing} is not a directory.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise DatomicError(f"Permission denied: the user that runs Ansible cannot write {uri.text} to {existing}.")
 
 
 def written(aws: Aws, uri: BackupUri, region: str | None) -> dict[int, float]:
-    """When the root of each point in time was written, in seconds since 1970. Empty where nothing is found.
+    """When each point in time was written, in seconds since 1970. Empty where there is no backup.
 
-    A backup keeps one object for each point below roots/, named by it.
+    A backup keeps one object below roots/ for each point, named after it.
     """
-    if uri.path:
-        listed = dict(_directory(uri.below("roots")))
+    roots = uri.below("roots")
+    if not uri.path:
+        listed = s3.objects(aws.client("s3", region=region), uri.bucket, f"{roots}/")
+        times = {key.rpartition("/")[2]: when for key, when in listed.items()}
+    elif os.path.isdir(roots):
+        times = {entry.name: entry.stat().st_mtime for entry in os.scandir(roots)}
     else:
-        listed = s3.objects(aws.client("s3", region=region), uri.bucket, uri.below("roots") + "/")
-    names = {key.rpartition("/")[2]: when for key, when in listed.items()}
-    return {int(name): when for name, when in names.items() if name.isdigit()}
-
-
-def _directory(path: str) -> Iterator[tuple[str, float]]:
-    if os.path.isdir(path):
-        with os.scandir(path) as entries:
-            yield from ((entry.name, entry.stat().st_mtime) for entry in entries)
+        times = {}
+    return {int(name): when for name, when in times.items() if name.isdigit()}
