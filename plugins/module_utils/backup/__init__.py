@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Backups of databases, pure: URIs, what the tool prints about a backup, ages, S3 rules that would break one."""
+"""Backups of databases, pure: URIs, the output of the tool, ages, and lifecycle rules of S3 that break a backup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COUNTS = re.compile(r"[Cc]opied (\d+) segments?, skipped (\d+)")
 
 @dataclasses.dataclass(frozen=True)
 class DatabaseUri:
-    """Where a database lives, as Datomic's connect takes it. text may hold secrets."""
+    """A database, as Datomic's connect takes it. text may hold secrets."""
 
     text: str
     protocol: str
@@ -32,13 +32,13 @@ class DatabaseUri:
 
     @property
     def needs_transactor(self) -> bool:
-        """dev storage lies inside the transactor, which has to run during a restore; all other storage forbids that."""
+        """The dev storage is part of the transactor, which has to run during a restore. Other storages forbid that."""
         return self.protocol in ("dev", "free")
 
 
 @dataclasses.dataclass(frozen=True)
 class BackupUri:
-    """Where the backups of one database lie. text: normalised, so that two spellings of a place are one."""
+    """The place of one database's backups: bucket and prefix, or path. text: the same for each spelling."""
 
     text: str
     bucket: str = ""
@@ -57,7 +57,7 @@ class BackupUri:
 
 
 def database_uri(text: str) -> DatabaseUri:
-    """DatomicError unless it names one database in durable storage. The message shows no URI: it may hold secrets."""
+    """DatomicError unless it names one database in durable storage. The message never shows the URI's secrets."""
     match = _DATABASE.match(text)
     if not match:
         raise DatomicError(
@@ -66,8 +66,8 @@ def database_uri(text: str) -> DatabaseUri:
     name = match["place"].rstrip("/").rpartition("/")[2]
     if match["protocol"] == "mem":
         raise DatomicError("A database in memory (datomic:mem) cannot be backed up or restored: it has no storage.")
-    wanted = 3 if match["protocol"].startswith(("ddb", "cass")) else 1
-    if not name or name == "*" or len(match["place"].strip("/").split("/")) < wanted:
+    parts = 3 if match["protocol"].startswith(("ddb", "cass")) else 1
+    if not name or name == "*" or len(match["place"].strip("/").split("/")) < parts:
         raise DatomicError(
             "The database URI names no database. Its parts are datomic:ddb://REGION/TABLE/DATABASE, "
             "datomic:dev://HOST:PORT/DATABASE or datomic:sql://DATABASE?jdbc:…"
@@ -98,7 +98,7 @@ PARTS = {
 def uri_of(properties: Mapping[str, str], name: str) -> str:
     """The URI of a database of the system that a transactor file describes.
 
-    DatomicError for storages whose URI holds what the file does not or must not tell, and for a file that lacks a part.
+    DatomicError for a storage whose URI needs more than the file has, and for a file that lacks a part.
     """
     protocol = properties.get("protocol", "")
     if protocol not in PARTS:
@@ -118,31 +118,29 @@ def uri_of(properties: Mapping[str, str], name: str) -> str:
 
 
 def secrets(uri: DatabaseUri) -> list[str]:
-    """The secret values inside a database URI, as they stand there and decoded."""
+    """The secret values in a database URI, each as written and decoded."""
     values = re.findall(r"(?i)(?:secret_key|password|access_key_id)=([^&;\s]+)", uri.text)
     return [form for value in values for form in (value, urllib.parse.unquote(value))]
 
 
 def points(printed: str) -> list[int]:
-    """The points in time that list-backups printed, such as (6002 1001); newest first.
+    """The points in time that list-backups printed, such as (6002 1001), newest first.
 
-    DatomicError when nothing like that stands there: that is no proof of a backup, nor of its absence.
+    DatomicError for any other output, which proves neither a backup nor that there is none.
     """
     text = printed.strip()
     if text in ("nil", "()", "[]", ""):
         return []
-    lines = text.splitlines()
-    listed = next((line.strip() for line in reversed(lines) if re.fullmatch(r"[(\[][\d\s]+[)\]]", line.strip())), "")
-    numbers = (
-        re.findall(r"\d+", listed) if listed else [line.strip() for line in lines if re.fullmatch(r"\d+", line.strip())]
-    )
+    lines = [line.strip() for line in text.splitlines()]
+    lists = [line for line in lines if re.fullmatch(r"[(\[][\d\s]+[)\]]", line)]
+    numbers = re.findall(r"\d+", lists[-1]) if lists else [line for line in lines if re.fullmatch(r"\d+", line)]
     if not numbers:
         raise DatomicError(f"list-backups printed what is no list of points in time: {text[:200]!r}.")
     return sorted({int(number) for number in numbers}, reverse=True)
 
 
 def counts(printed: str) -> tuple[int, int] | None:
-    """Segments copied and skipped, as the tool's last such line says; None when it says nothing."""
+    """Segments copied and skipped, from the last line that counts them; None without such a line."""
     found = _COUNTS.findall(printed)
     return (int(found[-1][0]), int(found[-1][1])) if found else None
 
@@ -156,16 +154,16 @@ def seconds(text: str) -> int:
 
 
 def duration(age: float) -> str:
-    """Seconds for people: the largest unit that fits."""
+    """Seconds as text, in the largest unit that fits at least twice."""
     unit = next((unit for unit in ("d", "h", "m") if age >= 2 * _UNITS[unit]), "s")
     return f"{int(age // _UNITS[unit])}{unit}"
 
 
 def breaking_rules(rules: Iterable[Mapping[str, Any]], prefix: str) -> list[str]:
-    """The enabled lifecycle rules, as S3 tells them, that would take objects out of a backup below this prefix.
+    """The enabled lifecycle rules that would remove or archive objects of a backup below this prefix.
 
-    A differential backup keeps using objects of any age, so one that expires or is archived breaks every later backup.
-    Rules for objects with a tag are not among them: the tool sets no tags.
+    rules: as S3 returns them. A differential backup keeps using objects of any age. Rules for tagged objects are left
+    out, because the tool sets no tags.
     """
     found = []
     for rule in rules:
