@@ -32,14 +32,9 @@ NO_OPERATIONS = ("exceptions", "meta", "download_file")
 
 GIVEN = {
     "iam_changes": "iam",
+    "security_groups": "ec2",
     "change_set": "cloudformation",
-    "launch._defaults": "ec2",
-    "launch._found": "ec2",
-    "launch._groups": "ec2",
-    "launch._offers": "ec2",
-    "launch._unreadable": "s3",
     "application_autoscaling": "application-autoscaling",
-    "diagnostics.console": "ec2",
     "stack": "cloudformation",
 }
 """Whose client a function, or a module, is given as client; other modules have the name of their service."""

@@ -10,8 +10,7 @@ import zlib
 from typing import Any
 
 from ..errors import AwsError
-from . import s3
-from .calls import aws_call
+from . import ec2, s3
 
 LINES = 20
 LOG_BYTES = 65536
@@ -20,10 +19,10 @@ LOG_BYTES = 65536
 def console(client: Any, instance_id: str) -> list[str]:
     """The last lines of an instance's console output, under a heading."""
     try:
-        answer = aws_call("read the console output of", instance_id, client.get_console_output, InstanceId=instance_id)
+        output = ec2.console_output(client, instance_id)
     except AwsError as error:
         return [str(error)]
-    lines = _last(answer.get("Output") or "")
+    lines = _last(output)
     return [f"Console of {instance_id}:", *lines] if lines else [f"Console of {instance_id}: nothing yet"]
 
 

@@ -2,235 +2,203 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""EC2: security groups and instance types. boto3's shapes end here."""
+"""EC2 without its security groups: instances and what they are launched from. Reads only."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import AwsError
-from ..plan import Executors
-from ..steps.ingress import IngressRule, InstanceType, Observed, SecurityGroup
-from ..steps.security_group import AuthorizeIngress, CreateSecurityGroup, RevokeIngress, Wanted
-from . import sts
-from .calls import gather
-from .client import Aws
-from .errors import aws_errors
+from ..errors import AwsError, DatomicError
+from ..steps.ingress import InstanceType
+from ..template.machine import Image, Subnet
+from ..util import clock
+from .calls import aws_call, aws_pages, aws_wait, run_parallel
 
-WAIT = {"Delay": 1, "MaxAttempts": 60}
 ALIVE = ("pending", "running", "stopping", "stopped")
 STACK_TAG = "aws:cloudformation:stack-name"
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html"""
+INVALID = ("Invalid",)
+"""How EC2's error codes begin for ids and names that it does not know."""
+
+LAUNCH: dict[str, Any] = {
+    "ImageId": "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+    "InstanceType": "t3.micro",
+    "MinCount": 1,
+    "MaxCount": 1,
+}
+"""A launch that EC2 accepts, for which nothing has to be created or known.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/finding-an-ami-parameter-store.html
+"""
+ACCEPTED = 2
+"""Accepted dry runs in a row: EC2's servers learn of a profile one by one."""
+PAUSE = 2.0
+"""Seconds between a refused dry run and the next."""
+LONGEST = 180.0
+"""Seconds until the wait is given up. CloudFormation's own is 120."""
+UNPROVED = 15.0
+"""Seconds to wait where EC2 does not answer the question, such as without ec2:RunInstances. Reports: about ten."""
 
 
-def observe(aws: Aws, wanted: Wanted) -> Observed:
-    """The groups that the file names (of every VPC where a name may be meant), and what else the plan depends on."""
-    client = aws.client("ec2", region=wanted.region)
-    names = sorted({reference.name for reference in wanted.references if reference.name})
-    ids = sorted({reference.group_id for reference in wanted.references if reference.group_id})
-    # A name means a group in the VPC of the option, or, when there is none, in the default one or in that of the
-    # transactor's own group: known only together with the answer.
-    by_name = {"group-name": names} | ({"vpc-id": [wanted.vpc_id]} if wanted.vpc_id else {})
-    reads: dict[str, Callable[[], Any]] = {}
-    if names:
-        reads["named"] = functools.partial(_groups, client, by_name)
-    if ids:
-        reads["by_id"] = functools.partial(_groups, client, {"group-id": ids})
-    if names and not wanted.group.group_id:
-        reads["vpc"] = functools.partial(_vpc, client, wanted.vpc_id)
-    if any(reference.account for reference in wanted.references):
-        reads["account"] = functools.partial(sts.account, aws.client("sts", region=wanted.region))
-    if wanted.unknown_type:
-        reads["instance_type"] = functools.partial(_instance_type, client, wanted.unknown_type)
-    found = gather(reads)
-    return Observed(
-        groups=(*found.get("named", ()), *found.get("by_id", ())),
-        vpc_id=found.get("vpc", ""),
-        account=found["account"].number if "account" in found else "",
-        instance_type=found.get("instance_type"),
+def filters(values: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Filters in the shape of EC2's requests."""
+    return [{"Name": name, "Values": list(given)} for name, given in values.items()]
+
+
+def instance_type(client: Any, name: str) -> InstanceType | None:
+    """The instance type; None when the region does not have it."""
+    operation = client.describe_instance_types
+    answer = aws_call("look up the instance type", name, operation, expected=INVALID, InstanceTypes=[name])
+    if not answer or not answer["InstanceTypes"]:
+        return None
+    described = answer["InstanceTypes"][0]
+    return InstanceType(
+        name,
+        int(described["MemoryInfo"]["SizeInMiB"]),
+        tuple(described.get("ProcessorInfo", {}).get("SupportedArchitectures", [])),
+        # Instances look for NVMe devices when they start; older types show their disks in other ways.
+        described.get("InstanceStorageInfo", {}).get("NvmeSupport") in ("supported", "required"),
     )
 
 
-def instance_type(aws: Aws, region: str, name: str) -> InstanceType | None:
-    """What EC2 says of the type in the region; None when it has none of that name."""
-    return _instance_type(aws.client("ec2", region=region), name)
+def zones(client: Any, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The zones that offer the instance type, and those of the default VPC, which Fn::GetAZs gives."""
+    return run_parallel(lambda: offering_zones(client, name), lambda: default_zones(client))
 
 
-def executors(aws: Aws, region: str) -> Executors:
-    client = aws.client("ec2", region=region)
-    created: dict[str, str] = {}
-
-    def create(name: str, group: CreateSecurityGroup) -> None:
-        created[name] = _create(client, name, group)
-
-    def authorize(name: str, ingress: AuthorizeIngress) -> None:
-        group_id = ingress.group_id
-        if not group_id:
-            group_id = created[name]
-            with aws_errors("wait for the security group", group_id, client):
-                client.get_waiter("security_group_exists").wait(GroupIds=[group_id], WaiterConfig=WAIT)
-        _authorize(client, name, group_id, ingress.rules)
-
-    def revoke(_name: str, ingress: RevokeIngress) -> None:
-        _revoke(client, ingress.group_id, ingress.rules)
-
-    return Executors().add(CreateSecurityGroup, create).add(AuthorizeIngress, authorize).add(RevokeIngress, revoke)
+def offering_zones(client: Any, name: str) -> tuple[str, ...]:
+    """Empty also for a type that does not exist."""
+    operation, by_type = client.describe_instance_type_offerings, filters({"instance-type": [name]})
+    doing = "look up the zones that offer"
+    answer = aws_call(doing, name, operation, LocationType="availability-zone", Filters=by_type)
+    return tuple(sorted(str(offer["Location"]) for offer in answer["InstanceTypeOfferings"]))
 
 
-def users(aws: Aws, region: str, group_id: str) -> frozenset[str]:
-    """Who has instances with this security group: names of stacks, and the ids of instances that are of no stack."""
-    client = aws.client("ec2", region=region)
+def default_zones(client: Any) -> tuple[str, ...]:
+    """The zones of the default VPC's default subnets."""
+    by_default = filters({"default-for-az": ["true"]})
+    answer = aws_call("look up", "the default subnets", client.describe_subnets, Filters=by_default)
+    return tuple(sorted({str(subnet["AvailabilityZone"]) for subnet in answer["Subnets"]}))
+
+
+def subnets(client: Any, ids: Sequence[str]) -> tuple[Subnet, ...]:
+    """Those subnets that exist."""
+    by_id = filters({"subnet-id": ids})
+    answer = aws_call("look up the subnets", ", ".join(ids), client.describe_subnets, Filters=by_id)
+    return tuple(
+        Subnet(one["SubnetId"], one["AvailabilityZone"], one["VpcId"], int(one["AvailableIpAddressCount"]))
+        for one in answer["Subnets"]
+    )
+
+
+def vpc(client: Any, vpc_id: str = "") -> str:
+    """The id of this VPC, or of the region's default VPC; empty when there is none."""
+    by_id = filters({"vpc-id": [vpc_id]} if vpc_id else {"is-default": ["true"]})
+    which = vpc_id or f"that is the default of {client.meta.region_name}"
+    found = aws_call("look up the VPC", which, client.describe_vpcs, Filters=by_id)["Vpcs"]
+    return str(found[0]["VpcId"]) if found else ""
+
+
+def image(client: Any, image_id: str) -> Image | None:
+    """The machine image; None when there is none."""
+    operation = client.describe_images
+    answer = aws_call("look up the image", image_id, operation, expected=INVALID, ImageIds=[image_id])
+    if not answer or not answer["Images"]:
+        return None
+    found = answer["Images"][0]
+    root = found.get("RootDeviceName", "")
+    volumes = [
+        one["Ebs"] for one in found.get("BlockDeviceMappings", []) if one.get("DeviceName") == root and "Ebs" in one
+    ]
+    return Image(found.get("Architecture", ""), root, int(volumes[0].get("VolumeSize", 0)) if volumes else None)
+
+
+def instances(client: Any, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """EC2's descriptions of instances, by id, without those that EC2 no longer knows."""
+    found = _instances(client, "read the instances", ", ".join(ids), {"instance-id": ids}) if ids else []
+    return {instance["InstanceId"]: instance for instance in found}
+
+
+def users(client: Any, group_id: str) -> frozenset[str]:
+    """Stacks with instances in this security group, and the ids of instances in it without a stack."""
     found = set()
-    with aws_errors("look for instances with the security group", group_id, client):
-        pages = client.get_paginator("describe_instances").paginate(
-            Filters=_filters({"instance.group-id": [group_id], "instance-state-name": ALIVE})
-        )
-        for instance in (one for page in pages for group in page["Reservations"] for one in group["Instances"]):
-            tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-            found.add(f"the stack {tags[STACK_TAG]}" if STACK_TAG in tags else str(instance["InstanceId"]))
+    by_group = {"instance.group-id": [group_id], "instance-state-name": ALIVE}
+    for instance in _instances(client, "look for instances with the security group", group_id, by_group):
+        tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+        found.add(f"the stack {tags[STACK_TAG]}" if STACK_TAG in tags else str(instance["InstanceId"]))
     return frozenset(found)
 
 
-def _groups(client: Any, filters: Mapping[str, Sequence[str]]) -> tuple[SecurityGroup, ...]:
-    with aws_errors("look up the security groups", ", ".join(next(iter(filters.values()))), client):
-        pages = client.get_paginator("describe_security_groups").paginate(Filters=_filters(filters))
-        return tuple(
-            SecurityGroup(
-                group_id=group["GroupId"],
-                name=group["GroupName"],
-                account=group.get("OwnerId", ""),
-                vpc_id=group.get("VpcId", ""),
-                ingress=tuple(_ingress(group.get("IpPermissions", []))),
-                description=group.get("Description", ""),
-            )
-            for page in pages
-            for group in page["SecurityGroups"]
-        )
+def _instances(client: Any, doing: str, resource: str, by: Mapping[str, Sequence[str]]) -> list[Mapping[str, Any]]:
+    found = aws_pages(doing, resource, client, "describe_instances", "Reservations", Filters=filters(by))
+    return [instance for reservation in found for instance in reservation["Instances"]]
 
 
-def _filters(filters: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    return [{"Name": name, "Values": list(values)} for name, values in filters.items()]
+def console_output(client: Any, instance_id: str) -> str:
+    """The instance's latest console output, empty when there is none yet."""
+    answer = aws_call("read the console output of", instance_id, client.get_console_output, InstanceId=instance_id)
+    return str(answer.get("Output") or "")
 
 
-def _ingress(permissions: Iterable[Mapping[str, Any]]) -> Iterator[IngressRule]:
-    for permission in permissions:
-        rule = functools.partial(
-            IngressRule, permission["IpProtocol"], permission.get("FromPort", -1), permission.get("ToPort", -1)
-        )
-        for pair in permission.get("UserIdGroupPairs", []):
-            yield rule(
-                group_id=pair.get("GroupId", ""),
-                group_name=pair.get("GroupName", ""),
-                account=pair.get("UserId", ""),
-                description=pair.get("Description", ""),
-            )
-        for ranges, field, name in (
-            ("IpRanges", "CidrIp", "cidr"),
-            ("Ipv6Ranges", "CidrIpv6", "cidr"),
-            ("PrefixListIds", "PrefixListId", "prefix_list"),
-        ):
-            for entry in permission.get(ranges, []):
-                yield rule(**{name: entry[field]}, description=entry.get("Description", ""))
+def launch_template(client: Any, specification: Mapping[str, Any]) -> tuple[str, str]:
+    """Id and version number of the launch template in a group's specification, which may have its name or $Latest."""
+    template_id, version = specification.get("LaunchTemplateId") or "", str(specification.get("Version") or "$Default")
+    if version.isdecimal() and template_id:
+        return template_id, version
+    name = template_id or specification["LaunchTemplateName"]
+    request: dict[str, Any] = {"LaunchTemplateIds" if template_id else "LaunchTemplateNames": [name]}
+    answer = aws_call("read the launch template", name, client.describe_launch_templates, **request)
+    found = answer["LaunchTemplates"][0]
+    numbers = {"$Latest": found["LatestVersionNumber"], "$Default": found["DefaultVersionNumber"]}
+    return found["LaunchTemplateId"], str(numbers.get(version, version))
 
 
-def _vpc(client: Any, vpc_id: str) -> str:
-    """The id of this VPC, or of the default one; empty when the region has none."""
-    wanted = {"Name": "vpc-id", "Values": [vpc_id]} if vpc_id else {"Name": "is-default", "Values": ["true"]}
-    with aws_errors("look up the VPC", vpc_id or f"that is the default of {client.meta.region_name}", client):
-        vpcs = client.describe_vpcs(Filters=[wanted])["Vpcs"]
-        return str(vpcs[0]["VpcId"]) if vpcs else ""
+def wait_for_profile(client: Any, iam: Any, name: str) -> None:
+    """Wait until EC2 accepts a new instance profile, some time after IAM shows it. client: in the stack's region.
 
+    A stack whose group launches earlier fails: "Value (…) for parameter iamInstanceProfile.name is invalid. Invalid IAM
+    Instance Profile name". terraform-provider-aws repeats the launch for minutes (#5217, #24910, #29866, #40088), and
+    CloudFormation waits two minutes after each profile that it creates itself (hashicorp/terraform#15341). A dry run of
+    a launch asks EC2 at once: karpenter relies on it, and has seen that refusal there
+    (aws/karpenter-provider-aws#7849).
 
-def _instance_type(client: Any, name: str) -> InstanceType | None:
-    try:
-        with aws_errors("look up the instance type", name, client):
-            types = client.describe_instance_types(InstanceTypes=[name])["InstanceTypes"]
-    except AwsError as error:
-        if error.code in ("InvalidInstanceType", "InvalidParameterValue"):
-            return None
-        raise
-    if not types:
-        return None
-    architectures = types[0].get("ProcessorInfo", {}).get("SupportedArchitectures", [])
-    return InstanceType(name, int(types[0]["MemoryInfo"]["SizeInMiB"]), tuple(architectures))
-
-
-def _create(client: Any, name: str, group: CreateSecurityGroup) -> str:
-    """The id of the new group."""
-    tags = [{"Key": key, "Value": str(value)} for key, value in group.tags.items()]
-    specification = {"TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}]} if tags else {}
-    try:
-        with aws_errors("create the security group", name, client):
-            answer = client.create_security_group(
-                GroupName=name, Description=group.description, VpcId=group.vpc_id, **specification
-            )
-            group_id: str = answer["GroupId"]
-    except AwsError as error:
-        # A retry after a lost answer finds the group that its first try made.
-        if error.code != "InvalidGroup.Duplicate":
-            raise
-        return _made_before(client, name, group.vpc_id)
-    return group_id
-
-
-def _made_before(client: Any, name: str, vpc_id: str) -> str:
-    """The id of a group that exists, though EC2 may not show it for some seconds yet.
-
-    https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+    DatomicError when EC2 still refuses the profile after LONGEST. Another refusal of the dry run, such as of the
+    permission to launch, says nothing about the profile.
     """
-    filters = {"group-name": [name], "vpc-id": [vpc_id]}
-    with aws_errors("wait for the security group", name, client):
-        client.get_waiter("security_group_exists").wait(Filters=_filters(filters), WaiterConfig=WAIT)
-    groups = _groups(client, filters)
-    if not groups:
-        raise AwsError(f"EC2 has the security group {name} in {vpc_id}, and does not show it yet. Run again.")
-    return groups[0].group_id
+    until = clock.now() + LONGEST
+    accepted = 0
+    while accepted < ACCEPTED:
+        knows = _accepts_profile(client, name)
+        if knows is None:
+            aws_wait("wait for the instance profile", name, iam, "instance_profile_exists", InstanceProfileName=name)
+            clock.sleep(UNPROVED)
+            return
+        accepted = accepted + 1 if knows else 0
+        if not knows and clock.now() >= until:
+            raise DatomicError(
+                f"EC2 does not know the instance profile {name} yet, {clock.duration(LONGEST)} after its creation: no"
+                " instance would start with it. Run again in a few minutes; the run continues where it stopped."
+            )
+        if not knows:
+            clock.sleep(PAUSE)
 
 
-def _authorize(client: Any, own_name: str, group_id: str, rules: Iterable[IngressRule]) -> None:
-    # The id of a group that the plan itself makes was not known.
-    lacking = [
-        dataclasses.replace(rule, group_id=group_id) if rule.group_name == own_name and not rule.group_id else rule
-        for rule in rules
-    ]
+def _accepts_profile(client: Any, name: str) -> bool | None:
+    """Whether EC2 would launch with the profile; None when it refuses for another reason."""
+    profile = {"Name": name}
     try:
-        _authorize_rules(client, group_id, lacking)
+        aws_call(
+            "try a launch with the instance profile",
+            name,
+            client.run_instances,
+            **LAUNCH,
+            IamInstanceProfile=profile,
+            DryRun=True,
+        )
     except AwsError as error:
-        # EC2 takes all of them or none: another run, or a retry after a lost answer, has made one or all.
-        if error.code != "InvalidPermission.Duplicate":
-            raise
-        present = [rule for group in _groups(client, {"group-id": [group_id]}) for rule in group.ingress]
-        still = [rule for rule in lacking if not any(rule.is_same(other) for other in present)]
-        if still:
-            _authorize_rules(client, group_id, still)
-
-
-def _authorize_rules(client: Any, group_id: str, rules: Sequence[IngressRule]) -> None:
-    with aws_errors("add ingress rules to the security group", group_id, client):
-        client.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[rule.permission() for rule in rules])
-
-
-def _revoke(client: Any, group_id: str, surplus: Sequence[IngressRule]) -> None:
-    try:
-        unknown = _revoke_rules(client, group_id, surplus)
-    except AwsError as error:
-        # EC2 takes all of them or none: another run, or a retry after a lost answer, has revoked one or all.
-        if error.code != "InvalidPermission.NotFound":
-            raise
-        unknown = True
-    if unknown:
-        present = [rule for group in _groups(client, {"group-id": [group_id]}) for rule in group.ingress]
-        still = [rule for rule in surplus if any(rule.is_same(other) for other in present)]
-        if still:
-            _revoke_rules(client, group_id, still)
-
-
-def _revoke_rules(client: Any, group_id: str, rules: Sequence[IngressRule]) -> bool:
-    """Whether EC2 did not know some of them: in a default VPC that is no error."""
-    with aws_errors("revoke ingress rules of the security group", group_id, client):
-        permissions = [rule.permission() for rule in rules]
-        answer = client.revoke_security_group_ingress(GroupId=group_id, IpPermissions=permissions)
-        return bool(answer.get("UnknownIpPermissions"))
+        if error.code == "DryRunOperation":
+            return True
+        if error.code == "InvalidParameterValue" and "Instance Profile" in str(error):
+            return False
+    return None

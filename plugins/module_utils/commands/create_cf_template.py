@@ -304,7 +304,7 @@ def _architectures(aws: Aws, cf: Properties) -> tuple[dict[str, str], list[Findi
     name = cf.get(key)
     if not name or name in legacy.INSTANCE_TYPES or region not in legacy.IMAGES:
         return {}, []
-    found = ec2.instance_type(aws, region, name)
+    found = ec2.instance_type(aws.client("ec2", region=region), name)
     if found is None:
         return {}, [security_group.unknown_instance_type(cf)]
     if "x86_64" not in found.architectures:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import rules
-from ..aws import ec2, sts
+from ..aws import ec2, security_groups, sts
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, raise_if_errors
@@ -85,7 +85,7 @@ def ensure(
     decision = Decision(
         values=security_group.defaults(cf, observed, version), plan=security_group.plan(wanted, observed)
     )
-    executors = ec2.executors(aws, wanted.region)
+    executors = security_groups.executors(aws, wanted.region)
     if not engine.is_cli:
         return cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), why) | told
     _known_to_the_tool(cf, wanted)
@@ -93,7 +93,7 @@ def ensure(
     cli_engine.refuse_role(cli, sts.account(aws.client("sts", region=wanted.region)).arn)
 
     def again(_new: Properties) -> cli_engine.Rest:
-        return security_group.plan(wanted, ec2.observe(aws, wanted)), executors
+        return security_group.plan(wanted, security_groups.observe(aws, wanted)), executors
 
     return cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn) | told
 
@@ -136,11 +136,11 @@ def _observed(aws: Aws, wanted: Wanted, options: Options, findings: list[Finding
         raise_if_errors(findings)
     sts.refuse_other_account(aws, options.account_id)
     with base.prefer_input_errors(findings):
-        observed = ec2.observe(aws, wanted)
+        observed = security_groups.observe(aws, wanted)
         found = security_group.unnamed(wanted, observed) if wanted.exact else None
         if not found or not found.revoked:
             return observed
-        users = ec2.users(aws, wanted.region, found.group.group_id)
+        users = ec2.users(aws.client("ec2", region=wanted.region), found.group.group_id)
         # Without the stack's name, what is of one stack alone is taken for this system's.
         own = {f"the stack {options.stack_name}"} if options.stack_name else users if len(users) == 1 else frozenset()
         return dataclasses.replace(observed, others=tuple(sorted(users - own)))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import rules
-from ..aws import application_autoscaling, dynamodb, iam, iam_changes, profile, s3, sts
+from ..aws import application_autoscaling, dynamodb, ec2, iam, iam_changes, s3, sts
 from ..aws.calls import gather
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
@@ -294,9 +294,9 @@ class TransactorResources:
         if check_mode or role is None or role.name not in made:
             return
         # The connection's region is the stack's; the table may be in another one.
-        ec2 = self.aws.client("ec2", region=self.aws.region or self.region)
+        client = self.aws.client("ec2", region=self.aws.region or self.region)
         with steps_base.attach_partial_result(file):
-            profile.wait_until_usable(self.client("iam"), ec2, file.now.get(TRANSACTOR_ROLE))
+            ec2.wait_for_profile(client, self.client("iam"), file.now.get(TRANSACTOR_ROLE))
 
     def executors(self, file: steps_base.File, observed: Observed) -> Executors:
         chosen = Executors()

@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from ..aws import launch
 from ..aws.client import Aws
-from ..errors import DatomicError, Finding, raise_if_errors
+from ..errors import Finding, raise_if_errors
 from ..properties.file import Properties
 from ..steps import base
-from ..template import modern, modern_rules
+from ..template import machine, modern, modern_rules
 from ..template.options import Options
 
 
@@ -36,11 +37,14 @@ def make(
         raise_if_errors(findings)
     with base.prefer_input_errors(findings):
         placed = modern.placement(before)
-        machine, wrong = launch.observe(aws, cf, options, group_may_be_missing=check_mode, before=placed)
+        moved = placed is None or (placed.instance_type, placed.subnets) != (cf.get(machine.TYPE), options.subnets)
+        facts = launch.observe(aws, cf, options, zones=moved)
+    found, wrong = machine.judge(cf, options, facts, group_may_be_missing=check_mode)
+    if found and placed and not moved:
+        found = dataclasses.replace(found, zones=placed.zones)
     warnings = raise_if_errors([*findings, *wrong])
-    if machine is None:
-        raise DatomicError("AWS told nothing of the instance type and the image, and no reason.")
-    warnings += raise_if_errors(modern_rules.valcache(transactor, options, machine))
-    template = modern.template(transactor, cf, options, machine)
+    assert found is not None
+    warnings += raise_if_errors(modern_rules.valcache(transactor, options, found))
+    template = modern.template(transactor, cf, options, found)
     raise_if_errors(modern_rules.too_long(template))
     return template, tuple(warnings)

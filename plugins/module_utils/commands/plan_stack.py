@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..aws import change_set, launch, stack
+from ..aws import change_set, ec2, stack
 from ..aws.client import Aws
 from ..aws.stack import Stack
 from ..aws.sts import refuse_other_account
@@ -88,7 +88,7 @@ def _warn_of_zones(aws: Aws, template: Any, current: Stack | None, warn: Warn) -
     if not name or (current is not None and current.parameters.get("InstanceType", Parameter("")).given == name):
         return
     try:
-        offering, zones = launch.zones(aws.client("ec2"), name)
+        offering, zones = ec2.zones(aws.client("ec2"), name)
     except AwsError as error:
         warn(f"{error} The zones that lack the instance type {name} are not known.")
         return

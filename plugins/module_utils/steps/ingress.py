@@ -128,11 +128,15 @@ class SecurityGroup:
 
 @dataclasses.dataclass(frozen=True)
 class InstanceType:
-    """What EC2 says of an instance type. memory_mib: MiB; architectures: as EC2 names them ("x86_64", "arm64")."""
+    """What EC2 says of an instance type. memory_mib: MiB; architectures: as EC2 names them ("x86_64", "arm64").
+
+    nvme_store: whether it has instance store volumes with NVMe.
+    """
 
     name: str
     memory_mib: int
     architectures: tuple[str, ...]
+    nvme_store: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
