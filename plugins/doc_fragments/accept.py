@@ -12,18 +12,18 @@ class ModuleDocFragment:
 options:
   accept:
     description:
-      - Rules whose findings do not count, each with the reason.
-      - What makes a file unreadable, a malformed value and a missing required key cannot be accepted.
+      - Accepted rules, each with a reason. Their findings are ignored.
+      - Unreadable lines, malformed values and missing required keys cannot be accepted.
     type: list
     elements: dict
     default: []
     suboptions:
       rule:
-        description: The rule's name.
+        description: The id of the rule.
         type: str
         required: true
       reason:
-        description: Why it does not apply here.
+        description: Why the rule does not apply here.
         type: str
         required: true
 """

@@ -11,6 +11,6 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   account_id:
-    description: The 12 digits of the account to work in. With credentials of another one nothing is changed.
+    description: The account's 12 digits. Credentials of another account are an error, before any other call.
     type: str
 """

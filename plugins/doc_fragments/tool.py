@@ -11,33 +11,33 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   datomic_home:
-    description: Root of a distribution of Datomic. Its C(bin/datomic) is what runs.
+    description: Root of a distribution of Datomic, whose C(bin/datomic) runs.
     type: path
     required: true
   backup_uri:
     description:
-      - "Where the backups of the database lie: V(s3://bucket/prefix) or V(file:/full/path)."
-      - Each database needs one of its own. Using it again makes the next backup differential.
+      - "The backup URI: V(s3://bucket/prefix) or V(file:/full/path)."
+      - Each database needs its own. The next backup to the same URI copies only what has changed.
     type: str
     required: true
   backup_region:
-    description: Region of the backup's bucket, when it is not the connection's. The database's stands in its URI.
+    description: Region of the backup's bucket, if it differs from the connection's. The database's region is in its URI.
     type: str
   java_home:
-    description: A Java for C(bin/datomic), when the one of C(PATH) or C(JAVA_HOME) is not to be used.
+    description: The Java for C(bin/datomic), instead of the one in C(PATH) or C(JAVA_HOME).
     type: path
   heap:
     description:
       - The tool's memory, such as V(4g), passed as C(-Xmx) and C(-Xms).
-      - Give it at least as much as the transactor has.
+      - It has to be at least the transactor's heap.
     type: str
   timeout:
-    description: Seconds after which the tool is stopped and the task fails.
+    description: Seconds until the tool is stopped and the task fails.
     type: int
     default: 14400
   log:
     description:
-      - A file that each line of the tool's output is appended to as it comes, secrets masked.
+      - The module appends the tool's output to this file, line by line, with secrets masked.
       - C(tail -f) shows the progress.
     type: path
 """
@@ -46,10 +46,10 @@ options:
   database_uri:
     description:
       - The database, as Datomic's C(connect) takes it, such as V(datomic:ddb://us-east-1/orders/main).
-      - The tool takes it on its command line. Leave keys of AWS out of it, they come from the connection.
+      - The tool takes it on its command line. Leave AWS keys out of it: they come from the connection.
     type: str
   database:
-    description: The database's name; its URI follows from O(transactor_src).
+    description: The database's name. Its URI follows from O(transactor_src).
     type: str
   transactor_src:
     description: The transactor's properties file, for O(database).

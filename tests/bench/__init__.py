@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""make bench: how fast, how many calls, how it grows, always beside something that does the same work."""
+"""make bench: how fast, how many calls, how it grows, always compared with something that does the same work."""
 
 from __future__ import annotations
 

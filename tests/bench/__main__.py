@@ -43,7 +43,7 @@ QUICK = Size(1, 1, (1, 2, 3))
 
 
 def rows(chosen: set[str], size: Size) -> Iterator[Row]:
-    """Row after row; the one in real time runs beside the others and comes last."""
+    """Row after row; the one in real time runs in parallel with the others and comes last."""
     real = _begin_real() if "8real" in chosen else None
     try:
         if chosen & {"3", "4", "8"}:
@@ -91,9 +91,9 @@ def _whole_playbooks(chosen: set[str], size: Size) -> Iterator[Row]:
 
 
 def line(row: Row) -> str:
-    beside = f" | beside: {row.beside}" if row.beside else ""
+    peer = f" | peer: {row.peer}" if row.peer else ""
     return (
-        f"{row.number:6} {row.work}{beside}\n       {row.figure}\n       goal: {row.goal}: {'yes' if row.met else 'NO'}"
+        f"{row.number:6} {row.work}{peer}\n       {row.figure}\n       goal: {row.goal}: {'yes' if row.met else 'NO'}"
     )
 
 

@@ -24,7 +24,7 @@ CHAIN_GOAL = 5
 
 
 def counts(aws: Emulator) -> list[Row]:
-    """Row 3, beside what the tool was recorded to do."""
+    """Row 3, compared with recorded calls of the tool."""
     case = CASES[CASE]
     aws.reset()
     with tempfile.TemporaryDirectory() as directory:
@@ -38,7 +38,7 @@ def counts(aws: Emulator) -> list[Row]:
             "3a",
             "calls of ensure_transactor, fresh",
             "bin/datomic",
-            f"{calls} beside {tool_calls} calls",
+            f"{calls} vs. {tool_calls} calls",
             "no more calls",
             calls,
             tool_calls,
@@ -48,8 +48,7 @@ def counts(aws: Emulator) -> list[Row]:
             "3b",
             "calls of ensure_transactor, nothing to do",
             "bin/datomic",
-            f"{len(again.calls)} beside {len(tool_again['calls'])} calls, "
-            f"{len(writes)} beside {len(tool_writes)} writes",
+            f"{len(again.calls)} vs. {len(tool_again['calls'])} calls, {len(writes)} vs. {len(tool_writes)} writes",
             "0 writes",
             len(writes),
             0,
@@ -93,7 +92,7 @@ def chain(aws: Emulator, runs: int) -> list[Row]:
             pairs = paired(lambda: once(LATENCY), lambda: once(0), runs)
     aws.configure(latency=0)
     by_time = [(slow - fast) / LATENCY for slow, fast in zip(pairs.ours, pairs.peer, strict=True)]
-    agrees = statistics.median(by_time) <= longest + 1  # what the calls' threads cost beside the waiting
+    agrees = statistics.median(by_time) <= longest + 1  # the cost of the threads
     return [
         Row(
             "4",

@@ -35,10 +35,10 @@ def svg(rows: Sequence[Row]) -> str:
 
 
 def _row(row: Row, y: int) -> list[str]:
-    beside = f" (beside: {row.beside})" if row.beside else ""
+    peer = f" (peer: {row.peer})" if row.peer else ""
     width = min(FULL * row.measured / row.limit if row.limit else FULL * row.measured, FULL + 200)
     return [
-        _text(LEFT, y, f"{row.number}  {row.work}{beside}", TEXT, "bold"),
+        _text(LEFT, y, f"{row.number}  {row.work}{peer}", TEXT, "bold"),
         _text(LEFT, y + 18, row.figure, LINES),
         f'<rect x="{LEFT}" y="{y + 25}" width="{max(width, 1):.0f}" height="14" fill="{COLOURS[row.met]}"/>',
         _text(LEFT + FULL + 220, y + 37, f"{row.goal}: {'reached' if row.met else 'missed'}", COLOURS[row.met]),

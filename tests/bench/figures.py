@@ -18,22 +18,22 @@ from typing import Any
 class Row:
     """One line of the table.
 
-    figure, goal: in words. measured, limit: what the goal compares. besides: whether the rest of the goal holds.
+    figure, goal: in words. measured, limit: what the goal compares. rest_holds: whether the rest of the goal holds.
     """
 
     number: str
     work: str
-    beside: str
+    peer: str
     figure: str
     goal: str
     measured: float
     limit: float
-    besides: bool = True
+    rest_holds: bool = True
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def met(self) -> bool:
-        return self.measured <= self.limit and self.besides
+        return self.measured <= self.limit and self.rest_holds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Pairs:
 
     def shown(self) -> str:
         low, high = min(self.ratios), max(self.ratios)
-        return f"{self.ratio:.2f} x ({low:.2f} to {high:.2f}); {spread(self.ours)} beside {spread(self.peer)}"
+        return f"{self.ratio:.2f} x ({low:.2f} to {high:.2f}); {spread(self.ours)} vs. {spread(self.peer)}"
 
     def as_dict(self) -> dict[str, Any]:
         return {"ours_s": list(self.ours), "peer_s": list(self.peer), "ratios": self.ratios, "median": self.ratio}

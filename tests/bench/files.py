@@ -26,20 +26,20 @@ def large(runs: int, lines: int = 10_000) -> list[Row]:
         small_file, large_file = (_file(pathlib.Path(directory), size) for size in (lines // 10, lines))
         pairs = paired(_ours(large_file), _jproperties(large_file), runs)
         growing = paired(_ours(large_file), _ours(small_file), runs)
-        beside = paired(_jproperties(large_file), _jproperties(small_file), runs)
+        peer = paired(_jproperties(large_file), _jproperties(small_file), runs)
         kept = _kept(large_file)
     return [
         Row(
             "7",
             f"a file of {lines:,} lines: read, edit, write, verify",
             "jproperties load and store",
-            f"{pairs.shown()}; ten times the lines {growing.ratio:.1f} x (jproperties {beside.ratio:.1f} x); "
+            f"{pairs.shown()}; ten times the lines {growing.ratio:.1f} x (jproperties {peer.ratio:.1f} x); "
             f"layout {'kept' if kept else 'lost'}",
             f"at most {GOAL:.0f} x, layout kept, linear",
             pairs.ratio,
             GOAL,
             kept and growing.ratio <= 10 * LINEAR,
-            {**pairs.as_dict(), "tenfold": growing.ratios, "tenfold_jproperties": beside.ratios},
+            {**pairs.as_dict(), "tenfold": growing.ratios, "tenfold_jproperties": peer.ratios},
         )
     ]
 

@@ -22,7 +22,7 @@ FLOOR_GOAL, BY_HAND_GOAL, GROWTH_GOAL, CHANGE_GOAL = 1.15, 0.5, 1.1, 15.0
 
 
 def nothing_to_do(plays: Playbooks, runs: int) -> list[Row]:
-    """Row 1, beside the floor."""
+    """Row 1, compared with the floor."""
     pairs = paired(lambda: plays.seconds("update.yml", changed=False), lambda: plays.seconds("floor.yml"), runs)
     cpu = statistics.median(plays.cpu["update.yml"]) / statistics.median(plays.cpu["floor.yml"])
     return [
@@ -40,7 +40,7 @@ def nothing_to_do(plays: Playbooks, runs: int) -> list[Row]:
 
 
 def by_hand(plays: Playbooks, account: Account, runs: int) -> list[Row]:
-    """Row 2: a first run and one with nothing to do, beside by_hand.yml."""
+    """Row 2: a first run and one with nothing to do, compared with by_hand.yml."""
     estate = plays.estate
     seconds: dict[str, list[float]] = {"first": [], "first by hand": [], "again": [], "again by hand": []}
     calls: dict[str, int] = {}
@@ -69,7 +69,7 @@ def by_hand(plays: Playbooks, account: Account, runs: int) -> list[Row]:
                 f"2{letter}",
                 f"the same work: {label}",
                 "by_hand.yml: amazon.aws and community.aws alone",
-                f"{pairs.shown()}; {made} calls beside {made_by_hand}",
+                f"{pairs.shown()}; {made} calls vs. {made_by_hand}",
                 f"at most {BY_HAND_GOAL} x, no more calls",
                 pairs.ratio,
                 BY_HAND_GOAL,

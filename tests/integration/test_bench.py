@@ -25,7 +25,7 @@ MISSED = Row("2", "ours", "the peer's", "0.60 x", "at most 0.5 x", 0.6, 0.5)
         (MISSED, False),
         (Row("3", "", "", "", "0 writes", 0, 0), True),
         (Row("3", "", "", "", "0 writes", 1, 0), False),
-        (Row("7", "", "", "", "and the layout is kept", 1.0, 2.0, besides=False), False),
+        (Row("7", "", "", "", "and the layout is kept", 1.0, 2.0, rest_holds=False), False),
     ],
 )
 def test_a_goal_is_reached_or_missed(row: Row, met: bool) -> None:
@@ -59,7 +59,7 @@ def test_the_chart_shows_what_is_missed() -> None:
     assert "at most 0.5 x: missed" in shown
 
 
-def test_calls_are_counted_beside_those_of_bin_datomic(aws: Emulator) -> None:
+def test_calls_are_compared_with_those_of_bin_datomic(aws: Emulator) -> None:
     fresh, again = calls.counts(aws)
     assert fresh.met, fresh.figure
     assert again.met, again.figure
