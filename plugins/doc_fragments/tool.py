@@ -21,7 +21,7 @@ options:
     type: str
     required: true
   backup_region:
-    description: Region of the backup's bucket, if it differs from the connection's. The database's region is in its URI.
+    description: Region of the backup's bucket, if it is not the connection's. The database's URI has its own region.
     type: str
   java_home:
     description: The Java for C(bin/datomic), instead of the one in C(PATH) or C(JAVA_HOME).
