@@ -11,9 +11,10 @@ import os
 import signal
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import subprocesses
 
 from tests.fake_cli import provisioning
 from tests.golden.harness import RELEASE
@@ -27,7 +28,17 @@ class KilledError(BaseException):
         raise cls
 
 
-def in_process(
+_run = subprocesses.run
+
+
+def in_process(arguments: Sequence[str], **options: Any) -> subprocesses.Finished:
+    """What subprocesses.run would do, for bin/datomic. Its arguments, environment and directory are as given."""
+    if arguments[0] != "bin/datomic":
+        return _run(arguments, **options)
+    return subprocesses.Finished(_code(arguments, **options), b"", b"")
+
+
+def _code(
     arguments: Sequence[str],
     *,
     directory: str,
@@ -36,15 +47,14 @@ def in_process(
     timeout: float,
     holding: tuple[int, ...] = (),
 ) -> int:
-    """What starting bin/datomic would do: its exit code. Its arguments, environment and directory are as given."""
-    program, command, *rest = arguments
-    assert (program, timeout > 0) == ("bin/datomic", True)
+    _program, command, *rest = arguments
+    assert timeout > 0
     worked_in = os.stat(os.path.dirname(rest[-1]))
     assert [os.path.samestat(os.fstat(lock), worked_in) for lock in holding] == [True], "the tool holds the lock too"
     with (
         pytest.MonkeyPatch.context() as process,
-        open(output[0], "w") as out,
-        open(output[1], "w") as err,
+        open(output[0], "w", closefd=False) as out,
+        open(output[1], "w", closefd=False) as err,
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

@@ -80,7 +80,7 @@ def test_case(
     name: str, aws: Emulator, tmp_path: pathlib.Path, home: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name not in PROCESSES:
-        monkeypatch.setattr(subprocesses, "watch", in_process)
+        monkeypatch.setattr(subprocesses, "run", in_process)
     native = _play(CASES[name], aws, tmp_path / "native", {})
     cli = _play(CASES[name], aws, tmp_path / "cli", home)
     if name in differences():

@@ -111,7 +111,7 @@ def test_the_tool_alone(aws: Emulator, file: pathlib.Path, monkeypatch: pytest.M
 def test_engine_cli(
     aws: Emulator, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, kill: Kill
 ) -> None:
-    monkeypatch.setattr(subprocesses, "watch", in_process)
+    monkeypatch.setattr(subprocesses, "run", in_process)
     options = {
         "engine": "cli",
         "datomic_home": str(fake_cli.build(tmp_path)),

@@ -18,7 +18,13 @@ MODULES = {parts[:-1] if parts[-1] == "__init__" else parts: path for parts, pat
 
 PURE = {"errors", "instance_memory", "plan", "properties", "rolling", "rules", "steps", "template"}
 """Neither boto3 nor Ansible, and nothing that asks AWS. Of what has effects they import PLAIN alone."""
-PLAIN = {("releases", "versions"), ("util", "atomic_write"), ("util", "clock"), ("util", "subprocesses")}
+PLAIN = {
+    ("releases", "versions"),
+    ("util", "atomic_write"),
+    ("util", "clock"),
+    ("util", "redact"),
+    ("util", "subprocesses"),
+}
 EFFECTS = {"aws", "backup", "cli", "git", "internal_options", "releases", "screen", "util"}
 """Files, programs, git and AWS."""
 TOP = {"commands", "module_main"}

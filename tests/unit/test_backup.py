@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import backup
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import runner
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import redact
 
 
 @pytest.mark.parametrize(
@@ -150,9 +151,9 @@ def test_lifecycle_rules_that_break_a_backup(rule: dict[str, Any], breaks: bool)
     ],
 )
 def test_secrets_are_masked(text: str, hidden: str) -> None:
-    shown = runner.mask(text, ["s3cr3t"])
+    shown = redact.output(text, ["s3cr3t"])
     assert hidden not in shown
-    assert runner.MASK in shown
+    assert redact.MASK in shown
 
 
 @pytest.mark.parametrize(

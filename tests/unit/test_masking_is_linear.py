@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import runner as cli_runner
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import runner as git_runner
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import secret_scan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import masking
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import redact
 
 SMALL, TIMES, AT_MOST = 2_000, 8, 24
 """Eight times as much takes 8 times as long when it is linear, 64 times when it is quadratic."""
@@ -78,8 +77,7 @@ MASKERS: dict[str, Callable[[str], object]] = {
     "a file for git": lambda text: secret_scan.masked(text.encode()),
     "secrets for git": lambda text: [secret.spellings for secret in secret_scan.secrets(text.encode())],
     "a template": masking.masked,
-    "the tool's output": cli_runner.mask,
-    "git's output": git_runner.masked_urls,
+    "a program's output": redact.output,
 }
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli.runner import Outcome, Tool
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli.runner import Tool
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases.distribution import Distribution
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util.subprocesses import Finished
 
 from tests import fake_cli
 
@@ -44,7 +45,7 @@ IAM = (
     ],
 )
 def test_advice(command: str, said: str, advice: str) -> None:
-    told = str(TOOL.failed(Outcome(1, "", said + "\n", 1.0), command, "a", "b"))
+    told = str(TOOL.failed(Finished(1, b"", f"{said}\n".encode()), command, "a", "b"))
     assert advice in told.partition(said)[2]
 
 
@@ -57,11 +58,11 @@ def test_advice(command: str, said: str, advice: str) -> None:
     ],
 )
 def test_advice_of_another_command_is_not_given(command: str, said: str, wrong: str) -> None:
-    assert wrong not in str(TOOL.failed(Outcome(1, "", said + "\n", 1.0), command, "a", "b"))
+    assert wrong not in str(TOOL.failed(Finished(1, b"", f"{said}\n".encode()), command, "a", "b"))
 
 
 def test_a_tool_that_was_stopped_says_why_and_its_last_words() -> None:
-    outcome = Outcome(-15, "", "waiting for the table\n", 5.0, "did not end within 5 seconds and was stopped")
+    outcome = Finished(-15, b"", b"waiting for the table\n", 5.0, "did not end within 5 seconds and was stopped")
     assert str(TOOL.failed(outcome, "ensure-transactor", "a", "a")) == (
         "bin/datomic ensure-transactor a a did not end within 5 seconds and was stopped:\nwaiting for the table"
     )

@@ -20,6 +20,7 @@ from ..errors import DatomicError
 from ..properties import file
 from ..releases import distribution, versions
 from ..util import lock
+from ..util.subprocesses import Finished
 from . import storage, transactors_up
 
 LISTED_LINES = 40
@@ -137,7 +138,7 @@ class Job:
         with lock.only_one(self.backup.lock_name, busy) as descriptor:
             yield (descriptor,)
 
-    def run(self, command: str, *arguments: str, holding: tuple[int, ...] = ()) -> runner.Outcome:
+    def run(self, command: str, *arguments: str, holding: tuple[int, ...] = ()) -> Finished:
         """Run the tool. DatomicError when it fails, or when the release does not know the command."""
         release = self.tool.distribution.version
         lacking = f"Release {release} has no {command}. Name a newer distribution as datomic_home."
@@ -152,8 +153,13 @@ class Job:
         message = lacking if "backup-db" in said and command not in said else str(failed)
         raise DatomicError(message, **failed.details, output=_lines(outcome))
 
-    def result(self, outcome: runner.Outcome | None, command: list[str], **more: Any) -> dict[str, Any]:
+<<<<<<< HEAD
+    def result(self, outcome: Finished | None, command: list[str], **more: Any) -> dict[str, Any]:
         """What a module returns about its run of the tool; None: the tool did not run."""
+=======
+    def result(self, outcome: Finished | None, *command: str) -> dict[str, Any]:
+        """What the modules return about the run; None: it has not run."""
+>>>>>>> e6cc343 (Run programs on subprocess.Popen in a process group with a time-out; one type for finished programs, one redactor for text)
         return {
             "changed": True,
             "command": self.tool.shown(*command),
@@ -164,7 +170,7 @@ class Job:
         }
 
 
-def _lines(outcome: runner.Outcome) -> list[str]:
+def _lines(outcome: Finished) -> list[str]:
     return (outcome.stdout + outcome.stderr).splitlines()[-LISTED_LINES:]
 
 
@@ -225,6 +231,20 @@ def _is_young(times: Mapping[int, float], limit: int) -> bool:
     return bool(times) and time.time() - max(times.values()) <= limit
 
 
+<<<<<<< HEAD
+=======
+def _state(times: dict[int, float], outcome: Finished | None) -> dict[str, Any]:
+    counted = backup.counts(outcome.stdout + outcome.stderr) if outcome else None
+    newest = max(times) if times else None
+    return {
+        "t": newest,
+        "written": _iso(times[newest] if newest is not None else None),
+        "copied_segments": counted[0] if counted else None,
+        "skipped_segments": counted[1] if counted else None,
+    }
+
+
+>>>>>>> e6cc343 (Run programs on subprocess.Popen in a process group with a time-out; one type for finished programs, one redactor for text)
 def restore(aws: Aws, options: Options, *, check: bool) -> dict[str, Any]:
     """restore_db: refused unless its name is confirmed, no transactor runs, and nothing else uses the backup."""
     job = Job(aws, options)

@@ -27,10 +27,11 @@ from ..properties.file import Properties
 from ..releases import distribution, versions
 from ..releases.distribution import Distribution
 from ..steps import base
-from ..util import private_tempdir
+from ..util import private_tempdir, redact
+from ..util.subprocesses import Finished
 from . import error_hints
 from . import runner as tool
-from .runner import Outcome, Tool
+from .runner import Tool
 
 PORT = 4334
 """The only port that ensure-cf opens."""
@@ -257,11 +258,13 @@ def _made(path: str, given: Properties, engine: Engine) -> Properties:
         raise DatomicError(f"bin/datomic wrote a file that is not sound: {error}{_kept(given)}") from error
 
 
-def _failure(ready: Tool, engine: Engine, outcome: Outcome, given: Properties, made: Iterable[str]) -> DatomicError:
+def _failure(ready: Tool, engine: Engine, outcome: Finished, given: Properties, made: Iterable[str]) -> DatomicError:
     """made: secrets that came out of this run."""
     hidden = [secret for secret in made if len(secret) > 3]
     outcome = dataclasses.replace(
-        outcome, stdout=tool.mask(outcome.stdout, hidden), stderr=tool.mask(outcome.stderr, hidden)
+        outcome,
+        out=redact.output(outcome.stdout, hidden).encode(),
+        err=redact.output(outcome.stderr, hidden).encode(),
     )
     output = outcome.stderr + outcome.stdout
     if "backup-db" in output and engine.command not in output:

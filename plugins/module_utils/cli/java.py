@@ -16,7 +16,7 @@ from ..releases.distribution import Distribution
 from ..util import subprocesses
 
 _VERSION = re.compile(r'version "(\d+)(?:\.(\d+))?')
-QUESTION_SECONDS = 30
+VERSION_SECONDS = 30
 
 
 def with_home(environment: Mapping[str, str], java_home: str) -> dict[str, str]:
@@ -40,10 +40,10 @@ def version(environment: Mapping[str, str]) -> int:
     if not program:
         return 0
     try:
-        told = subprocesses.run([program, "-version"], environment=environment, timeout=QUESTION_SECONDS)
-    except (OSError, subprocesses.StoppedError):
+        done = subprocesses.run([program, "-version"], environment=environment, timeout=VERSION_SECONDS)
+    except OSError:
         return 0
-    match = _VERSION.search((told.err + told.out).decode(errors="replace"))
+    match = _VERSION.search(done.stderr + done.stdout)
     if not match:
         return 0
     return int(match[2] or 0) if match[1] == "1" else int(match[1])

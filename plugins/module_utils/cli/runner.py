@@ -23,10 +23,10 @@ from ansible.module_utils.common.warnings import warn
 from ..errors import DatomicError
 from ..releases import versions
 from ..releases.distribution import Distribution
-from ..util import subprocesses
+from ..util import redact, subprocesses
+from ..util.subprocesses import Finished
 from . import error_hints, java
 
-MASK = "********"
 GRACE_SECONDS = 5
 """What a process that the tool left behind may still print is waited for."""
 KEPT_LINES = 2000
@@ -45,28 +45,8 @@ NOT_INHERITED = (
 )
 """The module's options decide on these; what the shell happens to hold could belong to another account."""
 
-_SECRET_PARAMETER = re.compile(
-    r"(?i)(?<![\w.-])([\w.-]*(?:password|secret[_-]?(?:access[_-]?)?key|access[_-]key[_-]id|token))=[^&\s\"']+"
-)
-_URI_PASSWORD = re.compile(r"(//[^/\s:@]+):[^/\s@]+@")
-_ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")
-
 CHANGING = ("backup-db", "ensure-cf", "ensure-transactor", "restore-db")
 """The commands that change what AWS holds."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """code: the exit code, negative for a signal. stdout, stderr: the last lines of each, secrets masked.
-
-    stopped: why it was stopped before its end, empty when it came to one.
-    """
-
-    code: int
-    stdout: str
-    stderr: str
-    seconds: float
-    stopped: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +77,7 @@ class Tool:
         """The text as the user may see it."""
         for path, name in self.names.items():
             text = text.replace(path, name)
-        return mask(text, self.secrets)
+        return redact.output(text, self.secrets)
 
     def heed_endpoint(self, command: str) -> None:
         """DatomicError for a command that would change AWS itself, not what the endpoint leads to; others warn."""
@@ -114,19 +94,17 @@ class Tool:
             f"Use {instead}a release since {versions.AWS_SDK_V2_SINCE}."
         )
 
-    def run(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Outcome:
+    def run(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Finished:
         """Run it to its end, whatever its exit code, or stop it. timeout: seconds.
 
         holding: file descriptors of locks, which it keeps when this process dies and it does not.
         DatomicError when it cannot be started.
         """
         self.heed_endpoint(arguments[0])
-        began = time.monotonic()
-        stopped = ""
         with self._logged() as log:
             out, err = _Reader(log, self.worded), _Reader(log, self.worded)
             try:
-                code = subprocesses.watch(
+                done = subprocesses.run(
                     self.command(*arguments),
                     directory=self.distribution.home,
                     environment=self.environment,
@@ -134,23 +112,21 @@ class Tool:
                     timeout=timeout,
                     holding=holding,
                 )
-            except TimeoutError:
-                code, stopped = -signal.SIGTERM, f"did not end within {timeout} seconds and was stopped"
-            except subprocesses.StoppedError as error:
-                code, stopped = -signal.SIGTERM, f"was stopped, because this run was asked to end ({error})"
             except OSError as error:
                 raise DatomicError(f"{self.distribution.tool} cannot be run: {error.strerror}.") from error
-            seconds = round(time.monotonic() - began, 3)
-            return Outcome(code, out.finish(), err.finish(), seconds, stopped)
+            finally:
+                os.close(out.descriptor)
+                os.close(err.descriptor)
+            return dataclasses.replace(done, out=out.finish(), err=err.finish())
 
-    def require(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Outcome:
+    def require(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Finished:
         """Run it, and raise DatomicError with what it said unless its exit code is 0."""
         outcome = self.run(*arguments, timeout=timeout, holding=holding)
         if outcome.code:
             raise self.failed(outcome, *arguments)
         return outcome
 
-    def failed(self, outcome: Outcome, *arguments: str) -> DatomicError:
+    def failed(self, outcome: Finished, *arguments: str) -> DatomicError:
         said = told(outcome)
         ended = outcome.stopped or how_it_ended(outcome.code)
         advice = error_hints.on(arguments[0], outcome.stderr + outcome.stdout)
@@ -171,10 +147,7 @@ class Tool:
 
 
 class _Reader:
-    """Reads one stream to its end beside the other one, or a full pipe would stop the tool.
-
-    descriptor: where the tool writes, to be closed by who hands it on.
-    """
+    """Reads one stream of the tool, line by line. descriptor: where the tool writes; the caller closes it."""
 
     def __init__(self, log: IO[str] | None, worded: Callable[[str], str]) -> None:
         source, self.descriptor = os.pipe()
@@ -193,10 +166,10 @@ class _Reader:
                     self._log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
                     self._log.flush()
 
-    def finish(self) -> str:
-        """What was read. A process that the tool left behind may hold the stream open: it is not waited for."""
+    def finish(self) -> bytes:
+        """The last lines. A background process that keeps the stream open is not waited for."""
         self._thread.join(GRACE_SECONDS)
-        return "".join(line + "\n" for line in tuple(self._lines))
+        return "".join(line + "\n" for line in tuple(self._lines)).encode()
 
 
 def prepare(
@@ -218,21 +191,13 @@ def prepare(
     return Tool(
         distribution=distribution,
         environment=environment,
-        secrets=tuple(sorted({secret for secret in (*known, *secrets) if len(secret) > 3}, key=len, reverse=True)),
+        secrets=tuple({secret for secret in (*known, *secrets) if len(secret) > 3}),
         heap=heap,
         log=log,
     )
 
 
-def mask(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without the secrets: these values, and whatever looks like a key or a password."""
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    text = _SECRET_PARAMETER.sub(rf"\1={MASK}", text)
-    return _ACCESS_KEY.sub(MASK, _URI_PASSWORD.sub(rf"\1:{MASK}@", text))
-
-
-def told(outcome: Outcome) -> list[str]:
+def told(outcome: Finished) -> list[str]:
     """What the tool says is wrong: its lines without the frames of a stack trace."""
     lines = [line for line in (outcome.stderr or outcome.stdout).splitlines() if line.strip()]
     plain = [line.strip() for line in lines if not re.match(r"\s+(at |\.\.\. \d+ more)", line)]

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import DatomicError, Finding, InputError
+from ..util import redact
 from .index_update import Entries, Pending, Workspace, copy_index, head_entries, index_entries
 from .push import push, target, to_be_pushed
-from .runner import TIMEOUT, Git, GitStoppedError, literal
-from .secret_scan import HIDDEN, masked, secrets
+from .runner import TIMEOUT, Git, GitStoppedError, literal, said
+from .secret_scan import masked, secrets
 from .worktree import Place, findings, locate
 
 SHOWN_BYTES = 1 << 20
@@ -124,7 +125,7 @@ def _register(request: Request, check: bool) -> dict[str, Any]:
                 return result
             return {**result, "changed": True, "pushed": push(place.git, where)}
         except DatomicError as error:
-            raise DatomicError(_hidden(str(error), staged), **result) from error
+            raise DatomicError(redact.values(str(error), staged.secret_values), **result) from error
 
 
 def _result(
@@ -184,7 +185,7 @@ def _stage(place: Place, directory: str, request: Request, check: bool) -> Stage
         before,
         after,
         [_shown(git, path, before.get(path), after[path], filters.get(path, "")) for path in sorted(after)],
-        tuple(sorted(_values(place, after), key=len, reverse=True)),
+        tuple(_values(place, after)),
         tuple(warnings),
     )
 
@@ -216,7 +217,7 @@ def _filters(git: Git, paths: Sequence[str]) -> dict[str, str]:
 
 
 def _is_set_up(git: Git, name: str) -> bool:
-    return any(git.run("config", "--get", f"filter.{name}.{command}").status == 0 for command in ("clean", "process"))
+    return any(git.run("config", "--get", f"filter.{name}.{command}").code == 0 for command in ("clean", "process"))
 
 
 def _content(git: Git, entry: str) -> bytes:
@@ -311,15 +312,9 @@ def _commit(place: Place, workspace: Workspace, staged: Staged, message: str) ->
         workspace.settle(pending)
         raise GitStoppedError(f"{error} {'The commit is made.' if made else 'Nothing was committed.'}") from error
     workspace.settle(pending)
-    if done.status:
+    if done.code:
         raise DatomicError(
             f"git did not commit {', '.join(paths)}; a hook, the signing or git itself says: "
-            + (_hidden(done.told, staged) or f"nothing, but ended with status {done.status}")
+            + (redact.values(said(done), staged.secret_values) or f"nothing, but ended with status {done.code}")
         )
     return place.git.must("rev-parse", "HEAD").line
-
-
-def _hidden(text: str, staged: Staged) -> str:
-    for value in staged.secret_values:
-        text = text.replace(value, HIDDEN)
-    return text

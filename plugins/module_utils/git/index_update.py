@@ -163,7 +163,7 @@ class Workspace:
                 if self._install(before):
                     return
             except OSError:  # a file system without hard links: let git take its lock by itself
-                if not self.git.run("update-index", "-z", "--index-info", data=os.fsencode(lines)).status:
+                if not self.git.run("update-index", "-z", "--index-info", data=os.fsencode(lines)).code:
                     return
             _pause(until, "The commit is made, but git's index could not follow it. " + self._held())
 
@@ -212,7 +212,7 @@ def index_entries(git: Git, paths: Sequence[str]) -> Entries:
 
 def head_entries(git: Git, paths: Sequence[str]) -> Entries:
     """What the last commit holds of the paths; nothing when there is no commit yet."""
-    if not paths or git.run("rev-parse", "--quiet", "--verify", "HEAD^{commit}").status:
+    if not paths or git.run("rev-parse", "--quiet", "--verify", "HEAD^{commit}").code:
         return {}
     entries = {}
     for line in git.must("ls-tree", "-z", "--full-tree", "HEAD", "--", *literal(paths)).fields:

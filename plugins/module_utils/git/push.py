@@ -10,7 +10,8 @@ import dataclasses
 import os
 
 from ..errors import DatomicError, Finding
-from .runner import Git, GitStoppedError, masked_urls
+from ..util import redact
+from .runner import Git, GitStoppedError, said
 
 STAYS = "What is committed stays, and the next run pushes it."
 MOVED = ("fetch first", "non-fast-forward", "stale info")
@@ -33,7 +34,7 @@ class Target:
 
     @property
     def shown(self) -> str:
-        return f"{self.branch} at {masked_urls(self.remote)}"
+        return f"{self.branch} at {redact.urls(self.remote)}"
 
 
 def target(git: Git, local: str, remote: str, branch: str) -> tuple[Target | None, list[Finding]]:
@@ -54,7 +55,7 @@ def target(git: Git, local: str, remote: str, branch: str) -> tuple[Target | Non
     merged = _configured(git, local, "merge").removeprefix("refs/heads/") if name == upstream else ""
     if branch or merged or (remote and local):
         wanted = branch or merged or local
-        if git.run("check-ref-format", f"refs/heads/{wanted}").status:
+        if git.run("check-ref-format", f"refs/heads/{wanted}").code:
             return None, [
                 _wrong(f"{wanted} is no name for a branch", "give the branch's short name", key="push_branch")
             ]
@@ -73,13 +74,13 @@ def to_be_pushed(git: Git, where: Target) -> bool:
 
     The remote itself is asked: that it has commits which are not here has to be known before the work, not after it.
     """
-    if git.run("rev-parse", "--quiet", "--verify", "HEAD^{commit}").status:
+    if git.run("rev-parse", "--quiet", "--verify", "HEAD^{commit}").code:
         return False
     answer = _patient(git).run("ls-remote", "--", where.remote, f"refs/heads/{where.branch}")
-    if answer.status:
-        raise DatomicError(_refusal(where, answer.told))
+    if answer.code:
+        raise DatomicError(_refusal(where, said(answer)))
     there = answer.line.split("\t")[0]
-    if there and git.run("merge-base", "--is-ancestor", there, "HEAD").status:
+    if there and git.run("merge-base", "--is-ancestor", there, "HEAD").code:
         raise DatomicError(_moved(where, f"Its last commit is {there}."))
     return there != git.must("rev-parse", "HEAD").line
 
@@ -90,15 +91,15 @@ def push(git: Git, where: Target) -> bool:
         answer = _patient(git).run("push", "--porcelain", "--", where.remote, f"HEAD:refs/heads/{where.branch}")
     except GitStoppedError as error:
         raise GitStoppedError(f"{error} {STAYS}") from error
-    if answer.status:
-        raise DatomicError(_refusal(where, answer.told))
+    if answer.code:
+        raise DatomicError(_refusal(where, said(answer)))
     return not any(line.startswith(b"=") for line in answer.out.splitlines())
 
 
 def _moved(where: Target, more: str) -> str:
     return (
         f"Could not push to {where.shown}: it has commits that are not here. {STAYS} "
-        f"Merge or rebase first (git pull --rebase {masked_urls(where.remote)} {where.branch}). {more}"
+        f"Merge or rebase first (git pull --rebase {redact.urls(where.remote)} {where.branch}). {more}"
     )
 
 
@@ -116,7 +117,7 @@ def _refusal(where: Target, told: str) -> str:
 def _patient(git: Git) -> Git:
     """With an ssh that fails instead of asking or waiting for ever, unless the user has chosen a command."""
     own = any(os.environ.get(name) for name in ("GIT_SSH", "GIT_SSH_COMMAND"))
-    if own or git.run("config", "--get", "core.sshCommand").status == 0:
+    if own or git.run("config", "--get", "core.sshCommand").code == 0:
         return git
     return git.having(GIT_SSH_COMMAND="ssh -o BatchMode=yes -o ConnectTimeout=30")
 

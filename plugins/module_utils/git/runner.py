@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import re
 from collections.abc import Iterable, Mapping
 
 from .. import screen
 from ..errors import DatomicError
-from ..util import subprocesses
+from ..util import redact, subprocesses
 
 REDIRECTING = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -41,36 +39,9 @@ MAY_HANG = {
 RECORDING = 'echo $$ > "$0" && exec git "$@"'
 """Says which process git is before git is one."""
 
-HIDDEN = "********"
-_USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What a git command said."""
-
-    status: int
-    out: bytes
-    err: bytes
-
-    @property
-    def line(self) -> str:
-        """Its standard output as one name or path."""
-        return os.fsdecode(self.out.rstrip(b"\n"))
-
-    @property
-    def fields(self) -> list[str]:
-        """The NUL-terminated fields of its standard output."""
-        return [os.fsdecode(field) for field in self.out.split(b"\0")[:-1]]
-
-    @property
-    def told(self) -> str:
-        """Everything that it printed, for a message."""
-        return masked_urls("\n".join(part.decode(errors="replace").strip() for part in (self.err, self.out)).strip())
-
 
 class GitStoppedError(DatomicError):
-    """A git command did not end in time, or this run was asked to end. It was stopped, with all that it started."""
+    """A git command was stopped, with all that it started: its time was over, or this run was asked to end."""
 
 
 class Git:
@@ -88,8 +59,8 @@ class Git:
         """The same with further variables."""
         return Git(self.directory, self._added | environment, self.timeout)
 
-    def run(self, *arguments: str, data: bytes = b"", record: str = "") -> Answer:
-        """Run it and wait. A status other than 0 is left to the caller.
+    def run(self, *arguments: str, data: bytes = b"", record: str = "") -> subprocesses.Finished:
+        """Run it and wait. The caller judges the exit code.
 
         record: the file that gets its process id before it begins.
         """
@@ -111,26 +82,27 @@ class Git:
             raise DatomicError(
                 "The git program is not on the PATH: install it, or set datomic_commit to false."
             ) from error
-        except TimeoutError as error:
-            raise GitStoppedError(
-                f"git {command} in {self.directory} did not end within {self.timeout:.0f} s and was stopped, with all "
-                f"that it had started: {MAY_HANG.get(command, 'a filter or the file system')} may hang. Run it there "
-                "by hand to see what it waits for, or raise timeout (datomic_git_timeout in the role)."
-            ) from error
-        except subprocesses.StoppedError as error:
-            raise GitStoppedError(
-                f"git {command} in {self.directory} was stopped, because this run was asked to end ({error})."
-            ) from error
         except OSError as error:
             raise DatomicError(f"Could not start git in {self.directory}: {error.strerror}.") from error
-        return Answer(done.code, done.out, done.err)
+        if done.stopped:
+            raise GitStoppedError(
+                f"git {command} in {self.directory} {done.stopped}. If it hangs, look at "
+                f"{MAY_HANG.get(command, 'a filter or the file system')}: run the command there by hand to see what it "
+                "waits for, or raise timeout (datomic_git_timeout in the role)."
+            )
+        return done
 
-    def must(self, *arguments: str, data: bytes = b"", doing: str = "") -> Answer:
-        """Run it; a status other than 0 is an error that says what was being done, and what git said."""
-        answer = self.run(*arguments, data=data)
-        if answer.status:
-            raise DatomicError(f"Could not {doing or 'run git ' + arguments[0]} in {self.directory}: {answer.told}")
-        return answer
+    def must(self, *arguments: str, data: bytes = b"", doing: str = "") -> subprocesses.Finished:
+        """Run it; an exit code other than 0 is an error with what was being done and what git said."""
+        done = self.run(*arguments, data=data)
+        if done.code:
+            raise DatomicError(f"Could not {doing or 'run git ' + arguments[0]} in {self.directory}: {said(done)}")
+        return done
+
+
+def said(done: subprocesses.Finished) -> str:
+    """Everything that a git command printed, for a message."""
+    return redact.urls(f"{done.stderr.strip()}\n{done.stdout.strip()}".strip())
 
 
 def literal(paths: Iterable[str]) -> list[str]:
@@ -139,11 +111,6 @@ def literal(paths: Iterable[str]) -> list[str]:
     Magic in front of each instead of an option of git: hooks would inherit the option.
     """
     return [f":(top,literal){path}" for path in paths]
-
-
-def masked_urls(text: str) -> str:
-    """The text without the user and password part of URLs."""
-    return _USER_INFO.sub(f"{HIDDEN}@", text)
 
 
 def _environment() -> dict[str, str]:

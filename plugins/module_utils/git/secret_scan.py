@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ..properties.keys import has_secret, secrecy
-
-HIDDEN = "********"
+from ..util.redact import MASK
 
 _KEY = r"(?P<key>[A-Za-z][\w.-]*)"
 _ASSIGNMENT = re.compile(
@@ -77,8 +76,8 @@ class _Part:
             return self.written
         kept, value = self.written.rstrip(), self.found[0][1][0]
         if "\\" in value or not kept.endswith(value):  # written with escapes: nothing of it is safe to show
-            return HIDDEN
-        return kept.removesuffix(value) + HIDDEN + self.written[len(kept) :]
+            return MASK
+        return kept.removesuffix(value) + MASK + self.written[len(kept) :]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +93,7 @@ class _Line:
 
 def _masked(line: _Line) -> str:
     if line.inside and line.text.strip():
-        return line.text.replace(line.text.strip(), HIDDEN)
+        return line.text.replace(line.text.strip(), MASK)
     return "".join(part.masked + part.end for part in line.parts)
 
 

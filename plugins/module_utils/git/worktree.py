@@ -11,7 +11,8 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ..errors import DatomicError, Finding, InputError
-from .runner import TIMEOUT, Answer, Git, literal
+from ..util.subprocesses import Finished
+from .runner import TIMEOUT, Git, literal, said
 
 LARGEST = 16 << 20
 """Bytes of a file that is registered, as all of it is looked through for secrets."""
@@ -76,9 +77,9 @@ def locate(paths: Sequence[str], expected: Sequence[str] = (), timeout: float = 
         answer = Git(directory, timeout=timeout).run(
             "rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--show-toplevel"
         )
-        if answer.status:
+        if answer.code:
             errors.append(_no_work_tree(answer, followed[file]))
-        roots[directory] = "" if answer.status else answer.line.split("\n", 2)[2]
+        roots[directory] = "" if answer.code else answer.line.split("\n", 2)[2]
     # A link may lie outside; what it leads to may not.
     final = {file: path for file, path in followed.items() if not os.path.islink(file)}
     root = next((roots[os.path.dirname(file)] for file in final if roots[os.path.dirname(file)]), "")
@@ -156,8 +157,8 @@ def _followed(path: str) -> Iterator[str]:
         path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
 
 
-def _no_work_tree(answer: Answer, path: str) -> Finding:
-    told = answer.told
+def _no_work_tree(answer: Finished, path: str) -> Finding:
+    told = said(answer)
     if "dubious ownership" in told:
         return Finding(
             "git-owner", f"git does not trust this repository, which belongs to another user: {told}", file=path
@@ -210,8 +211,8 @@ def _ignored(place: Place) -> Iterator[Finding]:
     # It reads pathspecs: behind ./ no character of a name has a meaning.
     asked = b"".join(b"./" + os.fsencode(file) + b"\0" for file in place.judged)
     answer = place.git.run("check-ignore", "--verbose", "-z", "--stdin", data=asked)
-    if answer.status > 1:
-        raise DatomicError(f"git cannot tell what is ignored in {place.root}: {answer.told}")
+    if answer.code > 1:
+        raise DatomicError(f"git cannot tell what is ignored in {place.root}: {said(answer)}")
     fields = answer.fields
     for source, line, pattern, asked_path in zip(fields[0::4], fields[1::4], fields[2::4], fields[3::4], strict=True):
         path = asked_path.removeprefix("./")
@@ -225,8 +226,8 @@ def _ignored(place: Place) -> Iterator[Finding]:
 def _identity(place: Place) -> Iterator[Finding]:
     for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
         answer = place.git.run("var", name)
-        if answer.status:
-            reason = answer.told.splitlines()[-1]
+        if answer.code:
+            reason = said(answer).splitlines()[-1]
             instead = "git config user.name and user.email"
             yield Finding(
                 "git-identity", f"git does not know who commits: {reason}", file=place.root, suggestion=instead

@@ -124,6 +124,6 @@ def _git(directory: str, *arguments: str) -> bytes:
     """Its output; empty when git, the repository or what is asked for is not there."""
     try:
         done = subprocesses.run(["git", "-C", directory, *arguments], timeout=SECONDS)
-    except (OSError, subprocesses.StoppedError):
+    except OSError:
         return b""
     return b"" if done.code else done.out

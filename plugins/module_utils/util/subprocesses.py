@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a program to its end. Its callers know no module, so AnsibleModule.run_command is not for them."""
+"""Run a program to its end, without a module: AnsibleModule.run_command needs one and has no time-out."""
 
 from __future__ import annotations
 
@@ -10,48 +10,58 @@ import contextlib
 import dataclasses
 import os
 import signal
+import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-if TYPE_CHECKING:
-    from asyncio.subprocess import Process
-
-# asyncio takes longer to import than most modules run, and most of them run no program: it is imported where one runs.
-
+STEP_SECONDS = 0.1
+"""How often a running program is checked for its end, its time-out and for signals to this process."""
 STOP_SECONDS = 5
-"""Between asking a program to stop and killing it."""
+"""Between SIGTERM and SIGKILL."""
 READ_SECONDS = 1
-"""How long what a program left behind may hold its output open: that program is not waited for."""
+"""How long to read on when a background process that the program left behind keeps its output open."""
 FIRST_LINE_SECONDS = 10
 LINE_SECONDS = 60
-"""How long a wait lasts until it is reported, and how long until it is again."""
+"""When a wait is reported first, and how often after that."""
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-"""What asks a process to end; Ctrl-C is Python's own affair, unless somebody else handles it."""
+"""Signals that ask a process to end. SIGINT too, where a handler other than Python's own is set."""
 LEFT_ALONE = (None, signal.SIG_IGN, signal.default_int_handler)
-
-Waiting = Callable[[float], None]
-"""Gets the seconds that a program has run for, once a minute."""
-
-
-class StoppedError(Exception):
-    """This process was asked to end while a program ran, which has been stopped. Its text: the signal's name."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Ended:
-    """code: the exit code, negative for a signal."""
+class Finished:
+    """A program that has ended.
+
+    code: the exit code, negative for a signal. out, err: what it printed. stopped: why it was stopped before its end,
+    with all processes of its session; empty if it ended by itself.
+    """
 
     code: int
     out: bytes
     err: bytes
+    seconds: float = 0.0
+    stopped: str = ""
 
     @property
-    def text(self) -> str:
-        """Its standard output."""
-        return os.fsdecode(self.out)
+    def line(self) -> str:
+        """Its standard output as one name or path."""
+        return os.fsdecode(self.out.rstrip(b"\n"))
+
+    @property
+    def fields(self) -> list[str]:
+        """The NUL-terminated fields of its standard output."""
+        return [os.fsdecode(field) for field in self.out.split(b"\0")[:-1]]
+
+    @property
+    def stdout(self) -> str:
+        return self.out.decode(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return self.err.decode(errors="replace")
 
 
 def run(
@@ -61,179 +71,102 @@ def run(
     environment: Mapping[str, str] | None = None,
     data: bytes = b"",
     timeout: float | None = None,
-    waiting: Waiting | None = None,
-) -> Ended:
-    """Run it in a session of its own, and read what it prints.
-
-    data: its standard input. environment: None for this process's own. timeout: seconds, None for any time.
-    OSError when it cannot be started, TimeoutError when it did not end in time, and StoppedError; then all of its
-    session has been stopped.
-    """
-    import asyncio
-
-    out, err = _Output(), _Output()
-    work = _watch(arguments, directory, environment, (out.descriptor, err.descriptor), timeout, (), data, waiting)
-    code = asyncio.run(_heedfully(work))
-    return Ended(code, out.finish(), err.finish())
-
-
-class _Output:
-    """What a program prints, read beside its other stream, or a full pipe would stop it.
-
-    descriptor: where the program writes, to be closed by who hands it on.
-    """
-
-    def __init__(self) -> None:
-        source, self.descriptor = os.pipe()
-        self._parts: list[bytes] = []
-        self._thread = threading.Thread(target=self._read, args=(source,), daemon=True)
-        self._thread.start()
-
-    def _read(self, source: int) -> None:
-        with open(source, "rb", buffering=0) as stream:
-            while part := stream.read(1 << 16):
-                self._parts.append(part)
-
-    def finish(self) -> bytes:
-        self._thread.join(READ_SECONDS)
-        return b"".join(tuple(self._parts))
-
-
-def watch(
-    arguments: Sequence[str],
-    *,
-    directory: str,
-    environment: Mapping[str, str],
-    output: tuple[int, int],
-    timeout: float,
+    waiting: Callable[[float], None] | None = None,
     holding: tuple[int, ...] = (),
-) -> int:
-    """Run it in a session of its own. The exit code, negative for a signal.
+    output: tuple[int, int] = (subprocess.PIPE, subprocess.PIPE),
+) -> Finished:
+    """Run it in a session of its own. OSError if it cannot be started.
 
-    output: file descriptors for its standard output and its standard error; they are closed here. holding: file
-    descriptors that it keeps. OSError and TimeoutError as in run, and StoppedError; then all of its session has been
-    stopped.
+    data: its standard input. environment: None for this process's. timeout: seconds, None for no limit.
+    waiting: called with the seconds so far, after 10 seconds and then once a minute. holding: file descriptors that it
+    inherits. output: file descriptors for its standard output and error; then out and err of the result are empty.
     """
-    import asyncio
-
-    return asyncio.run(_heedfully(_watch(arguments, directory, environment, output, timeout, holding, b"", None)))
-
-
-async def _heedfully(work: Coroutine[Any, Any, int]) -> int:
-    """A session of its own gets no signal that is meant for this process's: it would outlive it."""
-    import asyncio
-
-    asked: list[str] = []
-    watching = asyncio.ensure_future(work)
-
-    def stop(number: signal.Signals) -> None:
-        if not asked:
-            watching.cancel()
-        asked.append(number.name)
-
-    with _heeding(stop):
-        try:
-            return await watching
-        except asyncio.CancelledError:
-            if asked:
-                raise StoppedError(asked[0]) from None
-            raise
-
-
-@contextlib.contextmanager
-def _heeding(stop: Callable[[signal.Signals], None]) -> Iterator[None]:
-    """Let the signals that ask this process to end call stop instead. Only its main thread is told of signals."""
-    import asyncio
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in (*END_SIGNALS, signal.SIGINT)}
-    heeded = [number for number, handler in before.items() if handler not in LEFT_ALONE]
-    for number in heeded:
-        loop.add_signal_handler(number, stop, number)
-    try:
-        yield
-    finally:
-        for number in heeded:
-            loop.remove_signal_handler(number)
-            signal.signal(number, before[number])
-
-
-async def _watch(
-    arguments: Sequence[str],
-    directory: str | None,
-    environment: Mapping[str, str] | None,
-    output: tuple[int, int],
-    timeout: float | None,
-    holding: tuple[int, ...],
-    data: bytes,
-    waiting: Waiting | None,
-) -> int:
-    import asyncio
-
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *arguments,
+    began = time.monotonic()
+    with _signals() as received, tempfile.TemporaryFile() if data else open(os.devnull, "rb") as stdin:
+        if data:
+            stdin.write(data)
+            stdin.seek(0)
+        process = subprocess.Popen(
+            arguments,
             cwd=directory,
             env=environment,
-            stdin=asyncio.subprocess.PIPE if data else asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output[0],
             stderr=output[1],
             start_new_session=True,
             pass_fds=holding,
         )
-    finally:
-        for descriptor in output:
-            os.close(descriptor)
-    tasks = [asyncio.ensure_future(_feed(process, data))] if data else []
-    tasks += [asyncio.ensure_future(_remind(waiting))] if waiting else []
+        reader = _Reader(process)
+        stopped = ""
+        due = FIRST_LINE_SECONDS
+        try:
+            while not reader.ended(STEP_SECONDS):
+                seconds = time.monotonic() - began
+                if received:
+                    stopped = f"was stopped, because this run was asked to end ({received[0]})"
+                elif timeout is not None and seconds >= timeout:
+                    stopped = f"did not end within {timeout:g} seconds and was stopped"
+                if stopped:
+                    break
+                if waiting and seconds >= due:
+                    waiting(seconds)
+                    due = round(seconds) + LINE_SECONDS
+        finally:
+            if process.poll() is None:
+                _stop(process, reader)
+        reader.finish()
+    return Finished(process.returncode, reader.out, reader.err, round(time.monotonic() - began, 3), stopped)
+
+
+class _Reader:
+    """Reads what a program prints, so that a full pipe does not block it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._open = True
+        self.out = self.err = b""
+
+    def ended(self, seconds: float) -> bool:
+        """Whether the program has ended. Reads until then, or until the time is over."""
+        if self._open:
+            try:
+                printed: tuple[bytes | None, bytes | None] = self._process.communicate(timeout=seconds)
+                self._open = False
+            except subprocess.TimeoutExpired as error:
+                printed = error.stdout, error.stderr
+            self.out, self.err = printed[0] or b"", printed[1] or b""
+        return self._process.poll() is not None
+
+    def finish(self) -> None:
+        """Read the rest. Output that a background process keeps open is not waited for."""
+        self.ended(READ_SECONDS)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[str]]:
+    """The names of the signals that ask this process to end, while this lasts: the program does not get them.
+
+    Only the main thread gets signals.
+    """
+    received: list[str] = []
+    before = {number: signal.getsignal(number) for number in (*END_SIGNALS, signal.SIGINT)}
+    caught = [number for number, handler in before.items() if handler not in LEFT_ALONE]
+    if threading.current_thread() is not threading.main_thread():
+        caught = []
+    for number in caught:
+        signal.signal(number, lambda number, _frame: received.append(signal.Signals(number).name))
     try:
-        return await asyncio.wait_for(process.wait(), timeout)
-    except BaseException:
-        await _stop(process)
-        raise
+        yield received
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for number in caught:
+            signal.signal(number, before[number])
 
 
-async def _feed(process: Process, data: bytes) -> None:
-    if process.stdin:
-        with contextlib.suppress(ConnectionError):
-            process.stdin.write(data)
-            await process.stdin.drain()
-        process.stdin.close()
-
-
-async def _remind(waiting: Waiting) -> None:
-    import asyncio
-
-    begun = time.monotonic()
-    await asyncio.sleep(FIRST_LINE_SECONDS)
-    while True:
-        waiting(time.monotonic() - begun)
-        await asyncio.sleep(LINE_SECONDS)
-
-
-async def _stop(process: Process) -> None:
-    """Stop the program and what it started, such as the JVM of a shell script."""
+def _stop(process: subprocess.Popen[bytes], reader: _Reader) -> None:
+    """Stop the program and all that it started, such as the JVM of a shell script."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        if await _ends(process, STOP_SECONDS):
-            break
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-async def _ends(process: Process, seconds: float) -> bool:
-    import asyncio
-
-    try:
-        await asyncio.wait_for(process.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
+        deadline = time.monotonic() + STOP_SECONDS
+        while not reader.ended(STEP_SECONDS) and time.monotonic() < deadline:
+            pass
