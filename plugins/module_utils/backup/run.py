@@ -153,13 +153,8 @@ class Job:
         message = lacking if "backup-db" in said and command not in said else str(failed)
         raise DatomicError(message, **failed.details, output=_lines(outcome))
 
-<<<<<<< HEAD
     def result(self, outcome: Finished | None, command: list[str], **more: Any) -> dict[str, Any]:
         """What a module returns about its run of the tool; None: the tool did not run."""
-=======
-    def result(self, outcome: Finished | None, *command: str) -> dict[str, Any]:
-        """What the modules return about the run; None: it has not run."""
->>>>>>> e6cc343 (Run programs on subprocess.Popen in a process group with a time-out; one type for finished programs, one redactor for text)
         return {
             "changed": True,
             "command": self.tool.shown(*command),
@@ -231,20 +226,6 @@ def _is_young(times: Mapping[int, float], limit: int) -> bool:
     return bool(times) and time.time() - max(times.values()) <= limit
 
 
-<<<<<<< HEAD
-=======
-def _state(times: dict[int, float], outcome: Finished | None) -> dict[str, Any]:
-    counted = backup.counts(outcome.stdout + outcome.stderr) if outcome else None
-    newest = max(times) if times else None
-    return {
-        "t": newest,
-        "written": _iso(times[newest] if newest is not None else None),
-        "copied_segments": counted[0] if counted else None,
-        "skipped_segments": counted[1] if counted else None,
-    }
-
-
->>>>>>> e6cc343 (Run programs on subprocess.Popen in a process group with a time-out; one type for finished programs, one redactor for text)
 def restore(aws: Aws, options: Options, *, check: bool) -> dict[str, Any]:
     """restore_db: refused unless its name is confirmed, no transactor runs, and nothing else uses the backup."""
     job = Job(aws, options)
