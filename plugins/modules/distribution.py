@@ -13,52 +13,55 @@ short_description: Keep releases of Datomic Pro on this machine
 version_added: 1.0.0
 description:
   - Fetches a release of Datomic Pro from the public download, a mirror (HTTPS or S3) or a file, verifies its SHA-256,
-    and unpacks it into a directory of its own below O(dest), whole or not at all.
-  - Several releases lie side by side; the symbolic link C(current) is switched in one step. Nothing is removed unless
-    O(keep) or O(remove) says so.
+    and unpacks it into its own directory in O(dest), completely or not at all.
+  - O(dest) holds several releases. The symbolic link C(current) is switched in one step. Releases are removed only as
+    O(keep) or O(remove) say.
 options:
   version:
     description: The release.
     type: str
     required: true
   dest:
-    description: The directory of all releases; each has its C(datomic-pro-VERSION) in it. Created when missing.
+    description: The directory of all releases, each in C(datomic-pro-VERSION). Created when missing.
     type: path
     required: true
   source:
     description:
-      - "Where the archive comes from: V(https://…), V(s3://bucket/key) or the path of a file on this machine.
-        C({version}) in it stands for O(version)."
-      - "What may be credentials in a URL, V(user:password@) and a query, is shown nowhere."
+      - "The archive: V(https://…), V(s3://bucket/key) or the path of a file on this machine. C({version}) in it is
+        replaced by O(version)."
+      - "Possible credentials in a URL, V(user:password@) and a query, are never shown."
       - The default is Datomic's public download.
     type: str
+    default: ''
   checksum:
     description:
       - SHA-256 of the archive, in hexadecimal.
       - Required for a release whose checksum the collection does not know.
     type: str
+    default: ''
   current:
-    description: Let the symbolic link C(current) in O(dest) name this release.
+    description: Point the symbolic link C(current) in O(dest) to this release.
     type: bool
     default: true
   keep:
     description:
-      - Remove all releases but this one, the one that C(current) names, and this many of the newest others.
-      - None is removed by default.
+      - Remove all releases except this one, the one that C(current) points to, and this many of the newest others.
+      - By default, none is removed.
     type: int
   remove:
-    description: Releases to be removed. It is an error to name the one in use.
+    description: Releases to remove. The release in use is an error.
     type: list
     elements: str
     default: []
   deploy_bucket:
     description:
-      - A bucket that the archive is put into, as C(VERSION/datomic-pro-VERSION.zip), with its SHA-256 beside it as
-        C(VERSION/datomic-pro-VERSION.zip.sha256), for the instances of the modern template.
+      - The bucket from which instances of the modern template copy the release. The module uploads the archive as
+        C(VERSION/datomic-pro-VERSION.zip) and its SHA-256 as C(VERSION/datomic-pro-VERSION.zip.sha256).
       - The bucket has to exist.
     type: str
+    default: ''
   timeout:
-    description: Seconds without any byte after which a connection is given up and made anew.
+    description: Seconds without any byte after which the module closes a connection and tries again.
     type: int
     default: 60
 author:
@@ -118,12 +121,12 @@ java_minimum:
   returned: success
   sample: 17
 java:
-  description: The Java that is found on this machine; 0 when there is none.
+  description: The feature release of Java on this machine; 0 without Java.
   type: int
   returned: success
   sample: 21
 current:
-  description: The release that the link C(current) names; empty without a link.
+  description: The release that the link C(current) points to; empty without a link.
   type: str
   returned: success
   sample: 1.0.7705
@@ -153,43 +156,28 @@ deploy_key:
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases.download import secrets
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases.install import Wanted, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases.archive import secrets
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases.install import Options, ensure
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
-        argument_spec={
-            "version": {"type": "str", "required": True},
-            "account_id": {"type": "str"},
-            "dest": {"type": "path", "required": True},
-            "source": {"type": "str"},
-            "checksum": {"type": "str"},
-            "current": {"type": "bool", "default": True},
-            "keep": {"type": "int"},
-            "remove": {"type": "list", "elements": "str", "default": []},
-            "deploy_bucket": {"type": "str"},
-            "timeout": {"type": "int", "default": 60},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    wanted = Wanted(
-        version=params["version"],
-        dest=params["dest"],
-        account_id=params["account_id"] or "",
-        source=params["source"] or "",
-        checksum=(params["checksum"] or "").lower(),
-        current=params["current"],
-        keep=params["keep"],
-        remove=tuple(params["remove"]),
-        deploy_bucket=params["deploy_bucket"] or "",
-        timeout=params["timeout"],
-        validate_certs=params["validate_certs"],
-    )
+    spec = {
+        "version": {"type": "str", "required": True},
+        "account_id": {"type": "str"},
+        "dest": {"type": "path", "required": True},
+        "source": {"type": "str", "default": ""},
+        "checksum": {"type": "str", "default": ""},
+        "current": {"type": "bool", "default": True},
+        "keep": {"type": "int"},
+        "remove": {"type": "list", "elements": "str", "default": []},
+        "deploy_bucket": {"type": "str", "default": ""},
+        "timeout": {"type": "int", "default": 60},
+    }
+    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
+    options = Options(**{name: module.params[name] for name in (*spec, "validate_certs")})
     # A URL may hold credentials, and the options are shown at -vvv.
-    module._module.no_log_values.update(secret for url in (wanted.source, wanted.url) for secret in secrets(url))
-    run(module, lambda: ensure(wanted, Aws(module), check=module.check_mode))
+    module._module.no_log_values.update(secret for url in (options.source, options.url) for secret in secrets(url))
+    run(module, lambda: ensure(options, Aws(module), check=module.check_mode))
 
 
 if __name__ == "__main__":

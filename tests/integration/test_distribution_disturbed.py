@@ -18,7 +18,6 @@ import zipfile
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.releases import distribution
 
 from tests import fake_cli
 from tests.estate import ROOT
@@ -70,12 +69,12 @@ def test_what_a_killed_run_left_is_removed_by_the_next(params: Params) -> None:
     dest = pathlib.Path(params["dest"])
     run = start(params)
     deadline = time.monotonic() + 30
-    while not list(dest.glob(".unpacking-*/*/lib/big.jar")):
+    while not list(dest.glob(".datomic-*/*/lib/big.jar")):
         assert time.monotonic() < deadline
         time.sleep(0.005)
     run.kill()
     run.communicate()
-    for name in (".removing-a", ".current-b"):
+    for name in (".datomic-a", ".datomic-b"):
         (dest / name).mkdir()
     assert len(list(dest.glob(".*-*"))) == 3
     result = run_module("distribution", params)
@@ -84,7 +83,8 @@ def test_what_a_killed_run_left_is_removed_by_the_next(params: Params) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", ["tempfile.TemporaryDirectory", "os.replace", "os.symlink", "os.makedirs", "os.rename"]
+    "broken",
+    ["tempfile.TemporaryDirectory", "shutil.copyfileobj", "os.replace", "os.symlink", "os.makedirs", "os.rename"],
 )
 def test_a_full_disk_is_told_wherever_it_is_met(params: Params, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     def full(*_arguments: Any, **_options: Any) -> None:
@@ -98,7 +98,8 @@ def test_a_full_disk_is_told_wherever_it_is_met(params: Params, monkeypatch: pyt
 
 def test_a_removal_that_fails_is_told(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     run_module("distribution", params)
-    shutil.copytree(distribution.home_of(params["dest"], VERSION), distribution.home_of(params["dest"], "1.0.7075"))
+    dest = pathlib.Path(params["dest"])
+    shutil.copytree(dest / f"datomic-pro-{VERSION}", dest / "datomic-pro-1.0.7075")
 
     def refused(*_arguments: Any, **_options: Any) -> None:
         raise PermissionError(13, "Permission denied")

@@ -2,81 +2,116 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Unpack a release's archive: whole or not at all, and nowhere but where it belongs."""
+"""The archive of a release: downloaded by HTTPS or from S3, verified by its SHA-256, and unpacked."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import http.client
 import os
 import pathlib
 import shutil
 import stat
+import urllib.error
+import urllib.parse
 import zipfile
 
+from ansible.module_utils.urls import open_url
+
+from ..aws import s3
+from ..aws.client import Aws
 from ..errors import DatomicError
-from . import distribution
+from .distribution import PREFIX
 
 MIB = 1024 * 1024
+ATTEMPTS = 3
 
 
-def unpack(archive: str, directory: str, version: str) -> distribution.Distribution:
-    """Unpack the archive into directory/datomic-pro-VERSION by way of a temporary directory beside it.
+def local_path(url: str) -> str:
+    """The path when the source is a file of this machine, otherwise an empty string."""
+    split = urllib.parse.urlsplit(url)
+    if split.scheme == "file":
+        return urllib.parse.unquote(split.path)
+    return "" if split.scheme in ("http", "https", "s3") else os.path.expanduser(url)
 
-    DatomicError, with nothing left behind, when the archive is damaged, reaches outside, is another release, or the
-    disk is full.
+
+def secrets(url: str) -> list[str]:
+    """The parts of a URL that may be credentials: the user information, and a query such as a signature's.
+
+    With the marks around them, so that hiding them hides nothing else.
     """
-    home = distribution.home_of(directory, version)
+    split = urllib.parse.urlsplit(url)
+    user = split.netloc.rpartition("@")[0]
+    return [part for part in (user and f"{user}@", split.query and f"?{split.query}") if part]
+
+
+def verify(path: str, sha256: str, source: str) -> None:
+    """DatomicError unless the file has this SHA-256 (hexadecimal). source: where it came from."""
     try:
-        with (
-            distribution.temporary_directory(directory, distribution.UNPACKING) as temporary,
-            zipfile.ZipFile(archive) as zipped,
-        ):
-            members = _checked(archive, zipped, version)
-            _room(archive, directory, sum(member.file_size for member in members))
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DatomicError(f"{path} cannot be read: {error.strerror}.") from error
+    if found != sha256:
+        raise DatomicError(f"{source} has the SHA-256 {found}, not {sha256}. Nothing was unpacked.")
+
+
+def download(url: str, path: str, aws: Aws, *, validate_certs: bool, timeout: int) -> None:
+    """Download url to path. timeout: seconds without any byte."""
+    split = urllib.parse.urlsplit(url)
+    if split.scheme == "s3":
+        s3.download(aws.client("s3"), split.netloc, split.path.lstrip("/"), path)
+        return
+    reason = ""
+    for _attempt in range(ATTEMPTS):
+        try:
+            response = open_url(url, validate_certs=validate_certs, timeout=timeout, decompress=False)
+            with contextlib.closing(response), open(path, "wb") as file:
+                shutil.copyfileobj(response, file, MIB)
+            missing = int(response.headers.get("Content-Length") or 0) - os.path.getsize(path)
+            if missing <= 0:
+                return
+            reason = f"the connection ended {missing} bytes before the end"
+        except urllib.error.HTTPError as error:
+            raise DatomicError(f"Could not download {url}: {error.code} {error.reason}.") from error
+        except (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            reason = str(getattr(error, "reason", "") or error) or type(error).__name__
+    raise DatomicError(f"Could not download {url} in {ATTEMPTS} attempts: {reason}. Check the network, then run again.")
+
+
+def unpack(archive: str, version: str, into: str) -> None:
+    """Unpack the archive of a release into a directory.
+
+    DatomicError when it is damaged, reaches outside, is another release, or does not fit on the disk. Permission bits
+    are kept, which zipfile itself drops; set-id bits are not.
+    """
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            members = zipped.infolist()
+            _check(archive, members, version)
+            needed, free = sum(member.file_size for member in members), shutil.disk_usage(into).free
+            if free < needed:
+                raise DatomicError(
+                    f"{into} has {free // MIB} MiB left and {archive} needs {needed // MIB} MiB unpacked. "
+                    "Nothing was unpacked."
+                )
             for member in members:
-                _extract(zipped, member, pathlib.Path(temporary))
-            unpacked = os.path.join(temporary, distribution.PREFIX + version)
-            distribution.inspect(unpacked, version)
-            os.rename(unpacked, home)
+                path = zipped.extract(member, into)
+                if not member.is_dir():
+                    os.chmod(path, (member.external_attr >> 16) & 0o777 or 0o644)
     except zipfile.BadZipFile as error:
         raise DatomicError(f"{archive} is damaged or no zip archive: {error}. Nothing was unpacked.") from error
-    except OSError as error:
-        raise distribution.unwritten(error, directory, "Nothing was unpacked.") from error
-    return distribution.inspect(home, version)
 
 
-def _checked(archive: str, zipped: zipfile.ZipFile, version: str) -> list[zipfile.ZipInfo]:
-    top = distribution.PREFIX + version
-    members = zipped.infolist()
+def _check(archive: str, members: list[zipfile.ZipInfo], version: str) -> None:
+    if not members:
+        raise DatomicError(f"{archive} is empty.")
     for member in members:
         parts = pathlib.PurePosixPath(member.filename).parts
         if not parts or parts[0] in ("/", "..") or ".." in parts or "\\" in member.filename:
             raise DatomicError(f"{archive} is refused: its member {member.filename!r} would be written outside.")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise DatomicError(f"{archive} is refused: its member {member.filename!r} is a symbolic link.")
-        if parts[0] != top:
-            raise DatomicError(f"{archive} is not release {version}: it holds {parts[0]}, where {top} is expected.")
-    if not members:
-        raise DatomicError(f"{archive} is empty.")
-    return members
-
-
-def _room(archive: str, directory: str, needed: int) -> None:
-    free = shutil.disk_usage(directory).free
-    if free < needed:
-        raise DatomicError(
-            f"{directory} has {free // MIB} MiB left and {archive} needs {needed // MIB} MiB unpacked. "
-            "Nothing was unpacked."
-        )
-
-
-def _extract(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, into: pathlib.Path) -> None:
-    """One member with its permission bits, which zipfile's own extract drops. Set-id bits are dropped here too."""
-    path = into.joinpath(*pathlib.PurePosixPath(member.filename).parts)
-    mode = (member.external_attr >> 16) & 0o777
-    if member.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipped.open(member) as source, open(path, "xb") as target:
-        shutil.copyfileobj(source, target, MIB)
-    path.chmod(mode or 0o644)
+        if parts[0] != PREFIX + version:
+            raise DatomicError(f"{archive} is not release {version}: it holds {parts[0]}.")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Datomic's releases: how they are numbered, what each needs, and the checksums of the archives that we know."""
+"""Datomic's releases: numbers, the Java and commands of each, and the known checksums of their archives."""
 
 from __future__ import annotations
 
@@ -26,15 +26,14 @@ CHECKSUMS = {
     # two independent projects: a deployment that pins URL, size and digest, and a study of the distribution's artifacts
     "1.0.7705": "a17c2603b893dfb0d998a35a032a7295736d234d32937222c8ec21d81a1b8c7e",
 }
-"""SHA-256 of each release's archive at PUBLIC_URL, from public projects that pin it. Others have to be given.
+"""SHA-256 of each release's archive at PUBLIC_URL, from public projects that pin it.
 
-A wrong one lets no instance start, since the archive is verified. The hashes of Nix's fetchzip are of the unpacked
-content and of no use here.
+With a wrong one no instance starts. The hashes of Nix's fetchzip are of the unpacked content, not of the archive.
 """
 
 
 def checksum_advice(version: str, variable: str) -> str:
-    """How to obtain the checksum of a release that is not in CHECKSUMS. variable: where it has to be written."""
+    """How to obtain the checksum of a release that is not in CHECKSUMS. variable: the option that takes it."""
     url = PUBLIC_URL.format(version=version)
     return (
         f"download the archive once (curl -sSf -o datomic.zip {url}), run sha256sum datomic.zip, compare the digest"
@@ -44,16 +43,16 @@ def checksum_advice(version: str, variable: str) -> str:
 
 
 AWS_SDK_V2_SINCE = "1.0.7556"
-"""From here on the tool has no ensure-cf, and it is built on the AWS SDK for Java 2, which reads AWS_ENDPOINT_URL."""
+"""Since this release the tool has no ensure-cf, and uses the AWS SDK for Java 2, which reads AWS_ENDPOINT_URL."""
 
 JAVA = (("1.0.7705", 17), ("1.0.6711", 11))
-"""The oldest Java of a release and of all after it, newest first; before them all it is 8."""
+"""The oldest Java of a release and of all later ones, newest first. Earlier releases need 8."""
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+(\.\d+)?")
 
 
 def number(version: str) -> tuple[int, ...]:
-    """1.0.7705 as (1, 0, 7705), which sorts; a fourth part is a bug fix. DatomicError when it is none."""
+    """1.0.7705 as (1, 0, 7705), which sorts; a fourth part is a bug fix. DatomicError for another form."""
     if not _VERSION.fullmatch(version):
         raise DatomicError(
             f"{version!r} is no release of Datomic: three or four numbers are expected, such as 1.0.7705."
@@ -71,7 +70,7 @@ def java_minimum(version: str) -> int:
 
 
 def has_command(version: str, command: str) -> bool:
-    """False when the release is known not to have a command of bin/datomic."""
-    gone = {"ensure-cf": AWS_SDK_V2_SINCE}
-    came = {"list-backups": "0.9.4899"}
-    return not (command in gone and at_least(version, gone[command])) and at_least(version, came.get(command, "0.0.0"))
+    """Whether bin/datomic of the release has the command; true where that is unknown."""
+    if command == "ensure-cf":
+        return not at_least(version, AWS_SDK_V2_SINCE)
+    return command != "list-backups" or at_least(version, "0.9.4899")
