@@ -1,4 +1,4 @@
-# The two commands to know: make demo, make test. `make help` lists all of them.
+# Start with make demo and make test. `make help` lists all targets.
 # PYTHON=... chooses another Python than the newest one here.
 
 ENVIRONMENT := .venv
@@ -63,7 +63,7 @@ test-oldest: ## Run pytest with the oldest supported Python, ansible-core and am
 	@tests/tools/environment.sh .venv-oldest tests/requirements/test.txt oldest
 	.venv-oldest/bin/python -m pytest --numprocesses 3 tests
 
-# Against parts that others wrote; needs Java 17 or newer and Maven. VERIFY=--write puts the table into docs/development/verified.md.
+# Compares with parts that others wrote; needs Java 17 or newer and Maven. VERIFY=--write puts the table into docs/development/verified.md.
 verify: ## Compare with parts that others wrote: Datomic's peer library, DynamoDB Local, AWS's models (needs Java 17 and Maven)
 	@"$$(tests/tools/python.sh)" -m tests.verify.jvm
 	@tests/tools/environment.sh .venv-verify tests/requirements/verify.txt
@@ -72,11 +72,11 @@ verify: ## Compare with parts that others wrote: Datomic's peer library, DynamoD
 	  tests/tools/environment.sh .venv-verify-oldest tests/requirements/verify.txt oldest; else rm -rf .venv-verify-oldest; fi
 	.venv-verify/bin/python -m tests.verify --oldest .venv-verify-oldest/bin/python --ministack .venv-ministack/bin/python $(VERIFY)
 
-# Figures beside those of something that does the same work; ends non-zero when a goal is missed. At most 25 minutes on a calm machine.
+# Compares with something that does the same work, and fails if a goal is missed. At most 25 minutes on a calm machine.
 bench: environment ## Measure speed and numbers of calls as ratios (25 minutes)
 	$(BIN)/python -m tests.bench --json docs/development/performance.json --svg docs/development/performance.svg --page docs/development/performance.md
 
-# Everything that could be lost, tried, in at most 20 minutes: see docs/development/chaos.md. CHAOS=--write puts the table there.
+# Tries to lose something, in at most 20 minutes: see docs/development/chaos.md. CHAOS=--write puts the table there.
 chaos: environment ## Kill, starve and repeat everything (20 minutes)
 	$(BIN)/python -m tests.chaos $(CHAOS)
 

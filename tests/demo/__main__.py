@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""make demo: a new system and one of years ago on an AWS inside the demo. KEEP=1 leaves everything running."""
+"""make demo: a new system and an old one on an emulated AWS. KEEP=1 leaves everything running."""
 
 from __future__ import annotations
 
@@ -80,32 +80,32 @@ class Demo:
 
     def show(self) -> None:
         """The story, step by step."""
-        say("Before: wormbase, a stack of years ago with the template of bin/datomic, in an account that is old enough")
+        say("Before: wormbase, an old stack with the template of bin/datomic")
         made = self.estate.play("create.yml", "--limit", "wormbase", "-e", "datomic_template_flavor=legacy")
-        expect(made.returncode == 0, f"the legacy stack was not made:\n{made.output}")
+        expect(made.returncode == 0, f"the legacy stack was not created:\n{made.output}")
         legacy = self.instances("wormbase")
         expect(list(legacy.values()) == ["launch configuration"], f"wormbase has one transactor, not {legacy}")
 
-        say("1. A new system, orders: two properties files whose names and roles are blank")
+        say("1. Create a new system, orders, from two properties files with blank names")
         self.play("create.yml", "--limit", "orders")
         first = self.instances("orders")
         expect(list(first.values()) == ["launch template"] * 2, f"orders has two modern transactors, not {first}")
 
-        say("2. Both systems again: nothing changes, and each stack keeps its template")
+        say("2. Update both systems: nothing changes, and each stack keeps its template")
         again = self.play("update.yml")
         expect(set(again.changed.values()) == {0}, "the second run reports changed=0")
 
-        say("3. An edit of each system: less memory for the index")
+        say("3. Edit both systems: less memory for the index")
         for system in ("orders", "wormbase"):
             self.estate.edit(f"aws/{system}-transactor.properties", memory_index_max="256m")
         print("\n$ git diff --unified=0", flush=True)
         print(self.estate.git("diff", "--unified=0"), end="")
 
-        say("4. The plan for orders: what an update would do")
+        say("4. Show the plan of an update of orders")
         plan = self.play("update.yml", "--limit", "orders", "--check", "--diff")
         expect(not plan.writes(), f"the check makes no mutating call, but it made {plan.writes()}")
 
-        say("5. The update: a new pair starts, its heartbeats are seen as standbys, then the old pair goes")
+        say("5. Update orders: a new pair starts and stands by, then the old pair is terminated")
         self.outage()
         rolled = self.play("update.yml", "--limit", "orders")
         second = self.instances("orders")
@@ -115,7 +115,7 @@ class Demo:
         expect(outage < 30, f"a standby took over at once, but nobody was active for {outage} s")
         expect("is beating" in rolled.output, "the timeline shows the heartbeats of the standbys")
 
-        say("6. The same for wormbase: without metrics, a new transactor settles for five minutes of AWS")
+        say("6. Update wormbase: without metrics, the new transactor only has to run for five minutes of AWS")
         self.play("update.yml", "--limit", "wormbase")
         updated = self.instances("wormbase")
         expect(list(updated.values()) == ["launch configuration"], f"wormbase keeps its template, not {updated}")
@@ -150,7 +150,7 @@ class Demo:
         for name, run, seconds in self.runs:
             kinds = run.kinds()
             print(f"  {name:40} {kinds['read']:5} {kinds['plan']:5} {kinds['write']:5} {seconds:8.1f}")
-        print("  plan: change sets that are made, read and deleted. Where nothing changes there is no write.")
+        print("  plan: change sets that are created and deleted. A run without changes makes no write.")
 
 
 def main() -> int:
@@ -167,11 +167,11 @@ def main() -> int:
         )
     try:
         url = wait_for(ready, emulator)
-        print(f"An AWS listens on {url}; the repository is {directory / 'estate'}")
+        print(f"The emulated AWS listens on {url}; the repository is {directory / 'estate'}")
         Demo(directory, url).show()
         return 0
     finally:
-        # What failed is worth a look too.
+        # A failed demo is kept too.
         if keep and emulator.poll() is None and ready.exists():
             print(how_to_look_around(ready.read_text().strip(), directory, emulator.pid))
         else:
@@ -199,9 +199,9 @@ Everything is left running. To look around:
   export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGION=us-east-1
   export PATH={shlex.quote(str(programs))}:$PATH ANSIBLE_COLLECTIONS_PATH={shlex.quote(str(ROOT / ".tree"))}
   cd {directory / "estate"}  # the repository
-  curl -s {url}/emulator/log  # every call that was made
+  curl -s {url}/emulator/log  # every call
   ansible-playbook -i inventory update.yml --check --diff
-and any AWS client. To end it:
+and any AWS client. To stop it:
   kill {pid}; rm -r {directory}
 """
 
