@@ -239,7 +239,7 @@ findings:
       description: The name of the rule that found it.
       returned: always
       type: str
-      sample: template-value-missing
+      sample: required-key
     message:
       description: What was found.
       returned: always
@@ -269,7 +269,7 @@ findings:
       description: The reason of the rule.
       returned: always
       type: str
-      sample: it is the default of a parameter, with which the stack would be made
+      sample: the stack's template cannot be made without it
     source:
       description: Where the rule comes from.
       returned: always
@@ -279,7 +279,7 @@ findings:
       description: What to write instead.
       returned: always
       type: str
-      sample: run ensure-cf on this file first, which fills in defaults, or set it
+      sample: write java-xmx=… with a value, or run ensure_cf, which fills it in
 error_code:
   description: The code of an error of AWS, empty when AWS did not answer.
   returned: when a call of AWS failed

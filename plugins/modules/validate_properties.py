@@ -102,11 +102,13 @@ options:
   engine:
     description: The engine that provisions the system. Advice about another one is left out.
     type: str
-    choices: [auto, native, cli]
+    choices: ["", auto, native, cli]
+    default: ""
   flavor:
     description: The template's flavor. Advice about another one is left out; V(auto) is either.
     type: str
-    choices: [auto, legacy, modern]
+    choices: ["", auto, legacy, modern]
+    default: ""
   modern:
     description:
       - The options of the flavor V(modern), as M(datomic_onprem.aws.create_cf_template) takes them under the same name.
@@ -301,6 +303,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.valida
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SECRETS_SPEC, SPEC, acceptances
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import Facts
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn_off_screen
 
 TEXT = {"type": "str", "default": ""}
@@ -315,37 +318,50 @@ FINDING = {
     "source": TEXT,
     "suggestion": TEXT,
 }
+FACTS = {
+    "datomic_version": TEXT,
+    **SECRETS_SPEC,
+    "backup_heap": TEXT,
+    "engine": {"type": "str", "choices": ["", "auto", "native", "cli"], "default": ""},
+    "flavor": {"type": "str", "choices": ["", "auto", "legacy", "modern"], "default": ""},
+    "running_version": TEXT,
+    "stack_version": TEXT,
+    "running_heartbeat_msec": {"type": "int", "default": 0},
+    "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},
+    "instance_memory_mib": {"type": "int"},
+    "table_write_units": {"type": "int"},
+    "log_bucket_writable": {"type": "bool"},
+}
+FILES = {
+    "transactor_src": {"type": "path"},
+    "cf_src": {"type": "path"},
+    "datomic_home": {"type": "path"},
+    "release_to_come": TEXT,
+    "stack_name": TEXT,
+    "modern": {"type": "dict", "default": {}},
+}
 
 
 def main() -> None:
-    spec = {
-        "transactor_src": {"type": "path"},
-        "cf_src": {"type": "path"},
-        **SPEC,
-        "datomic_version": {"type": "str", "default": ""},
-        "datomic_home": {"type": "path"},
-        "release_to_come": {"type": "str", "default": ""},
-        "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
-        **SECRETS_SPEC,
-        "backup_heap": {"type": "str", "default": ""},
-        "stack_name": {"type": "str", "default": ""},
-        "engine": {"type": "str", "choices": ["auto", "native", "cli"]},
-        "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"]},
-        "modern": {"type": "dict", "default": {}},
-        "running_version": {"type": "str", "default": ""},
-        "stack_version": {"type": "str", "default": ""},
-        "running_heartbeat_msec": {"type": "int", "default": 0},
-        "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},
-        "table": {"type": "str", "choices": ["always", "errors"], "default": "always"},
-        "instance_memory_mib": {"type": "int"},
-        "table_write_units": {"type": "int"},
-        "log_bucket_writable": {"type": "bool"},
-    }
-    module = AnsibleModule(argument_spec=spec, required_one_of=[("transactor_src", "cf_src")], supports_check_mode=True)
-    given = {**{name: module.params[name] for name in spec if name != "table"}, "accept": acceptances(module.params)}
-    given |= {name: module.params[name] or "" for name in ("engine", "flavor")}
-    given["found"] = [Finding(**one) for one in module.params["found"]]
-    run(module, lambda: validate(Options(**given), warn_off_screen))
+    module = AnsibleModule(
+        argument_spec={
+            **FILES,
+            **FACTS,
+            **SPEC,
+            "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
+            "table": {"type": "str", "choices": ["always", "errors"], "default": "always"},
+        },
+        required_one_of=[("transactor_src", "cf_src")],
+        supports_check_mode=True,
+    )
+    params = module.params
+    options = Options(
+        **{name: params[name] for name in FILES},
+        accept=acceptances(params),
+        facts=Facts(**{name: params[name] for name in FACTS}),
+        found=[Finding(**one) for one in params["found"]],
+    )
+    run(module, lambda: validate(options, warn_off_screen))
 
 
 if __name__ == "__main__":

@@ -228,8 +228,6 @@ def test_other_protocols_need_their_own_keys(
         *missing
     ]
     assert not ensure(aws, file, secrets=list(missing))["failed"]
-    reason = {"rule": "required-by-protocol", "reason": "It is written later."}
-    assert not ensure(aws, file, accept=[reason])["failed"]
 
 
 def test_other_protocols_grant_logs_and_metrics_to_a_named_role(aws: Emulator, file: pathlib.Path) -> None:

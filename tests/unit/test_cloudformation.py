@@ -47,19 +47,6 @@ def _group(name: str, *ingress: IngressRule, vpc_id: str = "vpc-1", group_id: st
     return SecurityGroup(group_id or f"sg-{name.encode().hex()}", name, ACCOUNT, vpc_id, ingress)
 
 
-def test_all_missing_keys_in_the_tools_words() -> None:
-    empty = Properties.parse(b"# nothing\n", "cf.properties")
-    assert [finding.message for finding in cfn.required(empty)] == [
-        "Missing property: aws-instance-type",
-        "Missing property: aws-region",
-        "Missing property: aws-instance-monitoring",
-        "Missing property: aws-security-group",
-        "Missing property: datomic-deploy-s3-bucket",
-        "Invalid value for aws-autoscaling-group-size: ",
-    ]
-    assert cfn.required(_file()) == []
-
-
 @pytest.mark.parametrize("name", MEMORY)
 def test_default_heap_is_the_tools_for_its_types(name: str) -> None:
     file = _file(aws_instance_type=name, java_xmx="")
@@ -86,12 +73,6 @@ def test_default_heap_of_other_types_is_70_percent_of_what_ec2_says() -> None:
 def test_defaults(changes: dict[str, str | None], version: str, filled_in: dict[str, str]) -> None:
     assert cfn.defaults(_file(**changes), Observed(), version) == filled_in
     assert set(filled_in) <= set(cfn.DEFAULTED)
-
-
-def test_a_version_must_come_from_somewhere() -> None:
-    blank = _file(datomic_version="")
-    assert [finding.message for finding in cfn.version_finding(blank, "")] == ["Missing property: datomic-version"]
-    assert cfn.version_finding(blank, "1.0.7277") == cfn.version_finding(_file(), "") == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pathlib
 import re
 import time
+from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
@@ -22,6 +23,8 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import (
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys as property_keys
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import registry
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import Facts
 
 from tests import fake_cli
 from tests.builders import CF, TRANSACTOR, text
@@ -32,11 +35,8 @@ Changes = dict[str, str | None]
 
 def judged(transactor: Changes | None = None, cf: Changes | None = None, **facts: Any) -> list[Finding]:
     files = text(TRANSACTOR, transactor or {}), text(CF, cf or {})
-    return rules.preflight(
-        Properties.parse(files[0].encode(), "t.properties"),
-        Properties.parse(files[1].encode(), "c.properties"),
-        **facts,
-    )
+    transactor_file = Properties.parse(files[0].encode(), "t.properties")
+    return rules.judge(Facts(transactor_file, Properties.parse(files[1].encode(), "c.properties"), **facts))
 
 
 def test_a_sound_pair_of_files_has_no_findings() -> None:
@@ -50,8 +50,8 @@ SLOW = {"running_heartbeat_msec": 10001}
 KEPT = {"secrets": ["sql-password"]}
 BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     # rule, level, key, changes of the transactor's file, of the other, facts
-    ("memory-required", "error", "object-cache-max", {"object-cache-max": ""}, {}, {}),
-    ("memory-required", "error", "memory-index-max", {"memory-index-max": None}, {}, {}),
+    ("required-key", "error", "object-cache-max", {"object-cache-max": ""}, {}, {}),
+    ("required-key", "error", "memory-index-max", {"memory-index-max": None}, {}, {}),
     ("memory-three-quarters", "error", "object-cache-max", {"object-cache-max": "1458m"}, {}, {}),
     ("memory-three-quarters", "error", "object-cache-max", {}, {"java-xmx": "2047m"}, {}),
     (
@@ -114,11 +114,11 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     ("release-ensure-cf", "note", "datomic-version", {}, {"datomic-version": "1.0.7556"}, {}),
     ("license-key", "error", "license-key", {}, {"datomic-version": "1.0.6711"}, {}),
     ("license-key", "warning", "license-key", {"license-key": "s3cr3t"}, {}, {}),
-    ("required-by-protocol", "error", "aws-dynamodb-region", {"aws-dynamodb-region": None}, {}, {}),
-    ("required-by-protocol", "error", "sql-driver-class", {"protocol": "sql", "sql-url": "jdbc:x"}, {}, {}),
-    ("required-by-protocol", "error", "cassandra-table", {"protocol": "cass3", "cassandra-host": "h"}, {}, {}),
+    ("required-key", "error", "aws-dynamodb-region", {"aws-dynamodb-region": None}, {}, {}),
+    ("required-key", "error", "sql-driver-class", {"protocol": "sql", "sql-url": "jdbc:x"}, {}, {}),
+    ("required-key", "error", "cassandra-table", {"protocol": "cass3", "cassandra-host": "h"}, {}, {}),
     ("blank-value", "warning", "write-concurrency", {"write-concurrency": ""}, {}, {}),
-    ("required-by-protocol", "error", "sql-url", {"protocol": "sql", "sql-driver-class": "d"}, {}, KEPT),
+    ("required-key", "error", "sql-url", {"protocol": "sql", "sql-driver-class": "d"}, {}, KEPT),
     ("license-key", "warning", "license-key", {}, {}, {"secrets": ["license-key"]}),
     ("blank-value", "warning", "log-dir", {"log-dir": ""}, {}, KEPT),
     ("blank-value", "warning", "aws-ingress-cidrs", {}, {"aws-ingress-cidrs": " "}, {}),
@@ -325,8 +325,8 @@ UNBROKEN: list[tuple[str, Changes, Changes, dict[str, Any]]] = [
     ("release-aws-sdk", {}, {"datomic-version": "1.0.7622"}, {"running_version": "1.0.7556"}),
     ("license-key", {"license-key": "k"}, {"datomic-version": "1.0.6711"}, {}),
     ("license-key", {}, {"datomic-version": "1.0.6711"}, {"secrets": ["license-key"]}),
-    ("required-by-protocol", {"protocol": "sql", "sql-driver-class": "d"}, {}, {"secrets": ["sql-url"]}),
-    ("memory-required", {"object-cache-max": None}, {}, {"secrets": ["object-cache-max"]}),
+    ("required-key", {"protocol": "sql", "sql-driver-class": "d"}, {}, {"secrets": ["sql-url"]}),
+    ("required-key", {"object-cache-max": None}, {}, {"secrets": ["object-cache-max"]}),
     ("port-clash", {"protocol": "dev", "h2-port": "4335"}, {}, {}),
     ("port-clash", {"protocol": "dev", "h2-port": "5000", "ping-port": "4335"}, {}, {}),
     ("port-clash", {"protocol": "dev", "ping-port": "4335"}, {}, {"secrets": ["h2-port"]}),
@@ -382,8 +382,8 @@ UNBROKEN: list[tuple[str, Changes, Changes, dict[str, Any]]] = [
     ("release-ensure-cf", {}, {"datomic-version": "1.0.7556"}, {"engine": "native"}),
     ("release-ensure-cf", {}, {"datomic-version": "1.0.7556"}, {"engine": "auto"}),
     ("release-java", {}, {"datomic-version": "1.0.7705"}, {**RUNNING, "flavor": "modern"}),
-    ("memory-required", {"memory-index-threshold": None}, {"datomic-version": "0.8.3435"}, {}),
-    ("required-by-protocol", {"aws-dynamodb-region": None}, {"datomic-version": "0.8.3435"}, {}),
+    ("required-key", {"memory-index-threshold": None}, {"datomic-version": "0.8.3435"}, {}),
+    ("required-key", {"aws-dynamodb-region": None}, {"datomic-version": "0.8.3435"}, {}),
     ("cloudwatch-incomplete", {"aws-cloudwatch-region": None}, {"datomic-version": "0.8.3435"}, {}),
     ("java-opts-collector", {}, {"datomic-version": "0.9.4766", "java-opts": "-XX:+UseConcMarkSweepGC"}, {}),
     ("license-key", {"protocol": "free"}, {"datomic-version": "0.9.5703"}, {}),
@@ -461,13 +461,13 @@ def test_an_address_of_the_instance_keeps_the_database_there(line: str, local: b
 )
 def test_an_alt_host_that_peers_reach_is_enough(host: str, other: str, told: bool) -> None:
     changes: Changes = {"host": host, "alt-host": other or None}
-    found = rules.preflight(Properties.parse(text(TRANSACTOR, changes).encode(), "t.properties"), None)
+    found = rules.judge(Facts(Properties.parse(text(TRANSACTOR, changes).encode(), "t.properties")))
     assert ("host-unreachable" in {one.rule for one in found}) == told
 
 
 def test_a_transactor_whose_storage_is_on_its_machine_has_its_peers_there() -> None:
     changes: Changes = {"protocol": "cass3", "cassandra-host": "localhost", "cassandra-table": "d.d"}
-    found = rules.preflight(Properties.parse(text(TRANSACTOR, changes).encode(), "t.properties"), None)
+    found = rules.judge(Facts(Properties.parse(text(TRANSACTOR, changes).encode(), "t.properties")))
     assert "host-unreachable" not in {one.rule for one in found}
 
 
@@ -490,16 +490,16 @@ LONG = [
 def test_a_long_value_is_judged_in_time(value: str) -> None:
     keys = ("sql-url", "log-dir", "memcached", "metrics-callback", "default-partition", "license-key", "host", "port")
     written = "".join(f"{key}=x{value}y\n" for key in keys).replace("sql-url=x", "sql-url=").encode()
-    files = [Properties.scan(written + b"protocol=sql\n", "t.properties")]
-    files.append(Properties.scan(f"java-opts=x{value}\n{'a-' * 10_000}=1\n".encode(), "c.properties"))
+    transactor = Properties.scan(written + b"protocol=sql\n", "t.properties")
+    cf = Properties.scan(f"java-opts=x{value}\n{'a-' * 10_000}=1\n".encode(), "c.properties")
     start = time.process_time()
-    rules.preflight(*files, datomic_version="1.0.6610")
+    rules.judge(Facts(transactor, cf, datomic_version="1.0.6610"))
     assert time.process_time() - start < 1
 
 
 def test_a_key_that_is_written_wrongly_is_not_missing_too() -> None:
     parsed = Properties.scan(b"protocol=dev\nhost=h\nport=4334\n  memory-index-max=32m\n", "t.properties")
-    missing = [one.key for one in rules.preflight(parsed, None) if one.rule == "memory-required"]
+    missing = [one.key for one in rules.judge(Facts(parsed)) if one.rule == "required-key"]
     assert "memory-index-max" not in missing
 
 
@@ -511,7 +511,7 @@ def test_an_unbroken_rule_is_silent(rule: str, transactor: Changes, cf: Changes,
 @pytest.mark.parametrize(("version", "told"), [("1.0.7469", True), ("1.0.7556", False), ("", False)])
 def test_a_release_that_no_template_starts_may_need_flags(version: str, told: bool) -> None:
     transactor = Properties.parse(text(TRANSACTOR, {"host": "10.0.0.1"}).encode(), "t.properties")
-    found = rules.preflight(transactor, None, datomic_version=version)
+    found = rules.judge(Facts(transactor, datomic_version=version))
     assert [(one.rule, one.severity) for one in found] == [("release-add-opens", "note")] * told
 
 
@@ -523,10 +523,10 @@ def test_halves_of_the_internet_are_the_internet() -> None:
 
 def test_one_file_alone_is_judged_alone() -> None:
     transactor = Properties.parse(text(TRANSACTOR, {}).encode(), "t.properties")
-    (finding,) = rules.preflight(transactor, None)
+    (finding,) = rules.judge(Facts(transactor))
     assert (finding.rule, finding.severity, finding.key) == ("host-unreachable", "warning", "host")
-    assert rules.preflight(None, Properties.parse(text(CF, {}).encode(), "c.properties")) == []
-    assert rules.preflight(None, None) == []
+    assert rules.judge(Facts(cf=Properties.parse(text(CF, {}).encode(), "c.properties"))) == []
+    assert rules.judge(Facts()) == []
 
 
 def test_the_version_of_the_options_counts_where_the_file_has_none() -> None:
@@ -553,7 +553,7 @@ WRONG_TRANSACTOR: list[tuple[str, str]] = [
 ]
 WRONG_CF: list[tuple[str, str]] = [
     ("required-key", "aws-security-group="),
-    ("group-size", "aws-autoscaling-group-size="),
+    ("required-key", "aws-autoscaling-group-size="),
     ("region-name", "aws-region=x"),
     ("security-group-name", "aws-security-group=a,b"),
     ("ingress-group", "aws-ingress-groups=a:b:c"),
@@ -564,7 +564,7 @@ WRONG_CF: list[tuple[str, str]] = [
 @pytest.mark.parametrize(("rule", "lines"), WRONG_TRANSACTOR + WRONG_CF)
 def test_every_finding_about_a_file_tells_its_reason_and_source(rule: str, lines: str) -> None:
     parsed = Properties.parse(f"protocol=ddb\n{lines}\n".encode(), "t.properties")
-    found = rules.preflight(parsed, None) if (rule, lines) in WRONG_TRANSACTOR else rules.preflight(None, parsed)
+    found = rules.judge(Facts(parsed) if (rule, lines) in WRONG_TRANSACTOR else Facts(cf=parsed))
     assert rule in {finding.rule for finding in found}
     for finding in found:
         assert finding.reason, finding
@@ -579,7 +579,7 @@ def test_the_release_has_to_be_known() -> None:
 
 
 def test_every_rule_was_tried() -> None:
-    assert set(rules.RULES) == {case[0] for case in BROKEN} - {"open-to-anyone"} | {
+    assert set(rules.RULES) == {case[0] for case in BROKEN} - {"open-to-anyone", "required-key"} | {
         "host-unreachable",
         "release-add-opens",
     }
@@ -793,3 +793,49 @@ def test_a_missing_file_does_not_hide_the_other(files: dict[str, str], tmp_path:
     result = run_module("validate_properties", {**files, "transactor_src": str(tmp_path / "none")})
     assert "none: cannot be read: No such file or directory" in result["msg"]
     assert "Missing property: aws-security-group" in result["msg"]
+
+
+def test_a_function_becomes_a_rule_of_every_module_that_knows_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "RULES", {})
+
+    @registry.rule("warning", "because", "the manual", also=("ensure_cf",))
+    def much_memory(facts: Facts) -> Iterator[Finding]:
+        for _size in [facts.instance_memory_mib] * bool(facts.instance_memory_mib):
+            yield facts.cf.finding("java-xmx", "loud", "less")
+            yield facts.cf.finding("java-xmx", "quiet", "less", severity="note", reason="of another reason")
+
+    monkeypatch.setattr(rules, "RULES", registry.RULES)
+    cf = Properties.parse(text(CF, {}).encode(), "c.properties")
+    loud, quiet = found = rules.judge(Facts(cf=cf, instance_memory_mib=1))
+    assert str(loud.rule) == str(quiet.rule) == "much-memory"
+    assert [(one.severity, one.reason, one.source) for one in found] == [
+        ("warning", "because", "the manual"),
+        ("note", "of another reason", "the manual"),
+    ]
+    assert rules.judge(Facts(cf=cf, instance_memory_mib=1), "ensure_cf") == found
+    assert rules.judge(Facts(cf=cf, instance_memory_mib=1), "create_cf_template") == []
+    assert rules.learned(Facts(cf=cf), instance_memory_mib=1) == found, "whatever the module is that learns it"
+    assert rules.learned(Facts(cf=cf, instance_memory_mib=2), instance_memory_mib=1) == [], "reported before"
+
+
+@pytest.mark.parametrize(
+    ("setting", "line", "found"),
+    [
+        (None, "new-key=1", "unknown-key"),
+        (property_keys.Setting("new-key", "integer", minimum=2), "new-key=1", "invalid-value"),
+        (property_keys.Setting("new-key", "integer"), "new-key=", "blank-value"),
+        (property_keys.Setting("new-key", required_by=("ddb",)), "", "required-key"),
+        (property_keys.Setting("new-key", required="always"), "", "required-key"),
+        (property_keys.Setting("new-key", since="1.0.7300"), "new-key=1", "release-key"),
+        (property_keys.Setting("new-key"), "new-key=1", None),
+    ],
+)
+def test_a_key_is_one_line(
+    setting: property_keys.Setting | None, line: str, found: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(property_keys.TRANSACTOR, "new-key", setting)
+    if setting is None:
+        monkeypatch.delitem(property_keys.TRANSACTOR, "new-key")
+    transactor = Properties.parse(f"{text(TRANSACTOR, {})}{line}\n".encode(), "t.properties")
+    cf = Properties.parse(text(CF, {}).encode(), "c.properties")
+    assert [str(one.rule) for one in rules.judge(Facts(transactor, cf))] == [found] * bool(found)

@@ -27,7 +27,8 @@ MISREAD_BY_DATOMIC = [
 
 
 def check(text: str, kind: FileKind = "transactor") -> list[Finding]:
-    return keys.check(Properties.parse(text.encode(), "x.properties"), kind)
+    """The findings without those of missing keys."""
+    return keys.check(Properties.parse(text.encode(), "x.properties"), kind, keys.SETTINGS[kind])
 
 
 @pytest.mark.parametrize(("text", "size"), READ_BY_DATOMIC)
@@ -60,6 +61,21 @@ NO_KEYS = (
     "remove it: aws-transactor-role and aws-peer-role need no key; the deprecated way has "
     "aws-dynamodb-access-key-id and aws-dynamodb-secret-key"
 )
+
+
+def test_all_missing_keys_in_the_tools_words() -> None:
+    empty = Properties.parse(b"# nothing\n", "cf.properties")
+    assert [finding.message for finding in keys.check(empty, "cf")] == [
+        "Missing property: aws-instance-type",
+        "Missing property: aws-region",
+        "Missing property: aws-instance-monitoring",
+        "Invalid value for aws-autoscaling-group-size: ",
+        "Missing property: aws-security-group",
+        "Missing property: datomic-version",
+        "Missing property: datomic-deploy-s3-bucket",
+    ]
+    assert {finding.rule for finding in keys.check(empty, "cf")} == {"required-key"}
+    assert "datomic-version" not in {finding.key for finding in keys.check(empty, "cf", ["datomic-version"])}
 
 
 @pytest.mark.parametrize(

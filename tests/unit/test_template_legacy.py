@@ -210,7 +210,6 @@ def test_no_java_opts_are_executed_or_split(value: str) -> None:
     [
         (TRANSACTOR, CF, []),
         (TRANSACTOR, CF.replace("java-xmx=2g", "java-xmx="), ["java-xmx"]),
-        (TRANSACTOR, CF.replace("datomic-version=1.0.7277\n", ""), ["datomic-version"]),
         (TRANSACTOR.replace("role=tx", "role="), CF, ["aws-transactor-role"]),
         (TRANSACTOR.replace("aws-transactor-role=tx\n", ""), CF, []),
         (TRANSACTOR, CF.replace("=1.0.7277", "=1.0 $(id)"), ["datomic-version"]),
@@ -219,7 +218,7 @@ def test_no_java_opts_are_executed_or_split(value: str) -> None:
         (
             TRANSACTOR.replace("role=tx", "role="),
             "aws-region=xx-1\n",
-            ["java-xmx", "datomic-version", "aws-transactor-role", "aws-region"],
+            ["java-xmx", "aws-transactor-role", "aws-region"],
         ),
     ],
 )

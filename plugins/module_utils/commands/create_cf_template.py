@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import rules
 from ..aws import ec2, sts
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
@@ -21,8 +22,8 @@ from ..errors import DatomicError, Finding, InputError, raise_if_errors
 from ..properties import file as properties_file
 from ..properties import keys
 from ..properties.file import Properties
+from ..rules.facts import Facts, legible
 from ..steps import base, security_group
-from ..steps.transactor import lacking
 from ..template import legacy, masking, modern
 from ..template.options import Options as ModernOptions
 from ..util import atomic_write
@@ -34,8 +35,6 @@ LONGEST = 51_200
 """Bytes."""
 LARGEST_EXISTING = 1 << 20
 """Bytes of what a template may replace: CloudFormation takes no larger one, by whichever way."""
-NEEDED = ("protocol", "port")
-"""The transactor's properties without which no instance starts; its host is the instance's own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,10 +141,7 @@ def _files(options: Options) -> tuple[Properties, Properties, list[Finding]]:
     findings = base.missing_directory(options.dest)
     transactor = _completed(options.transactor_src, "transactor_values", options.transactor_values, findings)
     cf = _completed(options.cf_src, "cf_values", options.cf_values, findings)
-    if transactor.legible:
-        findings += [*keys.check(transactor, "transactor"), *lacking(transactor, NEEDED)]
-    if cf.legible:
-        findings += [*keys.check(cf, "cf"), *security_group.required(cf)]
+    findings += rules.judge(Facts(legible(transactor), legible(cf)), "create_cf_template")
     if not (transactor.legible and cf.legible):
         raise_if_errors(findings)
     return transactor, cf, findings

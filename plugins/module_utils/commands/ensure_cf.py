@@ -19,7 +19,7 @@ from ..plan import Decision
 from ..properties import file as properties_file
 from ..properties import keys
 from ..properties.file import Properties
-from ..rules.facts import EMPTY, Facts
+from ..rules.facts import EMPTY, Facts, legible
 from ..steps import base, security_group
 from ..steps.ingress import Observed
 from ..steps.security_group import Wanted
@@ -59,25 +59,20 @@ def ensure(
     home = engine.distribution(options.datomic_version or "")
     version = home.version if home else options.datomic_version or ""
     transactor = properties_file.inspect(options.transactor_src) if options.transactor_src else EMPTY
-    port, unsound = _port(transactor)
-    findings = [*file.findings, *transactor.findings, *unsound]
+    facts = Facts(legible(transactor), legible(cf), datomic_version=version, backup_heap=options.backup_heap)
+    findings = [*file.findings, *transactor.findings, *rules.judge(facts, "ensure_cf")]
     if not cf.legible:
         raise_if_errors(rules.accepted(findings, accept)[0])
+    port = _port(transactor)
     exact = options.ingress == "exact"
-    wanted, unsound = security_group.wanted(cf, port=port, vpc_id=options.vpc_id or "", tags=options.tags, exact=exact)
-    findings += [*keys.check(cf, "cf"), *security_group.required(cf), *unsound]
-    findings += security_group.version_finding(cf, version)
-    findings += security_group.open_to_anyone(cf, wanted.ingress_cidrs)
+    wanted, _unsound = security_group.wanted(cf, port=port, vpc_id=options.vpc_id or "", tags=options.tags, exact=exact)
     observed = _observed(aws, wanted, options, rules.accepted(findings, accept)[0])
     findings += security_group.missing(cf, wanted, observed)
     # What is wrong there names fewer rules than are meant.
     if not any(one.severity == "error" and one.key in security_group.INGRESS_KEYS for one in findings):
         findings += security_group.unnamed_findings(cf, wanted, observed)
-    facts = dataclasses.replace(_facts(cf, transactor, observed), backup_heap=options.backup_heap)
-    findings += rules.judge(("memory-three-quarters", "heap-fits-instance"), facts)
-    if wanted.unknown_type:
-        # Of the other types validate_properties judges these, without AWS.
-        findings += rules.judge(("heap-of-another-type", "backup-heap"), facts)
+    memory = observed.instance_type.memory_mib if observed.instance_type else None
+    findings += rules.learned(facts, instance_memory_mib=memory)
     counting = rules.accepted(findings, accept)[0]
     for text in raise_if_errors(counting):
         warn(text)
@@ -98,12 +93,6 @@ def ensure(
     return cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn) | told
 
 
-def _facts(cf: Properties, transactor: Properties, observed: Observed) -> Facts:
-    """The files, and the memory of a type that only EC2 knows."""
-    memory = observed.instance_type.memory_mib if observed.instance_type else None
-    return Facts(transactor=transactor, cf=cf, instance_memory_mib=memory)
-
-
 def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
     """DatomicError for what the tool would do in another place than the one that is meant."""
     reasons = []
@@ -119,15 +108,10 @@ def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
         )
 
 
-def _port(transactor: Properties) -> tuple[int, list[Finding]]:
-    """The transactor's port, with the findings of a file that gives none."""
-    if transactor is EMPTY or not transactor.legible:
-        return security_group.DEFAULT_PORT, []
+def _port(transactor: Properties) -> int:
+    """The transactor's, where its file has a sound one."""
     port = keys.parse_integer(transactor.get("port"))
-    if port is not None and 1 <= port <= 65535:
-        return port, []
-    what = f"Invalid value for port: {transactor.get('port')}" if transactor.get("port") else "Missing property: port"
-    return security_group.DEFAULT_PORT, [transactor.finding("port", what, "such as 4334", rule="required-key")]
+    return port if port is not None and 1 <= port <= 65535 else security_group.DEFAULT_PORT
 
 
 def _observed(aws: Aws, wanted: Wanted, options: Options, findings: list[Finding]) -> Observed:

@@ -18,7 +18,6 @@ from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, raise_if_errors
 from ..plan import GENERATED, Decision, Executors, Plan
-from ..properties import keys as property_keys
 from ..properties.file import Properties
 from ..rules.facts import Facts
 from ..steps import base as steps_base
@@ -66,7 +65,7 @@ def ensure(
         if account_id:
             resources.refuse_other_account(account_id)
         observed = resources.observe(judged)
-    findings += rules.judge(("write-capacity", "log-bucket"), _facts(judged, wanted, observed, options))
+    findings += rules.learned(Facts(judged), **_learned(wanted, observed, options))
     # What is new is known now alone: the engine cli makes it without the defaults.
     options = defaults.settled(options, wanted, observed)
     unique = (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
@@ -103,25 +102,20 @@ def _offline(
     src, wanted = file.src, transactor.wanted(file.now, secrets, role_prefix)
     if not src.legible:
         return wanted, []
-    required = transactor.required(src, secrets)
     # The region of DynamoDB may be the connection's.
-    needed = () if src.get("protocol") == "ddb" else ("required-by-protocol", "protocol-removed")
-    findings = [*property_keys.check(src, "transactor"), *required]
-    findings += rules.judge((*needed, "deprecated-key"), Facts(transactor=src, secrets=secrets))
-    findings += _region_findings(src, wanted, aws)
-    return transactor.observable(wanted, required), findings
+    findings = rules.judge(Facts(src, secrets=secrets, region=aws.region or ""), "ensure_transactor")
+    return transactor.observable(wanted, findings), findings
 
 
-def _facts(properties: Properties, wanted: Wanted, observed: Observed, options: Options) -> Facts:
-    """What AWS says of table and bucket, as they are going to be."""
+def _learned(wanted: Wanted, observed: Observed, options: Options) -> dict[str, Any]:
+    """Facts about table and bucket, as they are going to be."""
     charged = wanted.table and not wanted.endpoint
     absent = not wanted.own_bucket and observed.bucket is not None and observed.bucket.exists is False
-    return Facts(
-        transactor=properties,
-        table_write_units=table_plan.write_units(observed.table, options) if charged else None,
+    return {
+        "table_write_units": table_plan.write_units(observed.table, options) if charged else None,
         # A bucket that nobody makes has to be there.
-        log_bucket_writable=False if absent else None,
-    )
+        "log_bucket_writable": False if absent else None,
+    }
 
 
 def _known_to_the_tool(properties: Properties, observed: Observed, decision: Decision, options: Options) -> None:
@@ -146,17 +140,11 @@ def _known_to_the_tool(properties: Properties, observed: Observed, decision: Dec
         )
 
 
-def _region_findings(properties: Properties, wanted: Wanted, aws: Aws) -> list[Finding]:
-    if not wanted.table or wanted.region or wanted.endpoint or aws.region:
-        return []
-    what = f"Missing property: {transactor.REGION}"
-    why = "neither the file nor the connection names a region for the table"
-    return [properties.finding(transactor.REGION, what, "such as us-east-1", rule="region", reason=why)]
-
-
 def _nowhere(findings: Iterable[Finding]) -> bool:
     """Whether they say that nobody knows in which region AWS is to be asked."""
-    return any(finding.key == transactor.REGION and finding.rule in ("region", "region-name") for finding in findings)
+    return any(
+        finding.key == transactor.REGION and finding.rule in ("required-key", "region-name") for finding in findings
+    )
 
 
 def _read_of(identity: WantedRole | WantedUser) -> str:

@@ -15,6 +15,7 @@ from ..errors import Finding, InputError
 from ..properties import keys
 from ..properties.file import Properties, inspect
 from ..releases import distribution
+from ..rules.facts import Facts, legible
 from ..rules.storage import on_instance
 from ..steps.stack import stack_name
 from ..steps.transactor import Wanted, wanted
@@ -23,55 +24,34 @@ from ..template import modern_rules
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """The module's options: paths, accepted rules, and facts that rules may use."""
+    """The module's options.
+
+    facts: without the files. datomic_version: empty for that of datomic_home.
+    """
 
     transactor_src: str | None
     cf_src: str | None
     accept: Sequence[rules.Acceptance]
-    datomic_version: str
-    running_version: str
-    stack_version: str
-    new_stack_flavor: str
-    instance_memory_mib: int | None
-    table_write_units: int | None
-    log_bucket_writable: bool | None
-    secrets: Sequence[str] = ()
-    backup_heap: str = ""
+    facts: Facts
     found: Sequence[Finding] = ()
     datomic_home: str | None = None
     release_to_come: str = ""
     stack_name: str = ""
-    engine: str = ""
-    flavor: str = ""
     modern: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    running_heartbeat_msec: int = 0
 
 
 def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
     """The module's result. Raises InputError with every finding when there is an error among them."""
     transactor = inspect(options.transactor_src) if options.transactor_src else None
     cf = inspect(options.cf_src) if options.cf_src else None
-    version = options.datomic_version
+    version = options.facts.datomic_version
     if options.datomic_home and not version:
         version = distribution.inspect(options.datomic_home, to_come=options.release_to_come).version
         # Its release may be another one than the file's, which counts.
         version = (cf.get("datomic-version") if cf else "") or version
-    offline = rules.preflight(
-        transactor,
-        cf,
-        datomic_version=version,
-        running_version=options.running_version,
-        stack_version=options.stack_version,
-        new_stack_flavor=options.new_stack_flavor,
-        instance_memory_mib=options.instance_memory_mib,
-        table_write_units=options.table_write_units,
-        log_bucket_writable=options.log_bucket_writable,
-        secrets=options.secrets,
-        backup_heap=options.backup_heap,
-        engine=options.engine,
-        flavor=options.flavor,
-        running_heartbeat_msec=options.running_heartbeat_msec,
-    )
+    facts = dataclasses.replace(options.facts, transactor=legible(transactor), cf=legible(cf), datomic_version=version)
+    files = [file for file in (transactor, cf) if file]
+    offline = [*(finding for file in files for finding in file.findings), *rules.judge(facts)]
     if cf and options.modern:
         offline += modern_rules.of_options(cf, modern_rules.options_of(options.modern))
     # A module that refuses has judged with the same acceptances, or takes none: its errors would stop it again.

@@ -15,7 +15,7 @@ import difflib
 import functools
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from ..errors import Finding
@@ -51,6 +51,8 @@ class Setting:
     since: the first release that reads it, as the change log says; empty when that is not known.
     only: the protocols that read it; empty for all. blank: what a key without a value does, where that is not the
     default. stops: whether the transactor does not start then.
+    required: "always", or "to start" when provisioning does without it. required_by: the protocols that need a value.
+    example: of a value that is required. filled_in: by what a missing value is filled in.
     """
 
     name: str
@@ -65,6 +67,10 @@ class Setting:
     only: tuple[str, ...] = ()
     blank: str = ""
     stops: bool = False
+    required: Literal["", "always", "to start"] = ""
+    required_by: tuple[str, ...] = ()
+    example: str = ""
+    filled_in: str = ""
 
 
 def parse_memory(text: str) -> int | None:
@@ -85,15 +91,8 @@ def parse_integer(text: str) -> int | None:
     return int(text) if _INTEGER.fullmatch(text) and len(text) <= 19 else None
 
 
-def _text(*names: str, since: str = "") -> list[Setting]:
-    return [Setting(name, since=since) for name in names]
-
-
-def _secret(*names: str, since: str = "") -> list[Setting]:
-    return [Setting(name, secret=True, since=since) for name in names]
-
-
 PROTOCOLS = ("dev", "sql", "ddb", "ddb-local", "cass", "cass2", "cass3", "inf", "mdev", "olddev")
+CASSANDRA = ("cass", "cass2", "cass3")
 REMOVED_PROTOCOLS = ("free", "riak", "couchbase")
 """Storages of earlier releases: https://docs.datomic.com/operation/storage.html lists them no more."""
 EMBEDDED = ("dev", "free", "mdev", "olddev")
@@ -106,8 +105,10 @@ PROTOCOLS_SINCE: Mapping[str, str] = {
 }
 """The first release of a storage, as the change log says."""
 
+_ENSURE_TRANSACTOR = "run ensure_transactor, which fills it in"
+_ENSURE_CF = "run ensure_cf, which fills it in"
 _NO_NUMBER = "the transactor reads a number there, and fails when it starts"
-_NO_TEXT = "the embedded storage takes no empty text, and the transactor fails when it starts"
+NO_EMPTY_TEXT = "the embedded storage takes no empty text, and the transactor fails when it starts"
 
 
 def _memcached(prefix: str) -> list[Setting]:
@@ -137,10 +138,10 @@ def _by_name(*groups: list[Setting]) -> Mapping[str, Setting]:
 TRANSACTOR: Mapping[str, Setting] = _by_name(
     # Network and process
     [
-        Setting("protocol", choices=PROTOCOLS),
-        Setting("host"),
+        Setting("protocol", choices=PROTOCOLS, required="always"),
+        Setting("host", required="always"),
         Setting("alt-host"),
-        Setting("port", "port"),
+        Setting("port", "port", required="always", example="4334"),
         Setting("encrypt-channel", "boolean", "true", blank="what peers and transactor send is not encrypted then"),
         Setting("data-dir", default="data"),
         Setting("log-dir", default="log"),
@@ -156,9 +157,11 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
     ],
     # Memory
     [
-        Setting("memory-index-threshold", "memory", minimum=8 * MIB, since="0.8.3784"),
-        Setting("memory-index-max", "memory", minimum=32 * MIB, since="0.8.3611"),
-        Setting("object-cache-max", "memory", minimum=32 * MIB, since="0.8.3814"),
+        Setting(
+            "memory-index-threshold", "memory", minimum=8 * MIB, since="0.8.3784", required="to start", example="32m"
+        ),
+        Setting("memory-index-max", "memory", minimum=32 * MIB, since="0.8.3611", required="to start", example="512m"),
+        Setting("object-cache-max", "memory", minimum=32 * MIB, since="0.8.3814", required="to start", example="1g"),
     ],
     # Tuning
     [
@@ -182,34 +185,51 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
         Setting("valcache-max-gb", "integer", minimum=1, since="0.9.5783"),
     ],
     # AWS
-    [Setting("aws-dynamodb-table", default="datomic")],
-    _text("aws-s3-log-bucket-id", "aws-cloudwatch-dimension-value"),
-    _text("aws-dynamodb-region", "aws-cloudwatch-region", since="0.8.3591"),
-    _text("aws-dynamodb-override-endpoint", since="0.9.4353"),
-    _text("aws-transactor-role", "aws-peer-role", since="0.9.4314"),
+    [
+        Setting("aws-dynamodb-table", default="datomic", required_by=("ddb", "ddb-local")),
+        Setting("aws-s3-log-bucket-id", filled_in=_ENSURE_TRANSACTOR),
+        Setting("aws-cloudwatch-dimension-value"),
+        Setting("aws-dynamodb-region", since="0.8.3591", required_by=("ddb",), example="us-east-1"),
+        Setting("aws-cloudwatch-region", since="0.8.3591"),
+        Setting("aws-dynamodb-override-endpoint", since="0.9.4353", required_by=("ddb-local",)),
+        Setting("aws-transactor-role", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
+        Setting("aws-peer-role", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
+    ],
     _user("aws-dynamodb"),
     _user("aws-dynamodb-peer"),
     _user("aws-s3-log"),
     _user("aws-cloudwatch"),
     # Storage
-    _text("sql-url", "sql-driver-class", "sql-user", "sql-driver-params", "sql-validation-query"),
-    _secret("sql-password"),
-    _text("cassandra-host", "cassandra-table", "cassandra-user", since="0.9.4384"),
-    _text("cassandra-config-file", "cassandra-local-datacenter", since="1.0.7180"),
     [
+        Setting("sql-url", required_by=("sql",)),
+        Setting("sql-driver-class", required_by=("sql",)),
+        Setting("sql-user"),
+        Setting("sql-driver-params"),
+        Setting("sql-validation-query"),
+        Setting("sql-password", secret=True),
+        Setting("cassandra-host", since="0.9.4384", required_by=CASSANDRA),
+        Setting("cassandra-table", since="0.9.4384", required_by=CASSANDRA),
+        Setting("cassandra-user", since="0.9.4384"),
+        Setting("cassandra-password", secret=True, since="0.9.4384"),
+        Setting("cassandra-config-file", since="1.0.7180"),
+        Setting("cassandra-local-datacenter", since="1.0.7180"),
         Setting("cassandra-cluster-callback", "symbol", since="0.9.4956"),
         Setting("cassandra-session-callback", "symbol", since="1.0.7180"),
         Setting("cassandra-port", "port", since="0.9.4384", blank=_NO_NUMBER, stops=True),
         Setting("cassandra-ssl", "boolean", since="0.9.4497"),
     ],
-    _secret("cassandra-password", since="0.9.4384"),
     [
         Setting(
-            "storage-access", default="local", choices=("local", "remote"), since="0.9.5697", blank=_NO_TEXT, stops=True
+            "storage-access",
+            default="local",
+            choices=("local", "remote"),
+            since="0.9.5697",
+            blank=NO_EMPTY_TEXT,
+            stops=True,
         )
     ],
     [
-        Setting(name, secret=True, since="0.9.5697", blank=_NO_TEXT, stops=True)
+        Setting(name, secret=True, since="0.9.5697", blank=NO_EMPTY_TEXT, stops=True)
         for name in (
             "storage-admin-password",
             "storage-datomic-password",
@@ -221,22 +241,24 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
     [Setting(name, only=("couchbase",)) for name in ("couchbase-host", "couchbase-bucket")],
     [Setting("couchbase-password", secret=True, only=("couchbase",))],
     [Setting("inf-host", only=("inf",)), Setting("inf-port", "port", only=("inf",), blank=_NO_NUMBER, stops=True)],
-    [Setting("license-key", secret=True, since="0.8.3397")],
+    [Setting("license-key", secret=True, since="0.8.3397", filled_in="run a release that needs none")],
 )
 
 CF: Mapping[str, Setting] = _by_name(
     [
-        Setting("aws-instance-type"),
-        Setting("aws-region"),
-        Setting("aws-instance-monitoring", "boolean"),
-        Setting("aws-autoscaling-group-size", "integer", minimum=1),
-        Setting("java-xmx", "memory"),
-        Setting("java-opts"),
-        Setting("aws-security-group"),
+        Setting("aws-instance-type", required="always"),
+        Setting("aws-region", required="always", example="us-east-1"),
+        Setting("aws-instance-monitoring", "boolean", required="always"),
+        Setting("aws-autoscaling-group-size", "integer", minimum=1, required="always", example="2"),
+        Setting("java-xmx", "memory", filled_in=_ENSURE_CF),
+        Setting("java-opts", filled_in=_ENSURE_CF),
+        Setting("aws-security-group", required="always"),
         Setting("aws-ingress-groups"),
         Setting("aws-ingress-cidrs"),
-        Setting("datomic-version"),
-        Setting("datomic-deploy-s3-bucket"),
+        Setting(
+            "datomic-version", required="always", filled_in="give datomic_version, or datomic_home with a distribution"
+        ),
+        Setting("datomic-deploy-s3-bucket", required="always"),
     ],
 )
 
@@ -318,15 +340,39 @@ def masked_diff(before: Properties | None, after: Properties) -> dict[str, str]:
     return diff_with(before, after, mask)
 
 
-def check(properties: Properties, kind: FileKind) -> list[Finding]:
-    """Unknown keys as warnings, values of a wrong type or out of bounds as errors; blank values are not judged."""
-    findings: list[Finding] = []
+def check(properties: Properties, kind: FileKind, known: Collection[str] = ()) -> list[Finding]:
+    """Missing keys, values of a wrong type or out of bounds as errors; unknown keys as warnings.
+
+    known: keys that need no value in the file.
+    """
+    needed = [key for key, setting in SETTINGS[kind].items() if setting.required == "always" and key not in known]
+    findings = [missing(properties, key) for key in needed if not properties.has_value(key)]
     for key, value in properties.as_dict().items():
         setting = setting_of(properties, key, kind)
-        finding = _unknown(key, kind) if setting is None else _wrong(setting, value, kind) if value else None
-        if finding:
-            findings.append(dataclasses.replace(finding, file=properties.path, line=properties.line(key), key=key))
+        if setting is None:
+            findings.append(_unknown(properties, key, kind))
+        elif value and (suggestion := _problem(setting, value)):
+            findings.append(_wrong(properties, key, value, kind, suggestion))
     return findings
+
+
+def missing(properties: Properties, key: str) -> Finding:
+    """The error of a required key without a value."""
+    setting = CF.get(key) or TRANSACTOR[key]
+    suggestion = f"write {key}=… with a value"
+    suggestion += f", such as {setting.example}" if setting.example else ""
+    suggestion += f", or {setting.filled_in}" if setting.filled_in else ""
+    # The tool's own words, of which the second are those of a number that it cannot read.
+    message = f"Missing property: {key}" if key != "aws-autoscaling-group-size" else f"Invalid value for {key}: "
+    cf = key in CF
+    return properties.finding(
+        key,
+        message,
+        suggestion,
+        rule="required-key",
+        reason="the stack's template cannot be made without it" if cf else "the transactor does not start without it",
+        source=CF_DOCS if cf else TRANSACTOR_DOCS,
+    )
 
 
 def table_of(values: Mapping[str, str]) -> str:
@@ -430,32 +476,32 @@ def _instead_of(key: str, kind: FileKind) -> str:
     return f"did you mean {meant}?" if meant else "remove it, or accept this rule with a reason"
 
 
-def _unknown(key: str, kind: FileKind) -> Finding:
-    return Finding(
-        "unknown-key",
+def _unknown(properties: Properties, key: str, kind: FileKind) -> Finding:
+    return properties.finding(
+        key,
         "the key is not known",
+        _instead_of(key, kind),
+        rule="unknown-key",
         severity="warning",
         reason="Datomic ignores a name that it does not know, silently",
         source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
-        suggestion=_instead_of(key, kind),
     )
 
 
-def _wrong(setting: Setting, value: str, kind: FileKind) -> Finding | None:
-    problem = _problem(setting, value)
-    if not problem:
-        return None
-    # Nobody sees it in the message.
+def _wrong(properties: Properties, key: str, value: str, kind: FileKind, suggestion: str) -> Finding:
+    setting = SETTINGS[kind][key]
+    # White space and comments are easily overlooked in the message.
     if value[-1].isspace() and not _problem(setting, value.rstrip()):
-        problem = "remove the white space at its end"
+        suggestion = "remove the white space at its end"
     elif not _problem(setting, _COMMENT.sub("", value).rstrip()):
-        problem = "remove the comment behind it, or begin a line of its own with #: it is a part of the value"
-    return Finding(
-        "invalid-value",
-        f"Invalid value for {setting.name}: {mask(setting.name, value)}",
+        suggestion = "remove the comment behind it, or begin a line of its own with #: it is a part of the value"
+    return properties.finding(
+        key,
+        f"Invalid value for {key}: {mask(key, value)}",
+        suggestion,
+        rule="invalid-value",
         reason="Datomic misreads it, or fails when it starts",
         source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
-        suggestion=problem,
     )
 
 

@@ -2,17 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the preflight's rules look at: the two files, and what else is known of the system."""
+"""The input of the preflight's rules: the two files, and what else is known of the system."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import re
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterator
 
-from ..errors import DatomicError, Finding, RuleName, Severity
+from ..errors import DatomicError
 from ..instance_memory import TOOL_MEMORY, default_heap
 from ..properties.file import Properties
 from ..properties.keys import MIB, TRANSACTOR, parse_integer, parse_memory
@@ -28,12 +27,18 @@ PROPERTIES_DOCS = "https://docs.oracle.com/en/java/javase/17/docs/api/java.base/
 ACCESS = "https://docs.datomic.com/operation/aws-access-control.html"
 MONITORING = "https://docs.datomic.com/operation/monitoring.html"
 CHANGES = "https://docs.datomic.com/changes/pro.html"
+AWS_SAMPLE = "config/samples/cf-template.properties in the distribution"
 
 _MAXIMUM_HEAP = re.compile(r"(?:^|[\s'\"])-(?:Xmx|XX:MaxHeapSize=)([0-9]+[kKmMgG]?)(?=$|[\s'\"])")
-"""An option of Java that says how large the heap may get."""
+"""An option of Java that sets the largest heap."""
 
 EMPTY = Properties.parse(b"", "")
-"""Stands for a file that was not given: it has no key."""
+"""A file that was not given: it has no key."""
+
+
+def legible(file: Properties | None) -> Properties:
+    """The file, or EMPTY: no key is missing in a file without text."""
+    return file if file and file.legible else EMPTY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +47,11 @@ class Facts:
 
     datomic_version: for a file whose datomic-version is blank. running_version: the release that runs now.
     stack_version: the one that the stack names, which counts where it is not known what runs.
-    instance_memory_mib: what EC2 says of the instance type. table_write_units: the table's provisioned write capacity,
-    None when unknown or on demand. log_bucket_writable: None when nobody tried.
-    new_stack_flavor: the template that a stack is going to be created from; empty when it exists or nobody knows.
-    secrets: keys whose values a transactor gets from elsewhere than its file. backup_heap: of bin/datomic backup-db.
-    engine, flavor: of the system, empty when unknown. running_heartbeat_msec: of the transactors that run now, 0 when
-    unknown.
+    new_stack_flavor: the template that a new stack is going to be created from; empty when the stack exists.
+    instance_memory_mib: of the instance type, from EC2. table_write_units: provisioned; None: unknown, or on demand.
+    log_bucket_writable: None when unknown. secrets: keys of the transactor whose values are not in its file.
+    region: of the table, where the file names none. backup_heap: of bin/datomic backup-db.
+    engine, flavor: of the system. running_heartbeat_msec: of the transactors that run now, 0 when unknown.
     """
 
     transactor: Properties = EMPTY
@@ -60,18 +64,26 @@ class Facts:
     table_write_units: int | None = None
     log_bucket_writable: bool | None = None
     secrets: Collection[str] = ()
+    region: str = ""
     backup_heap: str = ""
     engine: str = ""
     flavor: str = ""
     running_heartbeat_msec: int = 0
 
     def has(self, key: str) -> bool:
-        """Whether a transactor finds a value for this key when it starts, wherever that is kept."""
+        """Whether a transactor gets a value for this key when it starts, wherever that is kept."""
+        if key == "aws-dynamodb-region" and self.region:
+            return True
         return self.transactor.has_value(key) or key in self.secrets or key in self._misread
+
+    def halves(self, one: str, other: str) -> Iterator[tuple[str, str]]:
+        """Of two keys of the transactor that work together only: the one with a value, and the one without."""
+        if self.has(one) != self.has(other):
+            yield (one, other) if self.has(one) else (other, one)
 
     @functools.cached_property
     def _misread(self) -> Collection[str]:
-        """Keys in lines that are refused as such: what they say is no reason to call them missing."""
+        """Keys in lines that are refused as such: they are not missing as well."""
         return {finding.key for finding in self.transactor.findings}
 
     @property
@@ -95,9 +107,9 @@ class Facts:
         return known if is_release(known) else ""
 
     @property
-    def running_told(self) -> str:
+    def running_source(self) -> str:
         """Where running comes from, for messages: it follows the release's number."""
-        return "runs now" if self.running_version else "the stack names"
+        return "which runs now" if self.running_version else "which the stack names"
 
     @property
     def protocol(self) -> str:
@@ -110,7 +122,7 @@ class Facts:
 
     @functools.cached_property
     def heap(self) -> int | None:
-        """Bytes of -Xmx: what java-opts says, else java-xmx, or when that is blank what ensure-cf is going to write.
+        """Bytes of -Xmx: of java-opts, else java-xmx, or when that is blank what ensure-cf is going to write.
 
         None when unknown. java-opts comes behind java-xmx on the command line, where the last -Xmx counts.
         """
@@ -120,7 +132,7 @@ class Facts:
         return parse_memory(written)
 
     def reads(self, key: str) -> bool:
-        """Whether the release that is going to run knows this key of the transactor; so when it is not known."""
+        """Whether the release that is going to run reads this key of the transactor; true for an unknown release."""
         since = TRANSACTOR[key].since
         return not since or not self.version or versions.at_least(self.version, since)
 
@@ -139,7 +151,7 @@ class Facts:
         return not versions.at_least(self.running, release) and versions.at_least(self.version, release)
 
     def between(self, since: str, before: str) -> bool:
-        """Whether the release that is going to run lies in this range, its end not included."""
+        """Whether the release that is going to run is in this range, its end not included."""
         if not self.version:
             return False
         return versions.at_least(self.version, since) and not versions.at_least(self.version, before)
@@ -154,16 +166,11 @@ def is_release(version: str) -> bool:
 
 
 def heap_option(options: str) -> str:
-    """The heap that options of Java ask for, as they write it; empty when they say nothing of it."""
+    """The heap that options of Java set, as written; empty when they set none."""
     sizes = _MAXIMUM_HEAP.findall(options)
     return sizes[-1] if sizes else ""
 
 
-def found(file: Properties, key: str, rule: str, severity: Severity, message: str, **more: Any) -> Finding:
-    """A finding about a key of a file. more: why, source, instead."""
-    return Finding(RuleName(rule), message, severity, file=file.path, line=file.line(key), key=key, **more)
-
-
 def mebibytes(size: int) -> str:
-    """Bytes as the files write them; whole MiB are enough for a reader."""
+    """Bytes in the notation of the files, rounded down to whole MiB."""
     return f"{size // MIB}m"

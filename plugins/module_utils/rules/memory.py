@@ -13,228 +13,148 @@ from ..errors import Finding
 from ..instance_memory import GENERATED, default_heap
 from ..properties.keys import MIB, parse_memory
 from ..releases import versions
-from .facts import BACKUP, CAPACITY, EMPTY, TRANSACTOR_DOCS, Facts, found, heap_option, mebibytes
+from .facts import AWS_SAMPLE, BACKUP, CAPACITY, EMPTY, TRANSACTOR_DOCS, Facts, heap_option, mebibytes
+from .registry import rule
 
 MAXIMUM, THRESHOLD, CACHE = "memory-index-max", "memory-index-threshold", "object-cache-max"
-COLLECTOR_FLAGS = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=")
-COLLECTOR_SINCE, REQUIRED_SINCE = "0.9.4815", "0.8.4110"
-"""The first releases whose launcher chooses G1, and whose memory settings have no default."""
 RECOMMENDED = {THRESHOLD: 32 * MIB, MAXIMUM: 512 * MIB}
+COLLECTOR_FLAGS = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=")
+COLLECTOR_SINCE = "0.9.4815"
+"""The first release whose launcher chooses G1."""
+JAVA_DOCS = "https://docs.oracle.com/en/java/javase/17/docs/specs/man/java.html"
+_INITIAL_HEAP = re.compile(r"(?:^|[\s'\"])-(?:Xms|XX:InitialHeapSize=)([0-9]+[kKmMgG]?)(?=$|[\s'\"])")
 
 
-def memory_required(facts: Facts) -> Iterator[Finding]:
-    """The three memory settings have no default."""
-    if facts.transactor is EMPTY:
-        return
-    # Before it there were defaults, and not all three keys.
-    if facts.version and not versions.at_least(facts.version, REQUIRED_SINCE):
-        return
-    for key, example in ((THRESHOLD, "32m"), (MAXIMUM, "512m"), (CACHE, "1g")):
-        if not facts.has(key):
-            yield found(
-                facts.transactor,
-                key,
-                "memory-required",
-                "error",
-                f"Missing property: {key}",
-                reason="the transactor does not start without it",
-                source=TRANSACTOR_DOCS,
-                suggestion=f"such as {key}={example}",
-            )
-
-
+@rule("error", "the transactor refuses to start", CAPACITY, also=("ensure_cf",))
 def memory_three_quarters(facts: Facts) -> Iterator[Finding]:
     """object-cache-max and memory-index-max together take at most 75 % of the heap."""
     maximum, cache, heap = facts.memory(MAXIMUM), facts.memory(CACHE), facts.heap
     if maximum is None or cache is None or heap is None or (maximum + cache) * 4 <= heap * 3:
         return
-    together, needed = mebibytes(maximum + cache), -(-(maximum + cache) * 4 // (3 * MIB))
-    yield found(
-        facts.transactor,
+    total, needed = mebibytes(maximum + cache), -(-(maximum + cache) * 4 // (3 * MIB))
+    yield facts.transactor.finding(
         CACHE,
-        "memory-three-quarters",
-        "error",
-        f"{CACHE} and {MAXIMUM} together are {together}, more than 75 % of a heap of {mebibytes(heap)}",
-        reason="the transactor refuses to start",
-        source=CAPACITY,
-        suggestion=f"together at most {mebibytes(heap * 3 // 4)}, or java-xmx={needed}m",
+        f"{CACHE} and {MAXIMUM} together are {total}, more than 75 % of a heap of {mebibytes(heap)}",
+        f"together at most {mebibytes(heap * 3 // 4)}, or java-xmx={needed}m",
     )
 
 
+@rule("error", "indexing would have to end before it may begin", CAPACITY)
 def memory_index_order(facts: Facts) -> Iterator[Finding]:
     """memory-index-max is not below memory-index-threshold."""
     maximum, threshold = facts.memory(MAXIMUM), facts.memory(THRESHOLD)
     if maximum is not None and threshold is not None and maximum < threshold:
-        yield found(
-            facts.transactor,
-            MAXIMUM,
-            "memory-index-order",
-            "error",
-            f"{mebibytes(maximum)} is less than {THRESHOLD} ({mebibytes(threshold)})",
-            reason="indexing would have to end before it may begin",
-            source=CAPACITY,
-            suggestion=f"at least {mebibytes(threshold)}",
+        least = mebibytes(threshold)
+        yield facts.transactor.finding(
+            MAXIMUM, f"{mebibytes(maximum)} is less than {THRESHOLD} ({least})", f"at least {least}"
         )
 
 
+@rule("note", "Datomic measured it for production", CAPACITY)
 def memory_index_recommended(facts: Facts) -> Iterator[Finding]:
     """32m and 512m are recommended for the memory index."""
     for key, recommended in RECOMMENDED.items():
-        size = facts.memory(key)
+        size, best = facts.memory(key), mebibytes(recommended)
         if size is not None and size != recommended:
-            yield found(
-                facts.transactor,
+            yield facts.transactor.finding(
                 key,
-                "memory-index-recommended",
-                "note",
-                f"{mebibytes(size)} instead of the {mebibytes(recommended)} that is recommended",
-                reason="measured by Datomic for production",
-                source=CAPACITY,
-                suggestion=f"{key}={mebibytes(recommended)} unless you measured otherwise",
+                f"{mebibytes(size)} instead of the recommended {best}",
+                f"{key}={best} unless you measured otherwise",
             )
 
 
+@rule("error", source=CAPACITY, also=("ensure_cf",))
 def heap_fits_instance(facts: Facts) -> Iterator[Finding]:
     """The heap leaves the instance room for the rest of the JVM and the system."""
     heap, memory = facts.heap, facts.memory_mib
     if heap is None or memory is None or heap * 10 <= memory * MIB * 8:
         return
-    too_much = heap >= memory * MIB
-    option = heap_option(facts.cf.get("java-opts"))
-    yield found(
-        facts.cf,
+    too_much, option = heap >= memory * MIB, heap_option(facts.cf.get("java-opts"))
+    yield facts.cf.finding(
         "java-opts" if option else "java-xmx",
-        "heap-fits-instance",
-        "error" if too_much else "warning",
         f"a heap of {mebibytes(heap)} on {facts.cf.get('aws-instance-type') or 'an instance'} with {memory}m of memory",
-        reason="the usual reason of a transactor that never starts" if too_much else "the JVM needs more than its heap",
-        source=CAPACITY,
-        suggestion=f"java-xmx={memory * 7 // 10}m (70 %)"
+        f"java-xmx={memory * 7 // 10}m (70 %)"
         + (", without a heap in java-opts" if option else "")
         + ", or a larger instance type",
+        severity="error" if too_much else "warning",
+        reason="the usual reason of a transactor that never starts" if too_much else "the JVM needs more than its heap",
     )
 
 
+@rule("warning", "Datomic asks for at least the transactor's heap, to back up and to restore", BACKUP)
 def backup_heap(facts: Facts) -> Iterator[Finding]:
     """A backup has at least the transactor's heap."""
     given, heap = parse_memory(facts.backup_heap), facts.heap
     if given is not None and heap is not None and given < heap:
-        yield found(
-            facts.cf,
+        yield facts.cf.finding(
             "java-xmx",
-            "backup-heap",
-            "warning",
             f"backups have a heap of {facts.backup_heap}, the transactor has {mebibytes(heap)}",
-            reason="Datomic asks for at least the transactor's heap, to back up and to restore",
-            source=BACKUP,
-            suggestion=f"datomic_backup_heap: {mebibytes(heap)} or more",
+            f"datomic_backup_heap: {mebibytes(heap)} or more",
         )
 
 
-def java_opts_collector(facts: Facts) -> Iterator[Finding]:
-    """java-opts replaces the launcher's own options, the garbage collector's included."""
-    missing = [flag for flag in COLLECTOR_FLAGS if flag not in facts.cf.get("java-opts")]
-    if facts.version and not versions.at_least(facts.version, COLLECTOR_SINCE):
-        return
-    if facts.cf.has_value("java-opts") and missing:
-        yield found(
-            facts.cf,
-            "java-opts",
-            "java-opts-collector",
-            "warning",
-            "without " + " and ".join(flag.rstrip("=") for flag in missing),
-            reason="java-opts replaces all options of bin/transactor, its garbage collector's too",
-            source=TRANSACTOR_DOCS,
-            suggestion="add -XX:+UseG1GC -XX:MaxGCPauseMillis=50",
-        )
-
-
-def java_opts_heap(facts: Facts) -> Iterator[Finding]:
-    """The heap belongs into java-xmx alone: what else asks for one wins over it unseen."""
-    options = facts.cf.get("java-opts")
-    given, initial = heap_option(options), _INITIAL_HEAP.findall(options)
-    if given and facts.cf.has_value("java-xmx"):
-        yield found(
-            facts.cf,
-            "java-opts",
-            "java-opts-heap",
-            "warning",
-            f"a heap of {given} wins over java-xmx={facts.cf.get('java-xmx')}",
-            reason="java-opts comes behind java-xmx on the command line, and the last -Xmx counts",
-            source=TRANSACTOR_DOCS,
-            suggestion="the heap in java-xmx alone, and no -Xmx in java-opts",
-        )
-    least, heap = parse_memory(initial[-1]) if initial else None, facts.heap
-    if least is not None and heap is not None and least > heap:
-        yield found(
-            facts.cf,
-            "java-opts",
-            "java-opts-heap",
-            "error",
-            f"an initial heap (-Xms) of {initial[-1]} is more than the heap of {mebibytes(heap)}",
-            reason="Java does not start with it",
-            source=JAVA_DOCS,
-            suggestion=f"at most {mebibytes(heap)}, or no -Xms",
-        )
-    if facts.cf is not EMPTY and facts.transactor.has_value("java-opts"):
-        yield found(
-            facts.transactor,
-            "java-opts",
-            "java-opts-heap",
-            "warning",
-            "options of Java in the transactor's file reach no Java",
-            reason="the template starts the transactor with java-xmx and java-opts of the CloudFormation file",
-            source=AWS_SAMPLE,
-            suggestion="java-opts in the CloudFormation file, the heap in java-xmx",
-        )
-
-
+@rule("note", "a heap that is written stays when the type changes", CAPACITY)
 def heap_of_another_type(facts: Facts) -> Iterator[Finding]:
     """A heap that was generated stays when the instance type changes."""
     given, memory = facts.cf.get("java-xmx"), facts.memory_mib
-    if not given or memory is None or given not in GENERATED or given == default_heap(memory):
+    if given and memory is not None and given in GENERATED and given != default_heap(memory):
+        instance_type = facts.cf.get("aws-instance-type")
+        yield facts.cf.finding(
+            "java-xmx",
+            f"{given} was generated for another instance type",
+            f"java-xmx= (blank) gives {default_heap(memory)}, 70 % of the memory of {instance_type}",
+        )
+
+
+@rule("warning", "java-opts replaces all options of bin/transactor, its garbage collector's too", TRANSACTOR_DOCS)
+def java_opts_collector(facts: Facts) -> Iterator[Finding]:
+    """java-opts replaces the launcher's own options, the garbage collector's included."""
+    missing = [flag.rstrip("=") for flag in COLLECTOR_FLAGS if flag not in facts.cf.get("java-opts")]
+    if facts.version and not versions.at_least(facts.version, COLLECTOR_SINCE):
         return
-    yield found(
-        facts.cf,
-        "java-xmx",
-        "heap-of-another-type",
-        "note",
-        f"{given} was generated for another instance type",
-        reason="a heap that is written stays when the type changes",
-        source=CAPACITY,
-        suggestion=f"java-xmx= (blank) gives {default_heap(memory)}, "
-        f"70 % of what {facts.cf.get('aws-instance-type')} has",
-    )
+    if facts.cf.has_value("java-opts") and missing:
+        yield facts.cf.finding(
+            "java-opts", "without " + " and ".join(missing), "add -XX:+UseG1GC -XX:MaxGCPauseMillis=50"
+        )
 
 
+@rule("error")
+def java_opts_heap(facts: Facts) -> Iterator[Finding]:
+    """The heap belongs into java-xmx alone: another option that sets it wins over java-xmx."""
+    options = facts.cf.get("java-opts")
+    given, initial = heap_option(options), _INITIAL_HEAP.findall(options)
+    if given and facts.cf.has_value("java-xmx"):
+        yield facts.cf.finding(
+            "java-opts",
+            f"a heap of {given} wins over java-xmx={facts.cf.get('java-xmx')}",
+            "the heap in java-xmx alone, and no -Xmx in java-opts",
+            severity="warning",
+            reason="java-opts comes behind java-xmx on the command line, and the last -Xmx counts",
+            source=TRANSACTOR_DOCS,
+        )
+    least, heap = parse_memory(initial[-1]) if initial else None, facts.heap
+    if least is not None and heap is not None and least > heap:
+        yield facts.cf.finding(
+            "java-opts",
+            f"an initial heap (-Xms) of {initial[-1]} is more than the heap of {mebibytes(heap)}",
+            f"at most {mebibytes(heap)}, or no -Xms",
+            reason="Java does not start with it",
+            source=JAVA_DOCS,
+        )
+    if facts.cf is not EMPTY and facts.transactor.has_value("java-opts"):
+        yield facts.transactor.finding(
+            "java-opts",
+            "Java does not get the options in the transactor's file",
+            "java-opts in the CloudFormation file, the heap in java-xmx",
+            severity="warning",
+            reason="the template starts the transactor with java-xmx and java-opts of the CloudFormation file",
+            source=AWS_SAMPLE,
+        )
+
+
+@rule("note", "bin/datomic's template hands the value to a shell, which splits it at blanks", AWS_SAMPLE)
 def java_opts_quotes(facts: Facts) -> Iterator[Finding]:
     """Options with blanks between them are written in single quotes."""
     options = facts.cf.get("java-opts")
     if any(char.isspace() for char in options) and not (options.startswith("'") and options.endswith("'")):
-        yield found(
-            facts.cf,
-            "java-opts",
-            "java-opts-quotes",
-            "note",
-            "several options without single quotes around them",
-            reason="bin/datomic's template hands the value to a shell, which splits it at blanks",
-            source=AWS_SAMPLE,
-            suggestion="java-opts='…'",
-        )
-
-
-JAVA_DOCS = "https://docs.oracle.com/en/java/javase/17/docs/specs/man/java.html"
-_INITIAL_HEAP = re.compile(r"(?:^|[\s'\"])-(?:Xms|XX:InitialHeapSize=)([0-9]+[kKmMgG]?)(?=$|[\s'\"])")
-AWS_SAMPLE = "config/samples/cf-template.properties in the distribution"
-RULES = (
-    memory_required,
-    memory_three_quarters,
-    memory_index_order,
-    memory_index_recommended,
-    heap_fits_instance,
-    backup_heap,
-    heap_of_another_type,
-    java_opts_collector,
-    java_opts_heap,
-    java_opts_quotes,
-)
+        yield facts.cf.finding("java-opts", "several options without single quotes around them", "java-opts='…'")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules of the preflight: where the database is kept, and who may do what with it."""
+"""Rules of the preflight: where the database is kept, who may use it, its caches and logs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 from ..errors import Finding
 from ..properties.file import Properties
-from ..properties.keys import EMBEDDED, PROTOCOLS, REMOVED_PROTOCOLS, parse_integer
+from ..properties.keys import EMBEDDED, PROTOCOLS, REMOVED_PROTOCOLS, TRANSACTOR, parse_integer
 from ..releases import versions
-from .facts import ACCESS, EMPTY, STORAGE, Facts, found
+from .facts import ACCESS, AWS_DOCS, EMPTY, STORAGE, Facts
+from .registry import rule
 
 ADDRESSES = {
     "ddb-local": "aws-dynamodb-override-endpoint",
@@ -27,6 +28,8 @@ ADDRESSES = {
 }
 """The property that says where the storage is, by protocol."""
 INTERNAL_PROTOCOLS = ("inf", "mdev", "olddev")
+UNITS_A_WRITER = 200
+VALCACHE = "https://docs.datomic.com/operation/valcache.html"
 
 _LOCAL_NAME = re.compile(r"(.+\.)?(localhost|localhost\.localdomain|localhost[46]|ip6-localhost|ip6-loopback)\.?")
 _SHORT_LOOPBACK = re.compile(r"127(\.[0-9]+){0,2}|0|0x7f[0-9a-f]{6}", re.ASCII)
@@ -101,144 +104,142 @@ def _jdbc_is_local(url: str, params: str) -> bool:
     return all(not host or is_local(host.partition("\\")[0]) for host in hosts)
 
 
+@rule(
+    "error",
+    "the auto scaling group replaces instances, at every update and whenever one fails, with their volumes",
+    STORAGE,
+)
 def storage_on_instance(facts: Facts) -> Iterator[Finding]:
     """A database on an instance of an auto scaling group is lost with the instance."""
     key = on_instance(facts.transactor)
     if facts.cf is EMPTY or not key:
         return
     size = parse_integer(facts.cf.get("aws-autoscaling-group-size")) or 1
-    kept = (
-        f"the protocol {facts.protocol} keeps" if key == "protocol" else f"{key} means the instance itself, which keeps"
-    )
-    what = f"{kept} the database: it is lost with the instance"
-    if size > 1:
-        what += f", and {size} instances have {size} databases"
-    yield found(
-        facts.transactor,
+    where = f"the protocol {facts.protocol}" if key == "protocol" else f"{key} means the instance itself, which"
+    several = f", and {size} instances have {size} databases" if size > 1 else ""
+    yield facts.transactor.finding(
         key,
-        "storage-on-instance",
-        "error",
-        what,
-        reason="the auto scaling group replaces instances, at every update and whenever one fails, with their volumes",
-        source=STORAGE,
-        suggestion="the protocol ddb, or a storage on another machine; accept this rule with a reason where the data "
-        "may be lost, or where the address is a proxy to another machine",
+        f"{where} keeps the database: it is lost with the instance{several}",
+        "the protocol ddb, or a storage on another machine; accept this rule with a reason where the data may be lost, "
+        "or where the address is a proxy to another machine",
     )
 
 
+@rule("error", source=STORAGE, also=("ensure_transactor",))
 def protocol_removed(facts: Facts) -> Iterator[Finding]:
     """Storages that Datomic Pro never had, or has no more."""
-    if facts.protocol not in REMOVED_PROTOCOLS:
-        return
-    free = facts.protocol == "free"
-    # Nobody says which release was the last one.
-    had_it = not free and facts.version and not versions.at_least(facts.version, "1.0.6165")
-    yield found(
-        facts.transactor,
-        "protocol",
-        "protocol-removed",
-        "warning" if had_it else "error",
-        "the protocol free is the storage of Datomic Free, which has no releases any more"
-        if free
-        else f"the storage {facts.protocol} is documented no more, and nothing here provisions or checks it",
-        reason="Datomic Pro refuses to start with it: Unsupported storage protocol"
-        if free
-        else "releases of today refuse to start with it: Unsupported storage protocol",
-        source=STORAGE,
-        suggestion="dev on a machine of your own, or ddb on AWS; the data moves with backup-db and restore-db"
-        if free
-        else "ddb, sql or cass3; the data moves with backup-db and restore-db of a release that has both",
-    )
+    if facts.protocol == "free":
+        yield facts.transactor.finding(
+            "protocol",
+            "the protocol free is the storage of Datomic Free, which has no releases any more",
+            "dev on a machine of your own, or ddb on AWS; the data moves with backup-db and restore-db",
+            reason="Datomic Pro refuses to start with it: Unsupported storage protocol",
+        )
+    elif facts.protocol in REMOVED_PROTOCOLS:
+        # No source says which release was the last one.
+        had_it = facts.version and not versions.at_least(facts.version, "1.0.6165")
+        yield facts.transactor.finding(
+            "protocol",
+            f"the storage {facts.protocol} is no longer documented, and nothing here provisions or checks it",
+            "ddb, sql or cass3; the data moves with backup-db and restore-db of a release that has both",
+            reason="current releases refuse to start with it: Unsupported storage protocol",
+            severity="warning" if had_it else "error",
+        )
 
 
+@rule("warning", "it is undocumented, and any release may remove it", STORAGE)
 def protocol_internal(facts: Facts) -> Iterator[Finding]:
     """Some protocols are Datomic's own."""
     if facts.protocol in INTERNAL_PROTOCOLS:
-        yield found(
-            facts.transactor,
-            "protocol",
-            "protocol-internal",
-            "warning",
-            f"the protocol {facts.protocol} is internal to Datomic",
-            reason="it is documented nowhere, and may go with any release",
-            source=STORAGE,
-            suggestion="ddb, or another storage of the documentation",
-        )
+        message = f"the protocol {facts.protocol} is internal to Datomic"
+        yield facts.transactor.finding("protocol", message, "ddb, or another storage of the documentation")
 
 
+@rule("error", source=STORAGE)
 def storage_access(facts: Facts) -> Iterator[Finding]:
     """The embedded storage lets other machines in only with two passwords."""
-    if facts.transactor.get("storage-access") != "remote":
+    key = "storage-access"
+    if facts.transactor.get(key) != "remote":
         return
     if facts.protocol in PROTOCOLS and facts.protocol not in EMBEDDED:
-        yield found(
-            facts.transactor,
-            "storage-access",
-            "storage-access",
-            "note",
+        yield facts.transactor.finding(
+            key,
             f"it has no effect with the protocol {facts.protocol}",
+            "remove it",
+            severity="note",
             reason="it opens the embedded storage of the protocol dev, and nothing else",
-            source=STORAGE,
-            suggestion="remove it",
         )
-        return
-    passwords = ("storage-admin-password", "storage-datomic-password")
-    missing = [key for key in passwords if not facts.has(key)]
+    missing = [each for each in ("storage-admin-password", "storage-datomic-password") if not facts.has(each)]
     if facts.protocol in EMBEDDED and missing:
-        yield found(
-            facts.transactor,
-            "storage-access",
-            "storage-access",
-            "error",
+        yield facts.transactor.finding(
+            key,
             f"remote, without {' and '.join(missing)}",
+            f"give both a value, or remove {key}",
             reason="the transactor refuses to start: remote access to the embedded storage needs both passwords",
-            source=STORAGE,
-            suggestion="give both a value, or remove storage-access",
         )
 
 
+@rule("warning", "whoever runs a peer may then write and delete the table, the logs and the metrics", ACCESS)
 def roles_shared(facts: Facts) -> Iterator[Finding]:
     """Peers read; only the transactor writes."""
     pairs = (("aws-transactor-role", "aws-peer-role"), ("aws-dynamodb-user", "aws-dynamodb-peer-user"))
-    for own, peer in pairs:
+    for transactor, peer in pairs:
         name = facts.transactor.get(peer)
-        if name and name == facts.transactor.get(own):
-            yield found(
-                facts.transactor,
+        if name and name == facts.transactor.get(transactor):
+            yield facts.transactor.finding(
                 peer,
-                "roles-shared",
-                "warning",
-                f"{name} is {own} as well: the peers get the transactor's rights",
-                reason="whoever runs a peer may then write and delete the table, the logs and the metrics",
-                source=ACCESS,
-                suggestion=f"another name, or {peer}= to have one generated",
+                f"{name} is {transactor} as well: the peers get the transactor's rights",
+                f"another name, or {peer}= to have one generated",
             )
 
 
+@rule("warning", "its secret is in the file, in the template and on the instance", STORAGE, also=("ensure_transactor",))
+def deprecated_key(facts: Facts) -> Iterator[Finding]:
+    """Keys that Datomic advises against."""
+    for key in facts.transactor:
+        setting = TRANSACTOR.get(key)
+        if setting and setting.deprecated and key.endswith("-user"):
+            yield facts.transactor.finding(key, "a user with access keys", setting.deprecated)
+
+
+@rule("warning", "Datomic starts one only with both, and says nothing", VALCACHE)
 def valcache_incomplete(facts: Facts) -> Iterator[Finding]:
     """Datomic starts a valcache only when both keys have a value."""
-    keys = ("valcache-path", "valcache-max-gb")
-    for given, lacking in (keys, keys[::-1]):
-        # The modern template fills in what lacks where the instance type has a store, which it judges itself.
-        if facts.has(given) and not facts.has(lacking) and facts.flavor != "modern":
-            yield found(
-                facts.transactor,
-                given,
-                "valcache-incomplete",
-                "warning",
-                f"without {lacking} there is no valcache",
-                reason="Datomic starts one only with both, and says nothing",
-                source="https://docs.datomic.com/operation/valcache.html",
-                suggestion=f"give {lacking} a value, or remove {given}; modern fills it in where the instance type has "
-                "an instance store",
-            )
+    # The modern template fills in the missing key where the instance type has a store, which it judges itself.
+    if facts.flavor == "modern":
+        return
+    for given, missing in facts.halves("valcache-path", "valcache-max-gb"):
+        yield facts.transactor.finding(
+            given,
+            f"without {missing} there is no valcache",
+            f"give {missing} a value, or remove {given}; modern fills it in where the instance type has an instance "
+            "store",
+        )
 
 
-RULES = (
-    storage_on_instance,
-    protocol_removed,
-    protocol_internal,
-    storage_access,
-    roles_shared,
-    valcache_incomplete,
-)
+@rule("warning", f"about one per {UNITS_A_WRITER} units; more are throttled", STORAGE + "#provisioning")
+def write_capacity(facts: Facts) -> Iterator[Finding]:
+    """write-concurrency about one per 200 provisioned write units."""
+    key = "write-concurrency"
+    writers, units = facts.number(key), facts.table_write_units
+    if not facts.transactor.has_value(key) or writers is None or units is None:
+        return
+    most = max(2, units // UNITS_A_WRITER)
+    if writers > most:
+        yield facts.transactor.finding(
+            key,
+            f"{writers} concurrent writes on a table with {units} write units",
+            f"{most}, or {writers * UNITS_A_WRITER} write units, or on demand",
+        )
+
+
+@rule("error", "the transactor does not start with a log bucket that it cannot write", AWS_DOCS)
+def log_bucket(facts: Facts) -> Iterator[Finding]:
+    """A log bucket that cannot be written stops the transactor's start."""
+    key = "aws-s3-log-bucket-id"
+    if facts.log_bucket_writable is False and facts.transactor.has_value(key):
+        yield facts.transactor.finding(
+            key,
+            f"the bucket {facts.transactor.get(key)} is not there, or cannot be written",
+            "a bucket that the transactor's role may write, or remove the line",
+        )

@@ -15,17 +15,9 @@ from ..errors import Finding, FindingId, Severity
 from ..instance_memory import TOOL_MEMORY, default_heap
 from ..plan import Action, Change, Plan
 from ..properties.file import Properties
-from ..properties.keys import CF_DOCS, REGION_DOCS, REGION_NAME
+from ..properties.keys import REGION_DOCS, REGION_NAME
 from .ingress import GROUP_DESCRIPTION, GroupReference, IngressRule, Observed, SecurityGroup, is_wide, revocation
 
-REQUIRED = (
-    "aws-instance-type",
-    "aws-region",
-    "aws-instance-monitoring",
-    "aws-security-group",
-    "datomic-deploy-s3-bucket",
-)
-GROUP_SIZE = "aws-autoscaling-group-size"
 DEFAULTED = ("java-xmx", "java-opts", "datomic-version")
 """The keys that the file gets when it lacks them."""
 DEFAULT_PORT = 4334
@@ -46,7 +38,6 @@ RULES_DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-ru
 VPC_DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html"
 TYPES_DOCS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-types.html"
 OFFERINGS_DOCS = EC2_API + "API_DescribeInstanceTypeOfferings.html"
-SIZE_DOCS = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-capacity-limits.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,22 +83,6 @@ class AuthorizeIngress:
 class RevokeIngress:
     group_id: str
     rules: tuple[IngressRule, ...]
-
-
-def required(cf: Properties) -> list[Finding]:
-    """The keys that must have a value, and the group's size, which the tool words in its own way."""
-    findings = [_required(cf, key, f"write {key}=… with a value") for key in REQUIRED if not cf.has_value(key)]
-    if not cf.has_value(GROUP_SIZE):
-        what = f"Invalid value for {GROUP_SIZE}: "
-        instead = "a number of instances in decimal digits, 1 or more; 2 makes a standby pool"
-        why = "the auto scaling group starts as many instances, and has no size without it"
-        findings.append(cf.finding(GROUP_SIZE, what, instead, rule="group-size", reason=why, source=SIZE_DOCS))
-    return findings
-
-
-def _required(cf: Properties, key: str, instead: str) -> Finding:
-    why = "the stack's template cannot be made without it"
-    return cf.finding(key, f"Missing property: {key}", instead, rule="required-key", reason=why, source=CF_DOCS)
 
 
 def wanted(
@@ -398,14 +373,6 @@ def defaults(cf: Properties, observed: Observed, version: str) -> dict[str, str]
     if not cf.has_value("datomic-version") and version:
         values["datomic-version"] = version
     return values
-
-
-def version_finding(cf: Properties, version: str) -> list[Finding]:
-    """datomic-version needs a value here or from a distribution."""
-    key = "datomic-version"
-    if cf.has_value(key) or version:
-        return []
-    return [_required(cf, key, "set it, or give datomic_version, or datomic_home with a distribution")]
 
 
 def plan(wanted: Wanted, observed: Observed) -> Plan:

@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import DatomicError, Finding
 from ..instance_memory import TOOL_MEMORY
 from ..properties.file import Properties
-from ..properties.keys import CF_DOCS
+from ..properties.keys import CF_DOCS, missing
 from ..releases import versions
 
 ARCHITECTURE = "64h"
@@ -65,9 +65,6 @@ FROM_METADATA = {
 }
 """The properties that each instance learns from its metadata, so that the file's values are left out."""
 
-NEEDED = ("java-xmx", "datomic-version")
-"""What the template needs beside the keys that ensure-cf asks for, and ensure-cf may have filled in."""
-
 PLAIN_WORDS = ("datomic-version", "datomic-deploy-s3-bucket")
 """Exported as they are, and parts of an S3 path: other characters than PLAIN would break both."""
 
@@ -83,11 +80,7 @@ ONE_WORD = re.compile(r"""(?:[\w@%+=:,./-]|'[^']*'|"[^"$`\\]*")+""", re.ASCII)
 
 def required(transactor: Properties, cf: Properties) -> list[Finding]:
     """What has to have a value before the template can be made, beside what ensure-cf requires."""
-    findings = [
-        _missing(cf, key, "run ensure-cf on this file first, which fills in defaults, or set it")
-        for key in NEEDED
-        if not cf.has_value(key)
-    ]
+    findings = [] if cf.has_value("java-xmx") else [missing(cf, "java-xmx")]
     for key in PLAIN_WORDS:
         if cf.has_value(key) and not PLAIN.fullmatch(cf.get(key)):
             what = "has characters that the instance's shell or an S3 path would not take"
@@ -95,8 +88,7 @@ def required(transactor: Properties, cf: Properties) -> list[Finding]:
             findings.append(cf.finding(key, what, instead, rule="template-plain-word", reason=why, source=CF_DOCS))
     role = "aws-transactor-role"
     if role in transactor and not transactor.has_value(role):
-        instead = "run ensure-transactor on this file first, which generates it, or set it"
-        findings.append(_missing(transactor, role, instead))
+        findings.append(missing(transactor, role))
     key = "aws-region"
     region = cf.get(key)
     if region and region not in IMAGES:
@@ -107,13 +99,6 @@ def required(transactor: Properties, cf: Properties) -> list[Finding]:
             cf.finding(key, what, instead, rule="template-region-without-image", reason=why, source=CF_DOCS)
         )
     return findings
-
-
-def _missing(file: Properties, key: str, suggestion: str) -> Finding:
-    why = "it is the default of a parameter, with which the stack would be made"
-    return file.finding(
-        key, f"Missing property: {key}", suggestion, rule="template-value-missing", reason=why, source=CF_DOCS
-    )
 
 
 def template(transactor: Properties, cf: Properties, architectures: Mapping[str, str]) -> dict[str, Any]:

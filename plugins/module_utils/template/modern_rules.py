@@ -21,7 +21,6 @@ from . import alarms, modern, user_data
 from .options import Machine, Options
 
 _USER_KEY = re.compile("-(user|access-key-id|secret-key)$")
-NEEDED = ("aws-instance-type", "java-xmx", "datomic-version", "aws-autoscaling-group-size")
 REMOVED_JAVA_OPTIONS = {
     "-d32": 10,
     "-d64": 10,
@@ -146,20 +145,9 @@ def too_long(template: Mapping[str, Any]) -> list[Finding]:
 
 
 def _missing(transactor: Properties, cf: Properties) -> Iterator[Finding]:
-    for key in NEEDED:
-        if not cf.has_value(key):
-            yield cf.finding(
-                key,
-                f"Missing property: {key}",
-                "run ensure-cf on this file first, or set it",
-                rule="template-value-missing",
-            )
-    role = "aws-transactor-role"
-    if not transactor.has_value(role):
-        instead = (
-            f"write {role}= and run ensure-transactor, which makes it; the instance needs a role to read what it starts"
-        )
-        yield transactor.finding(role, f"Missing property: {role}", instead, rule="template-value-missing")
+    for file, key in ((cf, "java-xmx"), (transactor, "aws-transactor-role")):
+        if not file.has_value(key):
+            yield keys.missing(file, key)
 
 
 def _users(transactor: Properties) -> Iterator[Finding]:

@@ -197,32 +197,17 @@ def unsound(options: Options) -> list[Finding]:
 
 
 def required(properties: Properties, secrets: Collection[str] = ()) -> list[Finding]:
-    """All that is missing or contradicts itself, whatever AWS holds. secrets: keys whose values are kept elsewhere."""
-    findings = lacking(properties, ("protocol", "host", "port"))
+    """Names that AWS refuses and keys that contradict each other. secrets: keys whose values are kept elsewhere."""
+    findings: list[Finding] = []
     protocol = properties.get("protocol")
     if protocol in ("ddb", "ddb-local"):
         findings += _table_findings(properties)
-    if protocol == "ddb-local" and not properties.has_value(ENDPOINT):
-        findings.append(_missing(properties, ENDPOINT))
     if protocol == "ddb":
         findings += _identity_findings(properties, secrets)
     return findings + list(_name_findings(properties))
 
 
-def lacking(properties: Properties, keys: Iterable[str]) -> list[Finding]:
-    """The keys that have to have a value and have none."""
-    return [_missing(properties, key) for key in keys if not properties.has_value(key)]
-
-
-def _missing(properties: Properties, key: str) -> Finding:
-    instead = f"write {key}=… with a value"
-    why = "the transactor does not start without it"
-    return properties.finding(key, f"Missing property: {key}", instead, rule="required-key", reason=why, source=DOCS)
-
-
 def _table_findings(properties: Properties) -> Iterator[Finding]:
-    if TABLE in properties and not properties.has_value(TABLE):
-        yield _missing(properties, TABLE)
     table = table_of(properties.as_dict())
     if table and not _TABLE_NAME.fullmatch(table):
         instead, why = "such as datomic", "DynamoDB takes no other name"
@@ -304,8 +289,8 @@ def _name_findings(properties: Properties) -> Iterator[Finding]:
 
 
 def observable(wanted: Wanted, findings: Iterable[Finding]) -> Wanted:
-    """What AWS can be asked about when required() has findings: what they are not about."""
-    wrong = {finding.key for finding in findings}
+    """The resources without those that an error is about."""
+    wrong = {finding.key for finding in findings if finding.severity == "error"}
     role_of = {TRANSACTOR_USER: TRANSACTOR_ROLE, PEER_USER: PEER_ROLE}
     return dataclasses.replace(
         wanted,
