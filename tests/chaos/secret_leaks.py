@@ -45,13 +45,13 @@ SECRET = {".git", "aws", VAULT}
 FAILING = 1000
 CAN_FAIL = {
     "Check the files",
-    "Look at the stack",
-    "Table, log bucket, roles",
-    "Security group and the group's defaults",
-    "Secrets",
-    "Judge what AWS says",  # and what the preflight's plans were refused for, as that of the template
-    "CloudFormation stack",
-    "Instances that do not run what the group says",
+    "Read the stack and its transactors",
+    "Provision the table, the log bucket and the roles",
+    "Provision the security group",
+    "Write the secrets to Systems Manager",
+    "Show all findings of the files and of AWS",  # and the errors of the preflight's plans, as that of the template
+    "Create or update the stack",
+    "Replace outdated transactors",
     "Git: refuse files that cannot be committed or pushed",
 }
 """The tasks that see a secret or work on the system; each of them fails in some run."""

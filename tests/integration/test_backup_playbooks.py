@@ -96,7 +96,7 @@ def test_releases_and_backups(machine: Machine) -> None:
     untyped = machine.play("datomic_onprem.aws.restore")
     assert "missing required arguments: datomic_restore_confirm" in untyped.output
     refused = machine.play("datomic_onprem.aws.restore", "-e", "datomic_restore_confirm=mian")
-    assert "datomic_restore_confirm has to be the name of the database" in refused.output
+    assert "datomic_restore_confirm must be the name of the database" in refused.output
     blind = machine.play("datomic_onprem.aws.restore", "-e", "datomic_restore_confirm=main")
     assert blind.returncode, "there is no stack, so whether transactors run cannot be seen"
     done = machine.play(

@@ -91,7 +91,7 @@ def stopped(run: Run, *said: str) -> None:
 
 
 NO_HOME = "datomic_home is not set"
-NO_DATABASES = "datomic_databases names no database"
+NO_DATABASES = "datomic_databases is empty"
 
 
 @pytest.mark.parametrize("wish", [{"datomic_backup": "before_update"}, {"datomic_backup_max_age": "24h"}])

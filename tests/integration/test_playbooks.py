@@ -161,7 +161,7 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     assert in_service(aws) == [old]
     aws.set_stack_status("wormbase", "UPDATE_IN_PROGRESS")
     busy = estate.play("update.yml")
-    refused(busy, "The stack wormbase is UPDATE_IN_PROGRESS. Another operation on it has not ended.")
+    refused(busy, "The stack wormbase is UPDATE_IN_PROGRESS. Another operation on it is in progress.")
     assert {call["kind"] for call in busy.calls} == {"read"}, "another machine's run is left alone"
     aws.set_stack_status("wormbase", "UPDATE_ROLLBACK_FAILED")
     refused(estate.play("update.yml"), "The stack wormbase is UPDATE_ROLLBACK_FAILED.", "continue-update-rollback")
@@ -403,7 +403,7 @@ def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Em
     refused(nobody, "Could not read the stack wormbase: Unable to locate credentials. Set a profile")
     for name in ("region", "aws_region", "ec2_region"):
         elsewhere = estate.play("create.yml", "-e", json.dumps({"datomic_aws": {name: "eu-west-1"}}))
-        refused(elsewhere, "datomic_aws says region eu-west-1, but aws-region in")
+        refused(elsewhere, "region in datomic_aws is eu-west-1, but aws-region in")
     estate.edit(CF, aws_region="us-east-9")
     estate.edit(TRANSACTOR, aws_dynamodb_region="us-east-9")
     nowhere = estate.play("create.yml")
@@ -467,8 +467,8 @@ def test_no_run_begins_or_goes_on_behind_the_preflight(estate: Estate, aws: Emul
     estate.edit(TRANSACTOR, memory_index_max="256m")
     before, head = snapshot(aws), estate.git("rev-parse", "HEAD")
     for playbook, start in (
-        ("update.yml", "Provision what the files name"),
-        ("role.yml", "CloudFormation stack"),
+        ("update.yml", "Provision the resources of the files"),
+        ("role.yml", "Create or update the stack"),
         ("role.yml", "Wait for other runs*"),
     ):
         run = estate.play(playbook, "--start-at-task", start)

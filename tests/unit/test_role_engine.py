@@ -18,7 +18,7 @@ ROLE = pathlib.Path(__file__).resolve().parents[2] / "roles" / "datomic"
 @pytest.mark.parametrize(("file", "count"), [("_provision", 2), ("_template", 1)])
 def test_every_option_is_handed_on(file: str, count: int) -> None:
     listed = yaml.safe_load((ROLE / "tasks" / f"{file}.yml").read_text())
-    blocks = [task["block"] for task in listed if "block" in task]
+    blocks = [task.get("block", [task]) for task in listed]
     tasks = [options for block in blocks for task in block for options in task.values() if isinstance(options, dict)]
     engines = [options for options in tasks if "engine" in options]
     assert len(engines) == count
