@@ -172,6 +172,14 @@ class Finding:
         return dataclasses.asdict(self)
 
 
+@dataclasses.dataclass(frozen=True)
+class Acceptance:
+    """A rule that an inventory accepts, and why."""
+
+    rule: str
+    reason: str
+
+
 class DatomicError(Exception):
     """Ends a run. Its text is for the user: what was being done, to what, and what to do next.
 

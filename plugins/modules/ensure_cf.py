@@ -247,10 +247,9 @@ error_code:
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine as cli_engine
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import Options, ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import ensure
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn
 
 
 def main() -> None:
@@ -265,20 +264,16 @@ def main() -> None:
         "ingress": {"type": "str", "choices": ["report", "exact"], "default": "report"},
         "tags": {"type": "dict", "default": {}},
         "backup_heap": {"type": "str", "default": ""},
+        **rules.SPEC,
+        **engine.SPEC,
     }
     module = AnsibleAWSModule(
-        argument_spec={**spec, **rules.SPEC, **cli_engine.SPEC},
+        argument_spec=spec,
         # Without the port, rules of the transactor's own port would count as rules that no file names.
         required_if=[("ingress", "exact", ["transactor_src"])],
         supports_check_mode=True,
     )
-    engine = cli_engine.chosen(module.params, check_mode=module.check_mode)
-    options = Options(**{name: module.params[name] for name in spec})
-    accept = rules.acceptances(module.params)
-    run(
-        module,
-        lambda: ensure(Aws(module), options, check_mode=module.check_mode, warn=warn, engine=engine, accept=accept),
-    )
+    run(module, lambda: ensure(Aws(module), module.params, check_mode=module.check_mode))
 
 
 if __name__ == "__main__":

@@ -347,29 +347,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client impo
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import ensure
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import ROLE_PREFIX, Options
-
-RESOURCES = {
-    "tags": {"type": "dict", "default": {}},
-    "policies": {"type": "str", "choices": ["tool", "least_privilege"]},
-    "defaults": {"type": "str", "choices": ["tool", "secure"], "default": "tool"},
-    "permissions_boundary": {"type": "str"},
-    "role_prefix": {"type": "str", "default": ROLE_PREFIX},
-    "stack_name": {"type": "str"},
-    "table_billing_mode": {"type": "str", "choices": ["PROVISIONED", "PAY_PER_REQUEST"]},
-    "table_read_capacity": {"type": "int"},
-    "table_write_capacity": {"type": "int"},
-    "table_max_read_capacity": {"type": "int"},
-    "table_max_write_capacity": {"type": "int"},
-    "table_target_utilization": {"type": "int"},
-    "table_point_in_time_recovery": {"type": "bool"},
-    "table_deletion_protection": {"type": "bool"},
-    "bucket_block_public_access": {"type": "bool"},
-    "bucket_encryption": {"type": "str", "choices": ["AES256", "aws:kms"]},
-    "bucket_tls_only": {"type": "bool"},
-    "bucket_expiration_days": {"type": "int"},
-}
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import ROLE_PREFIX
 
 
 def main() -> None:
@@ -377,30 +355,30 @@ def main() -> None:
         "src": {"type": "path", "required": True},
         "dest": {"type": "path"},
         "account_id": {"type": "str"},
-        **RESOURCES,
+        "tags": {"type": "dict", "default": {}},
+        "policies": {"type": "str", "choices": ["tool", "least_privilege"]},
+        "defaults": {"type": "str", "choices": ["tool", "secure"], "default": "tool"},
+        "permissions_boundary": {"type": "str"},
+        "role_prefix": {"type": "str", "default": ROLE_PREFIX},
+        "stack_name": {"type": "str"},
+        "table_billing_mode": {"type": "str", "choices": ["PROVISIONED", "PAY_PER_REQUEST"]},
+        "table_read_capacity": {"type": "int"},
+        "table_write_capacity": {"type": "int"},
+        "table_max_read_capacity": {"type": "int"},
+        "table_max_write_capacity": {"type": "int"},
+        "table_target_utilization": {"type": "int"},
+        "table_point_in_time_recovery": {"type": "bool"},
+        "table_deletion_protection": {"type": "bool"},
+        "bucket_block_public_access": {"type": "bool"},
+        "bucket_encryption": {"type": "str", "choices": ["AES256", "aws:kms"]},
+        "bucket_tls_only": {"type": "bool"},
+        "bucket_expiration_days": {"type": "int"},
         **rules.SPEC,
         **rules.SECRETS_SPEC,
+        **engine.SPEC,
     }
-    module = AnsibleAWSModule(argument_spec={**spec, **engine.SPEC}, supports_check_mode=True)
-    params = module.params
-    # YAML makes numbers and booleans of such values; AWS takes text.
-    tags = {str(key): str(value) for key, value in params["tags"].items()}
-    options = Options(**{**{name: params[name] for name in RESOURCES}, "tags": tags})
-    run(
-        module,
-        lambda: ensure(
-            Aws(module),
-            params["src"],
-            params["dest"],
-            options,
-            account_id=params["account_id"],
-            check_mode=module.check_mode,
-            warn=warn,
-            engine=engine.chosen(params, check_mode=module.check_mode),
-            accept=rules.acceptances(params),
-            secrets=params["secrets"],
-        ),
-    )
+    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
+    run(module, lambda: ensure(Aws(module), module.params, check_mode=module.check_mode))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pathlib
 import re
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import keys_of
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.desired import keys_of
 
 from tests.emulator import Emulator
 from tests.integration.ensuring import USERS, ensure, kinds, warned, writes

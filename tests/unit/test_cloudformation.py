@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 import pathlib
+from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import security_group as cfn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.ingress import (
+    Current,
     GroupReference,
     IngressRule,
     InstanceType,
-    Observed,
     SecurityGroup,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.security_group import Wanted
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.security_group import Desired
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import System
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,8 +40,12 @@ def _file(**changes: str | None) -> Properties:
     return parse(COMPLETE, "cf.properties", **changes)
 
 
-def _wanted(**changes: str | None) -> Wanted:
-    wanted, findings = cfn.wanted(_file(**changes), port=4334, tags={})
+def _desired(cf: Properties, **options: Any) -> tuple[Desired, list[Finding]]:
+    return cfn.desired(System(cf=cf, **options))
+
+
+def _wanted(**changes: str | None) -> Desired:
+    wanted, findings = _desired(_file(**changes))
     assert findings == []
     return wanted
 
@@ -50,12 +57,12 @@ def _group(name: str, *ingress: IngressRule, vpc_id: str = "vpc-1", group_id: st
 @pytest.mark.parametrize("name", MEMORY)
 def test_default_heap_is_the_tools_for_its_types(name: str) -> None:
     file = _file(aws_instance_type=name, java_xmx="")
-    assert cfn.defaults(file, Observed(), "")["java-xmx"] == MEMORY[name]["default_xmx"]
+    assert cfn.defaults(file, Current(), "")["java-xmx"] == MEMORY[name]["default_xmx"]
 
 
 def test_default_heap_of_other_types_is_70_percent_of_what_ec2_says() -> None:
     file = _file(aws_instance_type="m7i.large", java_xmx=None)
-    observed = Observed(instance_type=InstanceType("m7i.large", 8192, ("x86_64",)))
+    observed = Current(instance_type=InstanceType("m7i.large", 8192, ("x86_64",)))
     assert cfn.defaults(file, observed, "")["java-xmx"] == "5734m"
 
 
@@ -71,7 +78,7 @@ def test_default_heap_of_other_types_is_70_percent_of_what_ec2_says() -> None:
     ],
 )
 def test_defaults(changes: dict[str, str | None], version: str, filled_in: dict[str, str]) -> None:
-    assert cfn.defaults(_file(**changes), Observed(), version) == filled_in
+    assert cfn.defaults(_file(**changes), Current(), version) == filled_in
     assert set(filled_in) <= set(cfn.DEFAULTED)
 
 
@@ -94,7 +101,7 @@ def test_ingress_groups(text: str, references: tuple[GroupReference, ...]) -> No
     "text", ["a:b:c", "acme:peers", "12345678901:peers", f"{OTHER}:", ":peers", "sg-xyz", "a\u00fc"]
 )
 def test_no_ingress_group(text: str) -> None:
-    wanted, findings = cfn.wanted(_file(aws_ingress_groups=f"good, {text}"), port=4334, tags={})
+    wanted, findings = _desired(_file(aws_ingress_groups=f"good, {text}"))
     assert [finding.message for finding in findings] == [f"{text} is not an AWS security group"]
     assert [reference.name for reference in wanted.ingress_groups] == ["good"]
 
@@ -116,20 +123,20 @@ def test_cidrs_as_the_file_writes_them(text: str, cidrs: tuple[str, ...]) -> Non
     "text", ["ten", "10.0.0.1", "10.0.0.0/33", "10.0.0.0/08", "10.0.0/8", "10.0.0.0/255.0.0.0", "2001:db8::"]
 )
 def test_no_cidr(text: str) -> None:
-    _wanted, findings = cfn.wanted(_file(aws_ingress_cidrs=f"{text},10.0.0.0/8"), port=4334, tags={})
+    _wanted, findings = _desired(_file(aws_ingress_cidrs=f"{text},10.0.0.0/8"))
     assert [finding.message for finding in findings] == [f"{text} is not a CIDR"]
 
 
 def test_ranges_are_compared_as_ec2_keeps_them() -> None:
     """It clears the bits behind the prefix, and writes IPv6 its own way."""
     group = _group("datomic", IngressRule("tcp", 4334, 4334, cidr="10.0.0.0/8"))
-    observed = Observed((group,), "vpc-1")
+    observed = Current((group,), "vpc-1")
     assert not cfn.plan(_wanted(aws_ingress_cidrs="10.1.2.3/8"), observed).changed
     (action,) = cfn.plan(_wanted(aws_ingress_cidrs="10.1.2.3/16, 10.1.9.9/16, 2001:DB8:0::/32"), observed).actions
     assert [rule["cidr"] for rule in action.after["rules"]] == ["10.0.0.0/8", "10.1.2.3/16", "2001:DB8:0::/32"]
     kept = _group("datomic", *(IngressRule("tcp", 4334, 4334, cidr=cidr) for cidr in ("10.1.0.0/16", "2001:db8::/32")))
     wanted = _wanted(aws_ingress_cidrs="10.1.2.3/16, 2001:DB8:0::/32")
-    assert not cfn.plan(wanted, Observed((kept,), "vpc-1")).changed
+    assert not cfn.plan(wanted, Current((kept,), "vpc-1")).changed
 
 
 @pytest.mark.parametrize("cidr", ["0.0.0.0/0", "10.1.2.3/0", "::/0", "2001:db8::/0"])
@@ -141,12 +148,12 @@ def test_the_whole_internet_is_known_in_every_spelling(cidr: str) -> None:
 
 @pytest.mark.parametrize("name", ["a,b", "sg-", "sg-xyz", "x" * 256, "tab\there"])
 def test_no_name_for_a_security_group(name: str) -> None:
-    _wanted, findings = cfn.wanted(_file(aws_security_group=name), port=4334, tags={})
+    _wanted, findings = _desired(_file(aws_security_group=name))
     assert [finding.key for finding in findings] == ["aws-security-group"]
 
 
 def test_a_region_is_no_sentence() -> None:
-    wanted, findings = cfn.wanted(_file(aws_region="us east"), port=4334, tags={})
+    wanted, findings = _desired(_file(aws_region="us east"))
     assert [finding.message for finding in findings] == ["us east is not a region"]
     assert wanted.region == ""
 
@@ -175,35 +182,34 @@ def test_ec2_is_asked_only_about_types_that_the_tool_does_not_know(instance_type
 @pytest.mark.parametrize(
     ("changes", "observed", "missing"),
     [
-        ({}, Observed(vpc_id="vpc-1"), []),
-        ({}, Observed(), ["us-east-1 has no default VPC"]),
-        ({"aws_ingress_groups": "datomic,peers"}, Observed(vpc_id="vpc-1"), ["no security group peers in vpc-1"]),
-        ({"aws_ingress_groups": "peers"}, Observed((_group("peers", vpc_id="vpc-2"),), "vpc-1"), ["group peers"]),
-        ({"aws_ingress_groups": "sg-0a"}, Observed(vpc_id="vpc-1"), ["no security group sg-0a"]),
-        ({"aws_ingress_groups": f"{OTHER}:sg-1"}, Observed(vpc_id="vpc-1", account=ACCOUNT), []),
-        ({"aws_ingress_groups": f"{OTHER}:peers"}, Observed(vpc_id="vpc-1", account=ACCOUNT), ["by their ids only"]),
-        ({"aws_ingress_groups": f"{ACCOUNT}:peers"}, Observed(vpc_id="vpc-1", account=ACCOUNT), [f"{ACCOUNT}:peers"]),
-        ({"aws_security_group": "sg-0a"}, Observed(), ["no security group sg-0a in us-east-1"]),
-        ({"aws_instance_type": "z9.huge"}, Observed(vpc_id="vpc-1"), ["unknown instance type z9.huge"]),
+        ({}, Current(vpc_id="vpc-1"), []),
+        ({}, Current(), ["us-east-1 has no default VPC"]),
+        ({"aws_ingress_groups": "datomic,peers"}, Current(vpc_id="vpc-1"), ["no security group peers in vpc-1"]),
+        ({"aws_ingress_groups": "peers"}, Current((_group("peers", vpc_id="vpc-2"),), "vpc-1"), ["group peers"]),
+        ({"aws_ingress_groups": "sg-0a"}, Current(vpc_id="vpc-1"), ["no security group sg-0a"]),
+        ({"aws_ingress_groups": f"{OTHER}:sg-1"}, Current(vpc_id="vpc-1", account=ACCOUNT), []),
+        ({"aws_ingress_groups": f"{OTHER}:peers"}, Current(vpc_id="vpc-1", account=ACCOUNT), ["by their ids only"]),
+        ({"aws_ingress_groups": f"{ACCOUNT}:peers"}, Current(vpc_id="vpc-1", account=ACCOUNT), [f"{ACCOUNT}:peers"]),
+        ({"aws_security_group": "sg-0a"}, Current(), ["no security group sg-0a in us-east-1"]),
+        ({"aws_instance_type": "z9.huge"}, Current(vpc_id="vpc-1"), ["unknown instance type z9.huge"]),
     ],
 )
-def test_what_aws_does_not_have(changes: dict[str, str | None], observed: Observed, missing: list[str]) -> None:
+def test_what_aws_does_not_have(changes: dict[str, str | None], observed: Current, missing: list[str]) -> None:
     found = [finding.message for finding in cfn.missing(_file(**changes), _wanted(**changes), observed)]
     assert len(found) == len(missing)
     assert all(part in what for part, what in zip(missing, found, strict=True)), found
 
 
 def test_a_group_in_another_vpc_than_the_option_says() -> None:
-    wanted, _findings = cfn.wanted(_file(aws_security_group="sg-0a"), port=4334, vpc_id="vpc-2", tags={})
-    (finding,) = cfn.missing(_file(), wanted, Observed((_group("x", group_id="sg-0a"),)))
+    wanted, _findings = _desired(_file(aws_security_group="sg-0a"), vpc_id="vpc-2")
+    (finding,) = cfn.missing(_file(), wanted, Current((_group("x", group_id="sg-0a"),)))
     assert finding.message == "the security group sg-0a is in vpc-1, not in vpc-2"
 
 
 def test_the_plan_makes_group_and_rules_in_this_order() -> None:
-    wanted, _findings = cfn.wanted(
-        _file(aws_ingress_groups="datomic", aws_ingress_cidrs="10.0.0.0/8"), port=5000, tags={"team": "orders"}
-    )
-    create, ingress = cfn.plan(wanted, Observed(vpc_id="vpc-1")).actions
+    file = _file(aws_ingress_groups="datomic", aws_ingress_cidrs="10.0.0.0/8")
+    wanted, _findings = _desired(file, transactor=parse({"port": "5000"}), tags={"team": "orders"})
+    create, ingress = cfn.plan(wanted, Current(vpc_id="vpc-1")).actions
     assert create.after == {"description": "Provisioned by Datomic", "vpc_id": "vpc-1", "tags": {"team": "orders"}}
     port = {"protocol": "tcp", "from_port": 5000, "to_port": 5000}
     assert ingress.after == {"rules": [{**port, "group_name": "datomic"}, {**port, "cidr": "10.0.0.0/8"}]}
@@ -211,13 +217,13 @@ def test_the_plan_makes_group_and_rules_in_this_order() -> None:
 
 def test_a_wider_rule_does_not_stand_in_for_the_own_one() -> None:
     group = _group("datomic", IngressRule("tcp", 0, 65535, cidr="10.0.0.0/8"))
-    plan = cfn.plan(_wanted(aws_ingress_cidrs="10.0.0.0/8"), Observed((group,), "vpc-1"))
+    plan = cfn.plan(_wanted(aws_ingress_cidrs="10.0.0.0/8"), Current((group,), "vpc-1"))
     assert [(action.resource, action.change) for action in plan.actions] == [("security_group_ingress", "update")]
 
 
 def test_a_group_of_another_account_counts_by_its_id() -> None:
     rule = IngressRule("tcp", 4334, 4334, group_id="sg-77", account=OTHER)
-    observed = Observed((_group("datomic", rule),), "vpc-1", ACCOUNT)
+    observed = Current((_group("datomic", rule),), "vpc-1", ACCOUNT)
     assert not cfn.plan(_wanted(aws_ingress_groups=f"{OTHER}:sg-77"), observed).changed
     (action,) = cfn.plan(_wanted(aws_ingress_groups=f"{OTHER}:sg-78"), observed).actions
     assert action.after["rules"][1]["account"] == OTHER
@@ -232,7 +238,7 @@ def test_the_second_plan_is_empty_and_no_rule_is_ever_lost(
     groups: list[str], ranges: list[str], earlier_groups: list[str], earlier_ranges: list[str]
 ) -> None:
     others = (_group("peers"), _group("other"))
-    observed = Observed((*others, _group("datomic")), "vpc-1", ACCOUNT)
+    observed = Current((*others, _group("datomic")), "vpc-1", ACCOUNT)
     for names_now, ranges_now in ((earlier_groups, earlier_ranges), (groups, ranges)):
         wanted = _wanted(aws_ingress_groups=",".join(names_now), aws_ingress_cidrs=" , ".join(ranges_now))
         before = observed.groups[2].ingress
@@ -240,5 +246,5 @@ def test_the_second_plan_is_empty_and_no_rule_is_ever_lost(
             rules = (*before, *action.params.rules)
             assert rules[: len(before)] == before
             assert not any(a.is_same(b) for i, a in enumerate(rules) for b in rules[:i])
-            observed = Observed((*others, _group("datomic", *rules)), "vpc-1", ACCOUNT)
+            observed = Current((*others, _group("datomic", *rules)), "vpc-1", ACCOUNT)
         assert not cfn.plan(wanted, observed).changed

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import (
     Acceptable,
+    Acceptance,
     Finding,
     InputError,
     Refused,
@@ -610,7 +611,7 @@ def listed(docs: str) -> list[str]:
 
 def test_an_accepted_rule_does_not_count() -> None:
     found = judged({}, {"aws-autoscaling-group-size": "1", "aws-ingress-cidrs": "0.0.0.0/0"})
-    counting, accepted = rules.accepted(found, [rules.Acceptance("single-transactor", "a test system")])
+    counting, accepted = rules.accepted(found, [Acceptance("single-transactor", "a test system")])
     assert [one.rule for one in counting] == ["open-to-anyone"]
     assert [(one.rule, reason) for one, reason in accepted] == [("single-transactor", "a test system")]
 
@@ -627,7 +628,7 @@ def test_an_accepted_rule_does_not_count() -> None:
 )
 def test_an_acceptance_that_means_nothing_is_refused(rule: str, reason: str, told: str) -> None:
     found = judged({"port": "0"}, {})
-    counting, accepted = rules.accepted(found, [rules.Acceptance(rule, reason)])
+    counting, accepted = rules.accepted(found, [Acceptance(rule, reason)])
     assert (counting[1:], accepted) == (found, [])
     with pytest.raises(InputError, match=re.escape(told)):
         raise_if_errors(counting)

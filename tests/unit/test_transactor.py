@@ -17,17 +17,27 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Act
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys import table_of
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import Facts
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import transactor
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import Options, keys_of, policies
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import checks, policies
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import plan as transactor_plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.resources import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.current import (
     Account,
     Bucket,
-    Observed,
+    Current,
     Role,
     Table,
     User,
 )
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.desired import (
+    USERS as USER_PREFIXES,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.desired import (
+    Desired,
+    Options,
+    adopt,
+    desired,
+    keys_of,
+)
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import System
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,7 +48,7 @@ HEAD = {"protocol": "ddb", "host": "h", "port": "4334", "aws-dynamodb-region": "
 
 
 def messages(values: Mapping[str, str]) -> list[str]:
-    return [str(finding) for finding in transactor.required(parse(values))]
+    return [str(finding) for finding in checks.of_file(parse(values))]
 
 
 @dataclasses.dataclass
@@ -72,14 +82,14 @@ class World:
             path.split("/", 1)[1]: document for path, document in self.policies.items() if path.split("/")[0] == name
         }
 
-    def observe(self, wanted: transactor.Wanted) -> Observed:
-        return Observed(
+    def observe(self, wanted: Desired) -> Current:
+        return Current(
             account=ACCOUNT,
             region="us-east-1",
             table=self.table,
             bucket=Bucket(exists=wanted.bucket in self.buckets),
             roles={role.key: self.role(role.name, role.base) for role in wanted.roles},
-            users={user.prefix: self.user(user.name, user.base) for user in wanted.users},
+            users={user.key: self.user(user.name, user.base) for user in wanted.users},
         )
 
     def execute(self, action: Action, file: Properties) -> Properties:
@@ -117,8 +127,9 @@ class World:
 
 
 def decide(file: Properties, world: World, unique: str = "1234") -> Decision:
-    wanted = transactor.wanted(file)
-    return transactor_plan.decide(file, wanted, world.observe(wanted), Options(), lambda: unique)
+    system = System(file)
+    wanted = desired(system)
+    return transactor_plan.decide(system, wanted, world.observe(wanted), Options(), lambda: unique)
 
 
 def run(file: Properties, world: World, stop: int = 1000, lost: bool = False) -> Properties:
@@ -172,7 +183,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 @given(files(), worlds())
 def test_a_sound_file_has_no_findings_and_the_second_run_has_nothing_to_do(file: Properties, world: World) -> None:
-    assert transactor.required(file) == []
+    assert checks.of_file(file) == []
     done = run(file, world)
     again = decide(done, world)
     assert (again.values, again.plan.actions, again.late) == ({}, (), ())
@@ -197,7 +208,7 @@ def test_a_run_that_dies_anywhere_is_continued(file: Properties, world: World, s
 
 
 ROLES = parse(HEAD | {"aws-transactor-role": "", "aws-peer-role": "", "aws-s3-log-bucket-id": ""})
-USERS = parse(HEAD | {key: "" for prefix in transactor.USERS for key in keys_of(prefix)})
+USERS = parse(HEAD | {key: "" for prefix in USER_PREFIXES for key in keys_of(prefix)})
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -315,9 +326,9 @@ def test_an_earlier_run_s_keys_are_adopted_for_the_same_user_only() -> None:
     prefix = "aws-dynamodb"
     src = parse(HEAD | dict(zip(keys_of(prefix), ("bob", "", ""), strict=True)))
     dest = HEAD | dict(zip(keys_of(prefix), ("bob", "AKIA1", "s"), strict=True))
-    assert transactor.adopt(src, parse(dest))["aws-dynamodb-secret-key"] == "s"
+    assert adopt(src, parse(dest))["aws-dynamodb-secret-key"] == "s"
     other = dest | {"aws-dynamodb-user": "eve"}
-    assert transactor.adopt(src, parse(other)) == {}
+    assert adopt(src, parse(other)) == {}
 
 
 def test_a_table_in_a_state_that_cannot_be_used_is_an_error() -> None:

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from ..plan import Executors
-from ..steps.transactor.resources import Kind, Scaling
-from ..steps.transactor.scaling import PutScalingPolicy, SetScalableTarget
+from ..steps.transactor.current import Scaling, Units
+from ..steps.transactor.table import PutScalingPolicy, SetScalableTarget
 from .calls import aws_call
 
 NAMESPACE = "dynamodb"
 TRACKING = "TargetTrackingScaling"
 
 
-def observe(client: Any, table: str) -> dict[Kind, Scaling]:
+def observe(client: Any, table: str) -> dict[Units, Scaling]:
     """The scaling of read and write units; empty for a table that does not exist."""
     doing, resource = "read the auto scaling of the table", f"table/{table}"
     operation = client.describe_scalable_targets
@@ -27,13 +27,13 @@ def observe(client: Any, table: str) -> dict[Kind, Scaling]:
     policies = aws_call(doing, table, operation, ServiceNamespace=NAMESPACE, ResourceId=resource)["ScalingPolicies"]
     return {
         kind: Scaling(target["MinCapacity"], target["MaxCapacity"], *_policy(policies, kind))
-        for kind in get_args(Kind)
+        for kind in get_args(Units)
         for target in targets["ScalableTargets"]
         if target["ScalableDimension"] == _dimension(kind)
     }
 
 
-def _policy(policies: Iterable[Mapping[str, Any]], kind: Kind) -> tuple[str, float]:
+def _policy(policies: Iterable[Mapping[str, Any]], kind: Units) -> tuple[str, float]:
     """Name and target of the policy that tracks the kind's utilization; empty and 0 without one."""
     for policy in policies:
         tracking = policy.get("TargetTrackingScalingPolicyConfiguration", {})

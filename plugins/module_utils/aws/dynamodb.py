@@ -12,9 +12,8 @@ from typing import Any
 
 from ..errors import AwsError
 from ..plan import Executors
-from ..steps.transactor import ON_DEMAND
-from ..steps.transactor.resources import Table
-from ..steps.transactor.table import KEY, CreateTable, SetBackups, UpdateTable
+from ..steps.transactor.current import Table
+from ..steps.transactor.table import KEY, ON_DEMAND, CreateTable, SetBackups, UpdateTable
 from .calls import aws_call, aws_wait
 from .errors import responder
 

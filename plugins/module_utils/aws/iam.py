@@ -12,13 +12,12 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from ..steps.transactor.resources import OWNER_TAG, UNSAVED_KEY_TAG, OtherPolicy, Role, User
+from ..steps.transactor.current import OWNER_TAG, UNSAVED_KEY_TAG, OtherPolicy, Role, User
+from ..steps.transactor.desired import Kind
 from .calls import aws_call, aws_pages, run_parallel
 from .errors import DENIED
-
-Kind = Literal["role", "user"]
 
 NOT_FOUND = ("NoSuchEntity",)
 HARMLESS = frozenset(("AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy"))

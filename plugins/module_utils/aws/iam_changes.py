@@ -21,9 +21,9 @@ from ansible.module_utils.common.warnings import warn
 
 from ..errors import AwsError, DatomicError
 from ..plan import Executors, P
-from ..steps.transactor.resources import (
-    OWNER_TAG,
-    UNSAVED_KEY_TAG,
+from ..steps.transactor.current import OWNER_TAG, UNSAVED_KEY_TAG, deleted_by_hand, masked_key
+from ..steps.transactor.desired import Kind
+from ..steps.transactor.identities import (
     CreateAccessKey,
     CreateProfile,
     CreateRole,
@@ -32,8 +32,6 @@ from ..steps.transactor.resources import (
     FillProfile,
     PutPolicy,
     RemoveMark,
-    deleted_by_hand,
-    masked_key,
 )
 from . import iam
 from .calls import attempts, aws_call
@@ -92,7 +90,7 @@ class _Changes:
 
     def create(self, planned: str, entity: CreateUser) -> None:
         """Create the role or user, or, when somebody else has just created it, the one with the next free name."""
-        kind: iam.Kind = "role" if isinstance(entity, CreateRole) else "user"
+        kind: Kind = "role" if isinstance(entity, CreateRole) else "user"
         name, tried = planned, {*self.generated, *self.given}
         while not self.created(name, entity):
             # An earlier request whose answer was lost created it, or an earlier run of this system that was killed.

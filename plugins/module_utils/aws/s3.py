@@ -21,7 +21,7 @@ from ..steps.transactor.bucket import (
     SetLifecycle,
     TagBucket,
 )
-from ..steps.transactor.resources import Bucket
+from ..steps.transactor.current import Bucket
 from .calls import aws_call, aws_pages, aws_wait, run_parallel
 from .errors import aws_errors
 

@@ -13,33 +13,33 @@ from typing import Any
 
 from ..errors import AwsError
 from ..plan import Executors
-from ..steps.ingress import IngressRule, Observed, SecurityGroup
-from ..steps.security_group import AuthorizeIngress, CreateSecurityGroup, RevokeIngress, Wanted
+from ..steps.ingress import Current, IngressRule, SecurityGroup
+from ..steps.security_group import AuthorizeIngress, CreateSecurityGroup, Desired, RevokeIngress
 from . import ec2, sts
 from .calls import aws_call, aws_pages, aws_wait, run_parallel
 from .client import Aws
 
 
-def observe(aws: Aws, wanted: Wanted) -> Observed:
+def observe(aws: Aws, desired: Desired) -> Current:
     """The groups in the file, and what else the plan depends on.
 
     A name means the group in the VPC of the option. Without that option it means the group in the default VPC, or in
     the VPC of the transactor's group, which only the answer tells: then the groups of all VPCs are read.
     """
-    client = aws.client("ec2", region=wanted.region)
-    names = sorted({reference.name for reference in wanted.references if reference.name})
-    ids = sorted({reference.group_id for reference in wanted.references if reference.group_id})
-    by_name = {"group-name": names} | ({"vpc-id": [wanted.vpc_id]} if wanted.vpc_id else {})
-    foreign = any(reference.account for reference in wanted.references)
-    identity = aws.client("sts", region=wanted.region) if foreign else None
+    client = aws.client("ec2", region=desired.region)
+    names = sorted({reference.name for reference in desired.references if reference.name})
+    ids = sorted({reference.group_id for reference in desired.references if reference.group_id})
+    by_name = {"group-name": names} | ({"vpc-id": [desired.vpc_id]} if desired.vpc_id else {})
+    foreign = any(reference.account for reference in desired.references)
+    identity = aws.client("sts", region=desired.region) if foreign else None
     named, by_id, vpc_id, account, instance_type = run_parallel(
         lambda: groups(client, by_name) if names else (),
         lambda: groups(client, {"group-id": ids}) if ids else (),
-        lambda: ec2.vpc(client, wanted.vpc_id) if names and not wanted.group.group_id else "",
+        lambda: ec2.vpc(client, desired.vpc_id) if names and not desired.group.group_id else "",
         lambda: sts.account(identity).number if identity else "",
-        lambda: ec2.instance_type(client, wanted.unknown_type) if wanted.unknown_type else None,
+        lambda: ec2.instance_type(client, desired.unknown_type) if desired.unknown_type else None,
     )
-    return Observed(groups=(*named, *by_id), vpc_id=vpc_id, account=account, instance_type=instance_type)
+    return Current(groups=(*named, *by_id), vpc_id=vpc_id, account=account, instance_type=instance_type)
 
 
 def groups(client: Any, filters: Mapping[str, Sequence[str]]) -> tuple[SecurityGroup, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import DatomicError
-from ..steps.transactor.resources import Account
+from ..steps.transactor.current import Account
 from .calls import aws_call
 from .client import Clients
 

@@ -26,6 +26,7 @@ from ..properties import keys, parser
 from ..properties.file import Properties
 from ..releases import distribution, versions
 from ..releases.distribution import Distribution
+from ..screen import warn
 from ..steps import base
 from ..util import private_tempdir, redact
 from ..util.subprocesses import Finished
@@ -160,7 +161,6 @@ def conclude(
     again: Callable[[Properties], Rest],
     *,
     check_mode: bool,
-    warn: Callable[[str], None],
 ) -> dict[str, Any]:
     """Let the tool do what was decided; the module's result. The counterpart of the native engine's conclude.
 

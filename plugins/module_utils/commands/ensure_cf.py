@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ensure-cf by this collection itself: read, check, observe, plan, and do it unless in check mode."""
+"""ensure_cf: read and check the files, read AWS, plan, and execute the plan unless in check mode."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from .. import rules
@@ -17,88 +17,67 @@ from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, raise_if_errors
 from ..plan import Decision
 from ..properties import file as properties_file
-from ..properties import keys
-from ..properties.file import Properties
-from ..rules.facts import EMPTY, Facts, legible
+from ..properties.file import EMPTY, Properties
+from ..rules.facts import Facts, legible
+from ..screen import warn
 from ..steps import base, security_group
-from ..steps.ingress import Observed
-from ..steps.security_group import Wanted
+from ..steps.ingress import Current
+from ..steps.security_group import Desired
+from ..system import DEFAULT_PORT, System
 
 COMMAND = "ensure-cf"
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The options of the module ensure_cf, which documents them; what was not given is None."""
+def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The module's result. params: its options."""
+    engine = cli_engine.chosen(params, check_mode=check_mode)
+    engine_reason = cli_engine.reason(engine, COMMAND)
+    file = base.read(params["src"], params["dest"])
+    cf, transactor_src = file.src, params["transactor_src"]
+    system = System.of(params, properties_file.inspect(transactor_src) if transactor_src else EMPTY, cf)
+    home = engine.distribution(system.datomic_version)
+    version = home.version if home else system.datomic_version
+    facts = Facts(legible(system.transactor), legible(cf), datomic_version=version, backup_heap=system.backup_heap)
+    findings = [*file.findings, *system.transactor.findings, *rules.judge(facts, "ensure_cf")]
 
-    src: str
-    dest: str | None = None
-    transactor_src: str | None = None
-    vpc_id: str | None = None
-    datomic_version: str | None = None
-    account_id: str | None = None
-    stack_name: str | None = None
-    ingress: str = "report"
-    backup_heap: str = ""
-    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    def counting() -> list[Finding]:
+        return rules.accepted(findings, system.accept)[0]
 
-
-def ensure(
-    aws: Aws,
-    options: Options,
-    *,
-    check_mode: bool,
-    warn: Callable[[str], None],
-    engine: cli_engine.Options = cli_engine.NATIVE,
-    accept: Sequence[rules.Acceptance] = (),
-) -> dict[str, Any]:
-    """The module's result."""
-    why = cli_engine.reason(engine, COMMAND)
-    file = base.read(options.src, options.dest)
-    cf = file.src
-    home = engine.distribution(options.datomic_version or "")
-    version = home.version if home else options.datomic_version or ""
-    transactor = properties_file.inspect(options.transactor_src) if options.transactor_src else EMPTY
-    facts = Facts(legible(transactor), legible(cf), datomic_version=version, backup_heap=options.backup_heap)
-    findings = [*file.findings, *transactor.findings, *rules.judge(facts, "ensure_cf")]
     if not cf.legible:
-        raise_if_errors(rules.accepted(findings, accept)[0])
-    port = _port(transactor)
-    exact = options.ingress == "exact"
-    wanted, _unsound = security_group.wanted(cf, port=port, vpc_id=options.vpc_id or "", tags=options.tags, exact=exact)
-    observed = _observed(aws, wanted, options, rules.accepted(findings, accept)[0])
-    findings += security_group.missing(cf, wanted, observed)
-    # What is wrong there names fewer rules than are meant.
+        raise_if_errors(counting())
+    desired, _wrong = security_group.desired(system, exact=params["ingress"] == "exact")
+    current = _read(aws, system, desired, counting())
+    findings += security_group.missing(cf, desired, current)
+    # With an error in these keys, the file names fewer rules than it means.
     if not any(one.severity == "error" and one.key in security_group.INGRESS_KEYS for one in findings):
-        findings += security_group.unnamed_findings(cf, wanted, observed)
-    memory = observed.instance_type.memory_mib if observed.instance_type else None
+        findings += security_group.unnamed_findings(cf, desired, current)
+    memory = current.instance_type.memory_mib if current.instance_type else None
     findings += rules.learned(facts, instance_memory_mib=memory)
-    counting = rules.accepted(findings, accept)[0]
-    for text in raise_if_errors(counting):
+    for text in raise_if_errors(counting()):
         warn(text)
-    told = {"findings": [one.as_returned() for one in counting]}
-    decision = Decision(
-        values=security_group.defaults(cf, observed, version), plan=security_group.plan(wanted, observed)
-    )
-    executors = security_groups.executors(aws, wanted.region)
-    if not engine.is_cli:
-        return cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), why) | told
-    _known_to_the_tool(cf, wanted)
-    cli = cli_engine.prepare(aws, engine, COMMAND, wanted.region)
-    cli_engine.refuse_role(cli, sts.account(aws.client("sts", region=wanted.region)).arn)
+    plan = security_group.plan(desired, current)
+    decision = Decision(security_group.defaults(cf, current, version), plan)
+    executors = security_groups.executors(aws, desired.region)
+    if engine.is_cli:
+        _refuse_unknown_to_tool(cf, desired)
+        cli = cli_engine.prepare(aws, engine, COMMAND, desired.region)
+        cli_engine.refuse_role(cli, sts.account(aws.client("sts", region=desired.region)).arn)
 
-    def again(_new: Properties) -> cli_engine.Rest:
-        return security_group.plan(wanted, security_groups.observe(aws, wanted)), executors
+        def again(_new: Properties) -> cli_engine.Rest:
+            return security_group.plan(desired, security_groups.observe(aws, desired)), executors
 
-    return cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn) | told
+        result = cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode)
+    else:
+        result = cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), engine_reason)
+    return result | {"findings": [one.as_returned() for one in counting()]}
 
 
-def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
-    """DatomicError for what the tool would do in another place than the one that is meant."""
+def _refuse_unknown_to_tool(cf: Properties, desired: Desired) -> None:
+    """DatomicError for what bin/datomic would do in another place than the desired one."""
     reasons = []
-    if wanted.port != cli_engine.PORT:
-        reasons.append(f"it opens port {cli_engine.PORT} only, and the transactor's is {wanted.port}")
-    if wanted.vpc_id:
+    if desired.port != DEFAULT_PORT:
+        reasons.append(f"it opens port {DEFAULT_PORT} only, and the transactor's is {desired.port}")
+    if desired.vpc_id:
         reasons.append("it makes groups in the default VPC only")
     if cf.get("aws-security-group").startswith("sg-"):
         reasons.append("it takes the id of a group for a name")
@@ -108,23 +87,18 @@ def _known_to_the_tool(cf: Properties, wanted: Wanted) -> None:
         )
 
 
-def _port(transactor: Properties) -> int:
-    """The transactor's, where its file has a sound one."""
-    port = keys.parse_integer(transactor.get("port"))
-    return port if port is not None and 1 <= port <= 65535 else security_group.DEFAULT_PORT
-
-
-def _observed(aws: Aws, wanted: Wanted, options: Options, findings: list[Finding]) -> Observed:
-    """What AWS has. It is asked even when the file has errors, so that one message tells of all of them."""
-    if not wanted.region or base.about_options(findings):
+def _read(aws: Aws, system: System, desired: Desired, findings: list[Finding]) -> Current:
+    """AWS is asked even when the files have errors, so that one message reports all of them."""
+    if not desired.region or base.about_options(findings):
         raise_if_errors(findings)
-    sts.refuse_other_account(aws, options.account_id)
+    sts.refuse_other_account(aws, system.account_id)
     with base.prefer_input_errors(findings):
-        observed = security_groups.observe(aws, wanted)
-        found = security_group.unnamed(wanted, observed) if wanted.exact else None
+        current = security_groups.observe(aws, desired)
+        found = security_group.unnamed(desired, current) if desired.exact else None
         if not found or not found.revoked:
-            return observed
-        users = ec2.users(aws.client("ec2", region=wanted.region), found.group.group_id)
-        # Without the stack's name, what is of one stack alone is taken for this system's.
-        own = {f"the stack {options.stack_name}"} if options.stack_name else users if len(users) == 1 else frozenset()
-        return dataclasses.replace(observed, others=tuple(sorted(users - own)))
+            return current
+        users = ec2.users(aws.client("ec2", region=desired.region), found.group.group_id)
+        # Without the stack's name, the only stack that uses the group counts as this system's.
+        stack = f"the stack {system.stack_name}"
+        own = {stack} if system.stack_name else users if len(users) == 1 else frozenset()
+        return dataclasses.replace(current, others=tuple(sorted(users - own)))

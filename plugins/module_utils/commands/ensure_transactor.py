@@ -2,31 +2,42 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ensure-transactor by this collection itself: read, check, observe, plan, and do it unless in check mode."""
+"""ensure_transactor: read and check the file, read AWS, plan, and execute the plan unless in check mode."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import rules
 from ..aws import application_autoscaling, dynamodb, ec2, iam, iam_changes, s3, sts
-from ..aws.calls import gather
+from ..aws.calls import run_parallel
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, raise_if_errors
 from ..plan import GENERATED, Decision, Executors, Plan
 from ..properties.file import Properties
 from ..rules.facts import Facts
-from ..steps import base as steps_base
-from ..steps import transactor
-from ..steps.transactor import TRANSACTOR_ROLE, Options, Wanted, WantedRole, WantedUser, defaults, keys_of, policies
-from ..steps.transactor import plan as transactor_plan
-from ..steps.transactor import scaling as scaling_plan
-from ..steps.transactor import table as table_plan
-from ..steps.transactor.resources import DEFAULT_PARTITION, Account, Observed
+from ..screen import warn
+from ..steps import base
+from ..steps.transactor import bucket, checks, policies, table
+from ..steps.transactor.current import DEFAULT_PARTITION, Account, Bucket, Current, Role, Scaling, Table, Units, User
+from ..steps.transactor.desired import (
+    GENERATED_KEYS,
+    REGION,
+    TRANSACTOR_ROLE,
+    Desired,
+    Identity,
+    Options,
+    adopt,
+    desired,
+    without_wrong_keys,
+)
+from ..steps.transactor.plan import decide, with_defaults
+from ..system import System
 from ..template.instance_policy import start_policy
 
 COMMAND = "ensure-transactor"
@@ -34,278 +45,268 @@ LOCAL_REGION = "us-east-1"
 """DynamoDB Local keeps tables by region; a transactor without a region uses this one."""
 
 
-def ensure(
-    aws: Aws,
-    src: str,
-    dest: str | None,
-    options: Options,
-    *,
-    account_id: str | None,
-    check_mode: bool,
-    warn: Callable[[str], None],
-    engine: cli_engine.Options = cli_engine.NATIVE,
-    accept: Sequence[rules.Acceptance] = (),
-    secrets: Collection[str] = (),
-) -> dict[str, Any]:
-    """The module's result."""
-    why = cli_engine.reason(engine, COMMAND)
-    file = steps_base.read(src, dest, transactor.adopt, transactor.GENERATED_KEYS)
-    wanted, findings = _offline(file, aws, secrets, options.role_prefix)
-    findings = [*transactor.unsound(options), *file.findings, *findings]
+def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The module's result. params: its options."""
+    options = Options(**{field.name: params[field.name] for field in dataclasses.fields(Options)})
+    engine = cli_engine.chosen(params, check_mode=check_mode)
+    engine_reason = cli_engine.reason(engine, COMMAND)
+    file = base.read(params["src"], params["dest"], adopt, GENERATED_KEYS)
+    # dest may not exist yet
+    system = System.of(params, transactor=file.now.at(file.src.path))
+    wanted, found = _checked(file.src, system, aws)
+    findings = [*checks.of_options(system, options), *file.findings, *found]
 
     def counting() -> list[Finding]:
-        return rules.accepted(findings, accept)[0]
+        return rules.accepted(findings, system.accept)[0]
 
-    # AWS is asked even when the file has errors, so that one message tells of all of them.
-    if not file.src.legible or steps_base.about_options(counting()) or _nowhere(findings):
+    # AWS is asked even when the file has errors, so that one message reports all of them.
+    if not file.src.legible or base.about_options(counting()) or _no_region(findings):
         raise_if_errors(counting())
-    judged = file.now.at(file.src.path)  # dest may not exist yet
-    resources = TransactorResources(aws, wanted, options)
-    with steps_base.prefer_input_errors(counting()):
-        if account_id:
-            resources.refuse_other_account(account_id)
-        observed = resources.observe(judged)
-    findings += rules.learned(Facts(judged), **_learned(wanted, observed, options))
-    # What is new is known now alone: the engine cli makes it without the defaults.
-    options = defaults.settled(options, wanted, observed)
-    unique = (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
-    decision = transactor_plan.decide(judged, wanted, observed, options, unique)
+    resources = TransactorResources(aws, system, wanted, options)
+    with base.prefer_input_errors(counting()):
+        current = resources.read()
+    findings += rules.learned(Facts(system.transactor), **_learned(wanted, current, options))
+    # Only now it is known which resources are new. The engine cli creates them without the defaults.
+    options = with_defaults(options, wanted, current)
+    decision = decide(system, wanted, current, options, _unique(check_mode))
     findings += decision.findings
     for text in raise_if_errors(counting()):
         warn(text)
-    executors = resources.executors(file, observed)
-    if not engine.is_cli:
-        result = cli_engine.native(steps_base.conclude(file, decision, executors, check_mode=check_mode), why)
-        resources.finish(file, observed, decision.plan, check_mode=check_mode)
-        return result
-    cli = cli_engine.prepare(aws, engine, COMMAND, wanted.region)
-    _known_to_the_tool(file.src, observed, decision, options)
-    if observed.account:
-        cli_engine.refuse_role(cli, observed.account.arn)
-
-    def again(properties: Properties) -> cli_engine.Rest:
-        rest = TransactorResources(aws, transactor.wanted(properties, secrets, options.role_prefix), options)
-        state = rest.observe(properties)
-        decided = transactor_plan.decide(properties, rest.wanted, state, options, unique)
-        raise_if_errors(decided.findings)
-        return decided.plan, rest.executors(file, state)
-
-    result = cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode, warn=warn)
-    resources.finish(file, observed, decision.plan, check_mode=check_mode)
+    executors = resources.executors(file, current)
+    if engine.is_cli:
+        result = _by_tool(resources, engine, file, decision, current, executors, check_mode=check_mode)
+    else:
+        result = cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), engine_reason)
+    resources.wait_for_profile(file, current, decision.plan, check_mode=check_mode)
     return result
 
 
-def _offline(
-    file: steps_base.File, aws: Aws, secrets: Collection[str], role_prefix: str
-) -> tuple[Wanted, list[Finding]]:
-    """What the file asks for as far as AWS can be asked about it, and what is wrong with its keys and values."""
-    src, wanted = file.src, transactor.wanted(file.now, secrets, role_prefix)
+def _unique(check_mode: bool) -> Callable[[], str]:
+    return (lambda: GENERATED) if check_mode else (lambda: str(uuid.uuid4()))
+
+
+def _by_tool(
+    resources: TransactorResources,
+    engine: cli_engine.Options,
+    file: base.File,
+    decision: Decision,
+    current: Current,
+    executors: Executors,
+    *,
+    check_mode: bool,
+) -> dict[str, Any]:
+    cli = cli_engine.prepare(resources.aws, engine, COMMAND, resources.desired.region)
+    _refuse_unknown_to_tool(resources.system, current, decision)
+    if current.account:
+        cli_engine.refuse_role(cli, current.account.arn)
+
+    def again(properties: Properties) -> cli_engine.Rest:
+        system = dataclasses.replace(resources.system, transactor=properties)
+        rest = TransactorResources(resources.aws, system, desired(system), resources.options)
+        state = rest.read()
+        decided = decide(system, rest.desired, state, rest.options, _unique(check_mode))
+        raise_if_errors(decided.findings)
+        return decided.plan, rest.executors(file, state)
+
+    return cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode)
+
+
+def _checked(src: Properties, system: System, aws: Aws) -> tuple[Desired, list[Finding]]:
+    """The desired resources that AWS can be asked about, and what is wrong with keys and values of the file."""
+    wanted = desired(system)
     if not src.legible:
         return wanted, []
-    # The region of DynamoDB may be the connection's.
-    findings = rules.judge(Facts(src, secrets=secrets, region=aws.region or ""), "ensure_transactor")
-    return transactor.observable(wanted, findings), findings
+    facts = Facts(src, secrets=system.secrets, region=aws.region or "")
+    findings = rules.judge(facts, "ensure_transactor")
+    wrong = (finding.key for finding in findings if finding.severity == "error")
+    return without_wrong_keys(wanted, wrong), findings
 
 
-def _learned(wanted: Wanted, observed: Observed, options: Options) -> dict[str, Any]:
-    """Facts about table and bucket, as they are going to be."""
-    charged = wanted.table and not wanted.endpoint
-    absent = not wanted.own_bucket and observed.bucket is not None and observed.bucket.exists is False
+def _no_region(findings: Iterable[Finding]) -> bool:
+    return any(finding.key == REGION and finding.rule in ("required-key", "region-name") for finding in findings)
+
+
+def _learned(wanted: Desired, current: Current, options: Options) -> dict[str, Any]:
+    """Facts about table and bucket, as the plan leaves them."""
+    is_charged = wanted.table and not wanted.endpoint
+    is_missing = not wanted.own_bucket and current.bucket is not None and current.bucket.exists is False
     return {
-        "table_write_units": table_plan.write_units(observed.table, options) if charged else None,
-        # A bucket that nobody makes has to be there.
-        "log_bucket_writable": False if absent else None,
+        "table_write_units": table.write_units(current.table, options) if is_charged else None,
+        # Nobody creates such a bucket: it has to exist.
+        "log_bucket_writable": False if is_missing else None,
     }
 
 
-def _known_to_the_tool(properties: Properties, observed: Observed, decision: Decision, options: Options) -> None:
-    if options.permissions_boundary and any(
+def _refuse_unknown_to_tool(system: System, current: Current, decision: Decision) -> None:
+    """DatomicError for what bin/datomic cannot do."""
+    path, protocol = system.transactor.path, system.transactor.get("protocol")
+    if system.permissions_boundary and any(
         action.resource in ("role", "user") and action.change == "create" for action in decision.plan.actions
     ):
         raise DatomicError(
-            f"{properties.path}: bin/datomic {COMMAND} cannot create a role or user with a permissions boundary. "
+            f"{path}: bin/datomic {COMMAND} cannot create a role or user with a permissions boundary. "
             "Use engine: native, or leave out permissions_boundary (datomic_permissions_boundary)."
         )
-    partition = observed.account.partition if observed.account else DEFAULT_PARTITION
-    if partition != DEFAULT_PARTITION:
+    if current.partition != DEFAULT_PARTITION:
         raise DatomicError(
-            f"{properties.path}: bin/datomic {COMMAND} writes policies for the partition {DEFAULT_PARTITION}, and AWS"
-            f" takes none of them in {partition}. Use engine: native."
+            f"{path}: bin/datomic {COMMAND} writes policies for the partition {DEFAULT_PARTITION}, and AWS"
+            f" takes none of them in {current.partition}. Use engine: native."
         )
-    protocol = properties.get("protocol")
     if protocol not in ("ddb", "ddb-local"):
         raise DatomicError(
-            f"{properties.path}: bin/datomic {COMMAND} fails for protocol {protocol}, which needs nothing of AWS. "
+            f"{path}: bin/datomic {COMMAND} fails for protocol {protocol}, which needs nothing of AWS. "
             "Use engine: native."
         )
 
 
-def _nowhere(findings: Iterable[Finding]) -> bool:
-    """Whether they say that nobody knows in which region AWS is to be asked."""
-    return any(
-        finding.key == transactor.REGION and finding.rule in ("required-key", "region-name") for finding in findings
-    )
-
-
-def _read_of(identity: WantedRole | WantedUser) -> str:
-    """What tells the read of a role or user from others: its name, which several properties may share, if any."""
-    if isinstance(identity, WantedRole):
-        return f"role {identity.name}" if identity.name else identity.key
-    return f"user {identity.name}" if identity.name else identity.prefix
-
-
 class TransactorResources:
-    """The clients for what a file asks for, made when they are needed, and its reads and changes."""
+    """The AWS resources of a system: their clients, reads and changes."""
 
-    def __init__(self, aws: Aws, wanted: Wanted, options: Options) -> None:
+    def __init__(self, aws: Aws, system: System, desired: Desired, options: Options) -> None:
         self.aws = aws
-        self.wanted = wanted
+        self.system = system
+        self.desired = desired
         self.options = options
-        self.region = wanted.region or aws.region or LOCAL_REGION
-        self.account: Account | None = None
+        self.region = desired.region or aws.region or LOCAL_REGION
 
     def client(self, service: str) -> Any:
-        return self.aws.client(service, region=self.region)
-
-    def table_client(self) -> Any:
-        return self.aws.client("dynamodb", region=self.region, endpoint=self.wanted.endpoint or None)
-
-    def refuse_other_account(self, account_id: str) -> None:
-        """Raises DatomicError when the credentials are not of that account; nothing else was asked before."""
-        self.account = sts.account(self.client("sts"))
-        sts.refuse_other_account(self.aws, account_id, self.account.number)
-
-    def observe(self, properties: Properties) -> Observed:
-        """Everything, side by side."""
-        reads: dict[str, Callable[[], Any]] = {}
-        storage = self.client("s3") if self.wanted.bucket else None
-        if self.wanted.needs_account and self.account is None:
-            identity = self.client("sts")
-            reads["account"] = lambda: sts.account(identity)
-        if self.wanted.table:
-            database = self.table_client()
-            backups = self.options.table_point_in_time_recovery is not None
-
-            def table() -> Any:
-                name, endpoint = self.wanted.table, self.wanted.endpoint
-                if endpoint:
-                    return dynamodb.observe_at(database, name, endpoint, properties.path)
-                return dynamodb.observe(database, name, backups=backups)
-
-            reads["table"] = table
-        if self.scales:
-            scaler = self.client(scaling_plan.SERVICE)
-            reads["scaling"] = lambda: application_autoscaling.observe(scaler, self.wanted.table)
-        if self.wanted.bucket:
-            reads["bucket"] = lambda: self.bucket(storage, self.wanted.bucket or "")
-        reads |= self.identities(properties)
-        found = gather(reads)
-        observed = Observed(
-            account=self.account or found.get("account") or Account("", self.client("sts").meta.partition),
-            region=self.region,
-            table=found.get("table"),
-            scaling=found.get("scaling", {}),
-            bucket=found.get("bucket"),
-            roles={role.key: found[_read_of(role)] for role in self.wanted.roles},
-            users={user.prefix: found[_read_of(user)] for user in self.wanted.users},
-        )
-        if self.options.defaults != "secure" or not defaults.may_be_unfinished(self.wanted, observed):
-            return observed
-        bucket = s3.observe(storage, self.wanted.bucket or "", policy=True, tags=True)
-        marked = dataclasses.replace(observed, bucket=bucket)
-        # One that is unfinished is this system's alone: its settings need no look, they are written again.
-        return marked if defaults.is_unfinished(self.wanted, marked) else observed
+        endpoint = self.desired.endpoint or None if service == "dynamodb" else None
+        return self.aws.client(service, region=self.region, endpoint=endpoint)
 
     @property
     def scales(self) -> bool:
-        """Whether auto scaling is asked for; DynamoDB Local has none."""
-        return bool(self.wanted.table and not self.wanted.endpoint and scaling_plan.wanted(self.options))
+        """Whether the options ask for auto scaling; DynamoDB Local has none."""
+        return bool(self.desired.table and not self.desired.endpoint and table.maximum_units(self.options))
 
-    def bucket(self, client: Any, name: str) -> Any:
-        """Its settings only where they are ours to change."""
-        options, own = self.options, self.wanted.own_bucket
-        return s3.observe(
+    def read(self) -> Current:
+        """The current resources, read in parallel. DatomicError for credentials of another account, before the rest."""
+        checked = self._account() if self.system.account_id else None
+        if checked:
+            sts.refuse_other_account(self.aws, self.system.account_id, checked().number)
+        unknown = Account("", self.client("sts").meta.partition)
+        account, found, targets, log_bucket, identities = run_parallel(
+            checked or (self._account() if self.desired.needs_account else lambda: unknown),
+            self._table(),
+            self._scaling(),
+            self._bucket(),
+            self._identities(),
+        )
+        current = Current(
+            account=account,
+            region=self.region,
+            table=found,
+            scaling=targets,
+            bucket=log_bucket,
+            roles={one.key: role for one, role in identities.items() if isinstance(role, Role)},
+            users={one.key: user for one, user in identities.items() if isinstance(user, User)},
+        )
+        if self.options.defaults != "secure" or not bucket.may_be_unfinished(self.desired, current):
+            return current
+        name = self.desired.bucket or ""
+        tagged = dataclasses.replace(current, bucket=s3.observe(self.client("s3"), name, policy=True, tags=True))
+        # Only this system writes to an unfinished bucket: its settings are not read, they are written again.
+        return tagged if bucket.is_unfinished(self.desired, tagged) else current
+
+    def _account(self) -> Callable[[], Account]:
+        client = self.client("sts")
+        return lambda: sts.account(client)
+
+    def _table(self) -> Callable[[], Table | None]:
+        name, endpoint, path = self.desired.table, self.desired.endpoint, self.system.transactor.path
+        if not name:
+            return lambda: None
+        client = self.client("dynamodb")
+        if endpoint:
+            return lambda: dynamodb.observe_at(client, name, endpoint, path)
+        return lambda: dynamodb.observe(client, name, backups=self.options.table_point_in_time_recovery is not None)
+
+    def _scaling(self) -> Callable[[], Mapping[Units, Scaling]]:
+        if not self.scales:
+            return dict
+        client = self.client(table.AUTO_SCALING)
+        return lambda: application_autoscaling.observe(client, self.desired.table)
+
+    def _bucket(self) -> Callable[[], Bucket | None]:
+        """The bucket's settings only where the options change them."""
+        name, options, own = self.desired.bucket, self.options, self.desired.own_bucket
+        if not name:
+            return lambda: None
+        client = self.client("s3")
+        return lambda: s3.observe(
             client,
             name,
             public_access=own and options.bucket_block_public_access is not None,
             encryption=own and options.bucket_encryption is not None,
             rules=own and options.bucket_expiration_days is not None,
             policy=own and options.bucket_tls_only is not None,
-            tags=own and bool(options.tags),
+            tags=own and bool(self.system.tags),
         )
 
-    def identities(self, properties: Properties) -> Mapping[str, Callable[[], Any]]:
-        """The reads of roles and users: one for each, however many properties name it."""
-        if not self.wanted.roles and not self.wanted.users:
-            return {}
-        client = self.client("iam")
-        roles = frozenset(role.name for role in self.wanted.roles if role.name)
-        users = frozenset(user.name for user in self.wanted.users if user.name)
-        known = [start_policy(self.options.stack_name)] if self.options.stack_name else []
+    def _identities(self) -> Callable[[], Mapping[Identity, Role | User]]:
+        """The roles and users; those of the same name are read once."""
+        identities = self.desired.identities
+        if not identities:
+            return dict
+        client, taken = self.client("iam"), frozenset((one.kind, one.name) for one in identities if one.name)
+        stack, boundary = self.system.stack_name, bool(self.system.permissions_boundary)
+        known = [start_policy(stack)] if stack else []
 
-        def of_role(role: WantedRole) -> Callable[[], Any]:
-            if not role.name:
-                return lambda: iam.free_role(client, role.base, roles)
-            boundary = self.options.permissions_boundary is not None
-            ours = self.policies(role.name, self.wanted.roles)
-            return lambda: iam.role(client, role.name, ours, known, boundary=boundary)
+        def read(identity: Identity) -> Role | User:
+            kind, name = identity.kind, identity.name
+            if not name:
+                names = frozenset(other for other_kind, other in taken if other_kind == kind)
+                free = iam.free_role if kind == "role" else iam.free_user
+                return free(client, identity.base, names)
+            same = [one for one in identities if (one.kind, one.name) == (kind, name)]
+            if kind == "role":
+                return iam.role(client, name, self._policies(same), known, boundary=boundary)
+            # The user's keys matter when none of its triplets has one.
+            return iam.user(client, name, self._policies(same), keys=all(one.blank for one in same))
 
-        def of_user(user: WantedUser) -> Callable[[], Any]:
-            if not user.name:
-                return lambda: iam.free_user(client, user.base, users)
-            # Its keys matter when none of its triplets has one.
-            keys = all(same.blank for same in self.wanted.users if same.name == user.name)
-            return lambda: iam.user(client, user.name, self.policies(user.name, self.wanted.users), keys=keys)
+        unique = {(one.kind, one.name or one.key): one for one in identities}
+        calls = [functools.partial(read, one) for one in unique.values()]
 
-        return {
-            **{_read_of(role): of_role(role) for role in self.wanted.roles},
-            **{_read_of(user): of_user(user) for user in self.wanted.users},
-        }
+        def read_all() -> Mapping[Identity, Role | User]:
+            found = dict(zip(unique, run_parallel(*calls), strict=True))
+            return {one: found[one.kind, one.name or one.key] for one in identities}
 
-    def policies(self, name: str, identities: tuple[WantedRole, ...] | tuple[WantedUser, ...]) -> list[str]:
-        """The inline policies that the identity of that name may have from us already.
+        return read_all
 
-        None of a bucket without a name: it cannot be there.
-        """
+    def _policies(self, identities: Iterable[Identity]) -> list[str]:
+        """The inline policies of these that may exist already; none of a bucket without a name."""
         return [
-            policies.name(grant, self.wanted.table, self.wanted.bucket or "")
+            policies.name(grant, self.desired.table, self.desired.bucket or "")
             for identity in identities
-            if identity.name == name
             for grant in identity.grants
-            if grant != "logs" or self.wanted.bucket
+            if grant != "logs" or self.desired.bucket
         ]
 
-    def finish(self, file: steps_base.File, observed: Observed, done: Plan, *, check_mode: bool) -> None:
-        """Wait until EC2 knows the transactor's instance profile, if this run made it: the stack is next."""
-        role = observed.roles.get(TRANSACTOR_ROLE)
-        made = [action.name for action in done.actions if action.resource == "instance_profile"]
-        if check_mode or role is None or role.name not in made:
+    def wait_for_profile(self, file: base.File, current: Current, done: Plan, *, check_mode: bool) -> None:
+        """Wait until EC2 knows the transactor's instance profile, if this run created it: the stack is next."""
+        role = current.roles.get(TRANSACTOR_ROLE)
+        created = [action.name for action in done.actions if action.resource == "instance_profile"]
+        if check_mode or role is None or role.name not in created:
             return
         # The connection's region is the stack's; the table may be in another one.
         client = self.aws.client("ec2", region=self.aws.region or self.region)
-        with steps_base.attach_partial_result(file):
+        with base.attach_partial_result(file):
             ec2.wait_for_profile(client, self.client("iam"), file.now.get(TRANSACTOR_ROLE))
 
-    def executors(self, file: steps_base.File, observed: Observed) -> Executors:
+    def executors(self, file: base.File, current: Current) -> Executors:
         chosen = Executors()
-        if self.wanted.table:
-            chosen.update(dynamodb.executors(self.table_client()))
+        if self.desired.table:
+            chosen.update(dynamodb.executors(self.client("dynamodb")))
         if self.scales:
-            chosen.update(application_autoscaling.executors(self.client(scaling_plan.SERVICE)))
-        if self.wanted.bucket is not None and self.wanted.own_bucket:
+            chosen.update(application_autoscaling.executors(self.client(table.AUTO_SCALING)))
+        if self.desired.bucket is not None and self.desired.own_bucket:
             chosen.update(s3.executors(self.client("s3"), self.region))
-        if self.wanted.roles or self.wanted.users:
-            named = [
-                (observed.roles[role.key].name, role.base, role.key) for role in self.wanted.roles if not role.name
-            ]
-            for user in self.wanted.users:
-                if not user.name:
-                    named.append((observed.users[user.prefix].name, user.base, keys_of(user.prefix)[0]))
-            free = {
-                name: iam_changes.Generated(base, [key for other, _base, key in named if other == name])
-                for name, base, _key in named
+        if self.desired.identities:
+            names = {one: current.roles[one.key].name for one in self.desired.roles if not one.name}
+            names |= {one: current.users[one.key].name for one in self.desired.users if not one.name}
+            generated = {
+                name: iam_changes.Generated(one.base, [other.name_key for other in names if names[other] == name])
+                for one, name in names.items()
             }
-            given = [*(role.name for role in self.wanted.roles), *(user.name for user in self.wanted.users)]
-            client = self.client("iam")
-            chosen.update(iam_changes.executors(client, file.save, generated=free, given=given))
+            given = [one.name for one in self.desired.identities]
+            chosen.update(iam_changes.executors(self.client("iam"), file.save, generated=generated, given=given))
         return chosen

@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import rules
-from ..errors import Finding, InputError
+from ..errors import Acceptance, Finding, InputError
 from ..properties import keys
-from ..properties.file import Properties, inspect
+from ..properties.file import EMPTY, Properties, inspect
 from ..releases import distribution
 from ..rules.facts import Facts, legible
 from ..rules.storage import on_instance
 from ..steps.stack import stack_name
-from ..steps.transactor import Wanted, wanted
+from ..steps.transactor.desired import desired
+from ..system import System
 from ..template import modern_rules
 
 
@@ -31,7 +32,7 @@ class Options:
 
     transactor_src: str | None
     cf_src: str | None
-    accept: Sequence[rules.Acceptance]
+    accept: Sequence[Acceptance]
     facts: Facts
     found: Sequence[Finding] = ()
     datomic_home: str | None = None
@@ -69,7 +70,7 @@ def validate(options: Options, warn: Callable[[str], None]) -> dict[str, Any]:
         refusal = InputError(findings)
         refusal.details["accepted"] = told_accepted
         raise refusal
-    storage = wanted(transactor) if transactor else Wanted()
+    storage = desired(System(transactor or EMPTY))
     # With an endpoint it is a table of another DynamoDB than AWS's.
     table = "" if storage.endpoint else storage.table
     return {

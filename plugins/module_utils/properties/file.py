@@ -239,6 +239,10 @@ def diff_with(before: Properties | None, after: Properties, mask: Callable[[str,
     }
 
 
+EMPTY = Properties.parse(b"", "")
+"""Represents a file that was not given: it has no key."""
+
+
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\")
 

@@ -16,7 +16,7 @@ from ..errors import DatomicError
 from ..properties.file import Properties
 from ..steps.security_group import DEFAULTED
 from ..steps.stack.changes import KEYS, text_lines
-from ..steps.transactor import GENERATED_KEYS
+from ..steps.transactor.desired import GENERATED_KEYS
 from ..template.legacy import FROM_METADATA, here_document_line, java_key, java_value, shell_word
 from ..util import subprocesses
 

@@ -11,9 +11,11 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
-from ..errors import Acceptable, Finding
+from ..errors import Acceptable, Acceptance, Finding
 from ..properties import keys
-from ..steps import security_group, transactor
+from ..steps import security_group
+from ..steps.transactor import checks
+from ..system import System
 from . import memory, metrics, network, release, storage, values  # each registers its rules
 from .facts import EMPTY, Facts
 from .registry import RULES, Module
@@ -32,7 +34,7 @@ def judge(facts: Facts, module: Module = "validate_properties") -> list[Finding]
         version = ("datomic-version",) if facts.datomic_version else ()
         findings += keys.check(facts.cf, "cf", version)
         if module != "create_cf_template":
-            wanted, unsound = security_group.wanted(facts.cf, port=security_group.DEFAULT_PORT, tags={})
+            wanted, unsound = security_group.desired(System(cf=facts.cf))
             findings += [*unsound, *security_group.open_to_anyone(facts.cf, wanted.ingress_cidrs)]
     for rule in RULES.values():
         if module == "validate_properties" or module in rule.also:
@@ -48,7 +50,7 @@ def _of_transactor(facts: Facts, module: Module) -> list[Finding]:
     if module == "create_cf_template":  # the host is the instance's own
         return keys.check(file, "transactor", ("host",))
     missing = values.missing_keys(facts, to_start=module == "validate_properties")
-    return [*keys.check(file, "transactor"), *missing, *transactor.required(file, facts.secrets)]
+    return [*keys.check(file, "transactor"), *missing, *checks.of_file(file, facts.secrets)]
 
 
 def learned(facts: Facts, **known: Any) -> list[Finding]:
@@ -74,14 +76,6 @@ SPEC: Mapping[str, Any] = {
 # The keys, not their values.
 SECRETS_SPEC: Mapping[str, Any] = {"secrets": {"type": "list", "elements": "str", "default": [], "no_log": False}}
 """The option `secrets`."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Acceptance:
-    """A rule that an inventory accepts, and why."""
-
-    rule: str
-    reason: str
 
 
 def acceptances(params: Mapping[str, Any]) -> tuple[Acceptance, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 
 from ..errors import DatomicError
 from ..instance_memory import TOOL_MEMORY, default_heap
+from ..properties import file as properties_file
 from ..properties.file import Properties
 from ..properties.keys import MIB, TRANSACTOR, parse_integer, parse_memory
 from ..releases import versions
@@ -32,8 +33,7 @@ AWS_SAMPLE = "config/samples/cf-template.properties in the distribution"
 _MAXIMUM_HEAP = re.compile(r"(?:^|[\s'\"])-(?:Xmx|XX:MaxHeapSize=)([0-9]+[kKmMgG]?)(?=$|[\s'\"])")
 """An option of Java that sets the largest heap."""
 
-EMPTY = Properties.parse(b"", "")
-"""A file that was not given: it has no key."""
+EMPTY = properties_file.EMPTY
 
 
 def legible(file: Properties | None) -> Properties:

@@ -140,7 +140,7 @@ class InstanceType:
 
 
 @dataclasses.dataclass(frozen=True)
-class Observed:
+class Current:
     """What AWS has. account: ours, empty when nobody asked; vpc_id: the option's or the default one, empty without.
 
     others: who uses the transactor's group besides its stack: stacks, or instances of none; only looked at when one of

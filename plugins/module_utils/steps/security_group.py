@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ensure-cf does, pure: from the CloudFormation file and what was observed to defaults and a security group."""
+"""What ensure-cf does, pure: from the CloudFormation file and what was current to defaults and a security group."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..instance_memory import TOOL_MEMORY, default_heap
 from ..plan import Action, Change, Plan
 from ..properties.file import Properties
 from ..properties.keys import REGION_DOCS, REGION_NAME
-from .ingress import GROUP_DESCRIPTION, GroupReference, IngressRule, Observed, SecurityGroup, is_wide, revocation
+from ..system import System
+from .ingress import GROUP_DESCRIPTION, Current, GroupReference, IngressRule, SecurityGroup, is_wide, revocation
 
 DEFAULTED = ("java-xmx", "java-opts", "datomic-version")
 """The keys that the file gets when it lacks them."""
-DEFAULT_PORT = 4334
 INGRESS_KEYS = ("aws-security-group", "aws-ingress-groups", "aws-ingress-cidrs", "port")
 """The keys of both files that name the rules of the security group."""
 PREFIX = re.compile(r"/(0|[1-9][0-9]*)$", re.ASCII)
@@ -41,7 +41,7 @@ OFFERINGS_DOCS = EC2_API + "API_DescribeInstanceTypeOfferings.html"
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class Desired:
     """What the file asks for.
 
     region: empty when the file has none. ingress_cidrs: ranges as the file writes them.
@@ -85,30 +85,17 @@ class RevokeIngress:
     rules: tuple[IngressRule, ...]
 
 
-def wanted(
-    cf: Properties, *, port: int, vpc_id: str = "", tags: Mapping[str, str], exact: bool = False
-) -> tuple[Wanted, list[Finding]]:
-    """What the file asks for, with the findings of what it asks for wrongly (left out of Wanted)."""
-    findings: list[Finding] = []
+def desired(system: System, *, exact: bool = False) -> tuple[Desired, list[Finding]]:
+    """What the cf file asks for, and the findings of what it asks for wrongly, which is not in Desired."""
+    cf, findings = system.cf, list[Finding]()
     region = _region(cf, findings)
     group = _own_group(cf, findings)
-    groups = tuple(_ingress_groups(cf, findings))
+    groups = tuple(dict.fromkeys(_ingress_groups(cf, findings)))
     cidrs = tuple(dict.fromkeys(_ingress_cidrs(cf, findings)))
     instance_type = cf.get("aws-instance-type")
-    return (
-        Wanted(
-            region=region,
-            group=group,
-            ingress_groups=tuple(dict.fromkeys(groups)),
-            ingress_cidrs=cidrs,
-            port=port,
-            vpc_id=vpc_id,
-            tags=tags,
-            unknown_type="" if instance_type in TOOL_MEMORY else instance_type,
-            exact=exact,
-        ),
-        findings,
-    )
+    unknown_type = "" if instance_type in TOOL_MEMORY else instance_type
+    wanted = Desired(region, group, groups, cidrs, system.port, system.vpc_id, system.tags, unknown_type, exact)
+    return wanted, findings
 
 
 def _region(cf: Properties, findings: list[Finding]) -> str:
@@ -212,34 +199,34 @@ class Unnamed:
         return tuple(rule for rule in self.rules if rule not in self.kept)
 
 
-def unnamed(wanted: Wanted, observed: Observed) -> Unnamed | None:
+def unnamed(desired: Desired, current: Current) -> Unnamed | None:
     """None when there are no such rules.
 
     Where a source gets its rule on another port in this very run, its rule on the old port is kept: the transactors
     that run listen there until they are replaced.
     """
-    group = _resolved(wanted.group, wanted, observed)
+    group = _resolved(desired.group, desired, current)
     if group is None:
         return None
-    named = _rules(wanted, observed)
+    named = _rules(desired, current)
     rules = tuple(rule for rule in group.ingress if not any(rule.is_same(other) for other in named))
     moving = {rule.source for rule in named if not any(rule.is_same(other) for other in group.ingress)}
     return Unnamed(group, rules, tuple(rule for rule in rules if rule.source in moving)) if rules else None
 
 
-def unnamed_findings(cf: Properties, wanted: Wanted, observed: Observed) -> Iterator[Finding]:
+def unnamed_findings(cf: Properties, desired: Desired, current: Current) -> Iterator[Finding]:
     """Warnings of the rules that the file does not name, and what exact does with them, or must not."""
-    found = unnamed(wanted, observed)
+    found = unnamed(desired, current)
     if found is None:
         return
-    key, title = "aws-security-group", f"the security group {wanted.group.text} ({found.group.group_id})"
+    key, title = "aws-security-group", f"the security group {desired.group.text} ({found.group.group_id})"
 
     def judged(rule: FindingId, what: str, instead: str, level: Severity = "warning") -> Finding:
         why = "whoever such a rule admits can try to talk to the transactor, or to its host"
         return cf.finding(key, what, instead, rule=rule, severity=level, reason=why, source=RULES_DOCS)
 
-    revoke = revocation(wanted.region, found.group.group_id, found.rules)
-    if not wanted.exact:
+    revoke = revocation(desired.region, found.group.group_id, found.rules)
+    if not desired.exact:
         instead = f"ingress: exact (datomic_ingress) revokes what the file does not name; by hand: {revoke}"
         kinds: tuple[tuple[FindingId, bool, str], ...] = (
             ("ingress-open", True, "lets a good part of the Internet in"),
@@ -248,7 +235,7 @@ def unnamed_findings(cf: Properties, wanted: Wanted, observed: Observed) -> Iter
         for rule, wide, words in kinds:
             rules = [one for one in found.rules if is_wide(one.cidr) == wide]
             if rules:
-                only = instead.replace(revoke, revocation(wanted.region, found.group.group_id, rules))
+                only = instead.replace(revoke, revocation(desired.region, found.group.group_id, rules))
                 yield judged(rule, f"{title} {words}: {_listed(rules)}", only)
         return
     if found.kept:
@@ -258,15 +245,15 @@ def unnamed_findings(cf: Properties, wanted: Wanted, observed: Observed) -> Iter
     if not found.revoked:
         return
     foreign = found.group.description != GROUP_DESCRIPTION
-    if foreign or observed.others:
-        whose = f"described as {found.group.description!a}" if foreign else f"used by {', '.join(observed.others)} too"
+    if foreign or current.others:
+        whose = f"described as {found.group.description!a}" if foreign else f"used by {', '.join(current.others)} too"
         what = f"ingress: exact would revoke rules of {title}, which is {whose}: {_listed(found.revoked)}"
         instead = (
             "name a group of this system's own, or leave ingress (datomic_ingress) at report; accept the rule "
             f"ingress-shared where nobody else needs them; by hand: {revoke}"
         )
         yield judged("ingress-shared", what, instead, "error")
-    cut = [rule for rule in found.revoked if rule.admits_to(wanted.port)]
+    cut = [rule for rule in found.revoked if rule.admits_to(desired.port)]
     if cut:
         what = f"ingress: exact revokes rules of {title} on the transactor's port: {_listed(cut)}"
         instead = "peers that connect through them lose the transactor: name them in the file first if there are any"
@@ -277,18 +264,18 @@ def _listed(rules: Sequence[IngressRule]) -> str:
     return "; ".join(map(str, rules))
 
 
-def missing(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]:
+def missing(cf: Properties, desired: Desired, current: Current) -> list[Finding]:
     """What the file refers to and AWS does not have."""
     findings = []
-    if wanted.unknown_type and observed.instance_type is None:
+    if desired.unknown_type and current.instance_type is None:
         findings.append(unknown_instance_type(cf))
-    findings += _vpc_findings(cf, wanted, observed)
-    for reference in wanted.ingress_groups:
-        if reference.name and _is_foreign(reference, observed):
+    findings += _vpc_findings(cf, desired, current)
+    for reference in desired.ingress_groups:
+        if reference.name and _is_foreign(reference, current):
             what = f"{reference.text} is of another account, whose groups EC2 takes by their ids only"
             instead, why = f"{reference.account}:sg-…", "names are looked up in one's own account"
-        elif _is_missing(reference, wanted, observed):
-            what = f"there is no security group {reference.text} in {_place(wanted, observed)}"
+        elif _is_missing(reference, desired, current):
+            what = f"there is no security group {reference.text} in {_place(desired, current)}"
             instead, why = "create it first, or correct it", "a rule can only admit the members of a group that exists"
         else:
             continue
@@ -297,75 +284,75 @@ def missing(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]
     return findings
 
 
-def _vpc_findings(cf: Properties, wanted: Wanted, observed: Observed) -> list[Finding]:
+def _vpc_findings(cf: Properties, desired: Desired, current: Current) -> list[Finding]:
     """What is wrong with the group that the file names by id, or with the VPC that its names mean."""
     key = "aws-security-group"
-    if wanted.group.group_id:
-        group = _resolved(wanted.group, wanted, observed)
+    if desired.group.group_id:
+        group = _resolved(desired.group, desired, current)
         if group is None:
-            what = f"there is no security group {wanted.group.group_id} in {wanted.region}"
+            what = f"there is no security group {desired.group.group_id} in {desired.region}"
             instead, why = "correct it, or give a name", "a group is only made under a name: EC2 gives the ids"
             return [cf.finding(key, what, instead, rule="security-group-missing", reason=why, source=GROUP_DOCS)]
-        if wanted.vpc_id and wanted.vpc_id != group.vpc_id:
-            what = f"the security group {group.group_id} is in {group.vpc_id}, not in {wanted.vpc_id}"
+        if desired.vpc_id and desired.vpc_id != group.vpc_id:
+            what = f"the security group {group.group_id} is in {group.vpc_id}, not in {desired.vpc_id}"
             instead, why = "leave out the option vpc_id, or correct one of them", "a group works in its own VPC only"
             return [cf.finding(key, what, instead, rule="security-group-vpc", reason=why, source=GROUP_DOCS)]
-    elif not observed.vpc_id and any(reference.name for reference in wanted.references):
-        if wanted.vpc_id:
-            what, instead = f"there is no VPC {wanted.vpc_id} in {wanted.region}", "correct the option vpc_id"
+    elif not current.vpc_id and any(reference.name for reference in desired.references):
+        if desired.vpc_id:
+            what, instead = f"there is no VPC {desired.vpc_id} in {desired.region}", "correct the option vpc_id"
         else:
-            what = f"{wanted.region} has no default VPC, in which names of security groups would be looked up"
+            what = f"{desired.region} has no default VPC, in which names of security groups would be looked up"
             instead = "give the option vpc_id"
         why = "a security group is made, and looked up by its name, in one VPC"
         return [cf.finding(key, what, instead, rule="vpc-missing", reason=why, source=VPC_DOCS)]
     return []
 
 
-def _place(wanted: Wanted, observed: Observed) -> str:
-    vpc_id = _vpc_id(wanted, observed)
-    return f"{vpc_id} in {wanted.region}" if vpc_id else wanted.region
+def _place(desired: Desired, current: Current) -> str:
+    vpc_id = _vpc_id(desired, current)
+    return f"{vpc_id} in {desired.region}" if vpc_id else desired.region
 
 
-def _is_foreign(reference: GroupReference, observed: Observed) -> bool:
+def _is_foreign(reference: GroupReference, current: Current) -> bool:
     """Whether it is of another account, so that it cannot be looked up."""
-    return reference.account not in ("", observed.account)
+    return reference.account not in ("", current.account)
 
 
-def _is_missing(reference: GroupReference, wanted: Wanted, observed: Observed) -> bool:
+def _is_missing(reference: GroupReference, desired: Desired, current: Current) -> bool:
     """A name without a VPC means nothing that could be missing, and our own group will be there."""
-    if _is_foreign(reference, observed) or _is_own(reference, wanted):
+    if _is_foreign(reference, current) or _is_own(reference, desired):
         return False
-    if reference.name and not _vpc_id(wanted, observed):
+    if reference.name and not _vpc_id(desired, current):
         return False
-    return _resolved(reference, wanted, observed) is None
+    return _resolved(reference, desired, current) is None
 
 
-def _is_own(reference: GroupReference, wanted: Wanted) -> bool:
-    return bool(wanted.group.name) and reference.name == wanted.group.name
+def _is_own(reference: GroupReference, desired: Desired) -> bool:
+    return bool(desired.group.name) and reference.name == desired.group.name
 
 
-def _vpc_id(wanted: Wanted, observed: Observed) -> str:
-    """The VPC whose names are meant, empty when there is none: that of the group's id, or the one observed."""
-    by_id = {group.group_id: group.vpc_id for group in observed.groups}
-    return by_id.get(wanted.group.group_id, "") if wanted.group.group_id else observed.vpc_id
+def _vpc_id(desired: Desired, current: Current) -> str:
+    """The VPC whose names are meant, empty when there is none: that of the group's id, or the one current."""
+    by_id = {group.group_id: group.vpc_id for group in current.groups}
+    return by_id.get(desired.group.group_id, "") if desired.group.group_id else current.vpc_id
 
 
-def _resolved(reference: GroupReference, wanted: Wanted, observed: Observed) -> SecurityGroup | None:
-    vpc_id = _vpc_id(wanted, observed)
-    for group in observed.groups:
+def _resolved(reference: GroupReference, desired: Desired, current: Current) -> SecurityGroup | None:
+    vpc_id = _vpc_id(desired, current)
+    for group in current.groups:
         if group.group_id == reference.group_id or (group.name == reference.name and group.vpc_id == vpc_id):
             return group
     return None
 
 
-def defaults(cf: Properties, observed: Observed, version: str) -> dict[str, str]:
+def defaults(cf: Properties, current: Current, version: str) -> dict[str, str]:
     """The values that the file lacks. version: of the distribution, empty when unknown."""
     values = {}
     if not cf.has_value("java-xmx"):
         instance_type = cf.get("aws-instance-type")
         memory = TOOL_MEMORY.get(instance_type)
-        if memory is None and observed.instance_type:
-            memory = observed.instance_type.memory_mib
+        if memory is None and current.instance_type:
+            memory = current.instance_type.memory_mib
         if memory is not None:
             values["java-xmx"] = default_heap(memory)
     if "java-opts" not in cf:
@@ -375,17 +362,17 @@ def defaults(cf: Properties, observed: Observed, version: str) -> dict[str, str]
     return values
 
 
-def plan(wanted: Wanted, observed: Observed) -> Plan:
+def plan(desired: Desired, current: Current) -> Plan:
     """Create the group when it is not there, and add the rules that it lacks; then, if exact, revoke the others."""
     actions: list[Action] = []
-    group = _resolved(wanted.group, wanted, observed)
-    title = wanted.group.text
+    group = _resolved(desired.group, desired, current)
+    title = desired.group.text
     if group is None:
-        params = CreateSecurityGroup(_vpc_id(wanted, observed), dict(wanted.tags))
+        params = CreateSecurityGroup(_vpc_id(desired, current), dict(desired.tags))
         after = {key: value for key, value in dataclasses.asdict(params).items() if value or key != "tags"}
         actions.append(Action("ec2", "security_group", title, "create", after=after, params=params))
     present = group.ingress if group else ()
-    lacking = [rule for rule in _rules(wanted, observed) if not any(rule.is_same(other) for other in present)]
+    lacking = [rule for rule in _rules(desired, current) if not any(rule.is_same(other) for other in present)]
     before = [rule.as_state() for rule in present]
     added = [rule.as_state() for rule in lacking]
     if lacking:
@@ -394,7 +381,7 @@ def plan(wanted: Wanted, observed: Observed) -> Plan:
         authorize = AuthorizeIngress(group.group_id if group else "", tuple(lacking))
         after = {"rules": before + added}
         actions.append(Action("ec2", "security_group_ingress", title, change, shown, after, authorize))
-    found = unnamed(wanted, observed) if wanted.exact else None
+    found = unnamed(desired, current) if desired.exact else None
     if found and found.revoked:
         kept = [rule.as_state() for rule in present if rule not in found.revoked]
         after, revoke = {"rules": kept + added}, RevokeIngress(found.group.group_id, found.revoked)
@@ -402,23 +389,23 @@ def plan(wanted: Wanted, observed: Observed) -> Plan:
     return Plan(tuple(actions))
 
 
-def _rules(wanted: Wanted, observed: Observed) -> list[IngressRule]:
+def _rules(desired: Desired, current: Current) -> list[IngressRule]:
     rules: list[IngressRule] = []
-    for rule in (*_rules_from_groups(wanted, observed), *(_rule(wanted, cidr=cidr) for cidr in wanted.ingress_cidrs)):
+    for rule in (*_rules_from_groups(desired, current), *(_rule(desired, cidr=cidr) for cidr in desired.ingress_cidrs)):
         if not any(rule.is_same(other) for other in rules):
             rules.append(rule)
     return rules
 
 
-def _rules_from_groups(wanted: Wanted, observed: Observed) -> Iterator[IngressRule]:
-    for reference in wanted.ingress_groups:
-        group = _resolved(reference, wanted, observed)
+def _rules_from_groups(desired: Desired, current: Current) -> Iterator[IngressRule]:
+    for reference in desired.ingress_groups:
+        group = _resolved(reference, desired, current)
         if group:
-            yield _rule(wanted, group_id=group.group_id, group_name=group.name, account=group.account)
+            yield _rule(desired, group_id=group.group_id, group_name=group.name, account=group.account)
         else:
-            account = reference.account if _is_foreign(reference, observed) else ""
-            yield _rule(wanted, group_id=reference.group_id, group_name=reference.name, account=account)
+            account = reference.account if _is_foreign(reference, current) else ""
+            yield _rule(desired, group_id=reference.group_id, group_name=reference.name, account=account)
 
 
-def _rule(wanted: Wanted, **source: str) -> IngressRule:
-    return IngressRule("tcp", wanted.port, wanted.port, **source)
+def _rule(desired: Desired, **source: str) -> IngressRule:
+    return IngressRule("tcp", desired.port, desired.port, **source)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The log bucket of ensure-transactor: what it lacks. Pure."""
+"""The plan of the log bucket. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...plan import Action
-from . import Options, policies
-from .resources import OWNER_TAG, UNFINISHED_TAG, Bucket
+from . import policies
+from .current import OWNER_TAG, UNFINISHED_TAG, Bucket, Current, owner
+from .desired import BUCKET, Desired, Options
 
 SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 RULE = "datomic-logs-expiration"
-"""The ID of our lifecycle rule; the bucket's other rules stay."""
+"""The ID of the lifecycle rule; the bucket's other rules stay."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,22 +52,42 @@ class PutBucketPolicy:
     document: Mapping[str, Any] | None
 
 
-def bucket_actions(
-    name: str, bucket: Bucket, options: Options, partition: str, mark: str | None = None
+def mark(desired: Desired, current: Current) -> str:
+    """The value of UNFINISHED_TAG."""
+    return owner(current.region, desired.table, BUCKET)
+
+
+def is_unfinished(desired: Desired, current: Current) -> bool:
+    """Whether a run of this system was killed between the bucket's creation and its last setting."""
+    tags = current.bucket.tags if current.bucket else None
+    return tags is not None and tags.get(UNFINISHED_TAG) == mark(desired, current)
+
+
+def may_be_unfinished(desired: Desired, current: Current) -> bool:
+    """Whether to read its tags: the policy that lets the system write to it is created after its settings."""
+    if not (desired.bucket and desired.own_bucket and current.bucket and current.bucket.exists):
+        return False
+    name = policies.name("logs", desired.table, desired.bucket)
+    writers = [one for one in desired.identities if "logs" in one.grants]
+    return not any(name in current.policies(one.kind, one.key) for one in writers)
+
+
+def actions(
+    name: str, bucket: Bucket, options: Options, tags: Mapping[str, str], partition: str, mark: str | None = None
 ) -> Iterator[Action]:
     """Create it, and set what the options say and it does not have.
 
-    mark: the value of the tag that a bucket carries until its settings are written; None for one that gets no mark.
+    mark: the value of UNFINISHED_TAG, None for a bucket that gets no such tag.
     """
-    tags = dict(options.tags)
+    given = tags
     if mark:
-        tags = {**(bucket.tags or tags), OWNER_TAG: mark, UNFINISHED_TAG: mark}
+        tags = {**(bucket.tags or given), OWNER_TAG: mark, UNFINISHED_TAG: mark}
     if not bucket.exists:
-        after = {"exists": True, **({"tags": tags} if tags else {})}
+        after = {"exists": True, **({"tags": dict(tags)} if tags else {})}
         yield Action("s3", "bucket", name, "create", after=after, params=CreateBucket(tags))
-    elif bucket.tags == {} and options.tags:
+    elif bucket.tags == {} and given:
         # S3 tags a bucket in a call of its own, which a run that was killed has not made.
-        yield _update("tags", name, {}, options.tags, TagBucket(options.tags))
+        yield _update("tags", name, {}, given, TagBucket(given))
     if options.bucket_block_public_access is not None:
         wanted = dict.fromkeys(SWITCHES, options.bucket_block_public_access)
         have = {switch: bool((bucket.public_access or {}).get(switch)) for switch in SWITCHES}
@@ -78,8 +99,8 @@ def bucket_actions(
         yield _update("encryption", name, {"algorithm": bucket.encryption}, dataclasses.asdict(params), params)
     if options.bucket_expiration_days is not None:
         rules = [*(rule for rule in bucket.rules if rule.get("ID") != RULE), _rule(options.bucket_expiration_days)]
-        ours = next((rule for rule in bucket.rules if rule.get("ID") == RULE), None)
-        if ours is None or not _expires(ours, options.bucket_expiration_days):
+        own = next((rule for rule in bucket.rules if rule.get("ID") == RULE), None)
+        if own is None or not _expires(own, options.bucket_expiration_days):
             yield _update("lifecycle", name, {"rules": list(bucket.rules)}, {"rules": rules}, SetLifecycle(rules))
     if options.bucket_tls_only is not None:
         yield from _over_tls(name, bucket.policy or {}, options.bucket_tls_only, partition)
@@ -89,7 +110,7 @@ def bucket_actions(
 
 
 def _over_tls(name: str, have: Mapping[str, Any], wanted: bool, partition: str) -> Iterator[Action]:
-    """Deny what does not come over TLS, beside the statements that the bucket policy has.
+    """Deny requests without TLS, next to the other statements of the bucket policy.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
     """

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from .resources import DEFAULT_PARTITION, Account
+from .current import DEFAULT_PARTITION, Account
 
 Grant = Literal["table", "logs", "metrics", "peer"]
 Flavor = Literal["tool", "least_privilege"]

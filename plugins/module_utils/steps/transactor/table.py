@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of ensure-transactor: whether what exists can be Datomic's, and what it lacks. Pure."""
+"""The plan of the table and its auto scaling, and whether an existing table can be Datomic's. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from typing import Any
 
 from ...errors import Finding
 from ...plan import Action
-from ...properties.file import Properties
-from . import ON_DEMAND, PROVISIONED, TABLE, Options
-from . import scaling as scaling_plan
-from .resources import Kind, Scaling, Table
+from ...system import System
+from .current import Scaling, Table, Units
+from .desired import TABLE, Options
+
+PROVISIONED, ON_DEMAND = "PROVISIONED", "PAY_PER_REQUEST"
+AUTO_SCALING = "application-autoscaling"
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html"""
+UTILIZATION = 70
+"""The default target in percent, as in DynamoDB's console."""
 
 KEY = (("id", "S", "HASH"),)
 """Datomic's tables have one attribute, which is the key."""
@@ -47,10 +52,26 @@ class SetBackups:
     enabled: bool
 
 
-def findings(properties: Properties, name: str, table: Table | None, options: Options) -> Iterator[Finding]:
-    """What makes a table that exists unfit for Datomic, or an option unfit for it."""
+@dataclasses.dataclass(frozen=True)
+class SetScalableTarget:
+    minimum: int
+    maximum: int
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class PutScalingPolicy:
+    """utilization: in percent. policy: the name of the policy that exists, empty for a new one."""
+
+    utilization: float
+    policy: str = ""
+
+
+def findings(system: System, table: Table | None, options: Options) -> Iterator[Finding]:
+    """What makes an existing table unfit for Datomic, or an option unfit for the table."""
     if table is None:
         return
+    properties, name = system.transactor, system.table
     other = "choose another table name; this table is left as it is"
     if table.status not in USABLE:
         yield properties.finding(
@@ -77,7 +98,7 @@ def findings(properties: Properties, name: str, table: Table | None, options: Op
             ("read", options.table_read_capacity, table.read),
             ("write", options.table_write_capacity, table.write),
         )
-        if wanted is not None and not table.on_demand and wanted < have and kind not in scaling_plan.wanted(options)
+        if wanted is not None and not table.on_demand and wanted < have and kind not in maximum_units(options)
     ]
     if lower:
         what = f"the table {name} keeps what it has: {', '.join(lower)}"
@@ -87,22 +108,25 @@ def findings(properties: Properties, name: str, table: Table | None, options: Op
 
 
 def actions(
-    name: str, table: Table | None, scaling: Mapping[Kind, Scaling], options: Options, local: bool
+    system: System, table: Table | None, scaling: Mapping[Units, Scaling], options: Options, local: bool
 ) -> Iterator[Action]:
     """Create it, or raise and switch what the options say.
 
     scaling: how it scales by now. local: DynamoDB Local, which has neither tags nor backups nor deletion protection,
     and does not scale.
     """
-    yield from _of_table(name, table, options, local)
+    name, tags = system.table, system.tags
+    yield from _of_table(name, table, options, tags, local)
     units = _units(table, options)
     if units and not local:
-        yield from scaling_plan.actions(name, scaling, units, options)
+        yield from _scaling(name, scaling, units, options, tags)
 
 
-def _of_table(name: str, table: Table | None, options: Options, local: bool) -> Iterator[Action]:
+def _of_table(
+    name: str, table: Table | None, options: Options, tags: Mapping[str, str], local: bool
+) -> Iterator[Action]:
     if table is None:
-        yield _create(name, options, local)
+        yield _create(name, options, {} if local else tags, local)
         if options.table_point_in_time_recovery and not local:
             yield _backups(name, False, True)
         return
@@ -139,13 +163,12 @@ def _units(table: Table | None, options: Options) -> dict[str, int]:
     }
 
 
-def _create(name: str, options: Options, local: bool) -> Action:
+def _create(name: str, options: Options, tags: Mapping[str, str], local: bool) -> Action:
     mode, units = options.table_billing_mode or PROVISIONED, _units(None, options)
     protect = True if options.table_deletion_protection and not local else None
-    tags = {} if local else dict(options.tags)
     after: dict[str, Any] = {"key": "id (S, HASH)", "billing_mode": mode, **units}
     after |= {"deletion_protection": True} if protect else {}
-    after |= {"tags": tags} if tags else {}
+    after |= {"tags": dict(tags)} if tags else {}
     return Action(
         "dynamodb", "table", name, "create", after=after, params=CreateTable(mode, _pair(units), protect, tags)
     )
@@ -169,3 +192,41 @@ def _backups(name: str, before: bool, after: bool) -> Action:
     """No backup of Datomic: a restored table lacks writes of one moment; backup-db makes those."""
     key = "point_in_time_recovery"
     return Action("dynamodb", "continuous_backups", name, "update", {key: before}, {key: after}, SetBackups(after))
+
+
+def maximum_units(options: Options) -> dict[Units, int]:
+    """The maximum of each kind of units that has auto scaling."""
+    most: dict[Units, int | None] = {"read": options.table_max_read_capacity, "write": options.table_max_write_capacity}
+    return {kind: units for kind, units in most.items() if units is not None}
+
+
+def _scaling(
+    name: str, found: Mapping[Units, Scaling], units: Mapping[str, int], options: Options, tags: Mapping[str, str]
+) -> Iterator[Action]:
+    """units: those of the table afterwards. An existing range only grows, like the table itself."""
+    given: dict[Units, int | None] = {"read": options.table_read_capacity, "write": options.table_write_capacity}
+    for kind, asked in maximum_units(options).items():
+        have, target = found.get(kind), f"{name}/{kind}"
+        least = max(given[kind] or 0, have.minimum if have else units[kind])
+        most = max(asked, least, have.maximum if have else 0)
+        after = {"minimum": least, "maximum": most}
+        if have is None:
+            shown = {**after, **({"tags": dict(tags)} if tags else {})}
+            params = SetScalableTarget(least, most, tags)
+            yield Action(AUTO_SCALING, "scalable_target", target, "create", after=shown, params=params)
+        elif after != (before := {"minimum": have.minimum, "maximum": have.maximum}):
+            yield Action(
+                AUTO_SCALING, "scalable_target", target, "update", before, after, SetScalableTarget(least, most)
+            )
+        yield from _scaling_policy(target, have, options.table_target_utilization)
+
+
+def _scaling_policy(target: str, have: Scaling | None, asked: int | None) -> Iterator[Action]:
+    if have is None or not have.policy:
+        params = PutScalingPolicy(asked or UTILIZATION)
+        after = {"utilization": params.utilization}
+        yield Action(AUTO_SCALING, "scaling_policy", target, "create", after=after, params=params)
+    elif asked is not None and asked != have.utilization:
+        before = {"policy": have.policy, "utilization": have.utilization}
+        params = PutScalingPolicy(asked, have.policy)
+        yield Action(AUTO_SCALING, "scaling_policy", target, "update", before, {**before, "utilization": asked}, params)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The resources of ensure-transactor as they were found: what provision/* makes of boto3's answers."""
+"""The AWS resources of a transactor as they are: what aws/* reads. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
-UNSAVED_KEY_TAG = "datomic-onprem:unsaved-access-key"
-"""On a user while its access key is being made: one that it has got since was never written down."""
-
 OWNER_TAG = "datomic-onprem:system"
-"""On a role or user under a generated name: the system that it was made for, as owner() writes it."""
-
-
+"""On a role or user under a generated name: the system that it was created for, as owner() writes it."""
+UNSAVED_KEY_TAG = "datomic-onprem:unsaved-access-key"
+"""On a user from before its access key is created until the key is in the file."""
 UNFINISHED_TAG = "datomic-onprem:unfinished"
-"""On a bucket from its creation until its settings are written: the system that it is made for, as OWNER_TAG."""
+"""On a bucket from its creation until its settings are written: the value of OWNER_TAG."""
+
+DEFAULT_PARTITION = "aws"
 
 
 def owner(region: str, table: str, key: str) -> str:
@@ -32,12 +31,9 @@ def masked_key(access_key_id: str) -> str:
 
 
 def deleted_by_hand(user: str) -> str:
-    """What to do with an access key of a user that is not ours: only its owner knows whether it is used."""
+    """What to do with an unknown access key: only the owner of the user knows whether it is used."""
     delete = f"aws iam delete-access-key --user-name {user} --access-key-id …"
-    return f"when it is certain that nobody uses it: {delete}, with the id that aws iam list-access-keys tells in full"
-
-
-DEFAULT_PARTITION = "aws"
+    return f"when it is certain that nobody uses it: {delete}, with the id that aws iam list-access-keys shows in full"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +66,7 @@ class Table:
     backups: bool | None = None
 
 
-Kind: TypeAlias = Literal["read", "write"]
+Units: TypeAlias = Literal["read", "write"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,77 +140,21 @@ class User:
 
 
 @dataclasses.dataclass(frozen=True)
-class CreateUser:
-    """owner: the value of OWNER_TAG. boundary: the ARN of the permissions boundary, empty for none.
-
-    mark: the value of UNSAVED_KEY_TAG, empty for none.
-    """
-
-    owner: str
-    boundary: str
-    tags: Mapping[str, str]
-    mark: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class CreateRole(CreateUser):
-    trust: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True)
-class FillProfile:
-    """Add the role to the instance profile of the action's name."""
-
-    role: str
-
-
-@dataclasses.dataclass(frozen=True)
-class CreateProfile(FillProfile):
-    tags: Mapping[str, str]
-
-
-@dataclasses.dataclass(frozen=True)
-class PutPolicy:
-    """Of the role or user in the action's name, "role/policy" or "user/policy"."""
-
-    kind: Literal["role", "user"]
-    document: Mapping[str, Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class CreateAccessKey:
-    """saved_in: the properties that get its id and secret, in turn. kept: ids of the keys that the user has and keeps.
-
-    mark: the value of UNSAVED_KEY_TAG to set before, empty when it is set. unmark: remove that tag afterwards.
-    """
-
-    saved_in: tuple[str, ...]
-    kept: tuple[str, ...] = dataclasses.field(default=(), repr=False)
-    mark: str = ""
-    unmark: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class DeleteAccessKeys:
-    ids: tuple[str, ...] = dataclasses.field(repr=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class RemoveMark:
-    """Remove UNSAVED_KEY_TAG."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Observed:
-    """What AWS holds of it. roles: by property; users: by prefix; each with the name chosen for it.
-
-    scaling: only looked at when it is asked for.
-    """
+class Current:
+    """roles, users: by the key of their Identity, with the name chosen for it. scaling: empty when not asked for."""
 
     account: Account | None = None
     region: str = ""
     table: Table | None = None
-    scaling: Mapping[Kind, Scaling] = dataclasses.field(default_factory=dict)
+    scaling: Mapping[Units, Scaling] = dataclasses.field(default_factory=dict)
     bucket: Bucket | None = None
     roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
     users: Mapping[str, User] = dataclasses.field(default_factory=dict)
+
+    @property
+    def partition(self) -> str:
+        return self.account.partition if self.account else DEFAULT_PARTITION
+
+    def policies(self, kind: Literal["role", "user"], key: str) -> Mapping[str, Any]:
+        """The documents of the inline policies, by name."""
+        return self.roles[key].policies if kind == "role" else self.users[key].policies
