@@ -52,11 +52,6 @@ options:
   datomic_home:
     description: The root of a distribution of Datomic.
     type: path
-  release_to_come:
-    description:
-      - The release that M(datomic_onprem.aws.distribution) is going to unpack in O(datomic_home).
-      - For a check, which unpacks nothing. It counts in check mode alone, while there is no O(datomic_home).
-    type: str
   java_home:
     description: A Java for O(engine=cli), when the one of C(PATH) or C(JAVA_HOME) is not to be used.
     type: path

@@ -33,57 +33,6 @@ options:
   datomic_home:
     description: The root of a distribution. Its release counts when file and O(datomic_version) name none.
     type: path
-  release_to_come:
-    description:
-      - The release that M(datomic_onprem.aws.distribution) is going to unpack in O(datomic_home).
-      - For a check, which unpacks nothing. It counts while there is no O(datomic_home).
-    type: str
-    default: ""
-  found:
-    description:
-      - Findings of other modules about the same files, to be told with these.
-      - An error among them stays one whatever O(accept) says, since it would stop that module again.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      rule:
-        description: The rule's name.
-        type: str
-        required: true
-      message:
-        description: What was found.
-        type: str
-        required: true
-      severity:
-        description: How much it counts.
-        type: str
-        choices: [error, warning, note]
-        default: error
-      file:
-        description: The file.
-        type: str
-        default: ""
-      line:
-        description: The line.
-        type: int
-        default: 0
-      key:
-        description: The property.
-        type: str
-        default: ""
-      reason:
-        description: The reason of the rule.
-        type: str
-        default: ""
-      source:
-        description: Where the rule comes from.
-        type: str
-        default: ""
-      suggestion:
-        description: What to write instead.
-        type: str
-        default: ""
   backup_heap:
     description: The heap of backups and restores, such as V(4g), to be compared with the transactor's.
     type: str
@@ -307,17 +256,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts imp
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn_off_screen
 
 TEXT = {"type": "str", "default": ""}
-FINDING = {
-    "rule": {"type": "str", "required": True},
-    "message": {"type": "str", "required": True},
-    "severity": {"type": "str", "choices": ["error", "warning", "note"], "default": "error"},
-    "file": TEXT,
-    "line": {"type": "int", "default": 0},
-    "key": {**TEXT, "no_log": False},
-    "reason": TEXT,
-    "source": TEXT,
-    "suggestion": TEXT,
-}
 FACTS = {
     "datomic_version": TEXT,
     **SECRETS_SPEC,
@@ -336,7 +274,8 @@ FILES = {
     "transactor_src": {"type": "path"},
     "cf_src": {"type": "path"},
     "datomic_home": {"type": "path"},
-    "release_to_come": TEXT,
+    # Private: the release that a check is going to unpack in datomic_home.
+    "_release_to_come": TEXT,
     "stack_name": TEXT,
     "modern": {"type": "dict", "default": {}},
 }
@@ -348,7 +287,8 @@ def main() -> None:
             **FILES,
             **FACTS,
             **SPEC,
-            "found": {"type": "list", "elements": "dict", "default": [], "options": FINDING},
+            # Private: findings of the other modules about the same files, to be reported with these.
+            "_found": {"type": "list", "elements": "dict", "default": []},
             "table": {"type": "str", "choices": ["always", "errors"], "default": "always"},
         },
         required_one_of=[("transactor_src", "cf_src")],
@@ -356,10 +296,10 @@ def main() -> None:
     )
     params = module.params
     options = Options(
-        **{name: params[name] for name in FILES},
+        **{name.lstrip("_"): params[name] for name in FILES},
         accept=acceptances(params),
         facts=Facts(**{name: params[name] for name in FACTS}),
-        found=[Finding(**one) for one in params["found"]],
+        found=[Finding(**one) for one in params["_found"]],
     )
     run(module, lambda: validate(options, warn_off_screen))
 

@@ -160,7 +160,7 @@ TO_COME = "/absent/datomic-pro-1.0.7622"
 
 def test_a_check_before_the_distribution_is_there(site: Site) -> None:
     """What the module distribution predicts: the release that is going to lie in datomic_home."""
-    fresh: dict[str, Any] = {"datomic_home": TO_COME, "release_to_come": "1.0.7622"}
+    fresh: dict[str, Any] = {"datomic_home": TO_COME, "_release_to_come": "1.0.7622"}
     file = site.file(ROLES)
     predicted = site.run("ensure_transactor", check=True, src=str(file), **fresh)
     assert (predicted["engine"], predicted["prediction"]) == ("cli", True), predicted
@@ -175,9 +175,9 @@ def test_a_check_before_the_distribution_is_there(site: Site) -> None:
     assert auto["engine_reason"] == "release 1.0.7622 has no ensure-cf"
     other = site.run("ensure_cf", check=True, src=str(cf), engine="auto", datomic_version="1.0.7277", **fresh)
     assert f"{TO_COME} is going to be release 1.0.7622, not 1.0.7277." in other["msg"]
-    there = site.run("ensure_cf", check=True, src=str(cf), release_to_come="1.0.7622")
+    there = site.run("ensure_cf", check=True, src=str(cf), _release_to_come="1.0.7622")
     assert there["generated"]["datomic-version"] == "1.0.7277", "the home that is there counts"
-    fresh = {"datomic_home": "/absent", "release_to_come": "1.0.7277"}
+    fresh = {"datomic_home": "/absent", "_release_to_come": "1.0.7277"}
     old = site.run("ensure_transactor", check=True, src=str(site.file(ROLES)), **fresh)
     assert "reads no endpoint" in old["msg"]
 

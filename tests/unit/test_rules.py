@@ -711,7 +711,7 @@ def test_a_module_that_refuses_is_not_accepted_away(files: dict[str, str]) -> No
     found = {"rule": "single-transactor", "message": "as another module names an error", "severity": "error"}
     warning = {**found, "message": "as another module warns of it", "severity": "warning"}
     accept = [{"rule": "single-transactor", "reason": "a test system"}]
-    result = run_module("validate_properties", {**files, "found": [found, warning], "accept": accept})
+    result = run_module("validate_properties", {**files, "_found": [found, warning], "accept": accept})
     assert result["failed"]
     assert result["msg"] == found["message"]
 
@@ -729,7 +729,7 @@ def test_the_module_judges_what_other_modules_found_with_the_files(files: dict[s
         "message": "0.0.0.0/0 lets the whole Internet connect to the transactor",
     }
     again |= {"severity": "warning", "file": files["cf_src"], "line": 10, "key": "aws-ingress-cidrs"}
-    result = run_module("validate_properties", {**files, "found": [found, again]})
+    result = run_module("validate_properties", {**files, "_found": [found, again]})
     assert result["failed"]
     assert f"{files['transactor_src']}:4: another key" in result["msg"]
     assert [one["rule"] for one in result["findings"]] == ["table-key", "single-transactor", "open-to-anyone"]
@@ -741,7 +741,7 @@ def test_the_module_asks_a_distribution_for_the_release(files: dict[str, str], t
     assert "Missing property: datomic-version" in run_module("validate_properties", files)["msg"]
     result = run_module("validate_properties", {**files, "datomic_home": str(fake_cli.build(tmp_path))})
     assert result["datomic_version"] == "1.0.7277"
-    fresh = {"datomic_home": str(tmp_path / "none"), "release_to_come": "1.0.7622"}
+    fresh = {"datomic_home": str(tmp_path / "none"), "_release_to_come": "1.0.7622"}
     assert run_module("validate_properties", {**files, **fresh})["datomic_version"] == "1.0.7622"
 
 

@@ -71,7 +71,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "datomic_home": {"type": "path"},
     "java_home": {"type": "path"},
     "engine_timeout": {"type": "int", "default": 600},
-    "release_to_come": {"type": "str"},
+    # Private: the release that a check is going to unpack in datomic_home.
+    "_release_to_come": {"type": "str"},
 }
 
 
@@ -86,7 +87,7 @@ class Engine:
 
 def chosen(params: Mapping[str, Any], *, check_mode: bool) -> Options:
     """The engine that a module's parameters ask for. Only a check can do without the distribution itself."""
-    given = Options(**{name: params[name] for name in SPEC})
+    given = Options(**{name.lstrip("_"): params[name] for name in SPEC})
     return given if check_mode else dataclasses.replace(given, release_to_come=None)
 
 
