@@ -346,7 +346,7 @@ def test_a_restore_looks_at_the_groups_of_a_stack(site: Site) -> None:
     asked = {f"{call.service}:{call.operation}" for call in site.aws.calls()}
     assert asked == {"cloudformation:ListStackResources", "autoscaling:DescribeAutoScalingGroups"}
     absent = site.restore(f"file:{site.root}/b", transactors_stopped=False, stack_name="absent")
-    assert "Could not look at the stack absent" in absent["msg"]
+    assert "Could not read the resources of the stack absent" in absent["msg"]
 
 
 @pytest.mark.parametrize("module", ["backup_db", "restore_db", "backup_info", "verify_backup"])

@@ -2,27 +2,27 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Auto Scaling: a group with its instances and activities, as it is, and the calls that change it."""
+"""Auto Scaling: the current group with its instances and activities, and the calls that change it."""
 
 from __future__ import annotations
 
 import dataclasses
 import email.utils
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ..errors import AwsError
 from ..rolling.state import Activity, Circumstances, Instance, Sizes
 from ..util import clock
-from .calls import gather
-from .errors import aws_errors
+from . import ec2
+from .calls import aws_call, aws_pages, run_parallel
 
-NOTE = "datomic:own-sizes"
-"""The tag in which a group that no stack describes keeps its own sizes while a replacement changes them."""
+SIZES_TAG = "datomic:own-sizes"
+"""Keeps the configured sizes of a group without a stack while a replacement changes its sizes."""
 STACK_TAG = "aws:cloudformation:stack-name"
 ACTIVITIES = 100
-"""How many activities are read: one page."""
+"""Activities that are read: one page."""
 REFRESHING = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
 ALIVE = ("pending", "running")
 """EC2's states of an instance that may serve. Auto Scaling notices minutes later that one has left them."""
@@ -36,7 +36,7 @@ UNLIMITED = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """A group as it is. launches: what it launches now, in the words of Instance.launched_with. now: by AWS's clock."""
+    """launches: what it launches now, in the words of Instance.launched_with. now: by AWS's clock."""
 
     name: str
     now: float
@@ -51,49 +51,46 @@ class Group:
 
     @property
     def noted(self) -> Sizes | None:
-        """The sizes that the tag NOTE keeps."""
-        numbers = re.fullmatch(r"(\d+)/(\d+)/(\d+)", self.tags.get(NOTE, ""))
+        """The sizes in SIZES_TAG."""
+        numbers = re.fullmatch(r"(\d+)/(\d+)/(\d+)", self.tags.get(SIZES_TAG, ""))
         return Sizes(*(int(number) for number in numbers.groups())) if numbers else None
 
 
-def observe(client: Any, ec2: Any, name: str) -> Group | None:
-    """The group of that name; None when there is none. Everything that belongs to it is read side by side."""
-    with aws_errors("read the auto scaling group", name, client):
-        answer = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+def observe(client: Any, ec2_client: Any, name: str) -> Group | None:
+    """The group of that name, None when there is none, with everything that belongs to it."""
+    operation = client.describe_auto_scaling_groups
+    answer = aws_call("read the auto scaling group", name, operation, AutoScalingGroupNames=[name])
     if not answer["AutoScalingGroups"]:
         return None
     group = answer["AutoScalingGroups"][0]
-    ids = [entry["InstanceId"] for entry in group.get("Instances", [])]
+    entries = group.get("Instances", [])
     subnets = [subnet for subnet in group.get("VPCZoneIdentifier", "").replace(" ", "").split(",") if subnet]
-    read = gather(
-        {
-            "launches": lambda: _launches(ec2, group),
-            "instances": lambda: _ec2_instances(ec2, ids),
-            "room": lambda: _room(ec2, subnets),
-            "activities": lambda: _activities(client, name),
-            "refresh": lambda: _refresh(client, name),
-        }
+    launches, described, room, activities, refresh = run_parallel(
+        lambda: _launches(ec2_client, group),
+        lambda: ec2.instances(ec2_client, [entry["InstanceId"] for entry in entries]),
+        lambda: _room(ec2_client, subnets),
+        lambda: _activities(client, name),
+        lambda: _refresh(client, name),
     )
     in_service = {
         activity.instance_id: activity.ended_at
-        for activity in read["activities"]
+        for activity in activities
         if activity.kind == "launch" and activity.status == "Successful"
     }
     return Group(
         name=group["AutoScalingGroupName"],
         now=_now(answer),
         sizes=Sizes(group["MinSize"], group["MaxSize"], group["DesiredCapacity"]),
-        launches=read["launches"],
+        launches=launches,
         instances=tuple(
-            _instance(entry, read["launches"], read["instances"].get(entry["InstanceId"], {}), in_service)
-            for entry in group.get("Instances", [])
+            _instance(entry, launches, described.get(entry["InstanceId"], {}), in_service) for entry in entries
         ),
-        activities=read["activities"],
-        room=read["room"],
+        activities=activities,
+        room=room,
         zones=tuple(group.get("AvailabilityZones", [])),
         around=Circumstances(
             suspended=tuple(process["ProcessName"] for process in group.get("SuspendedProcesses", [])),
-            refresh=read["refresh"],
+            refresh=refresh,
             warm=int(group.get("WarmPoolSize") or 0) if "WarmPoolConfiguration" in group else None,
             protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
             deleting=group.get("Status") or "",
@@ -103,35 +100,19 @@ def observe(client: Any, ec2: Any, name: str) -> Group | None:
 
 
 def _now(answer: Mapping[str, Any]) -> float:
-    """When AWS answered, by its own clock, by which all its timestamps go."""
+    """When AWS answered, by AWS's clock, as all its timestamps."""
     date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
     return email.utils.parsedate_to_datetime(date).timestamp() if date else clock.now()
 
 
-def _launches(ec2: Any, group: Mapping[str, Any]) -> tuple[str, ...]:
+def _launches(ec2_client: Any, group: Mapping[str, Any]) -> tuple[str, ...]:
     """What the group launches: its launch configuration, or every template version that its policy allows."""
     if group.get("LaunchConfigurationName"):
         return (_configuration(group["LaunchConfigurationName"]),)
     mixed = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
     specifications = [group.get("LaunchTemplate"), mixed.get("LaunchTemplateSpecification")]
     specifications += [override.get("LaunchTemplateSpecification") for override in mixed.get("Overrides", [])]
-    return tuple(_template_version(ec2, found) for found in specifications if found)
-
-
-def _template_version(ec2: Any, specification: Mapping[str, Any]) -> str:
-    version = str(specification.get("Version") or "$Default")
-    identity = specification.get("LaunchTemplateId") or ""
-    if not version.isdecimal() or not identity:
-        key, name = (
-            ("LaunchTemplateIds", identity)
-            if identity
-            else ("LaunchTemplateNames", specification["LaunchTemplateName"])
-        )
-        with aws_errors("read the launch template", name, ec2):
-            found = ec2.describe_launch_templates(**{key: [name]})["LaunchTemplates"][0]
-        numbers = {"$Latest": found["LatestVersionNumber"], "$Default": found["DefaultVersionNumber"]}
-        identity, version = found["LaunchTemplateId"], str(numbers.get(version, version))
-    return _template(identity, version)
+    return tuple(_template(*ec2.launch_template(ec2_client, one)) for one in specifications if one)
 
 
 def _configuration(name: str) -> str:
@@ -142,33 +123,15 @@ def _template(identity: str, version: str) -> str:
     return f"launch template {identity} version {version}"
 
 
-def _ec2_instances(ec2: Any, ids: list[str]) -> dict[str, Mapping[str, Any]]:
-    """By id. A filter, because one id that EC2 no longer knows would make the whole call fail."""
-    if not ids:
-        return {}
-    with aws_errors("read the instances", ", ".join(ids), ec2):
-        pages = ec2.get_paginator("describe_instances").paginate(Filters=[{"Name": "instance-id", "Values": ids}])
-        return {
-            instance["InstanceId"]: instance
-            for page in pages
-            for reservation in page["Reservations"]
-            for instance in reservation["Instances"]
-        }
-
-
-def _room(ec2: Any, subnets: list[str]) -> int:
-    """How many free addresses the group's subnets have."""
-    if not subnets:
-        return UNLIMITED
-    with aws_errors("read the subnets", ", ".join(subnets), ec2):
-        found = ec2.describe_subnets(SubnetIds=subnets)["Subnets"]
-    return sum(int(subnet["AvailableIpAddressCount"]) for subnet in found)
+def _room(ec2_client: Any, subnets: list[str]) -> int:
+    """The free addresses of the group's subnets."""
+    return sum(subnet.free_addresses for subnet in ec2.subnets(ec2_client, subnets)) if subnets else UNLIMITED
 
 
 def _activities(client: Any, name: str) -> tuple[Activity, ...]:
-    with aws_errors("read the scaling activities of", name, client):
-        answer = client.describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=ACTIVITIES)
-    return tuple(_activity(entry) for entry in answer["Activities"])
+    doing, operation = "read the scaling activities of", client.describe_scaling_activities
+    answer = aws_call(doing, name, operation, AutoScalingGroupName=name, MaxRecords=ACTIVITIES)
+    return tuple(map(_activity, answer["Activities"]))
 
 
 def never_launched(client: Any, name: str) -> bool:
@@ -176,12 +139,11 @@ def never_launched(client: Any, name: str) -> bool:
 
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
     """
-    with aws_errors("read the scaling activities of", name, client):
-        pages = client.get_paginator("describe_scaling_activities").paginate(
-            AutoScalingGroupName=name, IncludeDeletedGroups=True
-        )
-        launches = [one for page in pages for one in map(_activity, page["Activities"]) if one.kind == "launch"]
-    return bool(launches) and all(one.status == "Failed" for one in launches)
+    request: dict[str, Any] = {"AutoScalingGroupName": name, "IncludeDeletedGroups": True}
+    doing = "read the scaling activities of"
+    found = aws_pages(doing, name, client, "describe_scaling_activities", "Activities", **request)
+    launches = [activity for activity in map(_activity, found) if activity.kind == "launch"]
+    return bool(launches) and all(activity.status == "Failed" for activity in launches)
 
 
 def _activity(entry: Mapping[str, Any]) -> Activity:
@@ -208,13 +170,14 @@ def _reason(cause: str, *, launch: bool) -> Literal["grown", "unhealthy", ""]:
 
 
 def _refresh(client: Any, name: str) -> str:
-    with aws_errors("read the instance refreshes of", name, client):
-        found = client.describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=1)["InstanceRefreshes"]
+    """The status of an instance refresh in progress, else empty."""
+    doing, operation = "read the instance refreshes of", client.describe_instance_refreshes
+    found = aws_call(doing, name, operation, AutoScalingGroupName=name, MaxRecords=1)["InstanceRefreshes"]
     return next((str(refresh["Status"]) for refresh in found if refresh["Status"] in REFRESHING), "")
 
 
 def _instance(
-    entry: Mapping[str, Any], launches: tuple[str, ...], ec2: Mapping[str, Any], in_service: Mapping[str, float]
+    entry: Mapping[str, Any], launches: tuple[str, ...], described: Mapping[str, Any], in_service: Mapping[str, float]
 ) -> Instance:
     template = entry.get("LaunchTemplate") or {}
     launched_with = ""  # its launch configuration was deleted: surely not what the group launches now
@@ -226,57 +189,64 @@ def _instance(
     return Instance(
         instance_id=identity,
         state=entry["LifecycleState"],
-        healthy=entry.get("HealthStatus", "").lower() == "healthy" and _alive(ec2),
+        healthy=entry.get("HealthStatus", "").lower() == "healthy" and _alive(described),
         stale=launched_with not in launches,
-        launched_at=ec2["LaunchTime"].timestamp() if ec2.get("LaunchTime") else 0.0,
+        launched_at=described["LaunchTime"].timestamp() if described.get("LaunchTime") else 0.0,
         in_service_at=in_service.get(identity, 0.0),
         launched_with=launched_with,
-        private_ip=ec2.get("PrivateIpAddress") or "",
+        private_ip=described.get("PrivateIpAddress") or "",
         zone=entry.get("AvailabilityZone", ""),
         protected=bool(entry.get("ProtectedFromScaleIn")),
     )
 
 
-def _alive(ec2: Mapping[str, Any]) -> bool:
-    """What EC2 says of it; one that EC2 does not show (yet) is judged by its group alone."""
-    return ec2.get("State", {}).get("Name", "running") in ALIVE
+def _alive(described: Mapping[str, Any]) -> bool:
+    """Whether EC2 has the instance running. One that EC2 does not show (yet) is judged by its group alone."""
+    return described.get("State", {}).get("Name", "running") in ALIVE
+
+
+def running(client: Any, names: Sequence[str]) -> tuple[dict[str, int], list[str]]:
+    """The desired capacities of those groups that exist, by name, and the ids of all their instances."""
+    doing, operation = "read the auto scaling groups", client.describe_auto_scaling_groups
+    groups = aws_call(doing, ", ".join(names), operation, AutoScalingGroupNames=names)["AutoScalingGroups"]
+    desired = {group["AutoScalingGroupName"]: int(group.get("DesiredCapacity") or 0) for group in groups}
+    return desired, [instance["InstanceId"] for group in groups for instance in group.get("Instances", [])]
 
 
 def resize(client: Any, group: str, sizes: Sizes) -> None:
-    with aws_errors("change the sizes of the auto scaling group", group, client):
-        client.update_auto_scaling_group(
-            AutoScalingGroupName=group,
-            MinSize=sizes.minimum,
-            MaxSize=sizes.maximum,
-            DesiredCapacity=sizes.desired,
-        )
+    aws_call(
+        "change the sizes of the auto scaling group",
+        group,
+        client.update_auto_scaling_group,
+        AutoScalingGroupName=group,
+        MinSize=sizes.minimum,
+        MaxSize=sizes.maximum,
+        DesiredCapacity=sizes.desired,
+    )
 
 
 def terminate(client: Any, instance_id: str, *, decrement: bool) -> None:
-    """An instance that is gone already is as good as terminated."""
+    """Terminate the instance, unless it is already gone."""
+    operation = client.terminate_instance_in_auto_scaling_group
+    request: dict[str, Any] = {"InstanceId": instance_id, "ShouldDecrementDesiredCapacity": decrement}
     try:
-        with aws_errors("terminate the instance", instance_id, client):
-            client.terminate_instance_in_auto_scaling_group(
-                InstanceId=instance_id, ShouldDecrementDesiredCapacity=decrement
-            )
+        aws_call("terminate the instance", instance_id, operation, **request)
     except AwsError as error:
         if error.code != "ValidationError" or "not found" not in str(error).lower():
             raise
 
 
-def note(client: Any, group: str, sizes: Sizes) -> None:
-    """Keep a group's own sizes in a tag of it."""
+def save_sizes_tag(client: Any, group: str, sizes: Sizes) -> None:
+    """Keep the group's configured sizes in a tag."""
     value = f"{sizes.minimum}/{sizes.maximum}/{sizes.desired}"
-    _tagging(client, group, "create_or_update_tags", {"Value": value, "PropagateAtLaunch": False})
+    tags = [{**_sizes_tag(group), "Value": value, "PropagateAtLaunch": False}]
+    aws_call("save the sizes in a tag of the auto scaling group", group, client.create_or_update_tags, Tags=tags)
 
 
-def forget(client: Any, group: str) -> None:
-    """Drop that tag."""
-    _tagging(client, group, "delete_tags", {})
+def delete_sizes_tag(client: Any, group: str) -> None:
+    doing = "delete the tag with the sizes of the auto scaling group"
+    aws_call(doing, group, client.delete_tags, Tags=[_sizes_tag(group)])
 
 
-def _tagging(client: Any, group: str, call: str, more: Mapping[str, Any]) -> None:
-    tag = {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": NOTE, **more}
-    operation: Callable[..., Any] = getattr(client, call)
-    with aws_errors(f"note the sizes in the tag {NOTE} of the auto scaling group", group, client):
-        operation(Tags=[tag])
+def _sizes_tag(group: str) -> dict[str, Any]:
+    return {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": SIZES_TAG}

@@ -15,7 +15,7 @@ from ..properties import keys
 from ..steps.stack import stack_name
 from ..steps.stack.changes import Parameter, text_lines
 from ..steps.stack.failures import GROUP_TYPE, Event
-from .calls import aws_call, run_parallel
+from .calls import aws_call, aws_pages, run_parallel
 from .errors import aws_errors
 
 LAUNCH_GROUP = "LaunchGroup"
@@ -94,6 +94,14 @@ def parameter_defaults(template: Any) -> dict[str, str]:
     """The defaults of a template's parameters."""
     declared = _section(template, "Parameters")
     return {key: str(one["Default"]) for key, one in declared.items() if "Default" in one}
+
+
+def groups(client: Any, name: str) -> list[str]:
+    """The names of the stack's auto scaling groups."""
+    doing = "read the resources of the stack"
+    found = aws_pages(doing, name, client, "list_stack_resources", "StackResourceSummaries", StackName=name)
+    groups = [one for one in found if one["ResourceType"] == GROUP_TYPE]
+    return [one["PhysicalResourceId"] for one in groups if one.get("PhysicalResourceId")]
 
 
 def newest_events(client: Any, stack_id: str) -> list[Event]:

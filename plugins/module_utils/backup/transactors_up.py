@@ -6,24 +6,19 @@
 
 from __future__ import annotations
 
+from ..aws import autoscaling, stack
 from ..aws.client import Aws
-from ..aws.errors import aws_errors
 from ..errors import DatomicError
 from ..steps.stack import stack_name as stack_names
-from ..steps.stack.failures import GROUP_TYPE
 
 
 def refuse(aws: Aws, stack_name: str, group_name: str) -> None:
     """DatomicError when the group, or one of the stack's groups, has instances or wants to have some."""
     names = [group_name] if group_name else _groups(aws, stack_name)
-    client = aws.client("autoscaling")
-    with aws_errors("look at the group", ", ".join(names), client):
-        groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"]
-    if len(groups) < len(names):
-        raise DatomicError(
-            f"There is no auto scaling group {', '.join(names)}: whether transactors run cannot be seen."
-        )
-    running = [instance["InstanceId"] for group in groups for instance in group.get("Instances", [])]
+    listed = ", ".join(names)
+    desired, running = autoscaling.running(aws.client("autoscaling"), names)
+    if len(desired) < len(names):
+        raise DatomicError(f"There is no auto scaling group {listed}: whether transactors run cannot be seen.")
     if running:
         raise DatomicError(
             f"Transactors run ({', '.join(running)}), and a restore needs all of them stopped: set the group's size "
@@ -31,24 +26,16 @@ def refuse(aws: Aws, stack_name: str, group_name: str) -> None:
             f"(aws autoscaling update-auto-scaling-group --auto-scaling-group-name {names[0]} --min-size 0 "
             "--desired-capacity 0), stop all peers, wait until the instances are gone, and run again."
         )
-    if any(group.get("DesiredCapacity") for group in groups):
+    if any(desired.values()):
         raise DatomicError(
-            f"The group {', '.join(names)} is about to start transactors: its desired capacity is not 0. "
+            f"The group {listed} is about to start transactors: its desired capacity is not 0. "
             "Set min-size and desired-capacity to 0 before a restore."
         )
 
 
 def _groups(aws: Aws, stack_name: str) -> list[str]:
     stack_names.refuse(stack_name)
-    client = aws.client("cloudformation")
-    with aws_errors("look at the stack", stack_name, client):
-        pages = client.get_paginator("list_stack_resources").paginate(StackName=stack_name)
-        resources = [item for page in pages for item in page["StackResourceSummaries"]]
-    names = [
-        item["PhysicalResourceId"]
-        for item in resources
-        if item["ResourceType"] == GROUP_TYPE and item.get("PhysicalResourceId")
-    ]
+    names = stack.groups(aws.client("cloudformation"), stack_name)
     if not names:
         raise DatomicError(f"The stack {stack_name} has no auto scaling group: whether transactors run cannot be seen.")
     return names

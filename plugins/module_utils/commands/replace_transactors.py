@@ -184,10 +184,10 @@ class Cloud:
         """
         if isinstance(step, Resize):
             if step.note:
-                autoscaling.note(self._autoscaling, group, step.note)
+                autoscaling.save_sizes_tag(self._autoscaling, group, step.note)
             autoscaling.resize(self._autoscaling, group, step.sizes)
             if step.forget:
-                autoscaling.forget(self._autoscaling, group)
+                autoscaling.delete_sizes_tag(self._autoscaling, group)
         elif isinstance(step, Terminate):
             for done, instance_id in enumerate(step.instance_ids):
                 try:
