@@ -24,8 +24,8 @@ HELPERS_FILE = "aws/calls.py"
 CALL = "aws_call"
 HELPERS = {"aws_wait": "waiter", "aws_pages": "paginator"}
 """The functions of aws/calls.py that take a client and the name of a waiter or paginator."""
-NO_PARAMETERS = ("WaiterConfig", "PaginationConfig", "expected", "eventually", "seconds")
-"""Keywords that botocore or aws/calls.py takes for itself."""
+NO_PARAMETERS = ("WaiterConfig", "PaginationConfig")
+"""Keywords that botocore takes for itself. Parameters of AWS begin with a capital, other functions' keywords do not."""
 
 NO_OPERATIONS = ("exceptions", "meta", "download_file")
 """What a client has beside operations; boto3 adds download_file, which makes HeadObject and GetObject."""
@@ -118,12 +118,32 @@ def _text(node: ast.AST) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def _written(call: ast.Call) -> Iterator[str]:
-    """The parameters that are written out in a call."""
+def _written(call: ast.Call, function: ast.AST | None = None) -> Iterator[str]:
+    """The parameters that are written out in a call, or in a dictionary that the function gives it by name."""
     for keyword in call.keywords:
-        if keyword.arg and keyword.arg not in NO_PARAMETERS:
+        if keyword.arg and _is_parameter(keyword.arg):
             yield keyword.arg
             yield from _nested(keyword.value, keyword.arg)
+        elif not keyword.arg and isinstance(keyword.value, ast.Name) and function is not None:
+            for target, value in _assigned(function):
+                if target == keyword.value.id and isinstance(value, ast.Dict):
+                    paths = (path.removeprefix(".") for path in _nested(value, ""))
+                    yield from (path for path in paths if _is_parameter(path.partition(".")[0]))
+
+
+def _is_parameter(name: str) -> bool:
+    return name[0].isupper() and name not in NO_PARAMETERS
+
+
+def _assigned(function: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Every name that a function assigns to, with its value."""
+    for node in ast.walk(function):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            target = node.targets[-1] if isinstance(node, ast.Assign) else node.target
+            pairs: list[tuple[ast.AST, ast.AST]] = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=True))
+            yield from ((one.id, value) for one, value in pairs if isinstance(one, ast.Name))
 
 
 def _nested(node: ast.AST, path: str) -> Iterator[str]:
@@ -152,12 +172,12 @@ class _Module:
             if isinstance(node, ast.FunctionDef) and not self.function_around(node):
                 yield from self.of_function(node)
 
-    def function_around(self, node: ast.AST) -> bool:
+    def function_around(self, node: ast.AST) -> ast.FunctionDef | None:
         while parent := self.parents.get(node):
             if isinstance(parent, ast.FunctionDef):
-                return True
+                return parent
             node = parent
-        return False
+        return None
 
     def of_function(self, function: ast.FunctionDef) -> Iterator[Use]:
         """Of it and of the functions inside."""
@@ -171,10 +191,6 @@ class _Module:
                 service = self.service(node.args[2], clients)
                 if service is not None:
                     yield self.helped(node, service, HELPERS[node.func.id])
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
-                service = self.service(node.args[0], clients)
-                if service is not None:
-                    yield from self.by_name(function, node, service)
 
     def clients(self, function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
         """The function's clients, by name."""
@@ -185,12 +201,7 @@ class _Module:
                     yield node.arg, given
                 elif node.arg in self.services:
                     yield node.arg, node.arg
-            elif isinstance(node, ast.Assign):
-                target, value = node.targets[-1], node.value
-                pairs = [(target, value)]
-                if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-                    pairs = list(zip(target.elts, value.elts, strict=True))
-                yield from ((one.id, _made(made)) for one, made in pairs if isinstance(one, ast.Name) and _made(made))
+        yield from ((name, _made(value)) for name, value in _assigned(function) if _made(value))
 
     def given(self) -> str:
         return GIVEN.get(self.name, self.name if self.name in self.services else "")
@@ -211,40 +222,53 @@ class _Module:
         # The parameters are those of get_waiter("name").wait(…), or of paginate(…).
         then = self.parents[call] if call else None
         call_then = self.call_of(then) if isinstance(then, ast.Attribute) else None
-        parameters = tuple(_written(call_then)) if call_then else ()
+        parameters = self.written(call_then)
         return Use(self.where(node), service, kind, _text(call.args[0]) if call else "", parameters)
 
     def helped(self, node: ast.Call, service: str, kind: str) -> Use:
         """aws_wait(doing, resource, client, waiter, …), or aws_pages(doing, resource, client, operation, key, …)."""
         answers = tuple(_text(key) for key in node.args[4:5])
-        return Use(self.where(node), service, kind, _text(node.args[3]), tuple(_written(node)), answers)
+        return Use(self.where(node), service, kind, _text(node.args[3]), self.written(node), answers)
 
     def made_of(self, node: ast.AST, service: str, name: str, call: ast.Call | None) -> Use:
-        after = self.parents[call] if call else None
-        answers = (_text(after.slice),) if isinstance(after, ast.Subscript) and _text(after.slice) else ()
-        return Use(self.where(node), service, "operation", name, tuple(_written(call)) if call else (), answers)
+        answers = tuple(self.taken(call)) if call else ()
+        return Use(self.where(node), service, "operation", name, self.written(call), answers)
 
-    def by_name(self, function: ast.FunctionDef, node: ast.Call, service: str) -> Iterator[Use]:
-        """getattr(client, operation)(…), for each text that a caller gives for the operation."""
-        names = [argument.arg for argument in function.args.args]
-        place = names.index(ast.unparse(node.args[1]))
-        own = self.call_of(node)
-        for call in ast.walk(self.tree):
-            if not isinstance(call, ast.Call):
-                continue
-            # functools.partial(function, …) gives them later.
-            given = [call.func, *call.args] if ast.unparse(call.func) != "functools.partial" else call.args
-            if isinstance(given[0], ast.Name) and given[0].id == function.name:
-                through = _written(call) if function.args.kwarg else ()
-                parameters = (*(_written(own) if own else ()), *through)
-                yield Use(self.where(call), service, "operation", _text(given[place + 1]), parameters)
+    def taken(self, call: ast.Call) -> Iterator[str]:
+        """The fields that are taken out of the answer, or of the only thing in the function that has its name."""
+        nodes: list[ast.AST] = [call]
+        if function := self.function_around(call):
+            names = [name for name, _value in _assigned(function)]
+            own = [name for name, value in _assigned(function) if value is call and names.count(name) == 1]
+            nodes += [node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id in own]
+        for node in nodes:
+            after = self.parents[node]
+            if isinstance(after, ast.Subscript) and after.value is node and _text(after.slice):
+                yield _text(after.slice)
 
     def call_of(self, node: ast.AST) -> ast.Call | None:
-        """The call of what this node is, or the aws_call that makes it."""
+        """The call of what this node is, or the call of aws_call or another function that gets it and makes it."""
         parent = self.parents[node]
-        if not isinstance(parent, ast.Call):
-            return None
-        return parent if parent.func is node or ast.unparse(parent.func) == CALL else None
+        if isinstance(parent, ast.Call):
+            return parent if parent.func is node or isinstance(parent.func, ast.Name) else None
+        function = self.function_around(node)
+        names = [name for name, value in _assigned(function) if value is node] if function else []
+        return self.call_with(function, names[0], getattr(node, "lineno", 0)) if function and names else None
+
+    def call_with(self, function: ast.AST, name: str, line: int) -> ast.Call | None:
+        """The first aws_call behind the line that calls what has this name."""
+        calls = [
+            call
+            for call in ast.walk(function)
+            if isinstance(call, ast.Call)
+            and ast.unparse(call.func) == CALL
+            and ast.unparse(call.args[2]) == name
+            and call.lineno >= line
+        ]
+        return min(calls, key=lambda call: call.lineno, default=None)
+
+    def written(self, call: ast.Call | None) -> tuple[str, ...]:
+        return tuple(_written(call, self.function_around(call))) if call else ()
 
     def where(self, node: ast.AST) -> str:
         return f"{self.path}:{getattr(node, 'lineno', 0)}"
