@@ -2,16 +2,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The engine cli: bin/datomic does the work, and everything that it lacks is put around it.
+"""The engine cli: bin/datomic does the work.
 
-The tool has no check mode, chooses names that nobody knows until its end, and writes its file last. So the plan of the
-native engine answers check mode; names are chosen by us and on disk before the tool starts, which then finds them
-given; the tool works on a private copy, whose content is verified before anything of it goes into the file.
+The tool has no check mode, chooses names that it shows only at its end, and writes its file last. So the native plan
+answers check mode; generated names are in the file before the tool starts, which then finds them given; and the tool
+gets a private copy, whose content is verified before anything of it goes into the file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import json
 import os
@@ -34,16 +35,13 @@ from . import error_hints
 from . import runner as tool
 from .runner import Tool
 
-PORT = 4334
-"""The only port that ensure-cf opens."""
-
 Rest = tuple[Plan, Executors]
-"""What is left to do, and who does it."""
+"""The actions that the tool left undone, and their executors."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """The options of a module that choose and run the engine."""
+    """The options of SPEC."""
 
     engine: str = "auto"
     datomic_home: str | None = None
@@ -56,7 +54,7 @@ class Options:
         return self.engine == "cli"
 
     def distribution(self, version: str = "") -> Distribution | None:
-        """The distribution in datomic_home, None when that is not given. version: the release that it has to be.
+        """The distribution in datomic_home, None without it. version: the expected release.
 
         DatomicError when it is not sound.
         """
@@ -86,21 +84,18 @@ class Engine:
 
 
 def chosen(params: Mapping[str, Any], *, check_mode: bool) -> Options:
-    """The engine that a module's parameters ask for. Only a check can do without the distribution itself."""
-    given = Options(**{name.lstrip("_"): params[name] for name in SPEC})
-    return given if check_mode else dataclasses.replace(given, release_to_come=None)
+    """The engine that a module's options choose. Only a check does without the distribution itself."""
+    options = Options(**{name.lstrip("_"): params[name] for name in SPEC})
+    return options if check_mode else dataclasses.replace(options, release_to_come=None)
 
 
 def native(result: dict[str, Any], why: str) -> dict[str, Any]:
-    """The native engine's result, which says that it is."""
+    """The native engine's result, with the engine and the reason for it."""
     return {**result, "engine": "native", "engine_reason": why, "prediction": False}
 
 
 def reason(options: Options, command: str) -> str:
-    """Why this engine works, for the module's result. To be asked before anything is done.
-
-    DatomicError when the choice depends on a distribution that is not sound.
-    """
+    """Why this engine works. DatomicError when the choice depends on a distribution that is not sound."""
     if options.engine != "auto":
         return "asked for"
     home = options.distribution()
@@ -110,9 +105,9 @@ def reason(options: Options, command: str) -> str:
 
 
 def prepare(aws: Aws, options: Options, command: str, region: str) -> Engine:
-    """The command of the distribution, or a DatomicError that says why it cannot run.
+    """The command of the distribution. DatomicError when it cannot run.
 
-    region: that of the file, where the native engine makes everything; empty for the connection's.
+    region: the file's, empty for the connection's.
     """
     home = options.distribution()
     if not home:
@@ -133,9 +128,9 @@ def prepare(aws: Aws, options: Options, command: str, region: str) -> Engine:
 
 
 def refuse_role(engine: Engine, arn: str) -> None:
-    """DatomicError for credentials that the tool cannot do anything with. arn: of who they belong to.
+    """DatomicError for credentials of a role, which earlier releases cannot use. arn: of their user or role.
 
-    What later releases ask is not known: their own message gets this advice.
+    It is not known what later releases ask: the advice comes with their own message.
     """
     later = versions.at_least(engine.tool.distribution.version, versions.AWS_SDK_V2_SINCE)
     if not later and re.search(r":(assumed-role|federated-user)/", arn):
@@ -146,12 +141,12 @@ def refuse_role(engine: Engine, arn: str) -> None:
 
 
 def prediction(engine: Engine) -> str:
-    """What a user has to be told of check mode's answer."""
-    told = f"This is what the native engine expects of bin/datomic {engine.command}, which has no check mode."
+    """The warning about check mode's result."""
+    text = f"This is what the native engine expects of bin/datomic {engine.command}, which has no check mode."
     home = engine.tool.distribution
     if home.to_come:
-        told += f" {home.home} is still to come, and is taken for a sound release {home.version}."
-    return told
+        text += f" {home.home} is still to come, and is taken for a sound release {home.version}."
+    return text
 
 
 def conclude(
@@ -163,40 +158,35 @@ def conclude(
     *,
     check_mode: bool,
 ) -> dict[str, Any]:
-    """Let the tool do what was decided; the module's result. The counterpart of the native engine's conclude.
+    """Let the tool execute the decision; the module's result, as of base.conclude.
 
-    again: what the native engine would still do with the file as it is then. A run that was killed leaves roles without
-    their profiles, which the tool does not repair, and it knows nothing of tags: this is done after it.
+    again: what the native engine would still do with the file as it is then, to be done after the tool: it knows no
+    tags, and does not repair the roles without instance profiles that a killed run leaves.
     """
     base.planned(file, decision)
+    engine_result = {"engine": "cli", "engine_reason": "asked for", "prediction": check_mode}
     if check_mode:
         warn(prediction(engine))
-        predicted = base.conclude(file, decision, executors, check_mode=True)
-        return {**predicted, "engine": "cli", "engine_reason": "asked for", "prediction": True}
+        return base.conclude(file, decision, executors, check_mode=True) | engine_result
     before = file.on_disk
     with _alone(engine, file.now.path) as (directory, lock):
         file.save(decision.values)
         with base.attach_partial_result(file):
-            late, failure = _run(engine, file.now, decision.late, directory, lock)
-            if late:
-                file.save(late)
-            if failure:
-                raise failure
+            _run(engine, file, decision.late, directory, lock)
             left, finishing = again(file.now)
             if left.actions:
                 names = ", ".join(f"{action.resource} {action.name}" for action in left.actions)
                 doing = f"bin/datomic {engine.command} left undone what it does not know"
                 warn(f"{doing}, and the engine native did it: {names}.")
                 left.apply(finishing)
-    done = base.result(file.src, before, file.now, decision.plan)
-    return {**done, "engine": "cli", "engine_reason": "asked for", "prediction": False}
+    return base.result(file.src, before, file.now, decision.plan) | engine_result
 
 
 @contextlib.contextmanager
 def _alone(engine: Engine, path: str) -> Iterator[tuple[str, int]]:
     """A private directory for the work on the user's file, and its lock for the tool to hold.
 
-    DatomicError while the tool of another run works on the file, even of one that was killed.
+    DatomicError while the tool of another run works on the file, even of a killed run.
     """
     try:
         with private_tempdir.directory(os.path.realpath(path)) as private:
@@ -208,45 +198,48 @@ def _alone(engine: Engine, path: str) -> Iterator[tuple[str, int]]:
         ) from error
 
 
-def _run(
-    engine: Engine, given: Properties, late: tuple[str, ...], directory: str, lock: int
-) -> tuple[dict[str, str], DatomicError | None]:
-    """Run the command with a private copy as its input and output: the late values that it made, and what went wrong.
+def _run(engine: Engine, file: base.File, late: tuple[str, ...], directory: str, lock: int) -> None:
+    """Run the command with a private copy as its input and output, and save the late values that it made.
 
-    Keys that it made before it failed or was stopped are there as well: the secret of an access key is told only once.
+    They are saved when the command fails too: the secret of an access key is shown only once.
     """
+    given = file.now
     path = _copied(directory, os.path.basename(given.path), given)
     ready = _ready(engine, {path: given.path}, given)
     outcome = ready.run(engine.command, path, path, timeout=engine.timeout, holding=(lock,))
     try:
         made = _made(path, given, engine)
     except DatomicError as error:
-        return {}, _failure(ready, engine, outcome, given, ()) if outcome.code else error
+        if outcome.code:
+            raise _failure(ready, engine, outcome, given, ()) from error
+        raise
     wrong = sorted(
         key
         for key in {*given.keys(), *made.keys()}
         if key not in made or (key not in late and given.get(key) != made.get(key))
     )
     values = {} if wrong else {key: made.get(key) for key in late if made.has_value(key)}
+    if values:
+        file.save(values)
     if outcome.code:
-        return values, _failure(ready, engine, outcome, given, [made.get(key) for key in late])
+        raise _failure(ready, engine, outcome, given, [made.get(key) for key in late])
     if wrong:
         changed = f"bin/datomic {engine.command} changed {', '.join(wrong)}, which was set already. "
-        return {}, DatomicError(f"{changed}{given.path} does not get these changes." + _kept(given))
-    return values, None
+        raise DatomicError(f"{changed}{given.path} does not get these changes." + _kept(given))
 
 
 def _ready(engine: Engine, names: Mapping[str, str], *files: Properties) -> Tool:
     """The tool for private copies of these files, whose secrets it does not show. names: of the files, by path."""
-    secrets = (*engine.tool.secrets, *(secret for file in files for secret in _secrets(file)))
-    return dataclasses.replace(engine.tool, secrets=secrets, names=names)
+    pairs = [pair for file in files for pair in file.as_dict().items()]
+    secrets = [value for key, value in pairs if keys.is_secret(key) and len(value) > 3]
+    return dataclasses.replace(engine.tool, secrets=(*engine.tool.secrets, *secrets), names=names)
 
 
 def _made(path: str, given: Properties, engine: Engine) -> Properties:
-    """What the tool wrote. DatomicError unless it is a whole file."""
+    """The file that the tool wrote. DatomicError unless it is complete."""
     try:
-        with open(path, "rb") as copy:
-            raw = copy.read(parser.LONGEST + 1)
+        with open(path, "rb") as written:
+            raw = written.read(parser.LONGEST + 1)
     except OSError as error:
         raise DatomicError(
             f"bin/datomic {engine.command} ended well and left no file: {error.strerror}.{_kept(given)}"
@@ -281,14 +274,10 @@ def _kept(file: Properties) -> str:
     return f"\nWhat was chosen before is in {file.path}, so running it again goes on with the same names."
 
 
-def _secrets(file: Properties) -> list[str]:
-    return [value for key, value in file.as_dict().items() if keys.is_secret(key) and len(value) > 3]
-
-
 def _copied(directory: str, name: str, file: Properties) -> str:
     path = os.path.join(directory, name)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
-        copy.write(file.raw)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
+        written.write(file.raw)
     return path
 
 
@@ -307,25 +296,21 @@ def template(engine: Engine, transactor: Properties, cf: Properties, dest: str) 
             with open(target, encoding="utf-8") as file:
                 made: dict[str, Any] = json.load(file)
         except (OSError, ValueError) as error:
-            told = ready.worded(str(error))
-            raise DatomicError(f"bin/datomic {engine.command} ended well and wrote no template: {told}.") from error
+            why = ready.worded(str(error))
+            raise DatomicError(f"bin/datomic {engine.command} ended well and wrote no template: {why}.") from error
     return ordered(made)
 
 
 def ordered(made: dict[str, Any]) -> dict[str, Any]:
     """The template with the lines of the user data's here-document sorted, after host and alt-host."""
+    made = copy.deepcopy(made)
     try:
-        launch = made["Resources"]["LaunchConfig"]["Properties"]
-        lines = launch["UserData"]["Fn::Base64"]["Fn::Join"][1]
-        begin = next(number for number, line in enumerate(lines) if str(line).startswith("cat <<EOF")) + 1
-        end = lines.index("EOF", begin)
-    except (KeyError, StopIteration, ValueError, TypeError) as error:
+        join = made["Resources"]["LaunchConfig"]["Properties"]["UserData"]["Fn::Base64"]["Fn::Join"]
+        begin = next(number for number, line in enumerate(join[1]) if str(line).startswith("cat <<EOF")) + 1
+        end = join[1].index("EOF", begin)
+    except (KeyError, StopIteration, ValueError, TypeError, IndexError) as error:
         raise DatomicError("The template of bin/datomic has no user data of the known form.") from error
-    told = [line for part in lines[begin:end] for line in str(part).split("\n")]
-    first = [line for line in told if line.startswith(("host=`", "alt-host=`"))]
-    rest = sorted(line for line in told if line not in first)
-    changed = [*lines[:begin], *first, "\n".join(rest), *lines[end:]]
-    data = {"Fn::Base64": {"Fn::Join": [launch["UserData"]["Fn::Base64"]["Fn::Join"][0], changed]}}
-    resources = made["Resources"]
-    config = {**resources["LaunchConfig"], "Properties": {**launch, "UserData": data}}
-    return {**made, "Resources": {**resources, "LaunchConfig": config}}
+    lines = [line for part in join[1][begin:end] for line in str(part).split("\n")]
+    first = [line for line in lines if line.startswith(("host=`", "alt-host=`"))]
+    join[1][begin:end] = [*first, "\n".join(sorted(line for line in lines if line not in first))]
+    return made
