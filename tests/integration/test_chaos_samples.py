@@ -14,7 +14,7 @@ import botocore.config
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import client as aws_client
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties, diff_with
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties, diff
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import base
 
 from tests.chaos import __main__ as chaos
@@ -163,7 +163,7 @@ def test_a_file_that_is_written_last_is_found(aws: Emulator, monkeypatch: pytest
 
 def test_a_secret_in_a_diff_is_found(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     def open_diff(before: Properties | None, after: Properties) -> dict[str, str]:
-        return diff_with(before, after, lambda _key, value: value)
+        return diff(before, after, lambda _key, value: value)
 
     passed(secret_leaks.in_modules(Trials(aws, step=1000)), 1)
     monkeypatch.setattr(keys, "masked_diff", open_diff)

@@ -587,7 +587,7 @@ def test_all_that_aws_has_against_the_files_is_told_at_once(estate: Estate, aws:
         ),
         pytest.param("ensure_transactor", a_directory, "not a regular file (give the path of", id="directory"),
         pytest.param("ensure_transactor", append(TRANSACTOR, b"\xff\n"), ":142: the byte 0xff is not", id="not-text"),
-        pytest.param("ensure_transactor", append(TRANSACTOR, b"host=b\n"), "stands in line 4 already", id="duplicate"),
+        pytest.param("ensure_transactor", append(TRANSACTOR, b"host=b\n"), "is already in line 4", id="duplicate"),
         pytest.param("ensure_transactor", a_table_of_another_shape, "Datomic's has id (S, HASH)", id="table"),
         pytest.param(
             "ensure_transactor",

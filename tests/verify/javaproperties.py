@@ -75,9 +75,9 @@ def run() -> Tally:
 _found = properties_parser._Reader.found
 
 
-def _found_no_escape(reader: properties_parser._Reader, rule: Any, *rest: Any) -> None:
-    if rule != "escape":
-        _found(reader, rule, *rest)
+def _found_no_escape(reader: properties_parser._Reader, problem: Any, *rest: Any) -> None:
+    if problem.rule != "escape":
+        _found(reader, problem, *rest)
 
 
 def _written(tally: Tally, edits: Sequence[tuple[Properties, Mapping[str, str]]]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..errors import DatomicError, Finding, FindingId, InputError, Severity
 from ..util import atomic_write
-from . import parser as properties_parser
+from . import parser
 
 try:
     import jproperties
@@ -33,27 +33,27 @@ _METADATA_COMMENT = re.compile(r"((?:^|\r)[ \t\f]*[#!]):", re.MULTILINE)
 class Properties:
     """A properties file. Immutable.
 
-    parse() and read() make one that both readers understand alike. scan() and inspect() take every file: with findings
-    it holds what bin/datomic reads, to be judged, and is neither edited nor written.
-    legible: false when there is no text, of which nothing could be missing.
+    parse() and read() accept only a file that both readers understand alike. scan() and inspect() accept every file.
+    One with findings has the entries that bin/datomic reads, and is neither edited nor written.
+    legible: false when there is no text, in which no key could be missing.
     """
 
     path: str
     raw: bytes = dataclasses.field(repr=False)  # may hold secrets
     _text: str = dataclasses.field(repr=False, compare=False)
-    entries: Mapping[str, properties_parser.Entry] = dataclasses.field(repr=False, compare=False)
+    entries: Mapping[str, parser.Entry] = dataclasses.field(repr=False, compare=False)
     findings: tuple[Finding, ...] = dataclasses.field(default=(), repr=False, compare=False)
     legible: bool = dataclasses.field(default=True, repr=False, compare=False)
 
     @classmethod
     def scan(cls, raw: bytes, path: str) -> Properties:
-        """The file with a finding for every line on which the two readings disagree."""
-        reading = properties_parser.scan(raw, path)
+        """The file, with a finding for every line on which the two readings disagree."""
+        reading = parser.scan(raw, path)
         return cls(path, raw, reading.text, reading.entries, reading.findings, reading.legible)
 
     @classmethod
     def parse(cls, raw: bytes, path: str) -> Properties:
-        """The same; raises InputError with the findings."""
+        """The file. Raises InputError with the findings."""
         return cls.scan(raw, path)._sound()
 
     def _sound(self) -> Properties:
@@ -109,8 +109,8 @@ class Properties:
     def edit(self, changes: Mapping[str, str]) -> Properties:
         """The file with these values: replaced in place, new keys appended as key=value, every other byte kept.
 
-        Raises InputError for a key or a value that the two readings would not both give back, and for a file of which
-        they do not read the same.
+        Raises InputError for a key or a value that the two readings would not both give back, and for a file with
+        findings.
         """
         self._sound()
         findings = [finding for key, value in changes.items() for finding in self._unwritable(key, value)]
@@ -129,11 +129,11 @@ class Properties:
         pieces += self._appended({key: value for key, value in changed.items() if key not in self})
         edited = Properties.parse("".join(pieces).encode(), self.path)
         if edited.as_dict() != {**self.as_dict(), **changes}:
-            raise DatomicError(f"{self.path}: the edited text does not read back as meant; nothing was written.")
+            raise DatomicError(f"{self.path}: the edited text reads back differently; nothing was written.")
         return edited
 
     def _appended(self, new: Mapping[str, str]) -> Iterable[str]:
-        """The new lines, with the line end that the file's last line has; a missing last line end stays missing."""
+        """The new lines, with the line end of the file's last line; a missing last line end stays missing."""
         newline = "\r\n" if re.search(r"\r\n[^\n]*\Z", self._text) else "\n"
         lines = [f"{key}={_escaped(value)}" for key, value in new.items()]
         if not self._text or self._text.endswith("\n"):
@@ -143,24 +143,19 @@ class Properties:
     def _unwritable(self, key: str, value: str) -> Iterator[Finding]:
         if re.search(r"[\s=:\\\0\ufeff\ud800-\udfff]", key) or key[:1] in ("", "#", "!"):
             yield Finding("unwritable-key", f"the key {key!a} cannot be written", file=self.path)
-        what = ""
+        problem = ""
         if value[:1].isspace():
-            what = "begins with white space"
+            problem = "begins with white space"
         elif re.search(r"[\r\n\0\ud800-\udfff]", value):
-            what = "holds a line end, a NUL or half a surrogate pair"
+            problem = "has a line end, a NUL or half a surrogate pair"
         elif value.endswith("\\"):
-            what = "ends in a backslash"
-        if what:
-            yield Finding(
-                "unwritable-value",
-                f"the new value {what}, which cannot be written so that both readings give it back",
-                file=self.path,
-                line=self.line(key),
-                key=key,
-            )
+            problem = "ends in a backslash"
+        if problem:
+            message = f"the new value {problem}: the two readings would not both give it back"
+            yield self.finding(key, message, rule="unwritable-value")
 
     def without_metadata(self) -> str:
-        """The text for jproperties, which gives "#:" comments a meaning and fails on those not of its form."""
+        """The text for jproperties, which reads "#:" comments as metadata, or fails on them."""
         pieces: list[str] = []
         position = 0
         for entry in self.entries.values():
@@ -172,7 +167,7 @@ class Properties:
     def shown(self, mask: Callable[[str, str], str]) -> str:
         """The text with mask(key, value) in the place of each value, in commented-out pairs too.
 
-        Of a file with findings only its size: a secret may stand on any line of it.
+        Of a file with findings only the size: any line of it may hold a secret.
         """
         if self.findings:
             return f"({len(self.raw)} bytes that are no sound properties file)\n"
@@ -188,35 +183,35 @@ class Properties:
 
 
 def read(path: str) -> Properties:
-    """The file at path. Raises InputError naming it when it cannot be read, is no file or no sound text."""
+    """The file at path. Raises InputError when it cannot be read, is no file or has findings."""
     return inspect(path)._sound()
 
 
 def inspect(path: str) -> Properties:
-    """The file at path with all that is wrong with it, also when it cannot be read."""
+    """The file at path with all findings about its text, or with the one that it cannot be read."""
     try:
         # A pipe or a device would block or never end.
         if not stat.S_ISREG(os.stat(path).st_mode):
             return _unreadable(path, "not a regular file", "give the path of the properties file")
         with open(path, "rb") as file:
-            raw = file.read(properties_parser.LONGEST + 1)
+            raw = file.read(parser.LONGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        instead = "check the path; a relative one starts at the directory of the run"
-        return _unreadable(path, f"cannot be read: {reason}", instead)
+        suggestion = "check the path; a relative one starts at the directory of the run"
+        return _unreadable(path, f"cannot be read: {reason}", suggestion)
     return Properties.scan(raw, path)
 
 
-def _unreadable(path: str, what: str, instead: str) -> Properties:
-    finding = Finding("unreadable-file", what, file=path, suggestion=instead)
+def _unreadable(path: str, message: str, suggestion: str) -> Properties:
+    finding = Finding("unreadable-file", message, file=path, suggestion=suggestion)
     return Properties(path, b"", "", {}, (finding,), legible=False)
 
 
 def write(new: Properties, *, was: Properties | None) -> None:
-    """Write the file to its path, atomically; nothing is done when its bytes are what was read.
+    """Write the file to its path, atomically, unless its bytes are those that were read.
 
-    was: what was read from that path; None: there was no file. Raises DatomicError when the file on disk is no longer
-    that, when jproperties does not read the new text as meant, or when the disk does not take it.
+    was: the file that was read from that path; None: there was none. Raises DatomicError when the file on disk has
+    changed since, when jproperties reads the new text differently, or when writing fails.
     """
     if was is not None and was.raw == new.raw and was.path == new.path:
         return
@@ -224,12 +219,7 @@ def write(new: Properties, *, was: Properties | None) -> None:
     atomic_write.replace(new.path, new.raw, was=None if was is None else was.raw)
 
 
-def diff(before: Properties | None, after: Properties, is_secret: Callable[[str], bool]) -> dict[str, str]:
-    """Ansible's diff of the file, the values of secret keys masked."""
-    return diff_with(before, after, lambda key, value: MASK if value and is_secret(key) else value)
-
-
-def diff_with(before: Properties | None, after: Properties, mask: Callable[[str, str], str]) -> dict[str, str]:
+def diff(before: Properties | None, after: Properties, mask: Callable[[str, str], str]) -> dict[str, str]:
     """Ansible's diff of the file, with mask(key, value) for each value."""
     return {
         "before_header": before.path if before else after.path,
@@ -253,11 +243,11 @@ def _masked_comment(found: re.Match[str], mask: Callable[[str, str], str]) -> st
 
 
 def verify(properties: Properties) -> None:
-    """Read the text with a parser that is not ours, before it replaces anything. InputError for unsound text."""
+    """Compare with an independent parser, before the text replaces a file. InputError for a file with findings."""
     properties._sound()
     if jproperties is None:
         raise DatomicError("The Python library jproperties is missing: pip install jproperties, and run again.")
-    parser = jproperties.Properties()
-    parser.load(properties.without_metadata())
-    if dict(parser.properties) != properties.as_dict():
+    independent = jproperties.Properties()
+    independent.load(properties.without_metadata())
+    if dict(independent.properties) != properties.as_dict():
         raise DatomicError(f"{properties.path}: jproperties reads the new text differently; nothing was written.")

@@ -20,7 +20,7 @@ from typing import Literal
 
 from ..errors import Finding
 from . import passwords
-from .file import MASK, Properties, diff_with
+from .file import MASK, Properties, diff
 
 Kind = Literal["text", "integer", "boolean", "memory", "port", "symbol", "keyword", "servers"]
 FileKind = Literal["transactor", "cf"]
@@ -337,7 +337,7 @@ def masked(properties: Properties) -> dict[str, str]:
 
 def masked_diff(before: Properties | None, after: Properties) -> dict[str, str]:
     """Ansible's diff of the file, secrets as ********."""
-    return diff_with(before, after, mask)
+    return diff(before, after, mask)
 
 
 def check(properties: Properties, kind: FileKind, known: Collection[str] = ()) -> list[Finding]:

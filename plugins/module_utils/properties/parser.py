@@ -6,8 +6,8 @@
 
 One reading is that of bin/datomic's provisioning commands: line by line, split at the first "=", a value that starts
 with white space is no value. The other is java.util.Properties, with which create-cf-template and the transactor read
-the same file. Only text that means the same to both is accepted; docs/properties.md says what that is. Of other text
-the entries are those of bin/datomic, so that whatever else is wrong with the file can be told in the same message.
+the same file. Only text that means the same to both is accepted (docs/properties.md). The entries of other text are
+those of bin/datomic, so that one message reports everything else that is wrong with the file.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import dataclasses
 import functools
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from ..errors import Finding, FindingId
 
@@ -30,8 +31,107 @@ LONGEST = 1 << 20
 """Bytes of a file. Datomic's own samples have less than 10,000."""
 MOST_KEYS = 10_000
 MOST_FINDINGS = 100
-WHY_BOUNDED = "what is read has a bound, so that a wrong path costs neither memory nor time"
 _JAVA_KEY = re.compile(r"[^=: \t\f\\]*")
+
+
+class _Problem(NamedTuple):
+    rule: FindingId
+    message: str
+    suggestion: str
+    reason: str
+
+
+_PAIR = "write key=value"
+_TIGHT = "write key=value without blanks around key and ="
+_JAVA_SKIPS = "java.util.Properties skips blanks before a key and around the =; bin/datomic does not"
+_JAVA_ESCAPE = "java.util.Properties reads an escape there, bin/datomic a backslash"
+_SAVE = "save the file as UTF-8 without a byte order mark"
+_DECODED = "the file has to be text that every reader decodes alike"
+_BOUNDED = "the size of a file is limited, so that a wrong path costs neither memory nor time"
+
+_CARRIAGE_RETURN = _Problem(
+    "lone-carriage-return",
+    "a carriage return inside the line",
+    "end lines with a line feed, or with carriage return and line feed",
+    "java.util.Properties begins a new line there; most editors and programs do not",
+)
+_COMMENT_WITH_EQUALS_SIGN = _Problem(
+    "comment-with-equals-sign",
+    "a comment for java.util.Properties, but a key and a value for bin/datomic",
+    "begin a comment with # in the first column",
+    "bin/datomic knows only comments that begin with # in the first column",
+)
+_COMMENT_AT_END = _Problem(
+    "continued-at-end",
+    "the last line ends in a backslash, which joins it with a following line",
+    "remove the backslash",
+    "bin/datomic would take a line that is added later for a part of this comment",
+)
+_VALUE_AT_END = _COMMENT_AT_END._replace(reason="a line that is added later would become part of this value")
+_DUPLICATE_KEY = _Problem(
+    "duplicate-key",
+    "the key is already in line {}",
+    "keep one of the lines",
+    "the last line wins when the file is read, and a reader of the file sees two values",
+)
+_BACKSLASH_AT_LINE_END = _Problem(
+    "backslash-at-line-end",
+    "a doubled backslash ends the line",
+    "end the value with another character",
+    "java.util.Properties reads one backslash; bin/datomic joins the line with the next one",
+)
+_CONTINUED_COMMENT = _Problem(
+    "continued-comment",
+    "the line before ends in a backslash, so this comment is a part of its value",
+    "move the comment above the key",
+    "java.util.Properties knows no comments inside a continued line",
+)
+_CONTINUED_KEY = _Problem(
+    "separator", "the line is continued before its =", _PAIR, "bin/datomic keeps the next line's blanks in the key"
+)
+_OTHER_SEPARATOR = _Problem(
+    "separator", "no = between key and value", _PAIR, "java.util.Properties also splits at a colon or a blank"
+)
+_NO_SEPARATOR = _Problem(
+    "separator",
+    "a line without =",
+    "write key= for a key without a value, or # before a comment",
+    "java.util.Properties reads a key there, bin/datomic nothing",
+)
+_EMPTY_KEY = _Problem("empty-key", "no key before the =", _TIGHT, "neither reading finds a name for the value")
+_ESCAPE_IN_KEY = _Problem("escape", "a backslash in the key", _TIGHT, _JAVA_ESCAPE)
+_BLANK_BEFORE_KEY = _Problem("blank-before-key", "white space before the key", _TIGHT, _JAVA_SKIPS)
+_EARLIER_SEPARATOR = _Problem(
+    "separator",
+    "a colon or a blank before the first =",
+    _TIGHT,
+    "java.util.Properties splits there, bin/datomic at the first =",
+)
+_WHITE_SPACE_IN_KEY = _Problem(
+    "white-space-in-key",
+    "white space in the key that is neither a blank nor a tab",
+    _TIGHT,
+    "both readings take it for a letter of the key, which nobody sees in an editor",
+)
+_BLANK_BEFORE_EQUALS_SIGN = _Problem("blank-around-separator", "white space before the =", _TIGHT, _JAVA_SKIPS)
+_BLANK_BEFORE_VALUE = _Problem(
+    "blank-around-separator",
+    "white space between = and the value",
+    "let the value begin right after the =",
+    "java.util.Properties skips it; bin/datomic then reads no value",
+)
+_BLANK_IN_CONTINUATION = _Problem(
+    "blank-in-continuation",
+    "a line that continues this value begins with white space",
+    "let it begin in the first column, or write the value in one line",
+    "java.util.Properties skips it; bin/datomic reads it as a part of the value",
+)
+_ESCAPE_IN_VALUE = _Problem(
+    "escape",
+    "a single backslash in the value",
+    "write \\\\ for a backslash, and the character itself instead of an escape",
+    _JAVA_ESCAPE,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +147,9 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """What scan() made of a file's bytes.
+    """The result of scan().
 
-    entries: by key in file order, as bin/datomic reads them; both readers do when there are no findings.
+    entries: by key in file order, as bin/datomic reads them; without findings, as both readers do.
     legible: false when the bytes are no text of which a key could be missing.
     """
 
@@ -66,9 +166,9 @@ class _Reader:
         self.path = path
         self.entries: dict[str, Entry] = {}
         self.findings: list[Finding] = []
-        # The lines before this one that were not read yet are parts of an earlier one for bin/datomic.
+        # bin/datomic takes the lines before this one that were not read yet for parts of an earlier one.
         self._apart = 0
-        # A line's content without its terminator, and where it starts. A last empty piece is no line.
+        # A line's content without its terminator, and its start. A last empty piece is no line.
         self.lines: list[str] = []
         self.offsets: list[int] = []
         offset = 0
@@ -99,133 +199,89 @@ class _Reader:
             number += 1
         self._apart = number + 1
 
-    def found(self, rule: FindingId, line: int, message: str, suggestion: str, reason: str, key: str = "") -> None:
-        self.findings.append(
-            Finding(
-                rule=rule,
-                message=message,
-                file=self.path,
-                line=line + 1,
-                key=key,
-                suggestion=suggestion,
-                reason=reason,
-                source=SOURCE,
-            )
-        )
+    def found(self, problem: _Problem, number: int, key: str = "", earlier: int = 0) -> None:
+        rule, message, suggestion, reason = problem
+        message = message.format(earlier)
+        self.findings.append(Finding(rule, message, "error", self.path, number + 1, key, reason, SOURCE, suggestion))
 
     def read(self) -> None:
         number = 0
         while number < len(self.lines):
             line = self.lines[number]
+            first = line.lstrip(BLANKS)[:1]
             if "\r" in line:
                 self._lone_return(number)
-                number += 1
-            elif not line or line[0] == "#":
-                number += 1
-            else:
-                first = line.lstrip(BLANKS)[:1]
-                if not first:
-                    number += 1
-                elif first in "#!":
-                    self._java_comment(number)
-                    number += 1
-                else:
-                    number = self._pair(number)
+            elif first and first in "#!":
+                self._java_comment(number)
+            elif first:
+                number = self._pair(number)
+            number += 1
 
     def _lone_return(self, number: int) -> None:
-        """A carriage return inside a line ends the line for Java; harmless where no half holds a key or goes on."""
+        """A carriage return inside a line ends the line for Java; harmless where no half holds a key or continues."""
         line = self.lines[number]
         halves = line.split("\r")
         keyless = all(half.lstrip(BLANKS)[:1] in ("", "#", "!") for half in halves)
         joined = any(half.endswith("\\") and half[:1] != "#" for half in halves)
         if not keyless or joined or (line[:1] != "#" and "=" in line):
-            self._found_return(number)
-
-    def _found_return(self, number: int) -> None:
-        self.found(
-            "lone-carriage-return",
-            number,
-            "a carriage return inside the line",
-            "end lines with a line feed, or with carriage return and line feed",
-            "java.util.Properties begins a new line there; most editors and programs do not",
-        )
+            self.found(_CARRIAGE_RETURN, number)
 
     def _java_comment(self, number: int) -> None:
-        """A comment for Java only ("!", or indented): bin/datomic would take a "=" in it as a key's."""
+        """bin/datomic would take a "=" in a comment that begins with "!" or is indented for that of a key."""
+        if self.lines[number][0] == "#":
+            return
         self._join(number)
         equals, at_end = self._joints[number]
         if equals:
-            self.found(
-                "comment-with-equals-sign",
-                number,
-                "a comment for java.util.Properties, but a key and a value for bin/datomic",
-                "begin a comment with # in the first column",
-                "bin/datomic knows only comments that begin with # in the first column",
-            )
+            self.found(_COMMENT_WITH_EQUALS_SIGN, number)
         elif at_end and number + 1 == len(self.lines):
-            self._found_at_end(number, "bin/datomic would take a line that is added later for a part of this comment")
-
-    def _found_at_end(self, number: int, why: str, key: str = "") -> None:
-        what = "the last line ends in a backslash, which joins it with a line that is not there"
-        self.found("continued-at-end", number, what, "remove the backslash", why, key)
+            self.found(_COMMENT_AT_END, number)
 
     def _pair(self, number: int) -> int:
-        """Read the logical line that starts at this line; return the number of the line behind it."""
+        """Read the logical line that starts at this line; return the number of its last line."""
         first = self.lines[number]
         key = (_JAVA_KEY.match(first.lstrip(BLANKS)) or [""])[0]
         apart = number >= self._apart
         kept, dropped, last, broken = self._joined(number, key)
         if "=" not in first:
-            self._without_equals(number, first, last > number)
-            return last + 1
+            colon = re.search(r"[: \t\f]", first.strip(BLANKS))
+            self.found(_CONTINUED_KEY if last > number else _OTHER_SEPARATOR if colon else _NO_SEPARATOR, number)
+            return last
         written, value = kept.split("=", 1)
-        if not self._key_is_sound(number, written, key):
-            return last + 1
-        if not broken:
-            self._judge_value(number, key, value, kept == dropped)
+        problem = _problem_of_key(written) or (None if broken else _problem_of_place(value, kept == dropped))
+        if problem:
+            self.found(problem, number, key)
+        if _problem_of_key(written):
+            return last
+        if not broken and value.strip(BLANKS) and "\\" in value.replace("\\\\", ""):
+            self.found(_ESCAPE_IN_VALUE, number, key)
         if key in self.entries:
-            self.found(
-                "duplicate-key",
-                number,
-                f"the key stands in line {self.entries[key].line} already",
-                "keep one of the lines",
-                "the last line wins when the file is read, and a reader of the file sees two values",
-                key,
-            )
+            self.found(_DUPLICATE_KEY, number, key, self.entries[key].line)
         if apart:
-            self.entries[key] = Entry(
-                key=key,
-                value="" if value[:1].isspace() else value.replace("\\\\", "\\"),
-                line=number + 1,
-                start=self.offsets[number] + first.index("=") + 1,
-                end=self.offsets[last] + len(self.lines[last]),
-            )
-        return last + 1
+            read = "" if value[:1].isspace() else value.replace("\\\\", "\\")
+            start, end = self.offsets[number] + first.index("=") + 1, self.offsets[last] + len(self.lines[last])
+            self.entries[key] = Entry(key, read, number + 1, start, end)
+        return last
 
     def _joined(self, number: int, key: str) -> tuple[str, str, int, bool]:
         """The logical line with the blanks at its joints, which bin/datomic keeps, and without them, as Java has it.
 
-        Then the number of its last line, and whether a finding was made about its joints.
+        Then the number of its last line, and whether a finding is about its joints.
         """
         kept: list[str] = []
         dropped: list[str] = []
         blanks, piece, broken, comment = "", self.lines[number], False, False
         while piece.endswith("\\"):
+            problem = None
             if (len(piece) - len(piece.rstrip("\\"))) % 2 == 0:
-                self.found(
-                    "backslash-at-line-end",
-                    number,
-                    "a doubled backslash ends the line",
-                    "end the value with another character",
-                    "java.util.Properties reads one backslash; bin/datomic joins the line with the next one",
-                    key,
-                )
+                problem = _BACKSLASH_AT_LINE_END
                 self._join(number)
-                broken = True
-                break
-            piece = piece[:-1]
-            if number + 1 == len(self.lines):
-                self._found_at_end(number, "a line that is added later would become part of this value", key)
+            else:
+                piece = piece[:-1]
+                if number + 1 == len(self.lines):
+                    problem = _VALUE_AT_END
+            if problem:
+                self.found(problem, number, key)
                 broken = True
                 break
             if not comment:
@@ -234,18 +290,8 @@ class _Reader:
             number += 1
             following = self.lines[number]
             comment = following[:1] == "#"
-            if comment:
-                self.found(
-                    "continued-comment",
-                    number,
-                    "the line before ends in a backslash, so this comment is a part of its value",
-                    "move the comment above the key",
-                    "java.util.Properties knows no comments inside a continued line",
-                    key,
-                )
-                broken = True
-            elif "\r" in following:
-                self._found_return(number)
+            if comment or "\r" in following:
+                self.found(*((_CONTINUED_COMMENT, number, key) if comment else (_CARRIAGE_RETURN, number)))
                 broken = True
             piece = following.lstrip(BLANKS)
             blanks = following[: len(following) - len(piece)]
@@ -253,83 +299,42 @@ class _Reader:
         last = "" if comment else piece
         return "".join([*kept, blanks, last]), "".join([*dropped, last]), number, broken
 
-    def _without_equals(self, number: int, first: str, continued: bool) -> None:
-        instead = "write key=value"
-        if continued:
-            what, why = "the line is continued before its =", "bin/datomic keeps the next line's blanks in the key"
-        elif re.search(r"[: \t\f]", first.strip(BLANKS)):
-            what, why = "no = between key and value", "java.util.Properties also splits at a colon or a blank"
-        else:
-            what, why = "a line without =", "java.util.Properties reads a key there, bin/datomic nothing"
-            instead = "write key= for a key without a value, or # before a comment"
-        self.found("separator", number, what, instead, why)
 
-    def _key_is_sound(self, number: int, written: str, key: str) -> bool:
-        rule: FindingId = ""
-        what = ""
-        why = "java.util.Properties skips blanks before a key and around the =; bin/datomic does not"
-        if not written.strip(BLANKS):
-            rule, what, why = "empty-key", "no key before the =", "neither reading finds a name for the value"
-        elif "\\" in written:
-            rule, what = "escape", "a backslash in the key"
-            why = "java.util.Properties reads an escape there, bin/datomic a backslash"
-        elif written[0] in BLANKS:
-            rule, what = "blank-before-key", "white space before the key"
-        elif any(char in written.rstrip(BLANKS) for char in ":" + BLANKS):
-            rule, what = "separator", "a colon or a blank before the first ="
-            why = "java.util.Properties splits there, bin/datomic at the first ="
-        elif any(char.isspace() for char in written.rstrip(BLANKS)):
-            rule, what = "white-space-in-key", "white space in the key that is neither a blank nor a tab"
-            why = "both readings take it for a letter of the key, which nobody sees in an editor"
-        elif written[-1] in BLANKS:
-            rule, what = "blank-around-separator", "white space before the ="
-        if not rule:
-            return True
-        self.found(rule, number, what, "write key=value without blanks around key and =", why, key)
-        return False
+def _problem_of_key(written: str) -> _Problem | None:
+    """written: everything before the =."""
+    key = written.rstrip(BLANKS)
+    if not key:
+        return _EMPTY_KEY
+    if "\\" in written:
+        return _ESCAPE_IN_KEY
+    if written[0] in BLANKS:
+        return _BLANK_BEFORE_KEY
+    if any(char in key for char in ":" + BLANKS):
+        return _EARLIER_SEPARATOR
+    if any(char.isspace() for char in key):
+        return _WHITE_SPACE_IN_KEY
+    return _BLANK_BEFORE_EQUALS_SIGN if written[-1] in BLANKS else None
 
-    def _judge_value(self, number: int, key: str, value: str, same: bool) -> None:
-        """value: with the blanks at its joints; same: there are none."""
-        if not value.strip(BLANKS):
-            return
-        if value[0].isspace():
-            self.found(
-                "blank-around-separator",
-                number,
-                "white space between = and the value",
-                "let the value begin right after the =",
-                "java.util.Properties skips it; bin/datomic then reads no value",
-                key,
-            )
-        elif not same:
-            self.found(
-                "blank-in-continuation",
-                number,
-                "a line that goes on with this value begins with white space",
-                "let it begin in the first column, or write the value in one line",
-                "java.util.Properties skips it; bin/datomic reads it as a part of the value",
-                key,
-            )
-        if "\\" in value.replace("\\\\", ""):
-            self.found(
-                "escape",
-                number,
-                "a single backslash in the value",
-                "write \\\\ for a backslash, and the character itself instead of an escape",
-                "java.util.Properties reads an escape there, bin/datomic a backslash",
-                key,
-            )
+
+def _problem_of_place(value: str, same: bool) -> _Problem | None:
+    """White space where a line of the value begins. value: with the blanks at its joints; same: there are none."""
+    if not value.strip(BLANKS):
+        return None
+    if value[0].isspace():
+        return _BLANK_BEFORE_VALUE
+    return None if same else _BLANK_IN_CONTINUATION
 
 
 def scan(raw: bytes, path: str) -> Reading:
     """The bytes as the two readers take them."""
 
-    def found(rule: FindingId, message: str, suggestion: str) -> Finding:
-        return Finding(rule, message, file=path, suggestion=suggestion, reason=WHY_BOUNDED)
+    def bounded(rule: FindingId, message: str, suggestion: str) -> Finding:
+        return Finding(rule, message, file=path, suggestion=suggestion, reason=_BOUNDED)
 
     if len(raw) > LONGEST:
-        what = f"has more than {LONGEST} bytes, so that it is no properties file of Datomic's"
-        return Reading(findings=(found("file-too-large", what, "give the path of the properties file"),), legible=False)
+        message = f"has more than {LONGEST} bytes, so that it is no properties file of Datomic's"
+        too_large = bounded("file-too-large", message, "give the path of the properties file")
+        return Reading(findings=(too_large,), legible=False)
     wrong = _not_text(raw, path)
     if raw.startswith(UTF_16):
         return Reading(findings=tuple(wrong), legible=False)
@@ -340,17 +345,17 @@ def scan(raw: bytes, path: str) -> Reading:
     if any(finding.rule == "lone-carriage-return" for finding in reader.findings):
         entries = _with_returns_as_line_ends(text, reader.offsets)
     if raw.startswith(BYTE_ORDER_MARK):
-        # It is the first character of the first key, for which nobody will ask.
+        # It is the first character of the first key, so that no reader finds that key.
         entries = {key: entry for key, entry in entries.items() if entry.line > 1}
     if len(entries) > MOST_KEYS:
-        what = f"has {len(entries)} keys, at most {MOST_KEYS} are read"
-        too_many = found("too-many-keys", what, "remove the keys that are not Datomic's")
+        message = f"has {len(entries)} keys, at most {MOST_KEYS} are read"
+        too_many = bounded("too-many-keys", message, "remove the keys that are not Datomic's")
         return Reading(findings=(too_many,), legible=False)
-    # A file with NUL bytes was meant to be something else, of which every line would be told.
+    # A file with NUL bytes is no properties file, so that every line of it would be wrong.
     findings = wrong if b"\0" in raw else wrong + reader.findings
     if len(findings) > MOST_FINDINGS:
-        what = f"{len(findings) - MOST_FINDINGS} more lines are wrong"
-        more = found("more-wrong-lines", what, "correct the lines before, and run again")
+        message = f"{len(findings) - MOST_FINDINGS} more lines are wrong"
+        more = bounded("more-wrong-lines", message, "correct the lines before, and run again")
         findings = [*findings[:MOST_FINDINGS], more]
     return Reading(text, entries, tuple(findings))
 
@@ -366,22 +371,18 @@ def _with_returns_as_line_ends(text: str, offsets: list[int]) -> dict[str, Entry
 
 
 def _not_text(raw: bytes, path: str) -> list[Finding]:
-    def found(rule: FindingId, line: int, message: str, suggestion: str) -> list[Finding]:
-        why = "the file has to be text that every reader decodes alike"
-        return [
-            Finding(rule=rule, message=message, file=path, line=line, suggestion=suggestion, reason=why, source=SOURCE)
-        ]
+    def found(rule: FindingId, line: int, message: str) -> list[Finding]:
+        return [Finding(rule, message, "error", path, line, "", _DECODED, SOURCE, _SAVE)]
 
-    save = "save the file as UTF-8 without a byte order mark"
     if raw.startswith(UTF_16):
-        return found("not-utf-8", 1, "the file is UTF-16", save)
+        return found("not-utf-8", 1, "the file is UTF-16")
     if raw.startswith(BYTE_ORDER_MARK):
-        return found("byte-order-mark", 1, "the file begins with a byte order mark, which joins the first key", save)
+        return found("byte-order-mark", 1, "the file begins with a byte order mark, which joins the first key")
     if b"\0" in raw:
-        return found("nul", raw.count(b"\n", 0, raw.index(b"\0")) + 1, "a NUL byte: not a text file", save)
+        return found("nul", raw.count(b"\n", 0, raw.index(b"\0")) + 1, "a NUL byte: not a text file")
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        bad = raw[error.start]
-        return found("not-utf-8", raw.count(b"\n", 0, error.start) + 1, f"the byte 0x{bad:02x} is not UTF-8", save)
+        line = raw.count(b"\n", 0, error.start) + 1
+        return found("not-utf-8", line, f"the byte 0x{raw[error.start]:02x} is not UTF-8")
     return []
