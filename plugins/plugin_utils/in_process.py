@@ -55,7 +55,7 @@ class InProcess(Normal):
         # Ansible imports an action plugin once for all hosts, before it forks the workers.
         if cls.services:
             # Not above: a playbook that asks nothing of AWS needs no boto3.
-            from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.session import load_models
+            from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import load_models
 
             load_models(*cls.services)
         # Or each worker, when it first looks for garbage, walks through all that is here, which takes longer than most

@@ -26,9 +26,9 @@ LOADERS = (
 def prepare() -> None:
     load_plugins()
     # Not above: collections are found once their loader is there.
-    from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import session
+    from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import client
 
-    session.load_models(*SERVICES)
+    client.load_models(*SERVICES)
     # Each run makes one of its own.
     shutil.rmtree(constants.DEFAULT_LOCAL_TMP)
     # What is there now stays. Looked through for garbage, every page of it would be copied to every worker.

@@ -14,7 +14,7 @@ from typing import Any
 
 import botocore.loaders
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import session
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import client
 
 from tests.conftest import ROOT
 from tests.emulator import Emulator
@@ -96,10 +96,10 @@ def test_a_profile_that_needs_a_code_is_refused_with_what_to_do(
         monkeypatch.delenv(name, raising=False)
     if by_variable:
         monkeypatch.setenv("AWS_PROFILE", profile)
-    session.session.cache_clear()
+    client.session.cache_clear()
     connection = {"endpoint_url": aws.url} | ({} if by_variable else {"profile": profile})
     result = run_module("transactor_info", {"stack_name": "orders", **connection})
-    session.session.cache_clear()
+    client.session.cache_clear()
     assert result["failed"]
     assert f"The profile {profile} needs a code of the MFA device arn:aws:iam::123456789012:mfa/human" in result["msg"]
     assert f"aws configure export-credentials --profile {profile} --format env" in result["msg"]
@@ -108,11 +108,11 @@ def test_a_profile_that_needs_a_code_is_refused_with_what_to_do(
 
 
 def test_models_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    session.load_models("ec2")
+    client.load_models("ec2")
 
     def refuse(dummy: object, path: str) -> None:
         # What is beside a model is looked for each time; there is none.
         assert path.endswith(".sdk-extras")
 
     monkeypatch.setattr(botocore.loaders.JSONFileLoader, "load_file", refuse)
-    assert session.session.__wrapped__(None).client("ec2", region_name="us-east-1")
+    assert client.session.__wrapped__(None).client("ec2", region_name="us-east-1")

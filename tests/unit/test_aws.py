@@ -2,13 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is said when AWS does not answer, or somebody else does."""
+"""How AWS is called, and what the error says when AWS refuses or does not answer."""
 
 from __future__ import annotations
+
+import functools
+import threading
+import time
+from unittest import mock
 
 import botocore.exceptions
 import botocore.parsers
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.calls import aws_call, aws_pages, run_parallel
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.errors import aws_errors
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import AwsError
@@ -47,6 +53,51 @@ def test_what_was_done_to_what_and_what_to_do_next(error: Exception, said: str) 
     assert str(told.value).startswith("Could not read the stack orders: ")
     assert said in str(told.value)
     assert "<" not in str(told.value)
+
+
+def refusal(code: str) -> botocore.exceptions.ClientError:
+    return botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "GetRole")
+
+
+@pytest.mark.parametrize("expected", [("NoSuchEntity",), ("AccessDenied", "NoSuch")])
+def test_an_expected_error_is_an_answer(expected: tuple[str, ...]) -> None:
+    operation = mock.Mock(side_effect=refusal("NoSuchEntity"))
+    assert aws_call("read the role", "orders", operation, expected=expected, RoleName="orders") is None
+    operation.assert_called_once_with(RoleName="orders")
+
+
+@pytest.mark.parametrize("expected", [(), ("AccessDenied",)])
+def test_another_error_is_none(expected: tuple[str, ...]) -> None:
+    operation = mock.Mock(side_effect=refusal("NoSuchEntity"))
+    with pytest.raises(AwsError, match="Could not read the role orders: NoSuchEntity") as raised:
+        aws_call("read the role", "orders", operation, expected=expected)
+    assert raised.value.code == "NoSuchEntity"
+
+
+def test_a_list_has_the_entries_of_all_pages() -> None:
+    client = mock.Mock()
+    client.get_paginator("list_roles").paginate.return_value = [{"Roles": [1, 2]}, {}, {"Roles": [3]}]
+    assert aws_pages("list", "roles", client, "list_roles", "Roles") == [1, 2, 3]
+    client.get_paginator("list_roles").paginate.side_effect = refusal("NoSuchEntity")
+    assert aws_pages("list", "roles", client, "list_roles", "Roles", expected=("NoSuchEntity",)) == []
+
+
+def test_parallel_calls_meet_and_keep_their_order() -> None:
+    meeting = threading.Barrier(3, timeout=10)
+    assert run_parallel(*(functools.partial(lambda one: meeting.wait() < 3 and one, one) for one in "abc")) == (*"abc",)
+
+
+def test_the_first_of_several_errors_is_raised_when_all_calls_are_over() -> None:
+    over: list[str] = []
+
+    def fail(name: str, seconds: float) -> None:
+        time.sleep(seconds)
+        over.append(name)
+        raise ValueError(name)
+
+    with pytest.raises(ValueError, match="slow"):
+        run_parallel(lambda: fail("slow", 0.05), lambda: fail("quick", 0), lambda: over.append("none"))
+    assert sorted(over) == ["none", "quick", "slow"]
 
 
 @pytest.mark.parametrize(("left", "seconds"), [(None, 60), (1800, 60), (400, 50), (0, 20)])

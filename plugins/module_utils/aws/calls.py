@@ -29,7 +29,6 @@ B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
 E = TypeVar("E")
-F = TypeVar("F")
 
 
 def aws_call(
@@ -118,12 +117,3 @@ def run_parallel(*calls: Callable[[], Any]) -> tuple[Any, ...]:
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(PARALLEL_CALLS, len(calls))) as pool:
         futures = [pool.submit(call) for call in calls]
     return tuple(future.result() for future in futures)
-
-
-def gather(reads: dict[str, Callable[[], Any]]) -> dict[str, Any]:
-    return dict(zip(reads, run_parallel(*reads.values()), strict=True))
-
-
-def eventually(call: Callable[[], Any]) -> Any:
-    retry = AWSRetry.jittered_backoff(retries=14, delay=1, max_delay=8, catch_extra_error_codes=["NoSuchEntity"])
-    return retry(call)()

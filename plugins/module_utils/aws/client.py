@@ -2,28 +2,30 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The clients of a module, and its connection as environment variables for bin/datomic."""
+"""The sessions and clients of boto3, and a module's connection as environment variables for bin/datomic."""
 
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any, Protocol
 
 try:
     import boto3.session
     import botocore.config
+    import botocore.loaders
+    import botocore.session
 except ImportError:
     pass  # AnsibleAWSModule reports a missing library in its constructor
 
 from ansible.module_utils.ansible_release import __version__
 from ansible.module_utils.common.warnings import warn
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOTO3, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ..errors import AwsError
 from .calls import PARALLEL_CALLS
-from .errors import aws_errors
-from .session import session
+from .errors import aws_errors, refuse_mfa
 
 __all__ = ["AnsibleAWSModule", "Aws", "Clients"]
 
@@ -35,6 +37,8 @@ USER_AGENT = f"Ansible/{__version__} datomic_onprem.aws"
 """Shows in CloudTrail which calls are this collection's."""
 CREDENTIAL_OPTIONS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 RENEWED_BY_PROGRAM = frozenset(("iam-role", "container-role"))
+SERVICE_MODELS = ("service-2", "endpoint-rule-set-1")
+COMMON_MODELS = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
 
 
 class Clients(Protocol):
@@ -132,3 +136,36 @@ class Aws:
             "AWS_PROFILE": None if keys else profile,
         }
         return {name: value for name, value in values.items() if value}
+
+
+@functools.cache
+def session(profile: str | None) -> Any:
+    """The one session of this process for a profile (None: the default one). botocore.exceptions.ProfileNotFound.
+
+    amazon.aws makes a session for each client: each finds its credentials anew, which takes a role or runs a
+    credential_process, and reads the service's model anew, which takes longer than the calls.
+    """
+    core = botocore.session.Session(profile=profile)
+    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    # botocore would ask at a terminal, which a task does not have: "I/O operation on closed file".
+    assuming = core.get_component("credential_provider").get_provider("assume-role")
+    assuming._prompter = functools.partial(refuse_mfa, core.get_config_variable("profile") or "default")
+    return boto3.session.Session(botocore_session=core)
+
+
+def load_models(*services: str) -> None:
+    """Read botocore's models of these services, once for all processes that are forked later."""
+    if not HAS_BOTO3:
+        return
+    loader = _loader(os.environ.get("AWS_DATA_PATH"))
+    for name in COMMON_MODELS:
+        loader.load_data(name)
+    for service in services:
+        for kind in SERVICE_MODELS:
+            loader.load_service_model(service, kind)
+
+
+@functools.cache
+def _loader(data_path: str | None) -> Any:
+    """Reads botocore's models and keeps them. data_path: directories with the user's own models."""
+    return botocore.loaders.create_loader(data_path)

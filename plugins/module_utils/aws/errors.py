@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 try:
     import botocore.exceptions
@@ -95,13 +95,13 @@ def responder(error: BaseException | None) -> str:
     return "other" if sent else "aws"
 
 
-def mfa_required(profile: str, prompt: str) -> DatomicError:
-    """The error for a profile whose role, or the role of a source profile, needs a code. prompt: botocore's.
+def refuse_mfa(profile: str, prompt: str) -> NoReturn:
+    """DatomicError for a profile whose role, or the role of a source profile, needs a code. prompt: botocore's.
 
     https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-mfa
     """
     device = prompt.removeprefix("Enter MFA code for ").rstrip(": ")
-    return DatomicError(
+    raise DatomicError(
         f"The profile {profile} needs a code of the MFA device {device} (mfa_serial), which no task can ask for."
         " Nothing was changed. Get temporary credentials in the terminal, which asks for the code, and run with them:"
         f' eval "$(aws configure export-credentials --profile {profile} --format env)", or'
