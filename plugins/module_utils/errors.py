@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the collection says when something is wrong: findings in files, and errors that end a run."""
+"""Findings about files and options, and errors that end a run."""
 
 from __future__ import annotations
 
@@ -11,145 +11,54 @@ from collections.abc import Iterable
 from typing import Any, Literal, NewType
 
 Severity = Literal["error", "warning", "note"]
+# fmt: off
 Acceptable = Literal[
-    "unknown-key",
-    "open-to-anyone",
-    "access-key-unknown",
-    "ingress-not-in-files",
-    "ingress-open",
-    "ingress-revoked",
-    "ingress-shared",
-    "permissions-boundary",
-    "role-of-another-system",
-    "role-policy-all",
-    "role-policy-unknown",
-    "role-trust",
-    "role-trust-others",
-    "table-shrunk",
-    "user-without-policy",
+    "unknown-key", "open-to-anyone", "access-key-unknown", "ingress-not-in-files", "ingress-open", "ingress-revoked",
+    "ingress-shared", "permissions-boundary", "role-of-another-system", "role-policy-all", "role-policy-unknown",
+    "role-trust", "role-trust-others", "table-shrunk", "user-without-policy",
 ]
+"""Findings outside of the preflight's rules that a user may accept."""
 Refused = Literal[
-    "unreadable-file",
-    "file-too-large",
-    "too-many-keys",
-    "more-wrong-lines",
-    "nul",
-    "not-utf-8",
-    "byte-order-mark",
-    "separator",
-    "blank-before-key",
-    "white-space-in-key",
-    "blank-around-separator",
-    "blank-in-continuation",
-    "empty-key",
-    "escape",
-    "missing-directory",
-    "duplicate-key",
-    "comment-with-equals-sign",
-    "lone-carriage-return",
-    "backslash-at-line-end",
-    "continued-at-end",
-    "continued-comment",
-    "unwritable-key",
+    # text
+    "unreadable-file", "missing-directory", "file-too-large", "too-many-keys", "more-wrong-lines", "nul", "not-utf-8",
+    "byte-order-mark", "separator", "blank-before-key", "white-space-in-key", "blank-around-separator",
+    "blank-in-continuation", "empty-key", "escape", "duplicate-key", "comment-with-equals-sign",
+    "lone-carriage-return", "backslash-at-line-end", "continued-at-end", "continued-comment", "unwritable-key",
     "unwritable-value",
-    "invalid-value",
-    "required-key",
-    "one-identity",
-    "user-keys",
-    "table-name",
-    "bucket-name",
-    "iam-name",
-    "region-name",
-    "endpoint",
-    "security-group-name",
-    "ingress-group",
-    "ingress-cidr",
+    # keys and options
+    "invalid-value", "required-key", "invalid-option", "accept", "one-identity", "user-keys", "table-name",
+    "bucket-name", "iam-name", "region-name", "endpoint", "security-group-name", "ingress-group", "ingress-cidr",
     "stack-name",
-    "accept",
-    "table-status",
-    "table-key",
-    "table-indexes",
-    "table-global",
-    "table-on-demand",
-    "bucket-forbidden",
-    "partition",
-    "profile-taken",
-    "user-missing",
-    "access-key-limit",
-    "unknown-instance-type",
-    "security-group-missing",
-    "security-group-vpc",
-    "vpc-missing",
-    "ingress-group-missing",
-    "replacement-obstacle",
-    "template-plain-word",
-    "zone-without-type",
-    "template-size",
-    "user-data-too-long",
-    "user-data-size",
-    "template-region-without-image",
-    "template-architecture",
-    "template-old-image",
-    "template-old-java",
-    "template-new-java",
-    "secrets-need-modern",
-    "architecture",
-    "image",
-    "volume-size",
-    "subnets",
-    "release-number",
-    "checksum-unknown",
-    "java-option-quotes",
-    "java-option-removed",
-    "user-credentials",
-    "secret-in-file",
-    "secret-path",
-    "secret-key",
-    "secret-value",
-    "secrets-kms-key",
-    "valcache-volume",
-    "watching-metrics",
-    "watching-region",
-    "alarm-email",
-    "alarm-topic-region",
-    "tag-name",
-    "option-format",
-    "release-unreadable",
-    "jar-unreadable",
-    "invalid-option",
-    "git-assume-unchanged",
-    "git-bare",
-    "git-clear-text-secret",
-    "git-detached",
-    "git-directory",
-    "git-identity",
-    "git-ignored",
-    "git-message",
-    "git-no-paths",
-    "git-no-repository",
-    "git-other-repository",
-    "git-owner",
-    "git-path",
-    "git-push",
-    "git-skip-worktree",
-    "git-timeout",
-    "git-unfinished",
-    "git-unmerged",
+    # AWS
+    "table-status", "table-key", "table-indexes", "table-global", "table-on-demand", "bucket-forbidden", "partition",
+    "profile-taken", "user-missing", "access-key-limit", "unknown-instance-type", "security-group-missing",
+    "security-group-vpc", "vpc-missing", "ingress-group-missing", "replacement-obstacle",
+    # template
+    "template-plain-word", "zone-without-type", "template-size", "user-data-size", "template-region-without-image",
+    "template-architecture", "template-old-image", "template-old-java", "template-new-java", "secrets-need-modern",
+    "architecture", "image", "volume-size", "subnets", "release-number", "checksum-unknown", "java-option-quotes",
+    "java-option-removed", "user-credentials", "secret-in-file", "secret-path", "secret-key", "secret-value",
+    "secrets-kms-key", "valcache-volume", "watching-metrics", "watching-region", "alarm-email", "alarm-topic-region",
+    "tag-name", "release-unreadable", "jar-unreadable",
+    # git
+    "git-assume-unchanged", "git-bare", "git-clear-text-secret", "git-detached", "git-directory", "git-identity",
+    "git-ignored", "git-message", "git-no-paths", "git-no-repository", "git-other-repository", "git-owner",
+    "git-path", "git-push", "git-skip-worktree", "git-timeout", "git-unfinished", "git-unmerged",
 ]
+"""Findings that nobody can accept, because nothing can be made of the input."""
+# fmt: on
 RuleName = NewType("RuleName", str)
-"""A function of the preflight's rules, by its name."""
+"""The id of one of the preflight's rules: the name of its function, with hyphens."""
 FindingId = Acceptable | Refused | RuleName | Literal[""]
-"""Every finding's rule. docs/rules.md lists them."""
+"""What a finding is about, as docs/rules.md lists it. mypy takes no id that is not here or a rule's."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that a rule found in a file or in an option.
+    """One problem of a file or an option.
 
-    rule: the rule's name in kebab-case, by which an inventory may accept it.
-    message: what stands there, never a secret's value. suggestion: what to write instead.
-    reason: the reason; source: the documentation page or release that it comes from.
-    line: 1-based, 0 when the finding belongs to no line (a missing key).
+    rule: the id by which an inventory may accept it. message: never with a secret's value. suggestion: what to write.
+    source: the documentation of the reason. line: 1-based, 0 when there is none (a missing key).
     """
 
     rule: FindingId

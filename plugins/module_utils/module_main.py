@@ -40,7 +40,7 @@ def _refuse_nul(params: Mapping[str, Any]) -> None:
     if names:
         instead = "write it without"
         raise InputError(
-            Finding("nul", f"{name}: holds a NUL character", key=name, suggestion=instead) for name in names
+            Finding("invalid-option", f"{name}: holds a NUL character", key=name, suggestion=instead) for name in names
         )
 
 

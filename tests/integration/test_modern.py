@@ -183,7 +183,7 @@ def test_files_options_and_aws_are_in_one_message(account: Emulator, tmp_path: p
     tx, group = {"sql_password": "hidden-one", "port": "0"}, {"aws_instance_type": "m99.large"}
     result = make(account, tmp_path, tx, group, volume_size=4)
     rules = {finding["rule"] for finding in result["findings"]}
-    assert rules >= {"invalid-value", "secret-in-file", "option-format", "unknown-instance-type"}
+    assert rules >= {"invalid-value", "secret-in-file", "invalid-option", "unknown-instance-type"}
 
 
 def test_a_deploy_bucket_of_others_is_refused(account: Emulator, tmp_path: pathlib.Path) -> None:

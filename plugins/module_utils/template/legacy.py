@@ -252,7 +252,7 @@ def too_long(template: Mapping[str, Any], transactor: Properties) -> list[Findin
     what = f"the instance's user data would have {size} bytes, and EC2 takes {USER_DATA_LIMIT}"
     instead, why = "shorten or remove properties", "the properties stand in it, and no instance starts without it"
     return [
-        Finding("user-data-too-long", what, file=transactor.path, reason=why, source=USER_DATA_DOCS, suggestion=instead)
+        Finding("user-data-size", what, file=transactor.path, reason=why, source=USER_DATA_DOCS, suggestion=instead)
     ]
 
 

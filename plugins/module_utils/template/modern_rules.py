@@ -224,32 +224,32 @@ def _tags(options: Options) -> Iterator[Finding]:
         if name == "Name":
             yield Finding("tag-name", "instances and volumes are named after the stack", "warning", key=key)
         elif str(name).lower().startswith("aws:"):
-            yield Finding("option-format", "AWS keeps aws: for itself", key=key, suggestion="another prefix")
+            yield Finding("invalid-option", "AWS keeps aws: for itself", key=key, suggestion="another prefix")
         elif not isinstance(name, str) or not isinstance(value, str):
-            yield Finding("option-format", f"{value!r} is no text", key=key, suggestion="write it in quotes")
+            yield Finding("invalid-option", f"{value!r} is no text", key=key, suggestion="write it in quotes")
         elif not name or any(len(text) > most for text, most in zip((name, value), LONGEST_TAG, strict=True)):
             what = f"a tag's key has 1 to {LONGEST_TAG[0]} characters, its value at most {LONGEST_TAG[1]}"
-            yield Finding("option-format", what, key=key)
+            yield Finding("invalid-option", what, key=key)
 
 
 def _options(cf: Properties, options: Options) -> Iterator[Finding]:
     for name, (pattern, instead) in FORMATS.items():
         if not pattern.fullmatch(getattr(options, name)):
-            yield Finding("option-format", f"modern.{name} is not {instead}", key=f"modern.{name}")
+            yield Finding("invalid-option", f"modern.{name} is not {instead}", key=f"modern.{name}")
     for name, (pattern, instead) in LISTS.items():
         for value in getattr(options, name):
             if not pattern.fullmatch(value):
-                yield Finding("option-format", f"{value!r} is not {instead}", key=f"modern.{name}")
+                yield Finding("invalid-option", f"{value!r} is not {instead}", key=f"modern.{name}")
     region = options.secrets_kms_key.split(":")[3:4]
     if region and region != [cf.get("aws-region")]:
         what = f"the key is in {region[0]}, the parameters are in {cf.get('aws-region')}"
         yield Finding("secrets-kms-key", what, key="modern.secrets_kms_key", suggestion="a key of that region")
     if options.volume_size < LEAST_VOLUME and not options.image_id:
-        yield Finding("option-format", f"the image needs a volume of {LEAST_VOLUME} GiB", key="modern.volume_size")
+        yield Finding("invalid-option", f"the image needs a volume of {LEAST_VOLUME} GiB", key="modern.volume_size")
     for key, version in options.secrets_versions.items():
         if not re.fullmatch(r"[1-9][0-9]*", str(version)):
             what = f"{version!r} is no version of a parameter"
-            yield Finding("option-format", what, key=f"modern.secrets_versions.{key}", suggestion="a number from 1")
+            yield Finding("invalid-option", what, key=f"modern.secrets_versions.{key}", suggestion="a number from 1")
 
 
 def _release(cf: Properties, options: Options) -> Iterator[Finding]:
