@@ -74,9 +74,6 @@ class Plan:
     def changed(self) -> bool:
         return bool(self.actions)
 
-    def __add__(self, other: Plan) -> Plan:
-        return Plan(self.actions + other.actions)
-
     def as_returned(self) -> list[dict[str, str]]:
         return [action.as_returned() for action in self.actions]
 

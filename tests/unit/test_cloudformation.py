@@ -131,12 +131,14 @@ def test_ranges_are_compared_as_ec2_keeps_them() -> None:
     """It clears the bits behind the prefix, and writes IPv6 its own way."""
     group = _group("datomic", IngressRule("tcp", 4334, 4334, cidr="10.0.0.0/8"))
     observed = Current((group,), "vpc-1")
-    assert not cfn.plan(_wanted(aws_ingress_cidrs="10.1.2.3/8"), observed).changed
-    (action,) = cfn.plan(_wanted(aws_ingress_cidrs="10.1.2.3/16, 10.1.9.9/16, 2001:DB8:0::/32"), observed).actions
+    assert not cfn.Comparison(_wanted(aws_ingress_cidrs="10.1.2.3/8"), observed).plan().changed
+    (action,) = (
+        cfn.Comparison(_wanted(aws_ingress_cidrs="10.1.2.3/16, 10.1.9.9/16, 2001:DB8:0::/32"), observed).plan().actions
+    )
     assert [rule["cidr"] for rule in action.after["rules"]] == ["10.0.0.0/8", "10.1.2.3/16", "2001:DB8:0::/32"]
     kept = _group("datomic", *(IngressRule("tcp", 4334, 4334, cidr=cidr) for cidr in ("10.1.0.0/16", "2001:db8::/32")))
     wanted = _wanted(aws_ingress_cidrs="10.1.2.3/16, 2001:DB8:0::/32")
-    assert not cfn.plan(wanted, Current((kept,), "vpc-1")).changed
+    assert not cfn.Comparison(wanted, Current((kept,), "vpc-1")).plan().changed
 
 
 @pytest.mark.parametrize("cidr", ["0.0.0.0/0", "10.1.2.3/0", "::/0", "2001:db8::/0"])
@@ -195,21 +197,21 @@ def test_ec2_is_asked_only_about_types_that_the_tool_does_not_know(instance_type
     ],
 )
 def test_what_aws_does_not_have(changes: dict[str, str | None], observed: Current, missing: list[str]) -> None:
-    found = [finding.message for finding in cfn.missing(_file(**changes), _wanted(**changes), observed)]
+    found = [finding.message for finding in cfn.Comparison(_wanted(**changes), observed).missing(_file(**changes))]
     assert len(found) == len(missing)
     assert all(part in what for part, what in zip(missing, found, strict=True)), found
 
 
 def test_a_group_in_another_vpc_than_the_option_says() -> None:
     wanted, _findings = _desired(_file(aws_security_group="sg-0a"), vpc_id="vpc-2")
-    (finding,) = cfn.missing(_file(), wanted, Current((_group("x", group_id="sg-0a"),)))
+    (finding,) = cfn.Comparison(wanted, Current((_group("x", group_id="sg-0a"),))).missing(_file())
     assert finding.message == "the security group sg-0a is in vpc-1, not in vpc-2"
 
 
 def test_the_plan_makes_group_and_rules_in_this_order() -> None:
     file = _file(aws_ingress_groups="datomic", aws_ingress_cidrs="10.0.0.0/8")
     wanted, _findings = _desired(file, transactor=parse({"port": "5000"}), tags={"team": "orders"})
-    create, ingress = cfn.plan(wanted, Current(vpc_id="vpc-1")).actions
+    create, ingress = cfn.Comparison(wanted, Current(vpc_id="vpc-1")).plan().actions
     assert create.after == {"description": "Provisioned by Datomic", "vpc_id": "vpc-1", "tags": {"team": "orders"}}
     port = {"protocol": "tcp", "from_port": 5000, "to_port": 5000}
     assert ingress.after == {"rules": [{**port, "group_name": "datomic"}, {**port, "cidr": "10.0.0.0/8"}]}
@@ -217,15 +219,15 @@ def test_the_plan_makes_group_and_rules_in_this_order() -> None:
 
 def test_a_wider_rule_does_not_stand_in_for_the_own_one() -> None:
     group = _group("datomic", IngressRule("tcp", 0, 65535, cidr="10.0.0.0/8"))
-    plan = cfn.plan(_wanted(aws_ingress_cidrs="10.0.0.0/8"), Current((group,), "vpc-1"))
+    plan = cfn.Comparison(_wanted(aws_ingress_cidrs="10.0.0.0/8"), Current((group,), "vpc-1")).plan()
     assert [(action.resource, action.change) for action in plan.actions] == [("security_group_ingress", "update")]
 
 
 def test_a_group_of_another_account_counts_by_its_id() -> None:
     rule = IngressRule("tcp", 4334, 4334, group_id="sg-77", account=OTHER)
     observed = Current((_group("datomic", rule),), "vpc-1", ACCOUNT)
-    assert not cfn.plan(_wanted(aws_ingress_groups=f"{OTHER}:sg-77"), observed).changed
-    (action,) = cfn.plan(_wanted(aws_ingress_groups=f"{OTHER}:sg-78"), observed).actions
+    assert not cfn.Comparison(_wanted(aws_ingress_groups=f"{OTHER}:sg-77"), observed).plan().changed
+    (action,) = cfn.Comparison(_wanted(aws_ingress_groups=f"{OTHER}:sg-78"), observed).plan().actions
     assert action.after["rules"][1]["account"] == OTHER
 
 
@@ -242,9 +244,9 @@ def test_the_second_plan_is_empty_and_no_rule_is_ever_lost(
     for names_now, ranges_now in ((earlier_groups, earlier_ranges), (groups, ranges)):
         wanted = _wanted(aws_ingress_groups=",".join(names_now), aws_ingress_cidrs=" , ".join(ranges_now))
         before = observed.groups[2].ingress
-        for action in cfn.plan(wanted, observed).actions:
+        for action in cfn.Comparison(wanted, observed).plan().actions:
             rules = (*before, *action.params.rules)
             assert rules[: len(before)] == before
             assert not any(a.is_same(b) for i, a in enumerate(rules) for b in rules[:i])
             observed = Current((*others, _group("datomic", *rules)), "vpc-1", ACCOUNT)
-        assert not cfn.plan(wanted, observed).changed
+        assert not cfn.Comparison(wanted, observed).plan().changed

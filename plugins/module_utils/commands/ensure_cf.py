@@ -47,16 +47,16 @@ def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str
         raise_if_errors(counting())
     desired, _wrong = security_group.desired(system, exact=params["ingress"] == "exact")
     current = _read(aws, system, desired, counting())
-    findings += security_group.missing(cf, desired, current)
+    comparison = security_group.Comparison(desired, current)
+    findings += comparison.missing(cf)
     # With an error in these keys, the file names fewer rules than it means.
     if not any(one.severity == "error" and one.key in security_group.INGRESS_KEYS for one in findings):
-        findings += security_group.unnamed_findings(cf, desired, current)
+        findings += comparison.unnamed_findings(cf)
     memory = current.instance_type.memory_mib if current.instance_type else None
     findings += rules.learned(facts, instance_memory_mib=memory)
     for text in raise_if_errors(counting()):
         warn(text)
-    plan = security_group.plan(desired, current)
-    decision = Decision(security_group.defaults(cf, current, version), plan)
+    decision = Decision(security_group.defaults(cf, current, version), comparison.plan())
     executors = security_groups.executors(aws, desired.region)
     if engine.is_cli:
         _refuse_unknown_to_tool(cf, desired)
@@ -64,7 +64,7 @@ def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str
         cli_engine.refuse_role(cli, sts.account(aws.client("sts", region=desired.region)).arn)
 
         def again(_new: Properties) -> cli_engine.Rest:
-            return security_group.plan(desired, security_groups.observe(aws, desired)), executors
+            return security_group.Comparison(desired, security_groups.observe(aws, desired)).plan(), executors
 
         result = cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode)
     else:
@@ -94,10 +94,10 @@ def _read(aws: Aws, system: System, desired: Desired, findings: list[Finding]) -
     sts.refuse_other_account(aws, system.account_id)
     with base.prefer_input_errors(findings):
         current = security_groups.observe(aws, desired)
-        found = security_group.unnamed(desired, current) if desired.exact else None
-        if not found or not found.revoked:
+        comparison = security_group.Comparison(desired, current)
+        if not comparison.group or not comparison.revoked:
             return current
-        users = ec2.users(aws.client("ec2", region=desired.region), found.group.group_id)
+        users = ec2.users(aws.client("ec2", region=desired.region), comparison.group.group_id)
         # Without the stack's name, the only stack that uses the group counts as this system's.
         stack = f"the stack {system.stack_name}"
         own = {stack} if system.stack_name else users if len(users) == 1 else frozenset()

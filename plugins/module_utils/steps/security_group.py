@@ -163,7 +163,7 @@ def unknown_instance_type(cf: Properties) -> Finding:
     """EC2 does not know the file's instance type."""
     key = "aws-instance-type"
     what, instead = f"unknown instance type {cf.get(key)}", f"one that EC2 offers in {cf.get('aws-region')}"
-    why = "EC2 starts no instance of it, nor does it tell its memory"
+    why = "EC2 starts no instance of it, and does not say how much memory it has"
     return cf.finding(key, what, instead, rule="unknown-instance-type", reason=why, source=TYPES_DOCS)
 
 
@@ -185,166 +185,6 @@ def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
     return findings
 
 
-@dataclasses.dataclass(frozen=True)
-class Unnamed:
-    """The rules of the group that the file does not name. kept: those that exact leaves for another run."""
-
-    group: SecurityGroup
-    rules: tuple[IngressRule, ...]
-    kept: tuple[IngressRule, ...] = ()
-
-    @property
-    def revoked(self) -> tuple[IngressRule, ...]:
-        """What exact revokes."""
-        return tuple(rule for rule in self.rules if rule not in self.kept)
-
-
-def unnamed(desired: Desired, current: Current) -> Unnamed | None:
-    """None when there are no such rules.
-
-    Where a source gets its rule on another port in this very run, its rule on the old port is kept: the transactors
-    that run listen there until they are replaced.
-    """
-    group = _resolved(desired.group, desired, current)
-    if group is None:
-        return None
-    named = _rules(desired, current)
-    rules = tuple(rule for rule in group.ingress if not any(rule.is_same(other) for other in named))
-    moving = {rule.source for rule in named if not any(rule.is_same(other) for other in group.ingress)}
-    return Unnamed(group, rules, tuple(rule for rule in rules if rule.source in moving)) if rules else None
-
-
-def unnamed_findings(cf: Properties, desired: Desired, current: Current) -> Iterator[Finding]:
-    """Warnings of the rules that the file does not name, and what exact does with them, or must not."""
-    found = unnamed(desired, current)
-    if found is None:
-        return
-    key, title = "aws-security-group", f"the security group {desired.group.text} ({found.group.group_id})"
-
-    def judged(rule: FindingId, what: str, instead: str, level: Severity = "warning") -> Finding:
-        why = "whoever such a rule admits can try to talk to the transactor, or to its host"
-        return cf.finding(key, what, instead, rule=rule, severity=level, reason=why, source=RULES_DOCS)
-
-    revoke = revocation(desired.region, found.group.group_id, found.rules)
-    if not desired.exact:
-        instead = f"ingress: exact (datomic_ingress) revokes what the file does not name; by hand: {revoke}"
-        kinds: tuple[tuple[FindingId, bool, str], ...] = (
-            ("ingress-open", True, "lets a good part of the Internet in"),
-            ("ingress-not-in-files", False, "has rules that the file does not name"),
-        )
-        for rule, wide, words in kinds:
-            rules = [one for one in found.rules if is_wide(one.cidr) == wide]
-            if rules:
-                only = instead.replace(revoke, revocation(desired.region, found.group.group_id, rules))
-                yield judged(rule, f"{title} {words}: {_listed(rules)}", only)
-        return
-    if found.kept:
-        what = f"{title} keeps rules that the file does not name: {_listed(found.kept)}"
-        instead = "transactors that run may listen on that port until they are replaced; the next run revokes the rules"
-        yield judged("ingress-not-in-files", what, instead)
-    if not found.revoked:
-        return
-    foreign = found.group.description != GROUP_DESCRIPTION
-    if foreign or current.others:
-        whose = f"described as {found.group.description!a}" if foreign else f"used by {', '.join(current.others)} too"
-        what = f"ingress: exact would revoke rules of {title}, which is {whose}: {_listed(found.revoked)}"
-        instead = (
-            "name a group of this system's own, or leave ingress (datomic_ingress) at report; accept the rule "
-            f"ingress-shared where nobody else needs them; by hand: {revoke}"
-        )
-        yield judged("ingress-shared", what, instead, "error")
-    cut = [rule for rule in found.revoked if rule.admits_to(desired.port)]
-    if cut:
-        what = f"ingress: exact revokes rules of {title} on the transactor's port: {_listed(cut)}"
-        instead = "peers that connect through them lose the transactor: name them in the file first if there are any"
-        yield judged("ingress-revoked", what, instead)
-
-
-def _listed(rules: Sequence[IngressRule]) -> str:
-    return "; ".join(map(str, rules))
-
-
-def missing(cf: Properties, desired: Desired, current: Current) -> list[Finding]:
-    """What the file refers to and AWS does not have."""
-    findings = []
-    if desired.unknown_type and current.instance_type is None:
-        findings.append(unknown_instance_type(cf))
-    findings += _vpc_findings(cf, desired, current)
-    for reference in desired.ingress_groups:
-        if reference.name and _is_foreign(reference, current):
-            what = f"{reference.text} is of another account, whose groups EC2 takes by their ids only"
-            instead, why = f"{reference.account}:sg-…", "names are looked up in one's own account"
-        elif _is_missing(reference, desired, current):
-            what = f"there is no security group {reference.text} in {_place(desired, current)}"
-            instead, why = "create it first, or correct it", "a rule can only admit the members of a group that exists"
-        else:
-            continue
-        key = "aws-ingress-groups"
-        findings.append(cf.finding(key, what, instead, rule="ingress-group-missing", reason=why, source=RULES_DOCS))
-    return findings
-
-
-def _vpc_findings(cf: Properties, desired: Desired, current: Current) -> list[Finding]:
-    """What is wrong with the group that the file names by id, or with the VPC that its names mean."""
-    key = "aws-security-group"
-    if desired.group.group_id:
-        group = _resolved(desired.group, desired, current)
-        if group is None:
-            what = f"there is no security group {desired.group.group_id} in {desired.region}"
-            instead, why = "correct it, or give a name", "a group is only made under a name: EC2 gives the ids"
-            return [cf.finding(key, what, instead, rule="security-group-missing", reason=why, source=GROUP_DOCS)]
-        if desired.vpc_id and desired.vpc_id != group.vpc_id:
-            what = f"the security group {group.group_id} is in {group.vpc_id}, not in {desired.vpc_id}"
-            instead, why = "leave out the option vpc_id, or correct one of them", "a group works in its own VPC only"
-            return [cf.finding(key, what, instead, rule="security-group-vpc", reason=why, source=GROUP_DOCS)]
-    elif not current.vpc_id and any(reference.name for reference in desired.references):
-        if desired.vpc_id:
-            what, instead = f"there is no VPC {desired.vpc_id} in {desired.region}", "correct the option vpc_id"
-        else:
-            what = f"{desired.region} has no default VPC, in which names of security groups would be looked up"
-            instead = "give the option vpc_id"
-        why = "a security group is made, and looked up by its name, in one VPC"
-        return [cf.finding(key, what, instead, rule="vpc-missing", reason=why, source=VPC_DOCS)]
-    return []
-
-
-def _place(desired: Desired, current: Current) -> str:
-    vpc_id = _vpc_id(desired, current)
-    return f"{vpc_id} in {desired.region}" if vpc_id else desired.region
-
-
-def _is_foreign(reference: GroupReference, current: Current) -> bool:
-    """Whether it is of another account, so that it cannot be looked up."""
-    return reference.account not in ("", current.account)
-
-
-def _is_missing(reference: GroupReference, desired: Desired, current: Current) -> bool:
-    """A name without a VPC means nothing that could be missing, and our own group will be there."""
-    if _is_foreign(reference, current) or _is_own(reference, desired):
-        return False
-    if reference.name and not _vpc_id(desired, current):
-        return False
-    return _resolved(reference, desired, current) is None
-
-
-def _is_own(reference: GroupReference, desired: Desired) -> bool:
-    return bool(desired.group.name) and reference.name == desired.group.name
-
-
-def _vpc_id(desired: Desired, current: Current) -> str:
-    """The VPC whose names are meant, empty when there is none: that of the group's id, or the one current."""
-    by_id = {group.group_id: group.vpc_id for group in current.groups}
-    return by_id.get(desired.group.group_id, "") if desired.group.group_id else current.vpc_id
-
-
-def _resolved(reference: GroupReference, desired: Desired, current: Current) -> SecurityGroup | None:
-    vpc_id = _vpc_id(desired, current)
-    for group in current.groups:
-        if group.group_id == reference.group_id or (group.name == reference.name and group.vpc_id == vpc_id):
-            return group
-    return None
-
-
 def defaults(cf: Properties, current: Current, version: str) -> dict[str, str]:
     """The values that the file lacks. version: of the distribution, empty when unknown."""
     values = {}
@@ -362,50 +202,179 @@ def defaults(cf: Properties, current: Current, version: str) -> dict[str, str]:
     return values
 
 
-def plan(desired: Desired, current: Current) -> Plan:
-    """Create the group when it is not there, and add the rules that it lacks; then, if exact, revoke the others."""
-    actions: list[Action] = []
-    group = _resolved(desired.group, desired, current)
-    title = desired.group.text
-    if group is None:
-        params = CreateSecurityGroup(_vpc_id(desired, current), dict(desired.tags))
-        after = {key: value for key, value in dataclasses.asdict(params).items() if value or key != "tags"}
-        actions.append(Action("ec2", "security_group", title, "create", after=after, params=params))
-    present = group.ingress if group else ()
-    lacking = [rule for rule in _rules(desired, current) if not any(rule.is_same(other) for other in present)]
-    before = [rule.as_state() for rule in present]
-    added = [rule.as_state() for rule in lacking]
-    if lacking:
-        change: Change = "update" if present else "create"
-        shown = {"rules": before} if before else {}
-        authorize = AuthorizeIngress(group.group_id if group else "", tuple(lacking))
-        after = {"rules": before + added}
-        actions.append(Action("ec2", "security_group_ingress", title, change, shown, after, authorize))
-    found = unnamed(desired, current) if desired.exact else None
-    if found and found.revoked:
-        kept = [rule.as_state() for rule in present if rule not in found.revoked]
-        after, revoke = {"rules": kept + added}, RevokeIngress(found.group.group_id, found.revoked)
-        actions.append(Action("ec2", "security_group_ingress", title, "delete", {"rules": before}, after, revoke))
-    return Plan(tuple(actions))
+class Comparison:
+    """The desired security group compared with the current groups."""
 
+    def __init__(self, desired: Desired, current: Current) -> None:
+        self.desired = desired
+        self.current = current
+        own = desired.group
+        by_id = {group.group_id: group.vpc_id for group in current.groups}
+        self.vpc_id = by_id.get(own.group_id, "") if own.group_id else current.vpc_id
+        """The VPC in which names are looked up; empty when there is none."""
+        self.group = self._find(own)
+        self.rules = self._rules()
+        present = self.group.ingress if self.group else ()
+        self.lacking = _without(self.rules, present)
+        self.unnamed = _without(present, self.rules)
+        """The rules of the group that the file does not name."""
+        # Until they are replaced, the running transactors listen on the old port.
+        moving = {rule.source for rule in self.lacking}
+        self.kept = tuple(rule for rule in self.unnamed if rule.source in moving)
+        """Those of the unnamed rules whose source gets another port in this run, which exact leaves to the next run."""
+        self.revoked = tuple(rule for rule in self.unnamed if rule not in self.kept) if desired.exact else ()
 
-def _rules(desired: Desired, current: Current) -> list[IngressRule]:
-    rules: list[IngressRule] = []
-    for rule in (*_rules_from_groups(desired, current), *(_rule(desired, cidr=cidr) for cidr in desired.ingress_cidrs)):
-        if not any(rule.is_same(other) for other in rules):
-            rules.append(rule)
-    return rules
+    def _find(self, reference: GroupReference) -> SecurityGroup | None:
+        for group in self.current.groups:
+            by_name = group.name == reference.name and group.vpc_id == self.vpc_id
+            if by_name or group.group_id == reference.group_id:
+                return group
+        return None
 
+    def _rules(self) -> tuple[IngressRule, ...]:
+        port = self.desired.port
+        rules = [self._rule_from(reference) for reference in self.desired.ingress_groups]
+        rules += [IngressRule("tcp", port, port, cidr=cidr) for cidr in self.desired.ingress_cidrs]
+        return tuple(rule for number, rule in enumerate(rules) if not any(map(rule.is_same, rules[:number])))
 
-def _rules_from_groups(desired: Desired, current: Current) -> Iterator[IngressRule]:
-    for reference in desired.ingress_groups:
-        group = _resolved(reference, desired, current)
+    def _rule_from(self, reference: GroupReference) -> IngressRule:
+        port, group = self.desired.port, self._find(reference)
         if group:
-            yield _rule(desired, group_id=group.group_id, group_name=group.name, account=group.account)
-        else:
-            account = reference.account if _is_foreign(reference, current) else ""
-            yield _rule(desired, group_id=reference.group_id, group_name=reference.name, account=account)
+            name, account = group.name, group.account
+            return IngressRule("tcp", port, port, group_id=group.group_id, group_name=name, account=account)
+        account = reference.account if self._is_foreign(reference) else ""
+        return IngressRule("tcp", port, port, group_id=reference.group_id, group_name=reference.name, account=account)
+
+    def _is_foreign(self, reference: GroupReference) -> bool:
+        """Whether the group is of another account and cannot be looked up."""
+        return reference.account not in ("", self.current.account)
+
+    def plan(self) -> Plan:
+        """Create a missing group, add the rules that it lacks, then revoke others if exact."""
+        desired, group = self.desired, self.group
+        kind, title = "security_group_ingress", desired.group.text
+        actions: list[Action] = []
+        if group is None:
+            create = CreateSecurityGroup(self.vpc_id, dict(desired.tags))
+            shown = {key: value for key, value in dataclasses.asdict(create).items() if value or key != "tags"}
+            actions.append(Action("ec2", "security_group", title, "create", after=shown, params=create))
+        present = group.ingress if group else ()
+        before, added = [rule.as_state() for rule in present], [rule.as_state() for rule in self.lacking]
+        if added:
+            change: Change = "update" if present else "create"
+            authorize = AuthorizeIngress(group.group_id if group else "", self.lacking)
+            states = {"rules": before} if before else {}
+            actions.append(Action("ec2", kind, title, change, states, {"rules": before + added}, authorize))
+        if group and self.revoked:
+            kept = [rule.as_state() for rule in present if rule not in self.revoked]
+            revoke = RevokeIngress(group.group_id, self.revoked)
+            actions.append(Action("ec2", kind, title, "delete", {"rules": before}, {"rules": kept + added}, revoke))
+        return Plan(tuple(actions))
+
+    def missing(self, cf: Properties) -> Iterator[Finding]:
+        """What the file refers to and AWS does not have."""
+        desired = self.desired
+        if desired.unknown_type and self.current.instance_type is None:
+            yield unknown_instance_type(cf)
+        yield from self._vpc_findings(cf)
+        for reference in desired.ingress_groups:
+            if reference.name and self._is_foreign(reference):
+                what = f"{reference.text} is of another account, whose groups EC2 takes by their ids only"
+                instead, why = f"{reference.account}:sg-…", "names are looked up in one's own account"
+            elif self._is_missing(reference):
+                place = f"{self.vpc_id} in {desired.region}" if self.vpc_id else desired.region
+                what, instead = (
+                    f"there is no security group {reference.text} in {place}",
+                    "create it first, or correct it",
+                )
+                why = "a rule can only admit the members of a group that exists"
+            else:
+                continue
+            key: FindingId = "ingress-group-missing"
+            yield cf.finding("aws-ingress-groups", what, instead, rule=key, reason=why, source=RULES_DOCS)
+
+    def _is_missing(self, reference: GroupReference) -> bool:
+        """Without a VPC no name is looked up. The plan creates the system's own group."""
+        is_own = bool(self.desired.group.name) and reference.name == self.desired.group.name
+        if self._is_foreign(reference) or is_own or (reference.name and not self.vpc_id):
+            return False
+        return self._find(reference) is None
+
+    def _vpc_findings(self, cf: Properties) -> Iterator[Finding]:
+        """What is wrong with the id of the group, or with the VPC of the names."""
+        key, desired, group = "aws-security-group", self.desired, self.group
+        if desired.group.group_id:
+            if group is None:
+                what = f"there is no security group {desired.group.group_id} in {desired.region}"
+                instead, why = "correct it, or give a name", "a group is only made under a name: EC2 gives the ids"
+                yield cf.finding(key, what, instead, rule="security-group-missing", reason=why, source=GROUP_DOCS)
+            elif desired.vpc_id and desired.vpc_id != group.vpc_id:
+                what = f"the security group {group.group_id} is in {group.vpc_id}, not in {desired.vpc_id}"
+                instead = "leave out the option vpc_id, or correct one of them"
+                why = "a group works in its own VPC only"
+                yield cf.finding(key, what, instead, rule="security-group-vpc", reason=why, source=GROUP_DOCS)
+        elif not self.vpc_id and any(reference.name for reference in desired.references):
+            what = f"{desired.region} has no default VPC, in which names of security groups would be looked up"
+            instead = "give the option vpc_id"
+            if desired.vpc_id:
+                what, instead = f"there is no VPC {desired.vpc_id} in {desired.region}", "correct the option vpc_id"
+            why = "a security group is made, and looked up by its name, in one VPC"
+            yield cf.finding(key, what, instead, rule="vpc-missing", reason=why, source=VPC_DOCS)
+
+    def unnamed_findings(self, cf: Properties) -> Iterator[Finding]:
+        """Warnings about the rules that the file does not name, and what exact does with them, or must not."""
+        if self.group is None or not self.unnamed:
+            return
+        desired, group = self.desired, self.group
+        title = f"the security group {desired.group.text} ({group.group_id})"
+
+        def judged(rule: FindingId, what: str, instead: str, severity: Severity = "warning") -> Finding:
+            key, why = (
+                "aws-security-group",
+                "whoever such a rule admits can try to talk to the transactor, or to its host",
+            )
+            return cf.finding(key, what, instead, rule=rule, severity=severity, reason=why, source=RULES_DOCS)
+
+        def by_hand(rules: Iterable[IngressRule]) -> str:
+            return f"by hand: {revocation(desired.region, group.group_id, rules)}"
+
+        if not desired.exact:
+            kinds: tuple[tuple[FindingId, bool, str], ...] = (
+                ("ingress-open", True, "lets a good part of the Internet in"),
+                ("ingress-not-in-files", False, "has rules that the file does not name"),
+            )
+            for rule, wide, words in kinds:
+                rules = [one for one in self.unnamed if is_wide(one.cidr) == wide]
+                if rules:
+                    instead = f"ingress: exact (datomic_ingress) revokes what the file does not name; {by_hand(rules)}"
+                    yield judged(rule, f"{title} {words}: {_listed(rules)}", instead)
+        if desired.exact and self.kept:
+            what = f"{title} keeps rules that the file does not name: {_listed(self.kept)}"
+            instead = (
+                "running transactors may listen on that port until they are replaced; the next run revokes the rules"
+            )
+            yield judged("ingress-not-in-files", what, instead)
+        foreign, others = group.description != GROUP_DESCRIPTION, self.current.others
+        if self.revoked and (foreign or others):
+            whose = f"described as {group.description!a}" if foreign else f"used by {', '.join(others)} too"
+            what = f"ingress: exact would revoke rules of {title}, which is {whose}: {_listed(self.revoked)}"
+            instead = (
+                "name a group of this system's own, or leave ingress (datomic_ingress) at report; accept the rule "
+                f"ingress-shared where nobody else needs them; {by_hand(self.unnamed)}"
+            )
+            yield judged("ingress-shared", what, instead, "error")
+        cut = [rule for rule in self.revoked if rule.admits_to(desired.port)]
+        if cut:
+            what = f"ingress: exact revokes rules of {title} on the transactor's port: {_listed(cut)}"
+            instead = (
+                "peers that connect through them lose the transactor: name them in the file first if there are any"
+            )
+            yield judged("ingress-revoked", what, instead)
 
 
-def _rule(desired: Desired, **source: str) -> IngressRule:
-    return IngressRule("tcp", desired.port, desired.port, **source)
+def _without(rules: Iterable[IngressRule], others: Sequence[IngressRule]) -> tuple[IngressRule, ...]:
+    return tuple(rule for rule in rules if not any(map(rule.is_same, others)))
+
+
+def _listed(rules: Iterable[IngressRule]) -> str:
+    return "; ".join(map(str, rules))
