@@ -21,8 +21,10 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME, shared_by
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util.subprocesses import started
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import run_lock
-from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, Owner, beginning, me
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, Owner, me
 
 from tests.emulator import Emulator
 from tests.estate import Estate
@@ -59,7 +61,7 @@ def test_a_line_says_each_minute_that_another_run_is_waited_for(
     tmp_path: pathlib.Path, another: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(run_lock, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda _s: pause()))
+    monkeypatch.setattr(run_lock, "clock", SimpleNamespace(now=lambda: now[0], sleep=lambda _s: pause(), iso=clock.iso))
 
     def pause() -> None:
         now[0] += 15
@@ -99,11 +101,11 @@ def test_a_damaged_lock_holds_nobody_up(tmp_path: pathlib.Path, another: subproc
 
 
 def test_a_process_that_ends_while_it_is_looked_at_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_text(*dummy: object, **also: object) -> str:
+    def no_such_process(*dummy: object, **also: object) -> str:
         raise ProcessLookupError(3, "No such process")
 
-    monkeypatch.setattr(pathlib.Path, "read_text", read_text)
-    assert beginning(os.getpid()) == ""
+    monkeypatch.setattr("builtins.open", no_such_process)
+    assert started(os.getpid()) == ""
 
 
 def test_only_what_the_lock_itself_meets_is_told_of_its_directory(

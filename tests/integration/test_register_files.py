@@ -213,7 +213,7 @@ def test_no_identity(repository: Repository) -> None:
     repository.git("config", "--unset", "user.email")
     repository.git("config", "user.useConfigOnly", "true")
     repository.write(FILE, "host=b\n")
-    assert "git does not know who commits" in refused(repository, FILE)
+    assert "git has no name and address for commits" in refused(repository, FILE)
 
 
 @pytest.mark.parametrize(
@@ -418,7 +418,7 @@ def test_a_place_where_nothing_could_be_registered_is_refused_beforehand(
         (tmp_path / "outside/cf.yml", "is not in a git repository"),
         (other / "cf.yml", f"is in the repository {other}, the others are in {repository.root}"),
         (repository.root / "nosuch/cf.yml", "is in a directory that does not exist"),
-        (repository.root / "aws", "is a directory: name the files in it"),
+        (repository.root / "aws", "is a directory: give the files in it"),
         (repository.root / "link.json", "is not in a git repository"),
     ):
         result = registering(repository, FILE, expected=[str(path)])
@@ -433,12 +433,13 @@ def test_a_place_where_nothing_could_be_registered_is_refused_beforehand(
 def test_check_mode_reports_what_earlier_tasks_would_have_written(repository: Repository) -> None:
     repository.write(FILE, "memory-index-max=256m\n")
     template = str(repository.root / "aws/cf.json")
-    told = registering(repository, FILE, check=True, planned=[template])
+    told = registering(repository, FILE, check=True, planned=[template], planned_only=True)
     assert (told["changed"], told["files"], told["diff"], told["commit"]) == (True, ["aws/cf.json"], [], None)
-    both = registering(repository, FILE, check=True, planned=[template], planned_only=False)
+    both = registering(repository, FILE, check=True, planned=[template])
     assert (both["files"], len(both["diff"])) == (["aws/cf.json", FILE], 1), "one commit has both"
-    assert not registering(repository, FILE, check=True, planned=[])["changed"], "an earlier task has told of the file"
-    assert registering(repository, FILE, planned=[])["files"] == [FILE], "a real run looks at the files"
+    assert not registering(repository, FILE, check=True, planned_only=True)["changed"], (
+        "an earlier task has told of the file"
+    )
 
 
 def test_other_line_endings_hide_no_secret(repository: Repository) -> None:

@@ -117,7 +117,7 @@ def test_no_remote_is_said_before_anything_is_committed(tmp_path: pathlib.Path) 
     assert (
         "no remote fork: its remotes are origin" in registering(repository, FILE, push=True, push_remote="fork")["msg"]
     )
-    assert "is no name for a branch" in registering(repository, FILE, push=True, push_branch="a..b")["msg"]
+    assert "is no name of a branch" in registering(repository, FILE, push=True, push_branch="a..b")["msg"]
     assert repository.everything() == everything
 
 

@@ -20,10 +20,7 @@ PURE = {"errors", "instance_memory", "plan", "properties", "rolling", "rules", "
 """Neither boto3 nor Ansible, and nothing that asks AWS. Of what has effects they import PLAIN alone."""
 PLAIN = {
     ("releases", "versions"),
-    ("util", "atomic_write"),
-    ("util", "clock"),
-    ("util", "redact"),
-    ("util", "subprocesses"),
+    *(("util", name) for name in ("atomic_write", "clock", "lock", "redact", "subprocesses")),
 }
 EFFECTS = {"aws", "backup", "cli", "git", "internal_options", "releases", "screen", "util"}
 """Files, programs, git and AWS."""

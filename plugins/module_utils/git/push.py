@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a branch is pushed to, whether it has to be, and what to do when the remote refuses."""
+"""The push: its target, whether the remote is behind, and messages when the remote refuses."""
 
 from __future__ import annotations
 
@@ -38,14 +38,12 @@ class Target:
 
 
 def target(git: Git, local: str, remote: str, branch: str) -> tuple[Target | None, list[Finding]]:
-    """Where to push the branch local (empty: HEAD is detached), or why that cannot be told.
+    """Where to push, or findings with the reason why that is unknown.
 
-    remote, branch: the options, empty for those of the upstream branch.
+    local: the current branch, empty when HEAD is detached. remote, branch: the options, empty for the upstream's.
     """
     if "://" in remote and "@" in remote and ":" in remote.split("://", 1)[1].rsplit("@", 1)[0]:
-        return None, [
-            _wrong("is a URL with a password in it", "name a remote, and leave the password to a credential helper")
-        ]
+        return None, [_wrong("is a URL with a password in it", "give a remote, and a credential helper the password")]
     upstream = _configured(git, local, "remote")
     remotes = git.must("remote").line.split()
     name = remote or ("" if upstream == "." else upstream) or "origin"
@@ -56,12 +54,10 @@ def target(git: Git, local: str, remote: str, branch: str) -> tuple[Target | Non
     if branch or merged or (remote and local):
         wanted = branch or merged or local
         if git.run("check-ref-format", f"refs/heads/{wanted}").code:
-            return None, [
-                _wrong(f"{wanted} is no name for a branch", "give the branch's short name", key="push_branch")
-            ]
+            return None, [_wrong(f"{wanted} is no name of a branch", "give the branch's short name", "push_branch")]
         return Target(name, wanted), []
     if not local:
-        return None, []  # that HEAD is detached is another finding
+        return None, []  # the caller reports that HEAD is detached
     instead = (
         f"git push --set-upstream {name} {local} once, or give push_remote or push_branch "
         "(datomic_push_remote or datomic_push_branch in the role)"
@@ -69,10 +65,10 @@ def target(git: Git, local: str, remote: str, branch: str) -> tuple[Target | Non
     return None, [_wrong(f"the branch {local} has no upstream branch to be pushed to", instead, key="push")]
 
 
-def to_be_pushed(git: Git, where: Target) -> bool:
-    """Whether the remote branch lacks something of HEAD.
+def is_behind(git: Git, where: Target) -> bool:
+    """Whether the remote branch lacks commits of HEAD. DatomicError if it has commits that are not here.
 
-    The remote itself is asked: that it has commits which are not here has to be known before the work, not after it.
+    Asks the remote itself: the local copy of its branch may be old.
     """
     if git.run("rev-parse", "--quiet", "--verify", "HEAD^{commit}").code:
         return False
@@ -103,21 +99,21 @@ def _moved(where: Target, more: str) -> str:
     )
 
 
-def _refusal(where: Target, told: str) -> str:
-    if any(word in told for word in MOVED):
-        return _moved(where, f"git says: {told}")
-    if any(word in told for word in UNAUTHENTICATED):
+def _refusal(where: Target, text: str) -> str:
+    if any(word in text for word in MOVED):
+        return _moved(where, f"git says: {text}")
+    if any(word in text for word in UNAUTHENTICATED):
         return (
-            f"Could not push to {where.shown}: it does not let this user in, and nobody can be asked for a password. "
-            f"{STAYS} Set up a key, an agent or a credential helper. git says: {told}"
+            f"Could not push to {where.shown}: authentication failed, and git cannot ask for a password. "
+            f"{STAYS} Set up a key, an agent or a credential helper. git says: {text}"
         )
-    return f"Could not push to {where.shown}. {STAYS} git, a hook or the remote says: {told}"
+    return f"Could not push to {where.shown}. {STAYS} git, a hook or the remote says: {text}"
 
 
 def _patient(git: Git) -> Git:
-    """With an ssh that fails instead of asking or waiting for ever, unless the user has chosen a command."""
-    own = any(os.environ.get(name) for name in ("GIT_SSH", "GIT_SSH_COMMAND"))
-    if own or git.run("config", "--get", "core.sshCommand").code == 0:
+    """With an ssh that fails instead of asking for a password, unless the user has configured a command."""
+    configured = any(os.environ.get(name) for name in ("GIT_SSH", "GIT_SSH_COMMAND"))
+    if configured or git.run("config", "--get", "core.sshCommand").code == 0:
         return git
     return git.having(GIT_SSH_COMMAND="ssh -o BatchMode=yes -o ConnectTimeout=30")
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""In which repository files lie, and everything that stands against registering them there."""
+"""The repository of the files, and everything that prevents a commit of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 
-from ..errors import DatomicError, Finding, InputError
+from ..errors import DatomicError, Finding, InputError, Refused
 from ..util.subprocesses import Finished
 from .runner import TIMEOUT, Git, literal, said
 
 LARGEST = 16 << 20
-"""Bytes of a file that is registered, as all of it is looked through for secrets."""
+"""Bytes of a file. All of it is searched for secrets."""
+WHERE = ("rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--show-toplevel")
 STATES = (
     ("MERGE_HEAD", "merge", "finish it with git commit, or git merge --abort"),
     ("rebase-merge", "rebase", "git rebase --continue or --abort"),
@@ -25,16 +26,15 @@ STATES = (
     ("sequencer", "cherry-pick or revert", "git cherry-pick (or revert) --continue or --abort"),
     ("BISECT_LOG", "bisect", "git bisect reset"),
 )
-"""Files in git's directory that tell of something unfinished."""
+"""Files in git's directory that exist while an operation is unfinished; the operation; how to end it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
     """A work tree and the files in it.
 
-    git: runs at the root. root, git_directory, objects: absolute. branch: empty when HEAD is detached.
-    files, expected: relative to the root, without duplicates, in the order given; what is to be registered, and what
-    later steps are going to write.
+    git: runs at the root. root, git_directory, objects: absolute paths. branch: empty when HEAD is detached.
+    files: to register; expected: later steps write them. Both relative to the root, without duplicates, in order.
     """
 
     git: Git
@@ -47,12 +47,12 @@ class Place:
 
     @property
     def judged(self) -> tuple[str, ...]:
-        """Everything that has to be possible to register, now or at the end."""
+        """The files to register, now or later."""
         return tuple(dict.fromkeys(self.files + self.expected))
 
 
 def locate(paths: Sequence[str], expected: Sequence[str] = (), timeout: float = TIMEOUT) -> Place:
-    """Find the work tree of the files; an InputError with all that is wrong with the paths.
+    """Find the work tree of the files. InputError with everything that is wrong with the paths.
 
     expected: files that need not exist yet. timeout: seconds for each git command.
     """
@@ -74,24 +74,18 @@ def locate(paths: Sequence[str], expected: Sequence[str] = (), timeout: float = 
         directory = os.path.dirname(file)
         if directory in roots:
             continue
-        answer = Git(directory, timeout=timeout).run(
-            "rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--show-toplevel"
-        )
-        if answer.code:
-            errors.append(_no_work_tree(answer, followed[file]))
-        roots[directory] = "" if answer.code else answer.line.split("\n", 2)[2]
-    # A link may lie outside; what it leads to may not.
+        done = Git(directory, timeout=timeout).run(*WHERE)
+        if done.code:
+            errors.append(_no_work_tree(done, followed[file]))
+        roots[directory] = "" if done.code else done.line.split("\n", 2)[2]
+    # A link may be outside of the repository; its target may not.
     final = {file: path for file, path in followed.items() if not os.path.islink(file)}
     root = next((roots[os.path.dirname(file)] for file in final if roots[os.path.dirname(file)]), "")
     for file, path in final.items():
         other = roots[os.path.dirname(file)]
         if other and other != root:
-            what = f"is in the repository {other}, the others are in {root}"
-            errors.append(
-                Finding(
-                    "git-other-repository", what, file=path, suggestion="register each repository's files by themselves"
-                )
-            )
+            message = f"is in the repository {other}, the others are in {root}"
+            errors.append(_about(path, "git-other-repository", message, "register the files of each repository apart"))
     if errors:
         raise InputError(errors)
     git = Git(root, timeout=timeout)
@@ -110,18 +104,21 @@ def locate(paths: Sequence[str], expected: Sequence[str] = (), timeout: float = 
 
 
 def findings(place: Place, message: str) -> Iterator[Finding]:
-    """What stands against a commit of the files."""
+    """Everything that prevents a commit of the files."""
     if not message.strip() or "\0" in message:
         yield Finding("git-message", "the commit message is empty, or not text", key="message")
-    for name, what, instead in STATES:
+    for name, operation, suggestion in STATES:
         if os.path.lexists(os.path.join(place.git_directory, name)):
-            yield Finding(
-                "git-unfinished", f"the repository is in the middle of a {what}", file=place.root, suggestion=instead
-            )
+            message = f"the repository is in the middle of a {operation}"
+            yield _about(place.root, "git-unfinished", message, suggestion)
             break
     yield from _unusable_entries(place)
     yield from _ignored(place)
     yield from _identity(place)
+
+
+def _about(file: str, rule: Refused, message: str, suggestion: str = "") -> Finding:
+    return Finding(rule, message, file=file, suggestion=suggestion)
 
 
 def _wrong_file(path: str) -> str:
@@ -132,7 +129,7 @@ def _wrong_file(path: str) -> str:
     if not os.path.exists(path):
         return f"is a symbolic link to {os.path.realpath(path)}, which does not exist"
     if os.path.isdir(path):
-        return "is a directory: name the files in it"
+        return "is a directory: give the files in it"
     if not os.path.isfile(path):
         return "is not a regular file"
     size = os.path.getsize(path)
@@ -140,14 +137,14 @@ def _wrong_file(path: str) -> str:
 
 
 def _wrong_place(path: str) -> str:
-    """Why no file can be written there and then registered, as far as the path tells."""
+    """Why no file can be written to the path and registered then; empty if one can."""
     if "\0" in path or not path or os.path.exists(path):
         return _wrong_file(path)
     return "" if os.path.isdir(os.path.dirname(os.path.realpath(path))) else "is in a directory that does not exist"
 
 
 def _followed(path: str) -> Iterator[str]:
-    """The file itself; in front of it the symbolic links that lead there: git stores a link, not what it leads to."""
+    """The symbolic links to the file, and then the file: git stores a link, not its target."""
     path = os.path.abspath(path)
     while True:
         path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
@@ -157,79 +154,57 @@ def _followed(path: str) -> Iterator[str]:
         path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
 
 
-def _no_work_tree(answer: Finished, path: str) -> Finding:
-    told = said(answer)
-    if "dubious ownership" in told:
-        return Finding(
-            "git-owner", f"git does not trust this repository, which belongs to another user: {told}", file=path
-        )
-    if "not a git repository" in told:
-        return Finding(
-            "git-no-repository",
-            "is not in a git repository",
-            file=path,
-            suggestion="git init and a first commit there, or set datomic_commit to false",
-        )
-    if answer.out.startswith(b"true"):
-        return Finding(
-            "git-bare", "is in a bare repository, which has no work tree", file=path, suggestion="use a clone of it"
-        )
-    if answer.out.startswith(b"false\nfalse"):
-        return Finding("git-directory", "is in git's own directory, which git does not register", file=path)
-    raise DatomicError(f"git cannot work in the repository of {path}: {told}")
+def _no_work_tree(done: Finished, path: str) -> Finding:
+    text = said(done)
+    if "dubious ownership" in text:
+        return _about(path, "git-owner", f"git does not trust this repository, which belongs to another user: {text}")
+    if "not a git repository" in text:
+        suggestion = "git init and a first commit there, or set datomic_commit to false"
+        return _about(path, "git-no-repository", "is not in a git repository", suggestion)
+    if done.out.startswith(b"true"):
+        return _about(path, "git-bare", "is in a bare repository, which has no work tree", "use a clone of it")
+    if done.out.startswith(b"false\nfalse"):
+        return _about(path, "git-directory", "is in git's own directory, which git does not register")
+    raise DatomicError(f"git cannot work in the repository of {path}: {text}")
 
 
 def _unusable_entries(place: Place) -> Iterator[Finding]:
     seen = set()
     for line in place.git.must("ls-files", "-v", "--stage", "-z", "--", *literal(place.judged)).fields:
-        told, path = line.split("\t", 1)
-        tag, stage = told[0], told[-1]
+        entry, path = line.split("\t", 1)
+        tag, stage = entry[0], entry[-1]
         if path in seen:
             continue
         seen.add(path)
         if stage != "0":
-            yield Finding(
-                "git-unmerged",
-                "has conflicts that are not resolved",
-                file=path,
-                suggestion=f"resolve them, then git add {path}",
-            )
+            suggestion = f"resolve them, then git add {path}"
+            yield _about(path, "git-unmerged", "has conflicts that are not resolved", suggestion)
         elif tag.islower():
-            instead = f"git update-index --no-assume-unchanged {path}"
-            yield Finding(
-                "git-assume-unchanged",
-                "is marked assume-unchanged, so that git does not look at it",
-                file=path,
-                suggestion=instead,
-            )
+            suggestion = f"git update-index --no-assume-unchanged {path}"
+            yield _about(path, "git-assume-unchanged", "is marked assume-unchanged, so git ignores changes", suggestion)
         elif tag == "S":
-            instead = f"git update-index --no-skip-worktree {path}, or git sparse-checkout add its directory"
-            yield Finding("git-skip-worktree", "is outside of the sparse checkout", file=path, suggestion=instead)
+            suggestion = f"git update-index --no-skip-worktree {path}, or git sparse-checkout add its directory"
+            yield _about(path, "git-skip-worktree", "is outside of the sparse checkout", suggestion)
 
 
 def _ignored(place: Place) -> Iterator[Finding]:
-    # It reads pathspecs: behind ./ no character of a name has a meaning.
+    # check-ignore reads pathspecs: after ./ no character of a name has a meaning.
     asked = b"".join(b"./" + os.fsencode(file) + b"\0" for file in place.judged)
-    answer = place.git.run("check-ignore", "--verbose", "-z", "--stdin", data=asked)
-    if answer.code > 1:
-        raise DatomicError(f"git cannot tell what is ignored in {place.root}: {said(answer)}")
-    fields = answer.fields
+    done = place.git.run("check-ignore", "--verbose", "-z", "--stdin", data=asked)
+    if done.code > 1:
+        raise DatomicError(f"git cannot find out what is ignored in {place.root}: {said(done)}")
+    fields = done.fields
     for source, line, pattern, asked_path in zip(fields[0::4], fields[1::4], fields[2::4], fields[3::4], strict=True):
         path = asked_path.removeprefix("./")
         if not pattern.startswith("!"):
-            what = f"is ignored by git ({source}:{line}: {pattern})"
-            yield Finding(
-                "git-ignored", what, file=path, suggestion=f"remove that pattern, or once git add --force {path}"
-            )
+            suggestion = f"remove that pattern, or once git add --force {path}"
+            yield _about(path, "git-ignored", f"is ignored by git ({source}:{line}: {pattern})", suggestion)
 
 
 def _identity(place: Place) -> Iterator[Finding]:
     for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-        answer = place.git.run("var", name)
-        if answer.code:
-            reason = said(answer).splitlines()[-1]
-            instead = "git config user.name and user.email"
-            yield Finding(
-                "git-identity", f"git does not know who commits: {reason}", file=place.root, suggestion=instead
-            )
+        done = place.git.run("var", name)
+        if done.code:
+            message = f"git has no name and address for commits: {said(done).splitlines()[-1]}"
+            yield _about(place.root, "git-identity", message, "git config user.name and user.email")
             return

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import stat
 import tempfile
 
 from ..errors import DatomicError
+from . import lock
 
 NEW_FILE_MODE = 0o600
 """A file that did not exist may come to hold secrets: for its owner alone."""
@@ -33,7 +33,7 @@ def replace(path: str, content: bytes, *, was: bytes | None) -> None:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=directory)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                lock.take(file.fileno())
                 file.write(content)
                 file.flush()
                 _keep_owner_and_mode(file.fileno(), target)
@@ -81,9 +81,9 @@ def _remove_left_over(directory: str, name: str) -> None:
         if not ours.fullmatch(entry):
             continue
         left_over = os.path.join(directory, entry)
-        with contextlib.suppress(FileNotFoundError, BlockingIOError), open(left_over, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(left_over)
+        with contextlib.suppress(FileNotFoundError), open(left_over, "rb") as file:
+            if lock.take(file.fileno()):
+                os.unlink(left_over)
 
 
 def _sync(directory: str) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One at a time on this machine: a lock that ends with the last process that holds it, however that ends."""
+"""Locks on this machine. The kernel frees a lock when the last process that holds it ends, however it ends."""
 
 from __future__ import annotations
 
@@ -10,76 +10,81 @@ import contextlib
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..errors import DatomicError
 from . import clock
 
 DIRECTORY = "/var/tmp"
 """The same for every user and shell: TMPDIR may differ between two runs that have to see each other."""
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.1
 
 
 @contextlib.contextmanager
-def only_one(name: str, busy: str, *, wait: float = 0) -> Iterator[int]:
-    """Hold the machine's lock of that name; the file descriptor, for a child that has to hold it too.
+def only_one(
+    path: str, busy: str, *, wait: float = 0, show: Callable[[str], object] = lambda line: None
+) -> Iterator[int]:
+    """Hold the lock of a file; its descriptor, for a program that has to hold the lock too.
 
-    DatomicError with the text busy when another still holds it after that many seconds. The file stays: removing it
-    would let two processes lock two files of one name.
+    path: below DIRECTORY unless it is absolute. busy: text of the DatomicError if another process still holds the lock
+    after wait seconds. show: gets a line when the wait begins. The file stays: removing it would let two processes lock
+    two files of one name.
     """
-    path = os.path.join(DIRECTORY, name)
-    descriptor = _shared(path)
+    path = os.path.join(DIRECTORY, path)
+    descriptor = _open(path)
     try:
         deadline = clock.now() + wait
-        while not _taken(descriptor, path):
+        shown = False
+        while not take(descriptor):
             if clock.now() >= deadline:
-                raise DatomicError(busy)
+                raise DatomicError(f"{busy} Process {_holder(descriptor)} holds the lock {path}.")
+            if not shown:
+                show(f"waiting for process {_holder(descriptor)}, which holds the lock {path}")
+                shown = True
             clock.sleep(PAUSE_SECONDS)
+        with contextlib.suppress(OSError):  # another user's file can be locked, not written
+            os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def opened(path: str, flags: int, mode: int = 0o600) -> int:
-    """A file descriptor of a lock. What is no regular file is refused: to open a FIFO would wait for ever."""
-    require_regular(path)
+def take(descriptor: int) -> bool:
+    """Take the lock of an open file, unless another process holds it."""
     try:
-        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, mode)
-    except OSError as error:
-        raise DatomicError(f"The lock {path} cannot be opened: {error.strerror}.") from error
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    raise DatomicError(_irregular(path))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def require_regular(path: str) -> None:
-    """DatomicError for what is there and no regular file."""
+    """DatomicError for a lock that exists and is no regular file. To open a FIFO would block."""
     try:
         regular = stat.S_ISREG(os.lstat(path).st_mode)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise DatomicError(f"The lock {path} cannot be looked at: {error.strerror}.") from error
+        raise DatomicError(f"The lock {path} cannot be read: {error.strerror}.") from error
     if not regular:
-        raise DatomicError(_irregular(path))
+        raise DatomicError(
+            f"The lock {path} is no regular file (a FIFO, a directory, a device or a link): remove it, and run again."
+        )
 
 
-def _irregular(path: str) -> str:
-    return f"The lock {path} is no regular file (a FIFO, a directory, a device or a link): remove it, and run again."
-
-
-def _shared(path: str) -> int:
-    if os.path.exists(path):  # another user's file in a sticky directory opens only without O_CREAT
-        return opened(path, os.O_RDONLY)
-    return opened(path, os.O_RDONLY | os.O_CREAT, 0o644)
-
-
-def _taken(descriptor: int, path: str) -> bool:
+def _open(path: str) -> int:
+    require_regular(path)
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        if not os.path.exists(path):
+            return os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o644)
+        # Another user's file in a sticky directory opens only without O_CREAT, and may be read-only.
+        with contextlib.suppress(PermissionError):
+            return os.open(path, flags | os.O_RDWR)
+        return os.open(path, flags | os.O_RDONLY)
     except OSError as error:
-        raise DatomicError(f"The lock {path} cannot be taken: {error.strerror}.") from error
-    return True
+        raise DatomicError(f"The lock {path} cannot be opened: {error.strerror}.") from error
+
+
+def _holder(descriptor: int) -> str:
+    return os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "(unknown)"

@@ -11,13 +11,14 @@ next one removes those that nobody holds any more.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+
+from . import lock
 
 FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OURS = re.compile(r"datomic-([0-9a-f]{16})-[a-z0-9_]{8}")
@@ -50,8 +51,7 @@ def _locked(mark: str) -> tuple[str, int]:
         path = tempfile.mkdtemp(prefix=f"datomic-{mark}-")
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(path, FLAGS)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.path.isdir(path):
+            if lock.take(descriptor) and os.path.isdir(path):
                 return path, descriptor
             os.close(descriptor)
         # It was taken for a left-over before it was locked.
@@ -68,12 +68,10 @@ def _held_by_others(own: str) -> set[str]:
             descriptor = os.open(entry.path, FLAGS)
         except OSError:  # gone meanwhile, or another user's
             continue
-        try:
-            if os.fstat(descriptor).st_uid == os.geteuid():
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            if lock.take(descriptor):
                 shutil.rmtree(entry.path, ignore_errors=True)
-        except BlockingIOError:
-            held.add(found[1])
-        finally:
-            os.close(descriptor)
+            else:
+                held.add(found[1])
+        os.close(descriptor)
     return held

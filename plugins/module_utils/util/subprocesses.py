@@ -170,3 +170,19 @@ def _stop(process: subprocess.Popen[bytes], reader: _Reader) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         while not reader.ended(STEP_SECONDS) and time.monotonic() < deadline:
             pass
+
+
+def started(pid: int) -> str:
+    """When a process started, in a form for comparison: clock ticks on Linux, otherwise what ps prints.
+
+    Empty if it has ended. With its start, a process id is unique: process ids are used again.
+    """
+    try:
+        # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the second field, in parentheses, may hold blanks
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            state, *fields = file.read().rpartition(")")[2].split()
+        return "" if state in "ZX" else fields[18]
+    except (FileNotFoundError, ProcessLookupError):  # the second: it ended between open and read
+        if os.path.exists("/proc/self/stat"):
+            return ""
+    return run(["ps", "-o", "lstart=", "-p", str(pid)]).line
