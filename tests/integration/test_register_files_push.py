@@ -175,7 +175,7 @@ def test_password_of_a_remote_is_never_shown(repository: Repository) -> None:
     assert "hunter2" not in refused["msg"]
 
 
-def test_remote_that_wants_a_password(
+def test_a_remote_that_asks_for_a_password(
     repository: Repository, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ssh = tmp_path / "ssh"
@@ -186,7 +186,7 @@ def test_remote_that_wants_a_password(
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     repository.git("remote", "set-url", "origin", "ssh://git@host/estate.git")
     repository.write(FILE, "host=b\n")
-    assert "nobody can be asked for a password" in registering(repository, FILE, push=True)["msg"]
+    assert "git cannot ask for a password" in registering(repository, FILE, push=True)["msg"]
     assert "BatchMode=yes" in (tmp_path / "told").read_text()
     repository.git("config", "core.sshCommand", f"{ssh} -v")
     registering(repository, FILE, push=True)
