@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run plan_stack in ansible-playbook's own worker where it can be, and show what is going to change."""
+"""Run plan_stack in the worker process of ansible-playbook if possible, and show the changes."""
 
 from __future__ import annotations
 

@@ -14,37 +14,38 @@ short_description: Show what an update of a CloudFormation stack would change
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Compares a stack with a template by a change set, which is deleted as soon as it is read. The stack stays as it is.
-    M(amazon.aws.cloudformation) does the update.
+  - Creates a change set, reads it and deletes it. The stack stays as it is. M(amazon.aws.cloudformation) does the update.
   - Shows the values before and after. Secrets are masked.
-  - A change set that CloudFormation refuses fails the module with CloudFormation's reason.
-  - A stack that does not exist is compared with nothing but the template. No change set is made for it,
-    because that would leave a stack in the state C(REVIEW_IN_PROGRESS).
-  - Returns the tags and notification topics that M(amazon.aws.cloudformation) has to be given to keep them.
-  - A parameter gets its default in the template. A warning names each parameter that was set by hand to another value.
+  - Fails with CloudFormation's reason if CloudFormation refuses the change set.
+  - For a stack that does not exist, returns the resources of the template. A change set would leave a stack in the
+    state C(REVIEW_IN_PROGRESS).
+  - Returns the tags and notification topics of the stack. Pass them to M(amazon.aws.cloudformation), which would
+    remove them otherwise.
+  - Each parameter gets its default in the template. A warning names each parameter that was set to another value by
+    hand.
   - A warning names the zones that do not offer the instance type of a legacy template, which uses all zones.
     EC2 is asked only if the stack is new or gets another instance type.
-  - In check mode, a pending update counts as changed. In a run, the task that does the update counts it.
+  - In check mode, a pending update counts as changed. In a run, the task that does the update is changed.
 options:
   stack_name:
     description: The name of the stack.
     type: str
     required: true
   template:
-    description: The file that has the template.
+    description: The file with the template.
     type: path
     required: true
   tags:
     description:
-      - Tags that the stack is to have, besides those that it has.
-      - A tag that is left out here stays on the stack, whoever set it.
+      - Tags to set on the stack.
+      - The stack keeps its other tags.
     type: dict
     default: {}
   files:
     description:
-      - The properties files that O(template) was made of, in git. With them the result says which commit made what
-        the stack had before, so that an error of a later replacement can name it.
-      - Give them only when all instances run what the stack's template says.
+      - The properties files of O(template), in a git repository. With them the module returns RV(commit_before), which
+        M(datomic_onprem.aws.replace_transactors) names if a replacement fails.
+      - Set them only if all instances run what the stack's current template says.
     type: list
     elements: path
     default: []
@@ -87,12 +88,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pending:
-  description: Whether an update changes the stack. In check mode C(changed) says the same, otherwise it is false.
+  description: Whether an update changes the stack.
   returned: success
   type: bool
   sample: true
 changes:
-  description: The resources that change, in the order in which CloudFormation names them.
+  description: The resources that change, in CloudFormation's order.
   returned: success
   type: list
   elements: dict
@@ -108,17 +109,17 @@ changes:
       type: str
       sample: LaunchConfig
     type:
-      description: Its type.
+      description: The resource's type.
       returned: always
       type: str
       sample: AWS::AutoScaling::LaunchConfiguration
     replacement:
-      description: Whether it is replaced, V(True), V(False) or V(Conditional); empty for one that is added or removed.
+      description: Whether the resource is replaced, V(True), V(False) or V(Conditional). Empty for V(Add) and V(Remove).
       returned: always
       type: str
       sample: "True"
     attributes:
-      description: What changes besides its properties.
+      description: What changes other than properties.
       returned: always
       type: list
       elements: str
@@ -130,17 +131,17 @@ changes:
       elements: dict
       contains:
         name:
-          description: The path below the resource's properties; of user data the property.
+          description: The path below the resource's properties, or C(UserData) and the key of a property.
           returned: always
           type: str
           sample: UserData memory-index-max
         before:
-          description: The value now; empty where there is none.
+          description: The current value. Empty without one.
           returned: always
           type: str
           sample: 256m
         after:
-          description: The value afterwards; empty where there is none.
+          description: The value after the update. Empty without one.
           returned: always
           type: str
           sample: 512m
@@ -151,64 +152,64 @@ parameters:
   elements: dict
   contains:
     name:
-      description: Its name.
+      description: The parameter's name.
       returned: always
       type: str
       sample: Xmx
     before:
-      description: Its value now; of a parameter of Systems Manager what it comes to.
+      description: The current value, resolved if it is a parameter of Systems Manager.
       returned: always
       type: str
       sample: 8g
     after:
-      description: Its value afterwards.
+      description: The value after the update.
       returned: always
       type: str
       sample: 2625m
     by_hand:
-      description: Whether the value now is not what the stack's own template says.
+      description: Whether the current value differs from the default of the stack's current template.
       returned: always
       type: bool
       sample: true
 image:
-  description: The machine image before and after; empty when it stays.
+  description: The machine image before and after. Empty if it stays.
   returned: success
   type: dict
   contains:
     before:
-      description: The image now.
-      returned: when it changes
+      description: The current image.
+      returned: if it changes
       type: str
       sample: ami-0123456789abcdef0
     after:
-      description: The image afterwards.
-      returned: when it changes
+      description: The image after the update.
+      returned: if it changes
       type: str
       sample: ami-0fedcba9876543210
 outdates_instances:
-  description: Whether the instances that run become outdated, because their group launches something else afterwards.
+  description: Whether the update makes running instances outdated, because their group launches something else after it.
   returned: success
   type: bool
   sample: true
 commit_before:
   description:
-    - The commit of O(files) that made what the stack had before this update. Its template is the stack's.
-    - Empty where nothing proves which one that is, in check mode, and when nothing changes.
+    - The commit of O(files) from which the stack's current template was made.
+    - Empty if git does not prove it, in check mode, and if nothing changes.
   returned: success
   type: str
   sample: 3f1c2d9
 exists:
-  description: Whether there is a stack.
+  description: Whether the stack exists.
   returned: success
   type: bool
   sample: true
 stack_id:
-  description: The stack's ARN; empty when there is none.
+  description: The stack's ARN. Empty if it does not exist.
   returned: success
   type: str
   sample: arn:aws:cloudformation:us-east-1:123456789012:stack/orders/51af3dc0
 tags:
-  description: The tags that the stack has, with those of O(tags).
+  description: The stack's tags, with O(tags).
   returned: success
   type: dict
   sample: {billing: "7", team: orders}

@@ -14,24 +14,24 @@ short_description: Say why a CloudFormation stack could not be created or update
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Reads the events of the newest operation on a stack, and names its root cause first, with what to do next.
-  - Says whether a stack whose creation was rolled back may be deleted and created again, because it never had a
-    transactor. What cannot be proved is not so.
+  - Reads the events of the newest operation on a stack. Returns its root cause and what to do next.
+  - Returns whether a stack whose creation was rolled back may be deleted and created again, because it provably never
+    had a transactor.
 options:
   stack_name:
     description: The name of the stack.
     type: str
     required: true
   template:
-    description: The file that has the template. Its secrets are masked in what CloudFormation says.
+    description: The file with the template. Its secrets are masked in CloudFormation's messages.
     type: path
     required: true
   existed:
-    description: Whether there was a stack before, as RV(datomic_onprem.aws.plan_stack#module:exists) says.
+    description: Whether the stack existed before. See RV(datomic_onprem.aws.plan_stack#module:exists).
     type: bool
     required: true
   outcome:
-    description: The C(output) of M(amazon.aws.cloudformation), which it has when an operation has begun.
+    description: The C(output) of M(amazon.aws.cloudformation), which it returns if an operation has begun.
     type: str
     default: ""
   refusal:
@@ -58,30 +58,29 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Why the stack could not be updated
+- name: Find out why the stack could not be updated
   datomic_onprem.aws.stack_failure_info:
     stack_name: orders
     template: aws/orders-cf.json
     existed: "{{ plan.exists }}"
     outcome: "{{ update.output | default('') }}"
     refusal: "{{ '' if update.output is defined else update.msg }}"
-  register: why
+  register: failed
 """
 
 RETURN = r"""
 failure:
-  description: Why, root cause first, and what to do next.
+  description: The reason, root cause first, and what to do next.
   returned: success
   type: str
   sample: "Could not update the stack orders: LaunchConfig (...) is UPDATE_FAILED: Invalid IamInstanceProfile: orders."
 repeatable:
-  description: >-
-    Whether this creation was rolled back before there was a transactor, and creating the stack again may help.
+  description: Whether the stack was rolled back before it had a transactor, and creating it again may succeed.
   returned: success
   type: bool
   sample: false
 stack_id:
-  description: The stack's ARN; empty when there is none, or when nothing has begun.
+  description: The stack's ARN. Empty if it does not exist, or if no operation has begun.
   returned: success
   type: str
   sample: arn:aws:cloudformation:us-east-1:123456789012:stack/orders/51af3dc0

@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an update changes about a stack, and why one failed: pure."""
+"""What an update changes about a stack, why one failed, and names of stacks. No calls of AWS."""
