@@ -172,7 +172,7 @@ def test_a_wrong_acceptance_hides_nothing(bench: Bench, module: str) -> None:
 def test_validation_tells_a_line_s_layout_and_what_is_missing(bench: Bench) -> None:
     text = TRANSACTOR.replace("host=localhost\n", "").replace("port=4334", "port = 4334")
     message = bench.fails("validate_properties", transactor_src=bench.file("t", text), stack_name="orders_eu")
-    named = "'orders_eu' is no name of a stack"
+    named = "'orders_eu' is not a valid stack name"
     for part in ("t:2: port: white space", "Missing property: port", "Missing property: host", named):
         assert part in message
 

@@ -79,6 +79,6 @@ def test_the_emulator_refuses_what_cloudformation_refuses(name: str, aws: Emulat
 
 def test_a_module_refuses_it_before_aws_is_asked(aws: Emulator) -> None:
     result = run_module("transactor_info", {**CREDENTIALS, "endpoint_url": aws.url, "stack_name": "orders_eu"})
-    assert "'orders_eu' is no name of a stack" in result["msg"]
+    assert "'orders_eu' is not a valid stack name" in result["msg"]
     assert "datomic_stack_name: orders-eu" in result["msg"]
     assert aws.calls() == []
