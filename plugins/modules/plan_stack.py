@@ -14,7 +14,7 @@ short_description: Show what an update of a CloudFormation stack would change
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Creates a change set, reads it and deletes it. The stack stays as it is. M(amazon.aws.cloudformation) does the update.
+  - Creates a change set, reads it and deletes it. The stack stays as it is. M(amazon.aws.cloudformation) updates it.
   - Shows the values before and after. Secrets are masked.
   - Fails with CloudFormation's reason if CloudFormation refuses the change set.
   - For a stack that does not exist, returns the resources of the template. A change set would leave a stack in the
@@ -114,7 +114,7 @@ changes:
       type: str
       sample: AWS::AutoScaling::LaunchConfiguration
     replacement:
-      description: Whether the resource is replaced, V(True), V(False) or V(Conditional). Empty for V(Add) and V(Remove).
+      description: Whether the resource is replaced, V(True), V(False) or V(Conditional). Otherwise empty.
       returned: always
       type: str
       sample: "True"
@@ -187,7 +187,7 @@ image:
       type: str
       sample: ami-0fedcba9876543210
 outdates_instances:
-  description: Whether the update makes running instances outdated, because their group launches something else after it.
+  description: Whether the update makes running instances outdated.
   returned: success
   type: bool
   sample: true

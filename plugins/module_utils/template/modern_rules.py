@@ -261,7 +261,7 @@ def _release(cf: Properties, options: Options) -> Iterator[Finding]:
         return
     if least < 11:
         what = f"{version} is made for Java 8, as all releases before 1.0.6711; this flavor has {options.java_version}"
-        instead = "1.0.6711 or newer together with this flavor, after a backup: docs/modern.md, Move a running legacy system"
+        instead = "1.0.6711 or newer together with this flavor, after a backup: see docs/modern.md"
         yield cf.finding("datomic-version", what, instead, rule="template-new-java")
     if cf.get("datomic-deploy-s3-bucket") in user_data.PUBLIC_BUCKETS and not modern.checksum(cf, options):
         instead = versions.checksum_advice(version, "datomic_modern: {sha256: DIGEST} (modern.sha256 of the module)")
