@@ -18,7 +18,7 @@ description:
     Unknown keys, wrong types and bounds, lines that Datomic's two readers understand differently, memory that does
     not fit, releases that must not be run, and more. All rules are listed in C(docs/rules.md).
   - Every error of both files comes in one message. Warnings do not fail the task.
-  - Talks to nobody. What only AWS knows can be given as an option.
+  - Makes no call to AWS. Facts that only AWS knows can be given as options.
 options:
   transactor_src:
     description: The transactor's properties file.
@@ -31,67 +31,67 @@ options:
     type: str
     default: ""
   datomic_home:
-    description: The root of a distribution. Its release counts when file and O(datomic_version) name none.
+    description: The root of a distribution. Its release counts when neither the file nor O(datomic_version) has one.
     type: path
   backup_heap:
     description: The heap of backups and restores, such as V(4g), to be compared with the transactor's.
     type: str
     default: ""
   stack_name:
-    description: The name that the stack has, or is going to have, to be checked.
+    description: The name of the stack, to be checked.
     type: str
     default: ""
   secrets:
     description:
-      - Properties of the transactor whose values are not in its file, because M(datomic_onprem.aws.ensure_secrets)
-        keeps them. No rule calls them missing.
+      - Properties of the transactor whose values M(datomic_onprem.aws.ensure_secrets) keeps. They may be missing in
+        its file.
     type: list
     elements: str
     default: []
   engine:
-    description: The engine that provisions the system. Advice about another one is left out.
+    description: The engine that provisions the system. Findings about other engines are left out.
     type: str
     choices: ["", auto, native, cli]
     default: ""
   flavor:
-    description: The template's flavor. Advice about another one is left out; V(auto) is either.
+    description: The template's flavor. Findings about the other flavor are left out; V(auto) is either.
     type: str
     choices: ["", auto, legacy, modern]
     default: ""
   modern:
     description:
       - The options of the flavor V(modern), as M(datomic_onprem.aws.create_cf_template) takes them under the same name.
-      - Their form is judged together with the files. What is of another type than that module takes is not.
+      - The form of their values is checked. Values of a wrong type are left to that module.
     type: dict
     default: {}
   running_version:
     description:
       - The release that runs now, RV(datomic_onprem.aws.transactor_info#module:running_version).
-      - Without it and O(stack_version) no rule about the way from one release to another applies.
+      - Without it and O(stack_version), no rule about the update from one release to another applies.
     type: str
     default: ""
   stack_version:
     description:
       - The release that the stack names, RV(datomic_onprem.aws.transactor_info#module:stack.datomic_version).
-      - Where it is not known what runs, the way from this one is judged, and a warning says so.
+      - It counts when O(running_version) is unknown, and a warning says so.
     type: str
     default: ""
   running_heartbeat_msec:
     description:
       - The V(heartbeat-interval-msec) of the transactors that run now,
-        RV(datomic_onprem.aws.transactor_info#module:running_heartbeat_msec). V(0) when it is not known.
+        RV(datomic_onprem.aws.transactor_info#module:running_heartbeat_msec). V(0) when it is unknown.
     type: int
     default: 0
   new_stack_flavor:
     description:
-      - The template that a stack is going to be created from. Leave it out when the stack exists.
+      - The flavor of the template for a new stack. Leave it out when the stack exists.
     type: str
     choices: ["", legacy, modern]
     default: ""
   table:
     description:
       - When the findings are shown as a table.
-      - V(errors) is for a task behind which another one judges the same files, so that each finding is shown once.
+      - Use V(errors) when a later task checks the same files, so that each finding is shown once.
       - A task with C(no_log) shows none.
       - With a stdout callback such as C(ansible.posix.json) the table goes to standard error.
     type: str
@@ -101,24 +101,22 @@ options:
     description: The memory of the instance type in MiB, for types that C(bin/datomic) does not know.
     type: int
   table_write_units:
-    description: The write capacity that is provisioned for the table. Leave it out when the table is on demand.
+    description: The provisioned write capacity of the table. Leave it out for a table on demand.
     type: int
   log_bucket_writable:
-    description: Whether the log bucket can be written, when somebody tried.
+    description: Whether the log bucket exists and can be written, where that is known.
     type: bool
 attributes:
   check_mode:
     support: full
   diff_mode:
     support: none
-    details: Nothing is changed.
+    details: The module changes nothing.
   idempotent:
     support: full
 extends_documentation_fragment:
   - datomic_onprem.aws.accept
   - datomic_onprem.aws.attributes
-requirements:
-  - jproperties
 seealso:
   - module: datomic_onprem.aws.ensure_transactor
   - module: datomic_onprem.aws.ensure_cf
@@ -142,22 +140,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 region:
-  description: The CloudFormation file's C(aws-region), where the stack belongs; empty without that file.
+  description: The stack's region, from the CloudFormation file's C(aws-region); empty without that file.
   returned: success
   type: str
   sample: us-east-1
 datomic_version:
-  description: The release that is going to run, from the file or O(datomic_version); empty when neither tells.
+  description: The release that is going to run, from the file, O(datomic_version) or O(datomic_home); or empty.
   returned: success
   type: str
   sample: 1.0.7277
 table:
-  description: The DynamoDB table that the transactor's file names; empty without that file and for any other storage.
+  description: The DynamoDB table of the transactor's file; empty without that file and with any other storage.
   returned: success
   type: str
   sample: orders
 table_region:
-  description: The region of that table, empty where the file leaves it to the connection.
+  description: The region of that table; empty when the file has none, so that the connection's counts.
   returned: success
   type: str
   sample: us-east-1
@@ -172,7 +170,7 @@ storage_on_instance:
   type: bool
   sample: false
 findings:
-  description: What was found, in the order of files and lines. Shown as a table too.
+  description: All findings, in the order of files and lines. They are also shown as a table.
   returned: always
   type: list
   elements: dict
@@ -203,7 +201,7 @@ findings:
       type: str
       sample: aws/orders-cf.properties
     line:
-      description: The line, 0 for a key that is not there.
+      description: The line, 0 for a missing key.
       returned: always
       type: int
       sample: 16
@@ -223,7 +221,7 @@ findings:
       type: str
       sample: until another instance has started, nothing can be written
     source:
-      description: Where the rule comes from.
+      description: The documentation of the reason.
       returned: always
       type: str
       sample: https://docs.datomic.com/operation/ha.html
@@ -248,60 +246,44 @@ accepted:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import Options, validate
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import validate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SECRETS_SPEC, SPEC, acceptances
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import Facts
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn_off_screen
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SECRETS_SPEC, SPEC
 
 TEXT = {"type": "str", "default": ""}
-FACTS = {
-    "datomic_version": TEXT,
-    **SECRETS_SPEC,
-    "backup_heap": TEXT,
-    "engine": {"type": "str", "choices": ["", "auto", "native", "cli"], "default": ""},
-    "flavor": {"type": "str", "choices": ["", "auto", "legacy", "modern"], "default": ""},
-    "running_version": TEXT,
-    "stack_version": TEXT,
-    "running_heartbeat_msec": {"type": "int", "default": 0},
-    "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},
-    "instance_memory_mib": {"type": "int"},
-    "table_write_units": {"type": "int"},
-    "log_bucket_writable": {"type": "bool"},
-}
-FILES = {
-    "transactor_src": {"type": "path"},
-    "cf_src": {"type": "path"},
-    "datomic_home": {"type": "path"},
-    # Private: the release that a check is going to unpack in datomic_home.
-    "_release_to_come": TEXT,
-    "stack_name": TEXT,
-    "modern": {"type": "dict", "default": {}},
-}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **FILES,
-            **FACTS,
-            **SPEC,
+            "transactor_src": {"type": "path"},
+            "cf_src": {"type": "path"},
+            "datomic_version": TEXT,
+            "datomic_home": {"type": "path"},
+            # Private: the release that a check is going to unpack in datomic_home.
+            "_release_to_come": TEXT,
             # Private: findings of the other modules about the same files, to be reported with these.
             "_found": {"type": "list", "elements": "dict", "default": []},
+            "backup_heap": TEXT,
+            "stack_name": TEXT,
+            "engine": {"type": "str", "choices": ["", "auto", "native", "cli"], "default": ""},
+            "flavor": {"type": "str", "choices": ["", "auto", "legacy", "modern"], "default": ""},
+            "modern": {"type": "dict", "default": {}},
+            "running_version": TEXT,
+            "stack_version": TEXT,
+            "running_heartbeat_msec": {"type": "int", "default": 0},
+            "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},
             "table": {"type": "str", "choices": ["always", "errors"], "default": "always"},
+            "instance_memory_mib": {"type": "int"},
+            "table_write_units": {"type": "int"},
+            "log_bucket_writable": {"type": "bool"},
+            **SPEC,
+            **SECRETS_SPEC,
         },
         required_one_of=[("transactor_src", "cf_src")],
         supports_check_mode=True,
     )
-    params = module.params
-    options = Options(
-        **{name.lstrip("_"): params[name] for name in FILES},
-        accept=acceptances(params),
-        facts=Facts(**{name: params[name] for name in FACTS}),
-        found=[Finding(**one) for one in params["_found"]],
-    )
-    run(module, lambda: validate(options, warn_off_screen))
+    run(module, lambda: validate(module.params))
 
 
 if __name__ == "__main__":

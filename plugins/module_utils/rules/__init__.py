@@ -78,11 +78,6 @@ SECRETS_SPEC: Mapping[str, Any] = {"secrets": {"type": "list", "elements": "str"
 """The option `secrets`."""
 
 
-def acceptances(params: Mapping[str, Any]) -> tuple[Acceptance, ...]:
-    """The value of the option `accept`."""
-    return tuple(Acceptance(**one) for one in params["accept"])
-
-
 def accepted(
     findings: Iterable[Finding], acceptances: Iterable[Acceptance]
 ) -> tuple[list[Finding], list[tuple[Finding, str]]]:
