@@ -31,15 +31,15 @@ def passed(tally: Tally, least: int) -> None:
 
 
 def test_a_sample_of_killed_runs(aws: Emulator) -> None:
-    passed(Trials(aws, step=80).killed(["create", "users"]), 2)
+    passed(Trials(aws, step=160).killed(["create", "users"]), 1)
 
 
 def test_a_sample_of_starved_runs(aws: Emulator) -> None:
-    passed(Trials(aws, step=34).starved(["create"]), 5)
+    passed(Trials(aws, step=70).starved(["create"]), 2)
 
 
 def test_a_killed_create(aws: Emulator) -> None:
-    passed(playbooks.killed(Trials(aws, step=90), "create"), 1)
+    passed(playbooks.killed(Trials(aws, step=180), "create"), 1)
 
 
 def test_an_update_killed_at_a_change_of_a_file(aws: Emulator) -> None:
