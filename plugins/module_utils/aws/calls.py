@@ -17,12 +17,16 @@ from typing import Any, TypeVar, overload
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library in its constructor
     import botocore.exceptions
 
+from ansible_collections.amazon.aws.plugins.module_utils import tagging
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 from ..errors import AwsError
 from .errors import aws_errors
 
 PARALLEL_CALLS = 16
+
+tag_list = tagging.ansible_dict_to_boto3_tag_list
+tags_of = tagging.boto3_tag_list_to_ansible_dict
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -14,7 +14,7 @@ from ..errors import AwsError
 from ..plan import Executors
 from ..steps.transactor.current import Table
 from ..steps.transactor.table import KEY, ON_DEMAND, CreateTable, SetBackups, UpdateTable
-from .calls import aws_call, aws_wait
+from .calls import aws_call, aws_wait, tag_list
 from .errors import responder
 
 WAIT_SECONDS = 300
@@ -120,7 +120,7 @@ def _creation(name: str, table: CreateTable) -> dict[str, Any]:
         **_changes(table),
     }
     if table.tags:
-        request["Tags"] = [{"Key": key, "Value": value} for key, value in table.tags.items()]
+        request["Tags"] = tag_list(table.tags)
     return request
 
 

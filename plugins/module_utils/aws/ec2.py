@@ -13,7 +13,7 @@ from ..errors import AwsError, DatomicError
 from ..steps.ingress import InstanceType
 from ..template.machine import Image, Subnet
 from ..util import clock
-from .calls import aws_call, aws_pages, aws_wait, run_parallel
+from .calls import aws_call, aws_pages, aws_wait, run_parallel, tags_of
 
 ALIVE = ("pending", "running", "stopping", "stopped")
 STACK_TAG = "aws:cloudformation:stack-name"
@@ -125,7 +125,7 @@ def users(client: Any, group_id: str) -> frozenset[str]:
     found = set()
     by_group = {"instance.group-id": [group_id], "instance-state-name": ALIVE}
     for instance in _instances(client, "look for instances with the security group", group_id, by_group):
-        tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+        tags = tags_of(instance.get("Tags", []))
         found.add(f"the stack {tags[STACK_TAG]}" if STACK_TAG in tags else str(instance["InstanceId"]))
     return frozenset(found)
 
@@ -166,8 +166,7 @@ def wait_for_profile(client: Any, iam: Any, name: str) -> None:
     DatomicError when EC2 still refuses the profile after LONGEST. Another refusal of the dry run, such as of the
     permission to launch, says nothing about the profile.
     """
-    until = clock.now() + LONGEST
-    accepted = 0
+    until, accepted = clock.now() + LONGEST, 0
     while accepted < ACCEPTED:
         knows = _accepts_profile(client, name)
         if knows is None:
@@ -175,13 +174,14 @@ def wait_for_profile(client: Any, iam: Any, name: str) -> None:
             clock.sleep(UNPROVED)
             return
         accepted = accepted + 1 if knows else 0
-        if not knows and clock.now() >= until:
+        if knows:
+            continue
+        if clock.now() >= until:
             raise DatomicError(
                 f"EC2 does not know the instance profile {name} yet, {clock.duration(LONGEST)} after its creation: no"
                 " instance would start with it. Run again in a few minutes; the run continues where it stopped."
             )
-        if not knows:
-            clock.sleep(PAUSE)
+        clock.sleep(PAUSE)
 
 
 def _accepts_profile(client: Any, name: str) -> bool | None:

@@ -19,18 +19,11 @@ except ImportError:
 
 from ..errors import AwsError, DatomicError
 
-DENIED = frozenset(
-    (
-        "403",  # of a HEAD request, whose answer has no body
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthFailure",
-        "AuthorizationError",
-        "Client.UnauthorizedOperation",
-        "Forbidden",
-        "UnauthorizedOperation",
-    )
+DENIED = (
+    *("403", "AccessDenied", "AccessDeniedException", "AuthFailure", "AuthorizationError"),
+    *("Client.UnauthorizedOperation", "Forbidden", "UnauthorizedOperation"),
 )
+"""403 is of a HEAD request, whose answer has no body."""
 DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html; a call may need further actions."""
 _AWS_CODE = re.compile(r"(?!UnknownOperation|InvalidAction)[A-Z][A-Za-z]{3}")

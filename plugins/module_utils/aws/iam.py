@@ -16,7 +16,7 @@ from typing import Any
 
 from ..steps.transactor.current import OWNER_TAG, UNSAVED_KEY_TAG, OtherPolicy, Role, User
 from ..steps.transactor.desired import Kind
-from .calls import aws_call, aws_pages, run_parallel
+from .calls import aws_call, aws_pages, run_parallel, tags_of
 from .errors import DENIED
 
 NOT_FOUND = ("NoSuchEntity",)
@@ -113,7 +113,7 @@ def read(client: Any, kind: Kind, name: str, *, created: bool = False) -> Any:
 
 def tag(found: Mapping[str, Any], key: str) -> str:
     """The value of a tag, empty without it."""
-    return next((tag["Value"] for tag in found.get("Tags", []) if tag["Key"] == key), "")
+    return str(tags_of(found.get("Tags", [])).get(key, ""))
 
 
 def _boundary(found: Mapping[str, Any]) -> str:
@@ -139,7 +139,7 @@ def _free_names(client: Any, kind: Kind, base: str, taken: Collection[str]) -> I
 def _list_names(client: Any, kind: Kind) -> frozenset[str]:
     """The names of all roles or users; empty without the permission to list them."""
     doing, whose = f"list the {kind}s of", "the account"
-    options: dict[str, Any] = {"expected": tuple(DENIED), "PaginationConfig": {"PageSize": LARGEST_PAGE}}
+    options: dict[str, Any] = {"expected": DENIED, "PaginationConfig": {"PageSize": LARGEST_PAGE}}
     if kind == "role":
         return frozenset(one["RoleName"] for one in aws_pages(doing, whose, client, "list_roles", "Roles", **options))
     return frozenset(one["UserName"] for one in aws_pages(doing, whose, client, "list_users", "Users", **options))

@@ -34,7 +34,7 @@ from ..steps.transactor.identities import (
     RemoveMark,
 )
 from . import iam
-from .calls import attempts, aws_call
+from .calls import attempts, aws_call, tag_list
 from .errors import DENIED
 
 EXISTS = ("EntityAlreadyExists",)
@@ -48,45 +48,31 @@ class Generated:
     keys: Sequence[str]
 
 
-def executors(
-    client: Any,
-    save: Callable[[Mapping[str, str]], None],
-    *,
-    generated: Mapping[str, Generated],
-    given: Collection[str],
-) -> Executors:
-    """For a client of IAM.
+@dataclasses.dataclass
+class Changes:
+    """The changes of one run.
 
     save: writes values to the file at once. generated: by name, those that this run found free; when somebody else
-    takes one before this run creates it, the next free name is saved and created instead.
-    given: the names in the file: they are never generated.
+    takes one before this run creates it, the next free name is saved and created instead. given: the names in the
+    file, which are never generated. existed: the value of UNSAVED_KEY_TAG of roles and users that existed already when
+    this run created them. new_names: the names created instead of planned ones that somebody else has taken.
     """
-    changes = _Changes(client, save, generated, given)
-    chosen = Executors().add(CreateRole, changes.create).add(CreateUser, changes.create)
-    chosen.add(CreateProfile, changes.renamed(changes.create_profile))
-    chosen.add(FillProfile, changes.renamed(changes.fill_or_create_profile))
-    chosen.add(PutPolicy, changes.renamed(changes.put_policy))
-    chosen.add(RemoveMark, changes.renamed(lambda user, _params: changes.remove_marker(user)))
-    chosen.add(CreateAccessKey, changes.renamed(changes.create_access_key))
-    return chosen.add(DeleteAccessKeys, lambda user, lost: changes.delete(lost.ids, user))
 
+    client: Any
+    save: Callable[[Mapping[str, str]], None]
+    generated: Mapping[str, Generated]
+    given: Collection[str]
+    existed: dict[str, str] = dataclasses.field(default_factory=dict)
+    new_names: dict[str, str] = dataclasses.field(default_factory=dict)
 
-class _Changes:
-    def __init__(
-        self,
-        client: Any,
-        save: Callable[[Mapping[str, str]], None],
-        generated: Mapping[str, Generated],
-        given: Collection[str],
-    ) -> None:
-        self.client = client
-        self.save = save
-        self.generated = generated
-        self.given = given
-        self.existed: dict[str, str] = {}
-        """The value of UNSAVED_KEY_TAG of roles and users that existed already when this run created them."""
-        self.new_names: dict[str, str] = {}
-        """The name created instead of a planned one that somebody else has taken."""
+    def executors(self) -> Executors:
+        chosen = Executors().add(CreateRole, self.create).add(CreateUser, self.create)
+        chosen.add(CreateProfile, self.renamed(self.create_profile))
+        chosen.add(FillProfile, self.renamed(self.fill_or_create_profile))
+        chosen.add(PutPolicy, self.renamed(self.put_policy))
+        chosen.add(RemoveMark, self.renamed(lambda user, _params: self.remove_marker(user)))
+        chosen.add(CreateAccessKey, self.renamed(self.create_access_key))
+        return chosen.add(DeleteAccessKeys, lambda user, lost: self.delete(lost.ids, user))
 
     def create(self, planned: str, entity: CreateUser) -> None:
         """Create the role or user, or, when somebody else has just created it, the one with the next free name."""
@@ -171,7 +157,7 @@ class _Changes:
 
     def create_access_key(self, user: str, key: CreateAccessKey) -> None:
         if key.mark:
-            tags = [{"Key": UNSAVED_KEY_TAG, "Value": key.mark}]
+            tags = tag_list({UNSAVED_KEY_TAG: key.mark})
             aws_call("tag the user", user, self.client.tag_user, eventually=True, UserName=user, Tags=tags)
         operation = self.client.create_access_key
         try:
@@ -218,4 +204,4 @@ def _tags(given: Mapping[str, str], owner: str = "", mark: str = "") -> dict[str
     tags = dict(given)
     tags |= {OWNER_TAG: owner} if owner else {}
     tags |= {UNSAVED_KEY_TAG: mark} if mark else {}
-    return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}
+    return {"Tags": tag_list(tags)} if tags else {}

@@ -22,7 +22,7 @@ from ..steps.transactor.bucket import (
     TagBucket,
 )
 from ..steps.transactor.current import Bucket
-from .calls import aws_call, aws_pages, aws_wait, run_parallel
+from .calls import aws_call, aws_pages, aws_wait, run_parallel, tag_list, tags_of
 from .errors import aws_errors
 
 FIRST_REGION = "us-east-1"
@@ -83,7 +83,7 @@ def observe(
         encryption=defaults[0].get("SSEAlgorithm") if defaults else None,
         rules=lifecycle,
         policy=json.loads(document["Policy"]) if document else None,
-        tags={tag["Key"]: tag["Value"] for tag in tag_set.get("TagSet", [])} if tags else None,
+        tags=tags_of(tag_set.get("TagSet", [])) if tags else None,
     )
 
 
@@ -107,7 +107,7 @@ def executors(client: Any, region: str) -> Executors:
         configuration: dict[str, Any] = {} if region == FIRST_REGION else {"LocationConstraint": region}
         in_request = _takes_tags(client)
         if bucket.tags and in_request:
-            configuration["Tags"] = _tag_set(bucket.tags)
+            configuration["Tags"] = tag_list(bucket.tags)
         request: dict[str, Any] = {"CreateBucketConfiguration": configuration} if configuration else {}
         # It is this run's own bucket when the answer to a first request was lost.
         owned = ("BucketAlreadyOwnedByYou",)
@@ -120,7 +120,7 @@ def executors(client: Any, region: str) -> Executors:
         aws_call(f"set the {setting} of the bucket", name, operation, Bucket=name, **request)
 
     def tag(name: str, bucket: TagBucket) -> None:
-        put("tags", name, client.put_bucket_tagging, Tagging={"TagSet": _tag_set(bucket.tags)})
+        put("tags", name, client.put_bucket_tagging, Tagging={"TagSet": tag_list(bucket.tags)})
 
     def public_access(name: str, block: BlockPublicAccess) -> None:
         operation = client.put_public_access_block
@@ -150,10 +150,6 @@ def _takes_tags(client: Any) -> bool:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-create-tag.html
     """
     return "Tags" in client.meta.service_model.shape_for("CreateBucketConfiguration").members
-
-
-def _tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def objects(client: Any, bucket: str, prefix: str) -> dict[str, float]:

@@ -16,7 +16,7 @@ from ..plan import Executors
 from ..steps.ingress import Current, IngressRule, SecurityGroup
 from ..steps.security_group import AuthorizeIngress, CreateSecurityGroup, Desired, RevokeIngress
 from . import ec2, sts
-from .calls import aws_call, aws_pages, aws_wait, run_parallel
+from .calls import aws_call, aws_pages, aws_wait, run_parallel, tag_list
 from .client import Aws
 
 
@@ -119,10 +119,9 @@ def executors(aws: Aws, region: str) -> Executors:
 
 def _create(client: Any, name: str, group: CreateSecurityGroup) -> str:
     """The id of the new group."""
-    tags = [{"Key": key, "Value": str(value)} for key, value in group.tags.items()]
     request: dict[str, Any] = {"GroupName": name, "Description": group.description, "VpcId": group.vpc_id}
-    if tags:
-        request["TagSpecifications"] = [{"ResourceType": "security-group", "Tags": tags}]
+    if group.tags:
+        request["TagSpecifications"] = [{"ResourceType": "security-group", "Tags": tag_list(group.tags)}]
     # It is this run's own group when the answer to a first request was lost.
     exists = ("InvalidGroup.Duplicate",)
     answer = aws_call("create the security group", name, client.create_security_group, expected=exists, **request)

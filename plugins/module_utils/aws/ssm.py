@@ -10,7 +10,7 @@ from typing import Any
 
 from ..plan import Executors
 from ..steps.secrets import Parameter, PutParameter, Wanted
-from .calls import aws_call, aws_pages
+from .calls import aws_call, aws_pages, tag_list
 from .client import Aws
 
 MOST_NAMES = 10
@@ -45,8 +45,7 @@ def executors(aws: Aws) -> Executors:
     client = aws.client("ssm")
 
     def put(name: str, parameter: PutParameter) -> None:
-        tags = [{"Key": tag, "Value": value} for tag, value in parameter.tags.items()]
-        options = {"KeyId": parameter.kms_key_id, "Tags": tags, "Overwrite": parameter.overwrite}
+        options = {"KeyId": parameter.kms_key_id, "Tags": tag_list(parameter.tags), "Overwrite": parameter.overwrite}
         request: dict[str, Any] = {option: value for option, value in options.items() if value}
         doing = f"{'update' if parameter.overwrite else 'create'} the parameter"
         aws_call(doing, name, client.put_parameter, Name=name, Value=parameter.value, Type="SecureString", **request)

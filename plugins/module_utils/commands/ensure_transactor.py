@@ -308,5 +308,5 @@ class TransactorResources:
                 for one, name in names.items()
             }
             given = [one.name for one in self.desired.identities]
-            chosen.update(iam_changes.executors(self.client("iam"), file.save, generated=generated, given=given))
+            chosen.update(iam_changes.Changes(self.client("iam"), file.save, generated, given).executors())
         return chosen
