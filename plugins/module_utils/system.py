@@ -35,7 +35,7 @@ class System:
     account_id: str = ""
     backup_heap: str = ""
     datomic_version: str = ""
-    permissions_boundary: str = ""
+    permissions_boundary: str | None = None
     role_prefix: str = ROLE_PREFIX
     stack_name: str = ""
     vpc_id: str = ""

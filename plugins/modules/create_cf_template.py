@@ -42,23 +42,6 @@ options:
     type: str
     choices: [legacy, modern]
     default: legacy
-  engine:
-    description:
-      - Who does the work.
-      - V(native) is this collection, V(cli) the distribution's C(bin/datomic) in O(datomic_home), V(auto) is V(native).
-    type: str
-    choices: [auto, native, cli]
-    default: auto
-  datomic_home:
-    description: The root of a distribution of Datomic.
-    type: path
-  java_home:
-    description: A Java for O(engine=cli), when the one of C(PATH) or C(JAVA_HOME) is not to be used.
-    type: path
-  engine_timeout:
-    description: Seconds after which the tool of O(engine=cli) is stopped and the task fails.
-    type: int
-    default: 600
   transactor_values:
     description:
       - Properties that count in place of those in O(transactor_src).
@@ -161,6 +144,7 @@ attributes:
   idempotent:
     support: full
 extends_documentation_fragment:
+  - datomic_onprem.aws.engine
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

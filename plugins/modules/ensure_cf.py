@@ -66,23 +66,6 @@ options:
     description:
       - The release for a blank C(datomic-version). Taken from O(datomic_home) when that is given.
     type: str
-  datomic_home:
-    description: The root of a distribution of Datomic.
-    type: path
-  java_home:
-    description: A Java for O(engine=cli), when the one of C(PATH) or C(JAVA_HOME) is not to be used.
-    type: path
-  engine_timeout:
-    description: Seconds after which the tool of O(engine=cli) is stopped and the task fails.
-    type: int
-    default: 600
-  engine:
-    description:
-      - Who does the work.
-      - V(native) is this collection, V(cli) the distribution's C(bin/datomic) in O(datomic_home), V(auto) is V(native).
-    type: str
-    choices: [auto, native, cli]
-    default: auto
   tags:
     description: Tags for a security group that is created.
     type: dict
@@ -100,6 +83,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datomic_onprem.aws.accept
   - datomic_onprem.aws.account
+  - datomic_onprem.aws.engine
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:

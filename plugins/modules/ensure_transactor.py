@@ -37,23 +37,6 @@ options:
       - Values that an earlier run generated into it are kept while they are blank in O(src). Then it has to be a sound
         properties file; otherwise it is replaced, whatever it holds.
     type: path
-  engine:
-    description:
-      - Who does the work.
-      - V(native) is this collection, V(cli) the distribution's C(bin/datomic) in O(datomic_home), V(auto) is V(native).
-    type: str
-    choices: [auto, native, cli]
-    default: auto
-  datomic_home:
-    description: The root of a distribution of Datomic, for O(engine=cli).
-    type: path
-  java_home:
-    description: A Java for O(engine=cli), when the one of C(PATH) or C(JAVA_HOME) is not to be used.
-    type: path
-  engine_timeout:
-    description: Seconds after which the tool of O(engine=cli) is stopped and the task fails.
-    type: int
-    default: 600
   secrets:
     description:
       - Properties whose values are not in the file, because M(datomic_onprem.aws.ensure_secrets) keeps them. A storage
@@ -183,6 +166,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datomic_onprem.aws.accept
   - datomic_onprem.aws.account
+  - datomic_onprem.aws.engine
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:

@@ -10,9 +10,9 @@ Messages with the words of bin/datomic or AWS keep them, so that a user can look
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
-from ...errors import Finding, FindingId
+from ...errors import Finding
 from ...properties.file import Properties
 from ...properties.keys import REGION_DOCS, REGION_NAME, table_of
 from ...system import System
@@ -56,46 +56,6 @@ IAM_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 BOUNDARY = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[\w+=,.@/-]+", re.ASCII)
 ENDPOINT_FORM = re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII)
 
-Form = tuple[FindingId, re.Pattern[str], str, str, str, str]
-"""id, form of the value, message, suggestion, reason, source"""
-
-_IAM: Form = (
-    "iam-name",
-    IAM_NAME,
-    "no name for a role or user of IAM",
-    "1 to 64 letters, digits and + = , . @ _ -, not an ARN",
-    "IAM takes no other name",
-    IAM_NAME_DOCS,
-)
-_REGION: Form = (
-    "region-name",
-    REGION_NAME,
-    "no name of a region",
-    "such as us-east-1",
-    "AWS has no endpoints there",
-    REGION_DOCS,
-)
-FORMS: dict[str, Form] = {
-    BUCKET: (
-        "bucket-name",
-        BUCKET_NAME,
-        "no name for an S3 bucket",
-        "3 to 63 of the letters a-z, digits, . and -, a letter or digit at both ends",
-        "S3 takes no other name",
-        BUCKET_NAME_DOCS,
-    ),
-    **dict.fromkeys((TRANSACTOR_ROLE, PEER_ROLE, *(keys_of(prefix)[0] for prefix in USERS)), _IAM),
-    **dict.fromkeys((REGION, METRICS_REGION), _REGION),
-    ENDPOINT: (
-        "endpoint",
-        ENDPOINT_FORM,
-        "no endpoint",
-        "write host:port, such as localhost:8000",
-        "the transactor connects to DynamoDB Local there",
-        DOCS,
-    ),
-}
-
 
 def of_options(system: System, options: Options) -> list[Finding]:
     """What is wrong with the options themselves."""
@@ -109,21 +69,15 @@ def _wrong(system: System, options: Options) -> Iterator[tuple[str, str, str]]:
         "table_max_read_capacity": (options.table_max_read_capacity, options.table_read_capacity),
         "table_max_write_capacity": (options.table_max_write_capacity, options.table_write_capacity),
     }
-    numbers = {
-        "table_read_capacity": options.table_read_capacity,
-        "table_write_capacity": options.table_write_capacity,
-        "table_max_read_capacity": options.table_max_read_capacity,
-        "table_max_write_capacity": options.table_max_write_capacity,
-        "bucket_expiration_days": options.bucket_expiration_days,
-    }
-    for name, number in numbers.items():
+    for name in ("table_read_capacity", "table_write_capacity", *pairs, "bucket_expiration_days"):
+        number: int | None = getattr(options, name)
         if number is not None and number < 1:
             yield name, f"Invalid value: {number}", "write a number of at least 1"
     if not IAM_NAME.fullmatch(system.role_prefix) or len(system.role_prefix) > LONGEST_ROLE_PREFIX:
         instead = f"write 1 to {LONGEST_ROLE_PREFIX} letters, digits and + = , . @ _ - (datomic_role_prefix)"
         yield "role_prefix", f"Invalid value: {system.role_prefix!a} cannot begin a role's name", instead
     boundary = system.permissions_boundary
-    if boundary and not BOUNDARY.fullmatch(boundary):
+    if boundary is not None and not BOUNDARY.fullmatch(boundary):
         instead = "such as arn:aws:iam::123456789012:policy/boundary (datomic_permissions_boundary)"
         yield "permissions_boundary", f"Invalid value: {boundary!a} is not the ARN of a managed policy", instead
     for name, (most, least) in pairs.items():
@@ -210,6 +164,22 @@ def _group_findings(properties: Properties, prefix: str, wording: str, secrets: 
 
 def _forms(properties: Properties) -> Iterator[Finding]:
     """Names that AWS would refuse."""
-    for key, (rule, form, what, instead, why, source) in FORMS.items():
-        if properties.has_value(key) and not form.fullmatch(properties.get(key)):
-            yield properties.finding(key, what, instead, rule=rule, reason=why, source=source)
+
+    def wrong(keys: Iterable[str], form: re.Pattern[str]) -> Iterator[str]:
+        return (key for key in keys if properties.has_value(key) and not form.fullmatch(properties.get(key)))
+
+    for key in wrong((BUCKET,), BUCKET_NAME):
+        instead = "3 to 63 of the letters a-z, digits, . and -, a letter or digit at both ends"
+        what, why = "no name for an S3 bucket", "S3 takes no other name"
+        yield properties.finding(key, what, instead, rule="bucket-name", reason=why, source=BUCKET_NAME_DOCS)
+    for key in wrong((TRANSACTOR_ROLE, PEER_ROLE, *(keys_of(prefix)[0] for prefix in USERS)), IAM_NAME):
+        instead = "1 to 64 letters, digits and + = , . @ _ -, not an ARN"
+        what, why = "no name for a role or user of IAM", "IAM takes no other name"
+        yield properties.finding(key, what, instead, rule="iam-name", reason=why, source=IAM_NAME_DOCS)
+    for key in wrong((REGION, METRICS_REGION), REGION_NAME):
+        what, instead, why = "no name of a region", "such as us-east-1", "AWS has no endpoints there"
+        yield properties.finding(key, what, instead, rule="region-name", reason=why, source=REGION_DOCS)
+    for key in wrong((ENDPOINT,), ENDPOINT_FORM):
+        what, instead = "no endpoint", "write host:port, such as localhost:8000"
+        why = "the transactor connects to DynamoDB Local there"
+        yield properties.finding(key, what, instead, rule="endpoint", reason=why, source=DOCS)

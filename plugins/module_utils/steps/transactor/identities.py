@@ -121,7 +121,7 @@ class Planner:
         self, system: System, desired: Desired, current: Current, flavor: policies.Flavor, bucket: str
     ) -> None:
         self.properties = system.transactor
-        self.boundary = system.permissions_boundary
+        self.boundary = system.permissions_boundary or ""
         self.tags = system.tags
         self.desired = desired
         self.current = current
