@@ -13,7 +13,6 @@ import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import secret_scan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties import keys
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import masking
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import redact
 
 SMALL, TIMES, AT_MOST = 2_000, 8, 24
@@ -76,7 +75,7 @@ MASKERS: dict[str, Callable[[str], object]] = {
     "a file of properties": _properties,
     "a file for git": lambda text: secret_scan.masked(text.encode()),
     "secrets for git": lambda text: [secret.spellings for secret in secret_scan.secrets(text.encode())],
-    "a template": masking.masked,
+    "a template": redact.properties,
     "a program's output": redact.output,
 }
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.secret_scan import masked, secrets
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, masking, modern
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, modern
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import redact
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,4 +110,4 @@ def test_any_bytes(content: bytes) -> None:
 )
 def test_a_template_of_ours_holds_no_secret_and_is_shown_as_it_is(template: Any) -> None:
     assert secrets((json.dumps(template, indent=2) + "\n").encode()) == []
-    assert masking.masked(template) == template
+    assert redact.properties(template) == template

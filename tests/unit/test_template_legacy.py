@@ -15,7 +15,8 @@ from typing import Any
 import jproperties
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, masking
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import redact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -243,7 +244,7 @@ def test_only_a_first_character_makes_a_comment_of_a_key(key: str, written: str)
 
 
 def test_secrets_are_masked_in_a_string_of_lines_only() -> None:
-    shown = masking.masked({"a": ["x=1\nsql-password=p\nlicense-key=", {"b": True, "c": "password"}]})
+    shown = redact.properties({"a": ["x=1\nsql-password=p\nlicense-key=", {"b": True, "c": "password"}]})
     assert shown == {"a": ["x=1\nsql-password=********\nlicense-key=", {"b": True, "c": "password"}]}
 
 
@@ -251,11 +252,11 @@ def test_a_password_among_the_jvm_s_options_is_masked_in_the_parameter() -> None
     options = "'-Xss1m -Djavax.net.ssl.keyStorePassword=hunter2 -Dx=y'"
     made = _template(cf=CF.replace("java-opts=", f"java-opts={options}"))
     assert made["Parameters"]["JavaOpts"]["Default"] == options
-    shown = masking.masked(made)["Parameters"]["JavaOpts"]["Default"]
+    shown = redact.properties(made)["Parameters"]["JavaOpts"]["Default"]
     assert shown == "'-Xss1m -Djavax.net.ssl.keyStorePassword=******** -Dx=y'"
 
 
 @pytest.mark.parametrize("value", ["${TOKEN}", "$(cat token)"])
 def test_what_the_shell_fills_in_is_shown_but_for_a_secret_property(value: str) -> None:
-    assert masking.masked(f"AWS_SECRET_ACCESS_KEY={value}") == f"AWS_SECRET_ACCESS_KEY={value}"
-    assert masking.masked(f"sql-password={value}") == "sql-password=********"
+    assert redact.properties(f"AWS_SECRET_ACCESS_KEY={value}") == f"AWS_SECRET_ACCESS_KEY={value}"
+    assert redact.properties(f"sql-password={value}") == "sql-password=********"

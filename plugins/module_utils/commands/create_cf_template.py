@@ -24,9 +24,9 @@ from ..properties import keys
 from ..properties.file import Properties
 from ..rules.facts import Facts, legible
 from ..steps import base, security_group
-from ..template import legacy, masking, modern
+from ..template import legacy, modern
 from ..template.options import Options as ModernOptions
-from ..util import atomic_write
+from ..util import atomic_write, redact
 from . import modern_template
 
 COMMAND = "create-cf-template"
@@ -104,7 +104,7 @@ def create(
         warn(text)
     too_open = made.holds_secrets and existing is not None and bool(_mode(options.dest) & 0o077)
     changed = content != existing or too_open
-    shown = masking.masked(made.template)
+    shown = redact.properties(made.template)
     differences = _differences(options.dest, existing, content, shown, too_open)
     path = options.dest
     if check_mode and content != existing and options.planned_dest:
@@ -244,7 +244,7 @@ def _diff(dest: str, existing: bytes | None, after: Mapping[str, Any]) -> dict[s
     before = ""
     if existing is not None:
         try:
-            before = _text(masking.masked(json.loads(existing)))
+            before = _text(redact.properties(json.loads(existing)))
         except ValueError:
             before = f"({len(existing)} bytes that are not JSON)\n"
     return {"before_header": dest, "after_header": dest, "before": before, "after": _text(after)}

@@ -21,6 +21,7 @@ from ..rolling import restore_command
 from ..steps.stack import changes
 from ..steps.stack.changes import Change, Parameter, ParameterChange
 from ..template import legacy
+from ..util import redact
 
 Warn = Callable[[str], None]
 
@@ -54,7 +55,7 @@ def plan(
         defaults = stack.parameter_defaults(current_template())
         parameters = changes.parameter_changes(current.parameters, planned.parameters, defaults)
     for text in changes.warnings(stack_name, parameters):
-        warn(changes.hide(text, changes.secrets(content)))
+        warn(redact.values(text, changes.secrets(content)))
     result = {**_result(stack_name, current, tags, planned.changes, parameters), "changed": check_mode}
     if files and not check_mode:
         result["commit_before"] = _commit_before(current, current_template, template, files)
@@ -74,7 +75,7 @@ def _change_set(
     desired = {**kept, **tags}
     planned = change_set.plan(client, name, body, desired if desired != kept else None, warn)
     if planned.refusal:
-        reason = changes.hide(planned.refusal.rstrip("."), secrets)
+        reason = redact.values(planned.refusal.rstrip("."), secrets)
         raise DatomicError(
             f"CloudFormation refuses the update of the stack {name}: {reason}. "
             "The stack was not changed. Correct this, and run again."

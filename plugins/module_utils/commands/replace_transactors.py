@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..aws import autoscaling, cloudwatch, diagnostics, stack
@@ -26,7 +26,7 @@ from ..rolling.preview import outlook
 from ..rolling.reporter import as_returned, snapshot
 from ..rolling.state import ROUND_SECONDS, Goal, Observed
 from ..steps.stack.failures import GROUP_TYPE
-from ..util import clock
+from ..util import clock, redact
 from .observed_group import observed_group
 
 HEARTBEAT = keys.TRANSACTOR["heartbeat-interval-msec"]
@@ -213,7 +213,7 @@ class Cloud:
         if self._system.log_bucket and suspects:
             since = min([goal.new_since if ended else observed.now, *(instance.launched_at for instance in new)])
             lines += diagnostics.log(self._aws.client("s3"), self._system.log_bucket, self._system.table, since)
-        return [_masked(line, self._system.secrets) for line in lines]
+        return [redact.values(line, self._system.secrets) for line in lines]
 
 
 def _no_group(name: str, found: Stack | None) -> str:
@@ -232,12 +232,6 @@ def _heartbeats(observed: Observed) -> list[str]:
         shown = " ".join(f"{counts.get(first + index, 0):.0f}" for index in range(SHOWN_MINUTES))
         lines.append(f"{name}, beats in each of the last {SHOWN_MINUTES} minutes: {shown}")
     return lines
-
-
-def _masked(line: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        line = line.replace(secret, "********")
-    return line
 
 
 def once(

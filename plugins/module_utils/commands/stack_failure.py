@@ -14,6 +14,7 @@ from ..aws.client import Aws
 from ..aws.sts import refuse_other_account
 from ..steps.stack import changes, failures
 from ..steps.stack.failures import Event
+from ..util import redact
 from .plan_stack import read_template
 
 ROLLED_BACK = "Problem with CREATE"
@@ -42,7 +43,7 @@ def explain(
         failure = failures.message(stack_name, operation, causes, current.status)
         rolled_back = outcome.startswith(ROLLED_BACK) and current.status == "ROLLBACK_COMPLETE"
         repeatable = not existed and rolled_back and _may_recreate(aws, events)
-    failure = changes.hide(failure, changes.secrets(content))
+    failure = redact.values(failure, changes.secrets(content))
     return {"changed": False, "failure": failure, "repeatable": repeatable, "stack_id": stack_id}
 
 

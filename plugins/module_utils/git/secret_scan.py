@@ -10,8 +10,8 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
+from ..properties.file import MASK
 from ..properties.keys import has_secret, secrecy
-from ..util.redact import MASK
 
 _KEY = r"(?P<key>[A-Za-z][\w.-]*)"
 _ASSIGNMENT = re.compile(

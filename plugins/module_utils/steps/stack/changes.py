@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...properties import keys
-from ...template import masking
+from ...util import redact
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """CloudFormation's placeholder for a value that is known only after the update."""
@@ -114,7 +114,7 @@ def shown(value: Any) -> str:
         return "(known after the update)"
     if text.startswith(HASHED):
         return "(changed)"
-    text = masking.masked(text).replace("\n", " ")
+    text = redact.properties(text).replace("\n", " ")
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
 
 
@@ -151,7 +151,7 @@ def _user_data_details(before: str, after: str) -> list[Detail]:
 def _shown_property(key: str, value: str | None) -> str:
     if value is None:
         return ""
-    line: str = masking.masked(f"{key.removeprefix('export ')}={value}")
+    line: str = redact.properties(f"{key.removeprefix('export ')}={value}")
     return shown(line.partition("=")[2])
 
 
@@ -181,13 +181,6 @@ def secrets(template: Any) -> set[str]:
     """The values of the secret properties in a template's texts."""
     pairs = (line.partition("=") for line in text_lines(template))
     return {value for key, _equals, value in pairs if value and keys.is_secret(key)}
-
-
-def hide(text: str, secret_values: Iterable[str]) -> str:
-    """A message without the secrets: CloudFormation's messages may quote a property."""
-    for value in sorted(secret_values, key=len, reverse=True):
-        text = text.replace(value, "********")
-    return text
 
 
 def parameter_changes(
