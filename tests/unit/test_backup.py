@@ -153,7 +153,7 @@ def test_lifecycle_rules_that_break_a_backup(rule: dict[str, Any], breaks: bool)
 def test_secrets_are_masked(text: str, hidden: str) -> None:
     shown = redact.output(text, ["s3cr3t"])
     assert hidden not in shown
-    assert redact.MASK in shown
+    assert "********" in shown
 
 
 @pytest.mark.parametrize(
