@@ -16,11 +16,10 @@ author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
   - Runs C(bin/datomic backup-db) of a distribution. A backup can be taken while the system runs.
   - Only one backup or restore of a backup URI runs at a time on a machine.
-  - The first backup to a URI copies all, later ones what has changed. They keep using objects of any age, so a
+  - The first backup to a URI copies everything, later ones only what has changed. They keep using old objects, so a
     lifecycle rule of the bucket that expires objects breaks every later backup. Such a rule is an error, see
     O(accept_lifecycle).
-  - Datomic cannot delete a single point in time. To be rid of old ones, start a new backup URI and delete the old one
-    whole.
+  - Datomic cannot delete single points in time. To remove old ones, start a new backup URI and delete the old one.
 options:
   encryption:
     description: V(sse) lets S3 encrypt the backup.
@@ -29,11 +28,11 @@ options:
     default: none
   max_age:
     description:
-      - Take a backup only when the newest is older, such as V(24h) or V(7d).
-      - The age is that of the newest point in time's object in the backup.
+      - Take a backup only if the newest one is older, such as V(24h) or V(7d).
+      - The age is that of the object of the newest point in time.
     type: str
   accept_lifecycle:
-    description: Only warn of lifecycle rules of the bucket that would break the backup.
+    description: Only warn of lifecycle rules that would break the backup.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -47,7 +46,7 @@ extends_documentation_fragment:
   - datomic_onprem.aws.attributes.action_group
 attributes:
   check_mode:
-    description: Checks the home, the Java, the bucket and the lock, and does not start the tool.
+    description: Checks home, Java, bucket and lock. Does not start the tool.
     support: full
   diff_mode:
     support: none
@@ -66,7 +65,7 @@ EXAMPLES = r"""
     encryption: sse
     heap: 4g
 
-- name: Back up to a directory, unless a backup of the last day is there
+- name: Back up to a directory, unless the newest backup is from the last day
   datomic_onprem.aws.backup_db:
     datomic_home: /opt/datomic/current
     database_uri: datomic:dev://localhost:4334/main
@@ -76,7 +75,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 command:
-  description: What was run, or would be in check mode. Secrets are masked.
+  description: The command, with secrets masked. In check mode, it did not run.
   returned: success
   type: str
   sample: bin/datomic -Xmx4g -Xms4g backup-db --encryption sse datomic:ddb://us-east-1/orders/main s3://orders-backup/main
@@ -86,33 +85,33 @@ version:
   type: str
   sample: 1.0.7705
 seconds:
-  description: How long the tool ran; 0 when it did not.
+  description: How long the tool ran; 0 if it did not.
   returned: success
   type: float
   sample: 73.4
 output:
-  description: The last lines that the tool printed, secrets masked.
+  description: The tool's last lines, with secrets masked.
   returned: when the tool ran
   type: list
   elements: str
   sample: ["Copied 46 segments, skipped 0 segments.", ":succeeded"]
 copied_segments:
-  description: Segments that were copied, when the tool says so.
+  description: Copied segments, if the tool reports them.
   returned: success
   type: int
   sample: 46
 skipped_segments:
-  description: Segments that were there already, when the tool says so.
+  description: Segments that the backup already had, if the tool reports them.
   returned: success
   type: int
   sample: 0
 t:
-  description: The newest point in time in the backup; null when none shows.
+  description: The newest point in time in the backup; null if unknown.
   returned: success
   type: int
   sample: 6002
 written:
-  description: When that point was written, in UTC; empty when it does not show.
+  description: When that point was written, in UTC; empty if unknown.
   returned: success
   type: str
   sample: "2026-11-23T19:52:11Z"
@@ -122,7 +121,7 @@ exit_code:
   type: int
   sample: 1
 messages:
-  description: What the tool said was wrong, secrets masked.
+  description: The tool's error messages, with secrets masked.
   returned: when it failed
   type: list
   elements: str

@@ -15,13 +15,13 @@ version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
   - Runs C(bin/datomic list-backups) of a distribution, and adds when each point in time was written.
-  - With O(max_age), fails unless the newest backup is young enough.
+  - With O(max_age), fails if the newest backup is older.
 options:
   max_age:
     description:
-      - The oldest that the newest backup may be, such as V(24h) or V(7d).
-      - The age is that of the newest point in time's object in the backup. A database without new transactions may
-        keep an old one.
+      - The greatest age of the newest backup, such as V(24h) or V(7d).
+      - The age is that of the object of the newest point in time. A database without new transactions may keep an old
+        one.
     type: str
 extends_documentation_fragment:
   - datomic_onprem.aws.account
@@ -33,7 +33,7 @@ extends_documentation_fragment:
   - datomic_onprem.aws.attributes.action_group
 attributes:
   check_mode:
-    description: Reads only, so it does the same in check mode.
+    description: Only reads.
     support: full
   diff_mode:
     support: none
@@ -42,7 +42,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Which points in time can be restored
+- name: List the points in time that can be restored
   datomic_onprem.aws.backup_info:
     datomic_home: /opt/datomic/current
     backup_uri: s3://orders-backup/main
@@ -68,29 +68,29 @@ backups:
       type: int
       sample: 6002
     written:
-      description: When it was written, in UTC; empty when that does not show.
+      description: When it was written, in UTC; empty if unknown.
       returned: always
       type: str
       sample: "2026-11-23T19:52:11Z"
     age:
-      description: Seconds since then; null when that does not show.
+      description: Seconds since then; null if unknown.
       returned: always
       type: int
       sample: 3600
   sample:
     - {t: 6002, written: "2026-11-23T19:52:11Z", age: 3600}
 newest:
-  description: The newest point in time; null when there is none.
+  description: The newest point in time; null without one.
   returned: success
   type: int
   sample: 6002
 age:
-  description: Seconds since the newest was written; null when that does not show.
+  description: Seconds since the newest was written; null if unknown.
   returned: success
   type: int
   sample: 3600
 summary:
-  description: The points in time in words, newest first; a line that says so when there is none.
+  description: The points in time in words, newest first; without any, one line that says so.
   returned: success
   type: list
   elements: str
@@ -101,7 +101,7 @@ version:
   type: str
   sample: 1.0.7705
 output:
-  description: The last lines that the tool printed, secrets masked.
+  description: The tool's last lines, with secrets masked.
   returned: when the tool failed
   type: list
   elements: str
@@ -112,7 +112,7 @@ exit_code:
   type: int
   sample: 1
 messages:
-  description: What the tool said was wrong, secrets masked.
+  description: The tool's error messages, with secrets masked.
   returned: when it failed
   type: list
   elements: str

@@ -10,15 +10,14 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: create_cf_template
-short_description: Make the CloudFormation template of a group of Datomic transactors
+short_description: Write the CloudFormation template of Datomic transactors
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Makes a template of the transactor's and the CloudFormation properties file, as C(bin/datomic create-cf-template)
-    does. The same files always make the same bytes, and the file is written only when it differs.
-  - O(flavor=legacy) needs neither AWS nor credentials, except for an instance type that it does not know.
-  - O(flavor=modern) asks AWS about the instance type, the image, the subnets, the security group and the release in the
-    deploy bucket, before anything is touched.
+  - Writes a template from the two properties files, as C(bin/datomic create-cf-template) does. The same files always
+    give the same template. The file is written only if it differs.
+  - O(flavor=legacy) needs no credentials, except for an unknown instance type.
+  - O(flavor=modern) checks instance type, image, subnets, security group and release with AWS first.
 options:
   transactor_src:
     description: The transactor's properties file.
@@ -30,22 +29,21 @@ options:
     required: true
   dest:
     description:
-      - Where the template is written. A new file belongs to its owner alone (mode 0600).
-      - A template with secrets in it gets that mode also when the file was there.
+      - The template. A new file is readable by its owner only (mode 0600).
+      - A template that contains secrets always gets that mode.
     type: path
     required: true
   flavor:
     description:
-      - Which template.
-      - V(legacy) is the one that the distribution's tool makes. It carries the file's secrets in clear text.
-      - V(modern) is what AWS takes today.
+      - V(legacy) is the template of C(bin/datomic). It contains the file's secrets in clear text.
+      - V(modern) is a template that AWS accepts in new accounts.
     type: str
     choices: [legacy, modern]
     default: legacy
   transactor_values:
     description:
-      - Properties that count in place of those in O(transactor_src).
-      - For check mode, in which the modules before this one have not written what they generate.
+      - Properties that replace those of O(transactor_src).
+      - For check mode, in which earlier modules have not written their generated values.
     type: dict
     default: {}
   cf_values:
@@ -54,20 +52,20 @@ options:
     default: {}
   modern:
     description:
-      - What may be chosen for O(flavor=modern).
-      - The properties that are secret (passwords, secret keys) must have no value in O(transactor_src).
+      - Options of O(flavor=modern).
+      - Secret properties (passwords, secret keys) must have no value in O(transactor_src).
     type: dict
     default: {}
     suboptions:
       subnets:
-        description: Subnets of one VPC, in which the instances run. Without them, the default VPC's.
+        description: Subnets of the instances, in one VPC. The default is those of the default VPC.
         type: list
         elements: str
         default: []
       image_id:
         description:
-          - Your own machine image, with C(dnf), C(systemd) and the AWS CLI, on an EBS volume.
-          - Without it, the newest Amazon Linux 2023 at each update.
+          - A machine image with C(dnf), C(systemd) and the AWS CLI, on an EBS volume.
+          - The default is the newest Amazon Linux 2023 at each update.
         type: str
         default: ''
       java_version:
@@ -76,64 +74,63 @@ options:
         choices: [17, 21, 25]
         default: 17
       volume_size:
-        description: Size of the encrypted root volume in GiB, at least that of the image's snapshot.
+        description: Size of the encrypted root volume in GiB, at least the size of the image's snapshot.
         type: int
         default: 20
       valcache:
-        description: Whether an NVMe instance store, if the type has one, holds Datomic's valcache.
+        description: Use an NVMe instance store, if the type has one, for Datomic's valcache.
         type: bool
         default: true
       session_manager:
-        description: Whether operators get a shell through Session Manager of Systems Manager. There is no ssh.
+        description: Let operators open a shell through Session Manager. There is no ssh.
         type: bool
         default: false
       extra_jars:
-        description: Files as C(s3://BUCKET/KEY.jar) that are put on the transactor's class path.
+        description: Jars, as C(s3://BUCKET/KEY.jar), for the transactor's class path.
         type: list
         elements: str
         default: []
       sha256:
         description:
-          - The SHA-256 of the release's archive.
-          - Without it, that of a release known to this collection, or the one in the bucket beside the archive.
+          - SHA-256 of the release's archive.
+          - The default is the checksum that the collection knows, or else the one next to the archive in the bucket.
         type: str
         default: ''
       secrets:
         description:
-          - Properties whose values M(datomic_onprem.aws.ensure_secrets) has written.
-          - They are refused with O(flavor=legacy), whose transactors would not read them.
+          - Properties whose values M(datomic_onprem.aws.ensure_secrets) keeps.
+          - An error with O(flavor=legacy), whose instances do not read them.
         type: list
         elements: str
         default: []
       secrets_versions:
         description:
-          - Their versions, as M(datomic_onprem.aws.ensure_secrets) returns them, so that a changed secret changes the
-            template.
-          - Of a property without one, each instance reads the newest version.
+          - Versions of the secrets, from M(datomic_onprem.aws.ensure_secrets). The template then changes with a secret.
+          - Instances read the newest version of a secret without one.
         type: dict
         default: {}
       secrets_path:
-        description: Where they are. Without it, C(/datomic/) followed by the stack's name.
+        description: The path of the secrets. The default is C(/datomic/) and the stack's name.
         type: str
         default: ''
       secrets_kms_key:
-        description: The ARN of the key that encrypts them, when it is one of your own. An alias does not do.
+        description: The ARN of your own key that encrypts the secrets. An alias does not work.
         type: str
         default: ''
       alarms:
-        description: Whether there are alarms and a dashboard, if the transactor's file has both C(aws-cloudwatch) keys.
+        description: Create alarms and a dashboard, if the transactor's file has both C(aws-cloudwatch) keys.
         type: bool
         default: true
       alarm_topic:
-        description: The ARN of the topic to which alarms go, of the stack's region. Without it, the stack makes one.
+        description: The ARN of the topic for alarms, in the stack's region. By default the stack creates one.
         type: str
         default: ''
       alarm_email:
-        description: An address that is subscribed to the stack's own topic. Not together with O(modern.alarm_topic).
+        description: An address to subscribe to the stack's own topic. Not with O(modern.alarm_topic).
         type: str
         default: ''
       tags:
-        description: Tags of the instances and their volumes, texts. V(Name) is always the stack's name.
+        description: Tags of instances and volumes. V(Name) is always the stack's name.
         type: dict
         default: {}
 attributes:
@@ -152,8 +149,7 @@ extends_documentation_fragment:
   - datomic_onprem.aws.attributes.action_group
 notes:
   - The region is the CloudFormation file's C(aws-region), whatever O(region) says.
-  - Values with characters that mean something to the instance's shell or to Java are escaped, so that they reach the
-    transactor unchanged. The tool lets the shell interpret them.
+  - Values with characters that the instance's shell or Java interprets are escaped and reach the transactor unchanged.
 seealso:
   - module: datomic_onprem.aws.ensure_cf
   - module: amazon.aws.cloudformation
@@ -174,17 +170,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 engine:
-  description: Which engine worked, V(native) or V(cli).
+  description: The engine that did the work, V(native) or V(cli).
   returned: success
   type: str
   sample: native
 engine_reason:
-  description: Why it was this engine.
+  description: Why this engine did the work.
   returned: success
   type: str
   sample: preferred by auto
 prediction:
-  description: Whether the native engine tells what the tool would do, as in check mode with O(engine=cli).
+  description: Whether the result is the native engine's plan, as in check mode with O(engine=cli).
   returned: success
   type: bool
   sample: false
@@ -194,33 +190,33 @@ template:
   type: dict
   sample: {Description: Datomic Transactor Template}
 path:
-  description: The file with the template, O(dest).
+  description: The template's file, O(dest).
   returned: success
   type: str
   sample: aws/orders-cf.json
 holds_secrets:
-  description: Whether the template carries a secret in clear text.
+  description: Whether the template contains a secret in clear text.
   returned: success
   type: bool
   sample: false
 sha256:
-  description: The checksum of the template's bytes.
+  description: SHA-256 of the template.
   returned: success
   type: str
   sample: 7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730
 findings:
-  description: What is wrong with the files.
-  returned: when something is
+  description: All errors.
+  returned: on errors
   type: list
   elements: dict
   contains:
     rule:
-      description: The name of the rule that found it.
+      description: The id of the rule.
       returned: always
       type: str
       sample: required-key
     message:
-      description: What was found.
+      description: What is wrong.
       returned: always
       type: str
       sample: "Missing property: java-xmx"
@@ -235,7 +231,7 @@ findings:
       type: str
       sample: aws/orders-cf.properties
     line:
-      description: The line, 0 for a key that is not there.
+      description: The line, or 0 for a missing key.
       returned: always
       type: int
       sample: 12
@@ -245,23 +241,23 @@ findings:
       type: str
       sample: java-xmx
     reason:
-      description: The reason of the rule.
+      description: Why it is wrong.
       returned: always
       type: str
       sample: the stack's template cannot be made without it
     source:
-      description: Where the rule comes from.
+      description: The source of the rule.
       returned: always
       type: str
       sample: https://docs.datomic.com/operation/aws.html
     suggestion:
-      description: What to write instead.
+      description: What to do.
       returned: always
       type: str
       sample: write java-xmx=… with a value, or run ensure_cf, which fills it in
 error_code:
-  description: The code of an error of AWS, empty when AWS did not answer.
-  returned: when a call of AWS failed
+  description: AWS's error code; empty if AWS did not answer.
+  returned: when an AWS call failed
   type: str
   sample: UnauthorizedOperation
 """

@@ -83,19 +83,19 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: The newest release, from the public download
+- name: Install a release from the public download
   datomic_onprem.aws.distribution:
     version: 1.0.7705
     dest: /opt/datomic
 
-- name: Without a network, and into the deploy bucket
+- name: Install from a file, and upload to the deploy bucket
   datomic_onprem.aws.distribution:
     version: 1.0.7705
     dest: /opt/datomic
     source: /srv/mirror/datomic-pro-{version}.zip
     deploy_bucket: orders-deploy
 
-- name: From a mirror in S3; of the older releases one stays
+- name: Install from a mirror in S3, and keep one older release
   datomic_onprem.aws.distribution:
     version: 1.0.7277
     dest: /opt/datomic

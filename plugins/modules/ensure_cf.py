@@ -10,64 +10,61 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: ensure_cf
-short_description: Fill in a Datomic CloudFormation properties file and make its security group
+short_description: Complete a Datomic CloudFormation properties file and create its security group
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Does what C(bin/datomic ensure-cf) does. Missing values get their defaults, the security group is created if it is
-    not there, and the ingress rules that it lacks are added. Rules are only revoked with O(ingress=exact).
-  - Every error of the file, and every security group that it names and AWS does not have, is reported in one message
-    before anything is changed.
+  - Does what C(bin/datomic ensure-cf) does. Writes defaults for missing values, creates the security group if it is
+    missing, and adds missing ingress rules. Only O(ingress=exact) revokes rules.
+  - Reports every error of the file, and every missing security group, in one message before anything changes.
 options:
   src:
     description: The CloudFormation properties file.
     type: path
     required: true
   dest:
-    description: Where the completed file is written. It is O(src) itself by default.
+    description: The completed file. The default is O(src), in place.
     type: path
   transactor_src:
     description:
-      - The transactor's properties file. Peers are let in to its C(port).
-      - Without it, the port is 4334. Required with O(ingress=exact), which would revoke the rules of another port.
+      - The transactor's properties file. The security group admits peers to its C(port).
+      - Without this option the port is 4334. O(ingress=exact) requires it, to know which rules it may revoke.
     type: path
   vpc_id:
     description:
-      - The VPC in which names of security groups are looked up, and the group is created.
-      - Without it, the VPC of a group that C(aws-security-group) names by id, or else the region's default VPC.
+      - The VPC of the security groups.
+      - The default is the VPC of the group whose id C(aws-security-group) has, or else the region's default VPC.
     type: str
   ingress:
     description:
-      - What happens to rules of the security group that the file does not name, such as an older range, or one that
-        somebody added by hand.
-      - V(report) leaves them. They are a warning with the command that revokes them, C(ingress-open) for a range that
-        is a good part of the Internet, C(ingress-not-in-files) for all others.
-      - V(exact) revokes them after what is missing was added. Where peers may lose the transactor by that, it is the
-        warning C(ingress-revoked). When the port changes, the rules on the old port stay in that run, because the
-        transactors that run listen there.
-      - A group that was not made by C(bin/datomic) or this collection (its description is not C(Provisioned by
-        Datomic)), or that instances besides those of O(stack_name) use, is not touched. It is the error
-        C(ingress-shared), which O(accept) can turn off.
+      - What to do with rules of the security group that are not in the file, such as older ranges.
+      - V(report) keeps them and warns, with the command that revokes them. The warning is C(ingress-open) for a large
+        part of the Internet, and otherwise C(ingress-not-in-files).
+      - V(exact) adds missing rules first and then revokes the others. If peers may lose the transactor, it is the
+        warning C(ingress-revoked). When the port changes, that run keeps the rules of the old port for the running
+        transactors.
+      - V(exact) does not change a group without the description C(Provisioned by Datomic), or a group that instances
+        outside of O(stack_name) use. It is the error C(ingress-shared), which can be accepted.
     type: str
     choices: [report, exact]
     default: report
   stack_name:
     description:
-      - The system's stack, for O(ingress=exact). Instances of other stacks with the same group are others.
-      - Without it, a group that instances of one stack alone use is taken for this system's.
+      - The system's stack, for O(ingress=exact).
+      - Without it, a group that only the instances of one stack use counts as this system's.
     type: str
   backup_heap:
     description:
-      - The heap of backups and restores, such as V(4g), to be compared with the transactor's where only EC2 knows the
-        memory of the instance type. Of the other types M(datomic_onprem.aws.validate_properties) compares it.
+      - The heap of backups and restores, such as V(4g), to compare with the transactor's. This module compares it for
+        instance types whose memory only EC2 knows, M(datomic_onprem.aws.validate_properties) for all others.
     type: str
     default: ""
   datomic_version:
     description:
-      - The release for a blank C(datomic-version). Taken from O(datomic_home) when that is given.
+      - The release for a blank C(datomic-version). The default is the release of O(datomic_home).
     type: str
   tags:
-    description: Tags for a security group that is created.
+    description: Tags of a new security group.
     type: dict
     default: {}
 attributes:
@@ -100,7 +97,7 @@ EXAMPLES = r"""
     transactor_src: aws/orders-transactor.properties
     datomic_version: 1.0.7277
 
-- name: Look into a VPC that is not the default one, and tag what is created
+- name: Use another VPC than the default one, and tag the new security group
   datomic_onprem.aws.ensure_cf:
     src: aws/orders-cf.properties
     transactor_src: aws/orders-transactor.properties
@@ -111,22 +108,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 engine:
-  description: Which engine worked, V(native) or V(cli).
+  description: The engine that did the work, V(native) or V(cli).
   returned: success
   type: str
   sample: native
 engine_reason:
-  description: Why it was this engine.
+  description: Why this engine did the work.
   returned: success
   type: str
   sample: preferred by auto
 prediction:
-  description: Whether the native engine tells what the tool would do, as in check mode with O(engine=cli).
+  description: Whether the result is the native engine's plan, as in check mode with O(engine=cli).
   returned: success
   type: bool
   sample: false
 actions:
-  description: What was done to AWS, or would be done, in this order.
+  description: The changes in AWS, in order. In check mode, the planned ones.
   returned: success
   type: list
   elements: dict
@@ -142,12 +139,12 @@ actions:
       type: str
       sample: security_group
     name:
-      description: The resource's name, or its id where the file has the id.
+      description: The resource's name, or its id if the file has the id.
       returned: always
       type: str
       sample: datomic
     change:
-      description: What happens to it, V(create), V(update), or V(delete) for rules that are revoked.
+      description: V(create), V(update), or V(delete) for revoked rules.
       returned: always
       type: str
       sample: create
@@ -156,29 +153,29 @@ actions:
     - {service: ec2, resource: security_group_ingress, name: datomic, change: create}
 generated:
   description:
-    - The values that were filled in, by key, but for an empty C(java-opts).
-    - After a failure half way, those that are in the file already, for the next run to go on with.
-  returned: success, or when a change failed half way
+    - The generated values, by key, except an empty C(java-opts).
+    - After a partial failure, the values that the file already has. The next run continues with them.
+  returned: success, or after a partial failure
   type: dict
   sample: {java-xmx: 2625m, datomic-version: 1.0.7277}
 properties:
-  description: All properties of the file afterwards. Secrets are masked.
+  description: All properties of the completed file. Secrets are masked.
   returned: success
   type: dict
   sample: {aws-instance-type: c4.large, java-xmx: 2625m}
 findings:
-  description: What was found in the files and in what they refer to.
+  description: All findings about the files and AWS.
   returned: always
   type: list
   elements: dict
   contains:
     rule:
-      description: The name of the rule that found it.
+      description: The id of the rule.
       returned: always
       type: str
       sample: required-key
     message:
-      description: What was found.
+      description: What is wrong.
       returned: always
       type: str
       sample: "Missing property: aws-security-group"
@@ -193,7 +190,7 @@ findings:
       type: str
       sample: aws/orders-cf.properties
     line:
-      description: The line, 0 for a key that is not there.
+      description: The line, or 0 for a missing key.
       returned: always
       type: int
       sample: 12
@@ -203,23 +200,23 @@ findings:
       type: str
       sample: aws-security-group
     reason:
-      description: The reason of the rule.
+      description: Why it is wrong.
       returned: always
       type: str
       sample: the stack's template cannot be made without it
     source:
-      description: Where the rule comes from.
+      description: The source of the rule.
       returned: always
       type: str
       sample: https://docs.datomic.com/operation/aws.html
     suggestion:
-      description: What to write instead.
+      description: What to do.
       returned: always
       type: str
       sample: write aws-security-group=… with a value
 error_code:
-  description: The code of an error of AWS, empty when AWS did not answer.
-  returned: when a call of AWS failed
+  description: AWS's error code; empty if AWS did not answer.
+  returned: when an AWS call failed
   type: str
   sample: UnauthorizedOperation
 """

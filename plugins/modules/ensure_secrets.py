@@ -10,22 +10,20 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: ensure_secrets
-short_description: Write the secrets of a Datomic system into the Parameter Store
+short_description: Write the secrets of a Datomic system to Parameter Store
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Writes values as C(SecureString) parameters of Systems Manager, one for each property, named O(path) and the
-    property's name.
-  - The instances of the V(modern) template of M(datomic_onprem.aws.create_cf_template) read them when they
-    start, with the transactor's role. Properties file, template and user data hold none of them.
-  - A value that is there already is not written again. Nothing is ever deleted.
-  - Running transactors keep the values with which they started. A template with the RV(versions) changes with a value,
-    and they are replaced as after every other change.
+  - Writes each value as a C(SecureString) parameter of Systems Manager, named O(path) and the property's name.
+  - Instances of the V(modern) template of M(datomic_onprem.aws.create_cf_template) read them when they start. The
+    properties file, the template and the user data do not contain them.
+  - An equal value is not written again. Nothing is deleted.
+  - Running transactors keep their values. A template with RV(versions) changes with a secret, so that the transactors
+    are replaced.
 options:
   path:
     description:
-      - Where the parameters are in the Parameter Store.
-      - The template looks in C(/datomic/) followed by the stack's name, unless it is told otherwise.
+      - The path of the parameters. The template's default is C(/datomic/) and the stack's name.
     type: str
     required: true
   secrets:
@@ -34,11 +32,11 @@ options:
     required: true
   kms_key_id:
     description:
-      - The key that encrypts them, as id, alias or ARN. Without it, the account's C(aws/ssm).
-      - The transactor's role has to be allowed to decrypt with it.
+      - The key that encrypts the parameters, as id, alias or ARN. The default is the account's C(aws/ssm).
+      - The transactor's role needs permission to decrypt with it.
     type: str
   tags:
-    description: Tags of parameters that are created.
+    description: Tags of new parameters.
     type: dict
     default: {}
 attributes:
@@ -73,7 +71,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, or in check mode would be.
+  description: The changes in AWS. In check mode, the planned ones.
   returned: success
   type: list
   elements: dict
@@ -107,7 +105,7 @@ versions:
   description:
     - The versions of the parameters, by property.
     - M(datomic_onprem.aws.create_cf_template) takes them as C(modern.secrets_versions).
-    - In check mode those that they then have.
+    - In check mode, the versions after the run.
   returned: success
   type: dict
   sample: {memcached-password: 3}

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ensure_transactor
-short_description: Provision what a transactor's properties file asks for
+short_description: Create table, log bucket and roles of a Datomic system
 version_added: 1.0.0
 author:
   - Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Does what C(bin/datomic ensure-transactor) does. Creates the DynamoDB table, the log bucket, and the roles (or,
-    deprecated, the users) of transactor and peer with their policies, when they are missing, and writes generated
-    names into the file.
-  - Every generated name is in the file, on disk, before anything of that name is created. A run that was interrupted is
-    continued by the next one.
-  - Blank values, as in C(aws-transactor-role=), are asked to be generated. An access key that is made is written into
-    the file before anything else happens.
-  - What exists is never deleted, never made smaller, and its tags stay as they are. Policies of other names are left
-    alone. On a role they are the warning C(role-policy-unknown), or C(role-policy-all) when they grant everything. A
-    trust policy that lets others in is the warning C(role-trust-others).
-  - With a C(protocol) that is not C(ddb) or C(ddb-local) the file is checked, and a role that it names gets the
-    policies for logs and metrics.
+  - Does what C(bin/datomic ensure-transactor) does. Creates the missing DynamoDB table, log bucket, and roles (or,
+    deprecated, users) of transactor and peer with their policies.
+  - A blank value, as in C(aws-transactor-role=), requests a generated one. Every generated name is in the file, on
+    disk, before its resource is created, and every new access key before anything else happens. After an interruption,
+    run the module again.
+  - Existing resources are never deleted or made smaller, and keep their tags. Policies of other programs stay. On a
+    role they are the warning C(role-policy-unknown), or C(role-policy-all) if they grant everything. A trust policy
+    that admits others is the warning C(role-trust-others).
+  - With a C(protocol) other than C(ddb) and C(ddb-local), the file is checked, and its roles get the policies for logs
+    and metrics.
 options:
   src:
     description: The transactor's properties file.
@@ -33,128 +31,122 @@ options:
     required: true
   dest:
     description:
-      - Where the completed file is written. By default O(src), in place.
-      - Values that an earlier run generated into it are kept while they are blank in O(src). Then it has to be a sound
-        properties file; otherwise it is replaced, whatever it holds.
+      - The completed file. The default is O(src), in place.
+      - Values that an earlier run generated into it stay while they are blank in O(src). Then it has to be a valid
+        properties file. Otherwise it is replaced.
     type: path
   secrets:
     description:
-      - Properties whose values are not in the file, because M(datomic_onprem.aws.ensure_secrets) keeps them. A storage
-        that needs them, such as C(sql) its C(sql-url), does not lack them.
+      - Properties whose values M(datomic_onprem.aws.ensure_secrets) keeps, such as C(sql-url). They count as present.
     type: list
     elements: str
     default: []
   tags:
     description:
-      - Tags for everything that is created.
-      - Resources that exist keep the tags that they have. Only a log bucket that has none gets them, because S3 tags a
-        bucket in a call of its own, which a run that was interrupted may not have made.
+      - Tags of everything that is created.
+      - Existing resources keep their tags. Only a log bucket without any tag gets them, because an interrupted run may
+        have created it.
     type: dict
     default: {}
   policies:
     description:
       - V(tool) writes the policies that C(bin/datomic) writes, with C(dynamodb:*) on the table in every region.
-      - V(least_privilege) grants reading and writing items in the table's region only, logs below the bucket, and
-        metrics in the namespace C(Datomic). Restoring a backup into a table that is missing is not possible with it.
-      - A policy is written only when it does not mean the same already.
-      - By default it is V(tool). With O(defaults=secure) it is the kind that the system's policies have, and
-        V(least_privilege) for a system that has none of them yet.
+      - V(least_privilege) grants reading and writing items in the table's region, logs in the bucket, and metrics in
+        the namespace C(Datomic). With it, a backup cannot be restored into a missing table.
+      - A policy is written only if its meaning changes.
+      - The default is V(tool). With O(defaults=secure) it is the kind of the existing policies, and V(least_privilege)
+        for a system without policies.
     type: str
     choices: [tool, least_privilege]
   defaults:
     description:
-      - What is new gets by V(secure) what is safe, where no other option says it, and by V(tool) what C(bin/datomic)
-        gives it. A log bucket that is created blocks all public access, is encrypted (V(AES256)) and takes nothing
-        without TLS. A system without policies gets those of O(policies=least_privilege).
-      - What exists keeps what it has. A new bucket carries the tag C(datomic-onprem:unfinished) until its settings are
-        written, so that they are written by the next run when one was killed in between. With a boto3 before 1.42 this
-        tag takes a call of its own, and a run that is killed right before that leaves a bucket that counts as existing.
-        So does a run of O(engine=cli) that is killed.
+      - The settings of new resources that no other option sets. V(tool) is what C(bin/datomic) sets.
+      - With V(secure) a new log bucket blocks public access, is encrypted (V(AES256)) and requires TLS, and a system
+        without policies gets those of O(policies=least_privilege). Existing resources keep their settings.
+      - A new bucket has the tag C(datomic-onprem:unfinished) until all settings are written, so that the next run
+        completes it. A run that is killed before the tag is written leaves a bucket that counts as existing. This can
+        happen with boto3 before 1.42 and with O(engine=cli).
     type: str
     choices: [tool, secure]
     default: tool
   permissions_boundary:
     description:
-      - The ARN of the managed policy that is put as permissions boundary on every role and user that is created.
-      - One that exists keeps what it has. Without this boundary, or with another one, it is the warning
-        C(permissions-boundary) with the command that sets it.
+      - The ARN of a managed policy, which becomes the permissions boundary of every role and user that is created.
+      - An existing role or user without it is the warning C(permissions-boundary), with the command that sets it.
     type: str
   role_prefix:
     description:
-      - How the names of roles and users begin that are generated, V(datomic-aws-transactor) or
-        V(datomic-aws-dynamodb-peer) by default.
-      - Names that the file has stay as they are. At most 48 characters.
+      - The start of generated names of roles and users, such as V(datomic-aws-transactor). At most 48 characters.
+      - Names in the file stay.
     type: str
     default: datomic-aws
   stack_name:
     description:
-      - The system's stack. The policy that its modern template puts on the transactor's role is known by that, and is
-        none of those that the warning C(role-policy-unknown) names.
+      - The system's stack. The warning C(role-policy-unknown) ignores the policy that its modern template adds to the
+        transactor's role.
     type: str
   table_billing_mode:
     description:
-      - A new table is V(PROVISIONED) by default.
-      - An existing provisioned table can be put on demand, V(PAY_PER_REQUEST). The other way is an error, as it would
+      - The default for a new table is V(PROVISIONED).
+      - V(PAY_PER_REQUEST) also changes an existing table. The change to V(PROVISIONED) is an error, because it would
         limit the table.
     type: str
     choices: [PROVISIONED, PAY_PER_REQUEST]
   table_read_capacity:
     description:
-      - Read units. A new table has 100 by default.
-      - An existing table is only ever raised to it. Tables on demand have none.
+      - Read units, 100 by default for a new table.
+      - Raises an existing table, and never lowers it. Tables on demand have none.
     type: int
   table_write_capacity:
     description:
-      - Write units. A new table has 50 by default.
-      - An existing table is only ever raised to it. Tables on demand have none.
+      - Write units, 50 by default for a new table.
+      - Raises an existing table, and never lowers it. Tables on demand have none.
     type: int
   table_max_read_capacity:
     description:
-      - Read units up to which Application Auto Scaling raises a provisioned table when it is used more, and from which
-        it lowers it again, down to O(table_read_capacity) or what the table has when auto scaling is set up.
-      - Bounds that exist are only ever raised. Tables on demand and DynamoDB Local have none. Without this option auto
-        scaling is left as it is.
+      - The most read units that Application Auto Scaling sets. The least is O(table_read_capacity), or else what the
+        table has when auto scaling is set up.
+      - Existing bounds are raised, and never lowered. Without this option auto scaling stays as it is. Tables on demand
+        and DynamoDB Local have none.
     type: int
   table_max_write_capacity:
     description: The same for write units and O(table_write_capacity).
     type: int
   table_target_utilization:
     description:
-      - Percent of the units in use that auto scaling aims at, from 20 to 90.
-      - A new scaling policy has 70 by default, an existing one stays as it is.
+      - The target of auto scaling, in percent of the units in use, from 20 to 90.
+      - The default for a new scaling policy is 70. An existing one stays as it is.
     type: int
   table_point_in_time_recovery:
     description:
-      - Whether DynamoDB keeps a history from which the table can be restored. Without this option it is left as it is.
-      - It is no backup of Datomic, which needs a copy that holds every write up to one moment. Use C(bin/datomic
-        backup-db) for that.
+      - Whether DynamoDB keeps a history for point-in-time recovery. Without this option it stays as it is.
+      - This does not replace M(datomic_onprem.aws.backup_db), whose copy holds every write up to one moment.
     type: bool
   table_deletion_protection:
-    description: Whether DynamoDB refuses to delete the table. Without this option it is left as it is.
+    description: Whether DynamoDB refuses to delete the table. Without this option it stays as it is.
     type: bool
   bucket_block_public_access:
-    description: Whether all public access to the log bucket is blocked. Without this option it is left as it is.
+    description: Whether the log bucket blocks all public access. Without this option it stays as it is.
     type: bool
   bucket_encryption:
-    description: The log bucket's default encryption. Without this option it is left as it is.
+    description: The log bucket's default encryption. Without this option it stays as it is.
     type: str
     choices: [AES256, "aws:kms"]
   bucket_tls_only:
     description:
-      - Whether a statement of the bucket policy denies every request to the log bucket that does not come over TLS.
-        Other statements stay. V(false) takes that statement out again.
-      - Without this option the bucket policy is left as it is.
+      - Whether a statement of the bucket policy denies requests without TLS. V(false) removes that statement. Other
+        statements stay.
+      - Without this option the bucket policy stays as it is.
     type: bool
   bucket_expiration_days:
     description:
-      - Days after which logs are deleted, by a lifecycle rule named C(datomic-logs-expiration). Other rules of the
-        bucket stay.
-      - Without this option it is left as it is.
+      - Days until logs are deleted, by the lifecycle rule C(datomic-logs-expiration). Other rules stay.
+      - Without this option the rule stays as it is.
     type: int
 attributes:
   check_mode:
     support: full
-    details: A random part of a name that is only made in the real run shows as C(<generated>).
+    details: The random part of a name is shown as C(<generated>).
   diff_mode:
     support: full
     details: Values of secret properties are masked.
@@ -170,10 +162,10 @@ extends_documentation_fragment:
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:
-  - The table is made in the file's C(aws-dynamodb-region), and a missing log bucket too, whatever O(region) says.
-  - IAM takes some seconds to know what was just created. Calls that depend on it are tried again for up to a minute.
-    A table is awaited for up to five minutes, the transactor's instance profile and a new bucket for up to one.
-  - Users with access keys (C(aws-dynamodb-user) and its like) are deprecated, and give a warning.
+  - The region of table and log bucket is the file's C(aws-dynamodb-region), whatever O(region) says.
+  - The module waits up to five minutes for a table, and up to one minute for a bucket, the transactor's instance
+    profile and other resources of IAM.
+  - Users with access keys (C(aws-dynamodb-user) and similar keys) are deprecated.
 seealso:
   - module: datomic_onprem.aws.ensure_cf
   - module: datomic_onprem.aws.create_cf_template
@@ -184,7 +176,7 @@ EXAMPLES = r"""
   datomic_onprem.aws.ensure_transactor:
     src: aws/orders-transactor.properties
 
-- name: A table on demand that cannot be deleted, private logs for 90 days, and policies of least privilege
+- name: Table on demand that cannot be deleted, private logs for 90 days, policies of least privilege
   datomic_onprem.aws.ensure_transactor:
     src: aws/orders-transactor.properties
     account_id: "123456789012"
@@ -196,7 +188,7 @@ EXAMPLES = r"""
     tags:
       team: orders
 
-- name: Keep the file with blank names, and write the completed one beside it
+- name: Keep the file with blank names, and write the completed one to another file
   datomic_onprem.aws.ensure_transactor:
     src: aws/orders-transactor.properties
     dest: build/orders-transactor.properties
@@ -204,23 +196,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 engine:
-  description: Which engine worked, V(native) or V(cli).
+  description: The engine that did the work, V(native) or V(cli).
   returned: success
   type: str
   sample: native
 engine_reason:
-  description: Why it was this engine.
+  description: Why this engine did the work.
   returned: success
   type: str
   sample: preferred by auto
 prediction:
-  description:
-    - Whether this is the native engine's answer to what the tool would do, as check mode is with O(engine=cli).
+  description: Whether the result is the native engine's plan, as in check mode with O(engine=cli).
   returned: success
   type: bool
   sample: false
 actions:
-  description: What was done to AWS, or would be done, in this order.
+  description: The changes in AWS, in order. In check mode, the planned ones.
   returned: success
   type: list
   elements: dict
@@ -242,7 +233,7 @@ actions:
       sample: datomic-aws-transactor
     change:
       description:
-        - What happens to it, V(create), V(update) or V(delete). Only access keys whose secret was lost are deleted.
+        - V(create), V(update) or V(delete). Only access keys whose secret was lost are deleted.
       returned: always
       type: str
       sample: create
@@ -253,29 +244,29 @@ actions:
     - {service: iam, resource: role_policy, name: datomic-aws-transactor/orders-transactor, change: create}
 generated:
   description:
-    - The values that were filled in, by key. Secrets are masked.
-    - After a failure half way, those that are in the file already, for the next run to go on with.
-  returned: success, or when a change failed half way
+    - The generated values, by key. Secrets are masked.
+    - After a partial failure, the values that the file already has. The next run continues with them.
+  returned: success, or after a partial failure
   type: dict
   sample: {aws-transactor-role: datomic-aws-transactor, aws-peer-role: datomic-aws-peer}
 properties:
-  description: All properties of the file afterwards. Secrets are masked.
+  description: All properties of the completed file. Secrets are masked.
   returned: success
   type: dict
   sample: {protocol: ddb, host: localhost, port: "4334", aws-dynamodb-table: orders, sql-password: "********"}
 findings:
-  description: What is wrong with the file or with what it refers to. Nothing was changed.
-  returned: when something is
+  description: All errors of the file and of AWS. Nothing was changed.
+  returned: on errors
   type: list
   elements: dict
   contains:
     rule:
-      description: The name of the rule that found it.
+      description: The id of the rule.
       returned: always
       type: str
       sample: required-key
     message:
-      description: What was found.
+      description: What is wrong.
       returned: always
       type: str
       sample: "Missing property: host"
@@ -290,7 +281,7 @@ findings:
       type: str
       sample: aws/orders-transactor.properties
     line:
-      description: The line, 0 for a key that is not there.
+      description: The line, or 0 for a missing key.
       returned: always
       type: int
       sample: 4
@@ -300,23 +291,23 @@ findings:
       type: str
       sample: host
     reason:
-      description: The reason of the rule.
+      description: Why it is wrong.
       returned: always
       type: str
       sample: the transactor does not start without it
     source:
-      description: Where the rule comes from.
+      description: The source of the rule.
       returned: always
       type: str
       sample: https://docs.datomic.com/operation/storage.html
     suggestion:
-      description: What to write instead.
+      description: What to do.
       returned: always
       type: str
       sample: write host=… with a value
 error_code:
-  description: The code of an error of AWS, empty when AWS did not answer.
-  returned: when a call of AWS failed
+  description: AWS's error code; empty if AWS did not answer.
+  returned: when an AWS call failed
   type: str
   sample: AccessDenied
 """

@@ -9,31 +9,31 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: lock_systems
-short_description: Let one run at a time work on a Datomic system
+short_description: Allow one run at a time for each Datomic system
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Waits until no other run of the same user on the controller works on these systems, and says for whom it waits. From
-    then on they are locked until C(ansible-playbook) ends, however it ends.
-  - Refuses two hosts of one run that have the same stack, the same table or the same file.
-  - In check mode nothing is waited for and nothing is locked.
+  - Waits until no other run of the same user on the controller works on these systems, and names that run. Then it
+    locks the systems until C(ansible-playbook) ends.
+  - Refuses two hosts of one run with the same stack, table or file.
+  - In check mode it neither waits nor locks.
 options:
   systems:
-    description: What only one host of one run may work on at a time.
+    description: The stacks, tables and files that only one host of one run may use at a time.
     type: list
     elements: dict
     required: true
     suboptions:
       host:
-        description: The host of the inventory.
+        description: The inventory host.
         type: str
         required: true
       key:
-        description: What is compared, such as the real path of a file.
+        description: The value to compare, such as the real path of a file.
         type: str
         required: true
       what:
-        description: What it is, for messages.
+        description: Its name in messages.
         type: str
         required: true
   timeout:
@@ -42,7 +42,7 @@ options:
     default: 600
 attributes:
   action:
-    description: Runs on the controller alone.
+    description: Runs on the controller only.
     support: full
   check_mode:
     support: full
@@ -53,12 +53,12 @@ attributes:
 extends_documentation_fragment:
   - datomic_onprem.aws.attributes
 notes:
-  - Runs of other users or on other machines are kept apart by CloudFormation, which updates a stack once at a time, by
-    git, and by the properties files, which are not written when they have changed since they were read.
+  - Runs of other users or on other machines are not locked. CloudFormation refuses a second update of a stack, git
+    refuses a push over new commits, and the modules write no properties file that has changed since it was read.
 """
 
 EXAMPLES = r"""
-- name: Wait for another run that works on the orders system
+- name: Wait for other runs of the orders system
   datomic_onprem.aws.lock_systems:
     systems:
       - host: orders

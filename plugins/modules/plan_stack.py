@@ -23,8 +23,8 @@ description:
     remove them otherwise.
   - Each parameter gets its default in the template. A warning names each parameter that was set to another value by
     hand.
-  - A warning names the zones that do not offer the instance type of a legacy template, which uses all zones.
-    EC2 is asked only if the stack is new or gets another instance type.
+  - A warning names the zones that do not offer the instance type of a legacy template, if the stack is new or gets
+    another instance type.
   - In check mode, a pending update counts as changed. In a run, the task that does the update is changed.
 options:
   stack_name:

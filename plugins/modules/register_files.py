@@ -12,11 +12,11 @@ module: register_files
 version_added: 1.0.0
 short_description: Commit the files of a Datomic system to git, and nothing else
 description:
-  - Commits the given files as they are in the work tree. What else is staged or changed stays exactly as it was.
-  - Makes no commit when the last one already holds the files, and never forces a push.
-  - Uses the C(git) program, so that hooks, signing, filters and identity are those of the user.
-  - Refuses to commit a secret in clear text, unless told otherwise.
-  - Several runs in one repository wait for each other. A run that was killed is finished by the next one.
+  - Commits the given files as they are in the work tree. All other staged and changed files stay as they are.
+  - Makes no commit if the last commit already has the files. Never forces a push.
+  - Uses the C(git) program, with the user's hooks, signing, filters and identity.
+  - Refuses to commit a secret in clear text, unless O(secrets=allow).
+  - Runs in one repository wait for each other. The next run finishes a killed one.
 author:
   - Datomic On-Prem on AWS maintainers (@datomic-onprem)
 requirements:
@@ -34,54 +34,51 @@ options:
   paths:
     description:
       - The files, all in one repository. Each has to exist.
-      - A relative path starts at the directory that C(ansible-playbook) was started in.
-      - Of a symbolic link, both the link and the file that it leads to are registered.
+      - Relative paths start at the current directory of C(ansible-playbook).
+      - For a symbolic link, the link and its target are committed.
     type: list
     elements: path
     required: true
   commit_message:
     description:
       - The commit's message.
-      - In a task C(message) is the same. Ansible keeps that name for itself in modules, so an action plugin
-        translates it.
+      - A task may call it C(message). Ansible reserves that name in modules, so the action plugin translates it.
     type: str
     required: true
   push:
     description:
-      - Push the branch when the remote branch lacks a commit of it, also one that an earlier run or the user made.
+      - Push the branch if the remote branch lacks any of its commits, also earlier ones.
     type: bool
     default: false
   push_remote:
     description:
       - The remote to push to, or its URL.
-      - By default the one of the branch's upstream, otherwise V(origin).
+      - The default is the upstream's remote, or else V(origin).
     type: str
   push_branch:
     description:
       - The branch on the remote to push to.
-      - By default the branch's upstream, or with O(push_remote) given the branch of the same name.
-      - Together with O(push) it makes a commit on a detached HEAD possible, which is what a CI job has.
-        Without it a run is refused there, before anything is committed. A check never is, it warns.
+      - The default is the upstream, or with O(push_remote) the branch of the same name.
+      - A run on a detached HEAD, as in a CI job, needs O(push) and this option. A check only warns.
     type: str
   secrets:
     description:
-      - V(refuse) makes it an error when what git would store has a secret in clear text,
-        in a properties file or in a template. A file that a git filter encrypts (git-crypt, SOPS) has none.
-      - V(allow) commits it all the same. It then stays in the repository's history.
-      - A secret that the last commit has already is a warning, and in check mode no more than that.
+      - V(refuse) refuses a secret in clear text in a properties file or a template. A git filter may encrypt the file
+        (git-crypt, SOPS).
+      - V(allow) commits it. It then stays in the repository's history.
+      - A secret that the last commit already has is a warning.
     type: str
     choices: [refuse, allow]
     default: refuse
   timeout:
     description:
-      - Seconds that each git command may take, with its hooks, filters, signing and ssh.
-      - A command that does not end in time is stopped, with all that it started, and the module fails.
-      - While it is waited for, a line says so after 10 seconds and then once a minute, where the module runs in
-        C(ansible-playbook)'s own process, as the role runs it.
+      - Seconds that each git command may take, including hooks, filters, signing and ssh.
+      - After them the command is stopped with all its processes, and the module fails.
+      - A line reports the wait after 10 seconds and then once a minute, if the module runs inside C(ansible-playbook).
     type: float
     default: 300
 notes:
-  - On the local host, where the files are, this module needs no AWS credentials.
+  - The module runs where the files are, and needs no AWS credentials.
 seealso:
   - module: datomic_onprem.aws.ensure_transactor
   - module: datomic_onprem.aws.ensure_cf
@@ -105,7 +102,7 @@ EXAMPLES = r"""
     commit_message: "orders: as provisioned"
     push: true
 
-- name: Push from a CI job, whose HEAD is detached
+- name: Push from a CI job with a detached HEAD
   datomic_onprem.aws.register_files:
     paths:
       - aws/orders-transactor.properties
@@ -117,28 +114,28 @@ EXAMPLES = r"""
 
 RETURN = r"""
 commit:
-  description: Id of the commit; V(null) when there was nothing to commit, and in check mode.
+  description: The id of the commit; V(null) without a commit, and in check mode.
   returned: always, also when the push failed
   type: str
   sample: 9a0b6c1f2de34c0f8b1f8a2f5c1f7f0e3d2c1b0a
 files:
-  description: Files whose content differed from the last commit, relative to the root of the work tree.
+  description: Files that differed from the last commit, relative to the root of the work tree.
   returned: always, also when the push failed
   type: list
   elements: str
   sample: [aws/orders-transactor.properties]
 pushed:
-  description: Whether the remote branch moved; in check mode, whether it would.
+  description: Whether commits were pushed. In check mode, whether a run pushes some.
   returned: always, also when the push failed
   type: bool
   sample: true
 branch:
-  description: The branch that the commit is on; V(null) on a detached HEAD.
+  description: The branch of the commit; V(null) on a detached HEAD.
   returned: always, also when the push failed
   type: str
   sample: main
 diff:
-  description: The files before and after, secrets as V(********).
+  description: The files before and after, with secrets as V(********).
   returned: always, also when the push failed
   type: list
   elements: dict
@@ -154,23 +151,23 @@ diff:
       type: str
       sample: aws/orders-transactor.properties (mode 100644)
     before:
-      description: What the last commit has, empty for a file that is new there.
+      description: The content in the last commit; empty for a new file.
       returned: always
       type: str
       sample: "aws-transactor-role=\n"
     after:
-      description: What is registered.
+      description: The content that is committed.
       returned: always
       type: str
       sample: "aws-transactor-role=datomic-aws-transactor\n"
 findings:
-  description: Everything that stands against registering the files.
-  returned: when that is why the module failed
+  description: Everything that prevents the commit.
+  returned: on errors
   type: list
   elements: dict
   contains:
     rule:
-      description: Name of the rule.
+      description: The id of the rule.
       returned: always
       type: str
       sample: git-clear-text-secret
@@ -180,7 +177,7 @@ findings:
       type: str
       sample: a secret in clear text would get into git
     severity:
-      description: How bad it is.
+      description: V(error) or V(warning).
       returned: always
       type: str
       sample: error
@@ -190,27 +187,27 @@ findings:
       type: str
       sample: aws/orders-transactor.properties
     line:
-      description: The line, 1 is the first, 0 none.
+      description: The line, from 1; 0 for none.
       returned: always
       type: int
       sample: 12
     key:
-      description: The setting in the file, or the option of the module.
+      description: The property of the file, or the option of the module.
       returned: always
       type: str
       sample: license-key
     reason:
-      description: The reason.
+      description: Why it is wrong.
       returned: always
       type: str
       sample: ""
     source:
-      description: Where the rule comes from.
+      description: The source of the rule.
       returned: always
       type: str
       sample: ""
     suggestion:
-      description: What to do instead.
+      description: What to do.
       returned: always
       type: str
       sample: >-

@@ -15,9 +15,9 @@ version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
   - Runs C(bin/datomic restore-db) of a distribution.
-  - All transactors and peers have to be stopped. The module looks whether transactors run and refuses then. Peers it
-    cannot see. For C(dev) storage the transactor has to run, so nothing is looked at.
-  - Never while a backup of the same backup URI runs on this machine.
+  - Stop all transactors and peers first. The module refuses to restore while transactors run. It cannot see peers. For
+    C(dev) storage the transactor has to run, so this check is left out.
+  - Only one backup or restore of a backup URI runs at a time on a machine.
 options:
   t:
     description:
@@ -25,16 +25,16 @@ options:
       - The default is the newest.
     type: int
   confirm:
-    description: The name of the database that is replaced, typed by a person.
+    description: The name of the database to replace, typed by a person.
     type: str
   stack_name:
-    description: The stack whose transactors have to be stopped.
+    description: The stack of the system's transactors.
     type: str
   auto_scaling_group_name:
-    description: The group whose transactors have to be stopped.
+    description: The auto scaling group of the system's transactors.
     type: str
   transactors_stopped:
-    description: Do not look whether transactors run. For systems that are in no auto scaling group.
+    description: Do not check for running transactors, for systems outside of an auto scaling group.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -48,7 +48,7 @@ extends_documentation_fragment:
   - datomic_onprem.aws.attributes.action_group
 attributes:
   check_mode:
-    description: Checks all that can be checked, and does not restore.
+    description: Checks everything. Does not restore.
     support: full
   diff_mode:
     support: none
@@ -70,7 +70,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 command:
-  description: What was run, or would be in check mode. Secrets are masked.
+  description: The command, with secrets masked. In check mode, it did not run.
   returned: success
   type: str
   sample: bin/datomic -Xmx4g -Xms4g restore-db s3://orders-backup/main datomic:ddb://us-east-1/orders/main 6002
@@ -85,13 +85,13 @@ seconds:
   type: float
   sample: 73.4
 output:
-  description: The last lines that the tool printed, secrets masked.
+  description: The tool's last lines, with secrets masked.
   returned: when the tool ran
   type: list
   elements: str
   sample: ["Copied 46 segments, skipped 0 segments.", ":succeeded"]
 t:
-  description: The point in time that was restored.
+  description: The restored point in time.
   returned: success
   type: int
   sample: 6002
@@ -101,7 +101,7 @@ exit_code:
   type: int
   sample: 1
 messages:
-  description: What the tool said was wrong, secrets masked.
+  description: The tool's error messages, with secrets masked.
   returned: when it failed
   type: list
   elements: str

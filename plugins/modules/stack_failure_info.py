@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: stack_failure_info
-short_description: Say why a CloudFormation stack could not be created or updated
+short_description: Report why a CloudFormation stack could not be created or updated
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
@@ -35,7 +35,7 @@ options:
     type: str
     default: ""
   refusal:
-    description: The C(msg) of M(amazon.aws.cloudformation) otherwise.
+    description: Otherwise the C(msg) of M(amazon.aws.cloudformation).
     type: str
     default: ""
 attributes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: validate_properties
-short_description: Check Datomic's properties files against every rule that is known
+short_description: Check Datomic's properties files
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
@@ -27,14 +27,14 @@ options:
     description: The CloudFormation properties file.
     type: path
   datomic_version:
-    description: The release that is going to run, when the file's C(datomic-version) is blank.
+    description: The release for a blank C(datomic-version).
     type: str
     default: ""
   datomic_home:
     description: The root of a distribution. Its release counts when neither the file nor O(datomic_version) has one.
     type: path
   backup_heap:
-    description: The heap of backups and restores, such as V(4g), to be compared with the transactor's.
+    description: The heap of backups and restores, such as V(4g), to compare with the transactor's.
     type: str
     default: ""
   stack_name:
@@ -98,7 +98,7 @@ options:
     choices: [always, errors]
     default: always
   instance_memory_mib:
-    description: The memory of the instance type in MiB, for types that C(bin/datomic) does not know.
+    description: Memory of the instance type in MiB, for types that C(bin/datomic) does not know.
     type: int
   table_write_units:
     description: The provisioned write capacity of the table. Leave it out for a table on demand.
@@ -128,7 +128,7 @@ EXAMPLES = r"""
     transactor_src: aws/orders-transactor.properties
     cf_src: aws/orders-cf.properties
 
-- name: Check an update, with one rule accepted
+- name: Check an update, and accept one rule
   datomic_onprem.aws.validate_properties:
     transactor_src: aws/orders-transactor.properties
     cf_src: aws/orders-cf.properties
@@ -165,7 +165,7 @@ heartbeat_interval_msec:
   type: int
   sample: 5000
 storage_on_instance:
-  description: Whether the database is kept on the transactor's own machine, and lost with it.
+  description: Whether the database is on the transactor's own machine, and lost with it.
   returned: success
   type: bool
   sample: false
@@ -186,7 +186,7 @@ findings:
       suggestion: 2 for high availability
   contains: &finding
     rule:
-      description: The rule's name, by which it can be accepted.
+      description: The id of the rule, for O(accept).
       returned: always
       type: str
       sample: single-transactor
@@ -196,7 +196,7 @@ findings:
       type: str
       sample: note
     file:
-      description: The file, empty for a finding about an option.
+      description: The file; empty for an option.
       returned: always
       type: str
       sample: aws/orders-cf.properties
@@ -211,12 +211,12 @@ findings:
       type: str
       sample: aws-autoscaling-group-size
     message:
-      description: What was found.
+      description: What is wrong.
       returned: always
       type: str
       sample: "one instance: no standby takes over when it fails"
     reason:
-      description: The reason of the rule.
+      description: Why it is wrong.
       returned: always
       type: str
       sample: until another instance has started, nothing can be written
@@ -226,19 +226,19 @@ findings:
       type: str
       sample: https://docs.datomic.com/operation/ha.html
     suggestion:
-      description: What to write instead.
+      description: What to do.
       returned: always
       type: str
       sample: 2 for high availability
 accepted:
-  description: Findings of accepted rules, each with the key C(accepted_reason) in addition to those of RV(findings).
+  description: Findings of accepted rules.
   returned: success
   type: list
   elements: dict
   contains:
     <<: *finding
     accepted_reason:
-      description: The reason that the user gives for accepting the rule.
+      description: The reason in O(accept).
       returned: always
       type: str
       sample: A test system that may be down.

@@ -14,13 +14,13 @@ short_description: Verify a backup of a Datomic database
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Runs C(bin/datomic verify-backup) of a distribution. It fails when the backup lacks a segment.
+  - Runs C(bin/datomic verify-backup) of a distribution. Fails if the backup lacks a segment.
 options:
   t:
     description: The point in time. The default is the newest.
     type: int
   read_all:
-    description: Read each segment back, which costs as much as reading the whole database.
+    description: Read every segment, at the cost of reading the whole database.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -33,7 +33,7 @@ extends_documentation_fragment:
   - datomic_onprem.aws.attributes.action_group
 attributes:
   check_mode:
-    description: Reads only, so it does the same in check mode.
+    description: Only reads.
     support: full
   diff_mode:
     support: none
@@ -42,7 +42,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Is the newest backup whole and readable
+- name: Verify that the newest backup is complete and readable
   datomic_onprem.aws.verify_backup:
     datomic_home: /opt/datomic/current
     backup_uri: s3://orders-backup/main
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 command:
-  description: What was run. Secrets are masked.
+  description: The command, with secrets masked.
   returned: success
   type: str
   sample: bin/datomic verify-backup s3://orders-backup/main true 6002
@@ -66,13 +66,13 @@ seconds:
   type: float
   sample: 73.4
 output:
-  description: The last lines that the tool printed, secrets masked.
+  description: The tool's last lines, with secrets masked.
   returned: when the tool ran
   type: list
   elements: str
   sample: [":succeeded"]
 t:
-  description: The point in time that was verified.
+  description: The verified point in time.
   returned: success
   type: int
   sample: 6002
@@ -82,7 +82,7 @@ exit_code:
   type: int
   sample: 1
 messages:
-  description: What the tool said was wrong, secrets masked.
+  description: The tool's error messages, with secrets masked.
   returned: when it failed
   type: list
   elements: str
