@@ -46,7 +46,7 @@ options:
   database_uri:
     description:
       - The database, as Datomic's C(connect) takes it, such as V(datomic:ddb://us-east-1/orders/main).
-      - The tool takes it on its command line. Leave AWS keys out of it: they come from the connection.
+      - The tool takes it on its command line. Leave AWS keys out of it. They come from the connection.
     type: str
   database:
     description: The database's name. Its URI follows from O(transactor_src).
