@@ -21,10 +21,11 @@ DEFAULT_PORT = 4334
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """transactor, cf: EMPTY when not given. Every text is empty when not given.
+    """transactor, cf: EMPTY when not given, as texts are empty.
 
     secrets: keys of the transactor's file whose values are kept elsewhere. role_prefix: the start of generated names of
-    roles and users. version: the release for a blank datomic-version. backup_heap: of bin/datomic backup-db.
+    roles and users. datomic_version: the release for a blank datomic-version. backup_heap: of bin/datomic backup-db.
+    permissions_boundary: None when not given; an empty one is an error.
     """
 
     transactor: Properties = EMPTY

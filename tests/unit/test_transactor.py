@@ -251,6 +251,12 @@ def test_one_role_for_transactor_and_peer_gets_the_policies_of_both() -> None:
     ]
 
 
+def test_an_empty_boundary_is_an_error() -> None:
+    assert checks.of_options(System(), Options()) == []
+    (finding,) = checks.of_options(System.of({"permissions_boundary": ""}), Options())
+    assert finding.key == "permissions_boundary"
+
+
 def test_a_bucket_s_name_is_unique() -> None:
     assert decide(ROLES, World(), "1234").values["aws-s3-log-bucket-id"] == "datomic-logs-1234"
 

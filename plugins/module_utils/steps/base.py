@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ensure_transactor and ensure_cf share: the file that they work on, and the order in which a decision is done.
+"""The properties file that ensure_transactor and ensure_cf complete, and the order in which they execute a plan.
 
-Every value that names a resource is on disk before the resource of that name is created, so a run that dies anywhere
-is continued by the next one instead of being forgotten.
+Generated names are written to disk before the resources are created, so the next run continues a killed one.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ Adopt = Callable[[Properties, Properties], Mapping[str, str]]
 
 
 class File:
-    """The file that is being ensured: what src holds, on its way to dest.
+    """The content of src on its way to dest.
 
-    on_disk: what dest held last, None when there is no such file. now: what dest is to hold; its path is dest's.
-    findings: what is wrong with the lines of src and the place of dest, before any key is looked at.
+    on_disk: the content of dest, None without such a file. now: the next content of dest, with dest's path.
+    findings: about the lines of src and the place of dest, not about keys.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class File:
         self.findings = (*src.findings, *findings)
 
     def save(self, changes: Mapping[str, str]) -> None:
-        """Put these values, and all that is not on disk yet, into dest; on disk when this returns."""
+        """Write these values, and all that is not on disk yet, into dest."""
         self.now = self.now.edit(changes)
         properties_file.write(self.now, was=self.on_disk)
         self.on_disk = self.now
@@ -49,9 +48,9 @@ class File:
 def read(src: str, dest: str | None, adopt: Adopt | None = None, generated: Collection[str] = ()) -> File:
     """Read src, and dest when it is another file, whatever is wrong with them.
 
-    adopt: (src, dest) to the values which dest got in an earlier run for keys that are still blank in src. They are
-    kept, or each run would generate another resource. generated: these keys. While none of them is blank in src,
-    nothing of dest is used, and it may hold anything.
+    adopt: (src, dest) to the values that an earlier run generated into dest for keys that are still blank in src.
+    Without them, each run would generate another resource. generated: the keys that may get such values. While none of
+    them is blank in src, dest is not used and may hold anything.
     """
     source = properties_file.inspect(src)
     if dest is None or os.path.realpath(dest) == os.path.realpath(src):
@@ -68,7 +67,7 @@ def read(src: str, dest: str | None, adopt: Adopt | None = None, generated: Coll
 
 
 def missing_directory(path: str) -> list[Finding]:
-    """The finding that a file at path could not be made."""
+    """The finding that there is no directory for the file."""
     directory = os.path.dirname(os.path.realpath(path))
     if os.path.isdir(directory):
         return []
@@ -77,13 +76,13 @@ def missing_directory(path: str) -> list[Finding]:
 
 
 def about_options(findings: Iterable[Finding]) -> bool:
-    """Whether an option is wrong, which is an error of no file: nothing that AWS could say would help."""
+    """Whether an error is about an option, thus about no file. Then AWS need not be asked."""
     return any(finding.severity == "error" and not finding.file for finding in findings)
 
 
 @contextlib.contextmanager
 def prefer_input_errors(findings: Iterable[Finding]) -> Iterator[None]:
-    """Of what AWS refuses inside, nothing is told when the findings have errors: these are, as they come first."""
+    """Raise the errors among the findings, if any, instead of an AwsError: they are the likely cause."""
     try:
         yield
     except AwsError as error:
@@ -94,10 +93,7 @@ def prefer_input_errors(findings: Iterable[Finding]) -> Iterator[None]:
 
 
 def planned(file: File, decision: Decision) -> Properties:
-    """What the file is going to hold.
-
-    DatomicError when it could not be replaced: better before anything is done than with a secret in hand.
-    """
+    """The file's content after the decision. DatomicError, before anything is changed, when it cannot be written."""
     after = file.now.edit({**decision.values, **dict.fromkeys(decision.late, GENERATED)})
     if file.on_disk is None or file.on_disk.raw != after.raw:
         directory = os.path.dirname(os.path.realpath(after.path)) or "."
@@ -106,14 +102,8 @@ def planned(file: File, decision: Decision) -> Properties:
     return after
 
 
-def conclude(
-    file: File,
-    decision: Decision,
-    executors: Executors,
-    *,
-    check_mode: bool,
-) -> dict[str, Any]:
-    """Do what was decided, unless in check mode; the module's result, the same in both."""
+def conclude(file: File, decision: Decision, executors: Executors, *, check_mode: bool) -> dict[str, Any]:
+    """Execute the decision unless in check mode. Returns the module's result, which is the same in both modes."""
     before = file.on_disk
     after = planned(file, decision)
     if not check_mode:
@@ -126,7 +116,7 @@ def conclude(
 
 @contextlib.contextmanager
 def attach_partial_result(file: File) -> Iterator[None]:
-    """An error inside tells what was saved before it, for whoever looks at the failed task: the next run goes on."""
+    """Add to an error the values that are in the file by then."""
     try:
         yield
     except DatomicError as error:
@@ -135,7 +125,7 @@ def attach_partial_result(file: File) -> Iterator[None]:
 
 
 def result(src: Properties, before: Properties | None, after: Properties, plan: Plan) -> dict[str, Any]:
-    """What the modules return. before, after: the file's content."""
+    """The module's result. before, after: the file's content."""
     edited = before is None or before.raw != after.raw
     return {
         "changed": plan.changed or edited,
