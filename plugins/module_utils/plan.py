@@ -43,6 +43,11 @@ class Action:
         return {"service": self.service, "resource": self.resource, "name": self.name, "change": self.change}
 
 
+def shown(params: Any) -> dict[str, Any]:
+    """The fields of params that have a value, for an action's `after`."""
+    return {name: value for name, value in dataclasses.asdict(params).items() if value or value is False}
+
+
 P = TypeVar("P")
 
 

@@ -128,9 +128,8 @@ def _changes(table: UpdateTable) -> dict[str, Any]:
     request: dict[str, Any] = {}
     if table.billing_mode:
         request["BillingMode"] = table.billing_mode
-    if table.units:
-        read, write = table.units
-        request["ProvisionedThroughput"] = {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
+    if table.read is not None:
+        request["ProvisionedThroughput"] = {"ReadCapacityUnits": table.read, "WriteCapacityUnits": table.write}
     if table.deletion_protection is not None:
         request["DeletionProtectionEnabled"] = table.deletion_protection
     return request

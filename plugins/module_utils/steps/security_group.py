@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import Finding, FindingId, Severity
 from ..instance_memory import TOOL_MEMORY, default_heap
-from ..plan import Action, Change, Plan
+from ..plan import Action, Change, Plan, shown
 from ..properties.file import Properties
 from ..properties.keys import REGION_DOCS, REGION_NAME
 from ..system import System
@@ -256,8 +256,7 @@ class Comparison:
         actions: list[Action] = []
         if group is None:
             create = CreateSecurityGroup(self.vpc_id, dict(desired.tags))
-            shown = {key: value for key, value in dataclasses.asdict(create).items() if value or key != "tags"}
-            actions.append(Action("ec2", "security_group", title, "create", after=shown, params=create))
+            actions.append(Action("ec2", "security_group", title, "create", after=shown(create), params=create))
         present = group.ingress if group else ()
         before, added = [rule.as_state() for rule in present], [rule.as_state() for rule in self.lacking]
         if added:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...errors import Finding, FindingId
-from ...plan import Action
+from ...plan import Action, shown
 from ...system import System
 from . import policies
 from .current import (
@@ -171,7 +171,7 @@ class Planner:
         if not role.exists:
             trust = policies.trust(self.current.partition)
             create = CreateRole(self._owner(identity.key), self.boundary, tags, trust=trust)
-            yield Action("iam", "role", name, "create", after=_shown(create), params=create)
+            yield Action("iam", "role", name, "create", after=shown(create), params=create)
         if held is None:
             after = {"roles": [name], **({"tags": dict(tags)} if tags else {})}
             yield Action("iam", "instance_profile", name, "create", after=after, params=CreateProfile(name, tags))
@@ -271,7 +271,7 @@ class Planner:
             yield from self._other_boundary(first.name_key, "user", user)
         else:
             create = CreateUser(self._owner(first.name_key), self.boundary, self.tags, marker(table, first.key))
-            yield Action("iam", "user", user.name, "create", after=_shown(create), params=create)
+            yield Action("iam", "user", user.name, "create", after=shown(create), params=create)
         if given:
             yield from self._saved_key(given[0], blank, user, lost)
         else:
@@ -347,7 +347,3 @@ def _removal(role: str, policy: OtherPolicy) -> str:
     if policy.arn:
         return f"aws iam detach-role-policy --role-name {role} --policy-arn {policy.arn}"
     return f"aws iam delete-role-policy --role-name {role} --policy-name {policy.name}"
-
-
-def _shown(params: CreateUser) -> dict[str, Any]:
-    return {field: value for field, value in dataclasses.asdict(params).items() if value}

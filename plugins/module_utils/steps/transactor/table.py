@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from ...errors import Finding
-from ...plan import Action
+from ...plan import Action, shown
 from ...system import System
 from .current import Scaling, Table, Units
 from .desired import TABLE, Options
@@ -33,10 +32,11 @@ USABLE = ("ACTIVE", "CREATING", "UPDATING")
 
 @dataclasses.dataclass(frozen=True)
 class UpdateTable:
-    """None: left as it is. units: read and write units."""
+    """None: left as it is."""
 
     billing_mode: str | None = None
-    units: tuple[int, int] | None = None
+    read: int | None = None
+    write: int | None = None
     deletion_protection: bool | None = None
 
 
@@ -125,26 +125,27 @@ def actions(
 def _of_table(
     name: str, table: Table | None, options: Options, tags: Mapping[str, str], local: bool
 ) -> Iterator[Action]:
+    mode, units = options.table_billing_mode or PROVISIONED, _units(table, options)
+    protection, backups = options.table_deletion_protection, options.table_point_in_time_recovery
+    if local:
+        protection, backups, tags = None, None, {}
     if table is None:
-        yield _create(name, options, {} if local else tags, local)
-        if options.table_point_in_time_recovery and not local:
+        create = CreateTable(mode, units.get("read"), units.get("write"), protection or None, tags)
+        after = {"key": "id (S, HASH)", **shown(create)}
+        yield Action("dynamodb", "table", name, "create", after=after, params=create)
+        if backups:
             yield _backups(name, False, True)
         return
-    yield from _capacity(name, table, options)
-    protect = options.table_deletion_protection
-    if protect is not None and protect != table.deletion_protection and not local:
-        yield Action(
-            "dynamodb",
-            "table",
-            name,
-            "update",
-            before={"deletion_protection": table.deletion_protection},
-            after={"deletion_protection": protect},
-            params=UpdateTable(deletion_protection=protect),
-        )
-    backups = options.table_point_in_time_recovery
-    if backups is not None and backups != bool(table.backups) and not local:
-        yield _backups(name, bool(table.backups), backups)
+    before = {"billing_mode": PROVISIONED, "read": table.read, "write": table.write}
+    update = UpdateTable(mode, units.get("read"), units.get("write"))
+    if not table.on_demand and shown(update) != before:
+        yield Action("dynamodb", "table", name, "update", before, shown(update), update)
+    if protection not in (None, table.deletion_protection):
+        before_protection = {"deletion_protection": table.deletion_protection}
+        protect = UpdateTable(deletion_protection=protection)
+        yield Action("dynamodb", "table", name, "update", before_protection, shown(protect), protect)
+    if backups not in (None, bool(table.backups)):
+        yield _backups(name, bool(table.backups), bool(backups))
 
 
 def write_units(table: Table | None, options: Options) -> int | None:
@@ -161,31 +162,6 @@ def _units(table: Table | None, options: Options) -> dict[str, int]:
         "read": max(table.read if table else 0, options.table_read_capacity or (0 if table else READ_UNITS)),
         "write": max(table.write if table else 0, options.table_write_capacity or (0 if table else WRITE_UNITS)),
     }
-
-
-def _create(name: str, options: Options, tags: Mapping[str, str], local: bool) -> Action:
-    mode, units = options.table_billing_mode or PROVISIONED, _units(None, options)
-    protect = True if options.table_deletion_protection and not local else None
-    after: dict[str, Any] = {"key": "id (S, HASH)", "billing_mode": mode, **units}
-    after |= {"deletion_protection": True} if protect else {}
-    after |= {"tags": dict(tags)} if tags else {}
-    return Action(
-        "dynamodb", "table", name, "create", after=after, params=CreateTable(mode, _pair(units), protect, tags)
-    )
-
-
-def _capacity(name: str, table: Table, options: Options) -> Iterator[Action]:
-    if table.on_demand:
-        return
-    mode, units = options.table_billing_mode or PROVISIONED, _units(table, options)
-    before = {"billing_mode": PROVISIONED, "read": table.read, "write": table.write}
-    after = {"billing_mode": mode, **units}
-    if after != before:
-        yield Action("dynamodb", "table", name, "update", before, after, UpdateTable(mode, _pair(units)))
-
-
-def _pair(units: Mapping[str, int]) -> tuple[int, int] | None:
-    return (units["read"], units["write"]) if units else None
 
 
 def _backups(name: str, before: bool, after: bool) -> Action:
@@ -206,27 +182,23 @@ def _scaling(
     """units: those of the table afterwards. An existing range only grows, like the table itself."""
     given: dict[Units, int | None] = {"read": options.table_read_capacity, "write": options.table_write_capacity}
     for kind, asked in maximum_units(options).items():
-        have, target = found.get(kind), f"{name}/{kind}"
+        have = found.get(kind)
         least = max(given[kind] or 0, have.minimum if have else units[kind])
         most = max(asked, least, have.maximum if have else 0)
-        after = {"minimum": least, "maximum": most}
+        target, resource = f"{name}/{kind}", "scalable_target"
+        params = SetScalableTarget(least, most, {} if have else tags)
         if have is None:
-            shown = {**after, **({"tags": dict(tags)} if tags else {})}
-            params = SetScalableTarget(least, most, tags)
-            yield Action(AUTO_SCALING, "scalable_target", target, "create", after=shown, params=params)
-        elif after != (before := {"minimum": have.minimum, "maximum": have.maximum}):
-            yield Action(
-                AUTO_SCALING, "scalable_target", target, "update", before, after, SetScalableTarget(least, most)
-            )
+            yield Action(AUTO_SCALING, resource, target, "create", after=shown(params), params=params)
+        elif (have.minimum, have.maximum) != (least, most):
+            before = {"minimum": have.minimum, "maximum": have.maximum}
+            yield Action(AUTO_SCALING, resource, target, "update", before, shown(params), params)
         yield from _scaling_policy(target, have, options.table_target_utilization)
 
 
 def _scaling_policy(target: str, have: Scaling | None, asked: int | None) -> Iterator[Action]:
     if have is None or not have.policy:
         params = PutScalingPolicy(asked or UTILIZATION)
-        after = {"utilization": params.utilization}
-        yield Action(AUTO_SCALING, "scaling_policy", target, "create", after=after, params=params)
+        yield Action(AUTO_SCALING, "scaling_policy", target, "create", after=shown(params), params=params)
     elif asked is not None and asked != have.utilization:
-        before = {"policy": have.policy, "utilization": have.utilization}
-        params = PutScalingPolicy(asked, have.policy)
-        yield Action(AUTO_SCALING, "scaling_policy", target, "update", before, {**before, "utilization": asked}, params)
+        before, params = {"policy": have.policy, "utilization": have.utilization}, PutScalingPolicy(asked, have.policy)
+        yield Action(AUTO_SCALING, "scaling_policy", target, "update", before, shown(params), params)
