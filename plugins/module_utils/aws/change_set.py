@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import AwsError
 from ..steps.stack.changes import Change, Detail, Parameter, details
-from .calls import aws_call, waited
+from .calls import aws_call, tag_list, waited
 from .errors import aws_errors
 from .stack import parameters
 
@@ -35,7 +35,7 @@ WAIT_SECONDS = 600
 class ChangeSet:
     """What an update would do. refusal: CloudFormation's reason to refuse it; empty if it does not."""
 
-    changes: tuple[Change, ...] = ()
+    changes: Sequence[Change] = ()
     parameters: Mapping[str, Parameter] = dataclasses.field(default_factory=dict)
     changed: bool = True
     refusal: str = ""
@@ -49,7 +49,7 @@ def plan(client: Any, stack: str, body: str, tags: Mapping[str, str] | None, war
     """
     request: dict[str, Any] = {"StackName": stack, "TemplateBody": body, "Capabilities": CAPABILITIES}
     if tags is not None:
-        request["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+        request["Tags"] = tag_list(tags)
     try:
         return _plan(client, {**request, "ChangeSetName": NAME}, warn)
     except AwsError as error:
@@ -84,7 +84,7 @@ def _read(client: Any, stack: str, change_set: str, warn: Callable[[str], None])
         paginator = client.get_paginator("describe_change_set")
         pages = list(paginator.paginate(ChangeSetName=change_set, IncludePropertyValues=True))
     entries = [entry for page in pages for entry in page.get("Changes", [])]
-    changes = tuple(_change(entry["ResourceChange"]) for entry in entries if "ResourceChange" in entry)
+    changes = [_change(entry["ResourceChange"]) for entry in entries if "ResourceChange" in entry]
     return ChangeSet(changes, parameters(pages[0].get("Parameters", [])))
 
 

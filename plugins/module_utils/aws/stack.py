@@ -15,7 +15,7 @@ from ..properties import keys
 from ..steps.stack import stack_name
 from ..steps.stack.changes import Parameter, text_lines
 from ..steps.stack.failures import GROUP_TYPE, Event
-from .calls import aws_call, aws_pages, run_parallel
+from .calls import aws_call, aws_pages, run_parallel, tags_of
 from .errors import aws_errors
 
 LAUNCH_GROUP = "LaunchGroup"
@@ -26,7 +26,7 @@ Flavor = Literal["legacy", "modern", ""]
 
 @dataclasses.dataclass(frozen=True)
 class Stack:
-    """A stack. reason: of its status; topics: the ARNs of its notification topics.
+    """A stack. reason: of its status; topics: ARNs of its notification topics; tags: without those that AWS sets.
 
     The other fields are filled in by observe. group: the name of the auto scaling group, empty if there is none (yet).
     sizes: MinSize, MaxSize and DesiredCapacity, if the template gives numbers. flavor: empty if the template has no
@@ -67,7 +67,7 @@ def describe(client: Any, name: str) -> Stack | None:
         found["StackStatus"],
         found.get("StackStatusReason", ""),
         parameters(found.get("Parameters", [])),
-        {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        {key: value for key, value in tags_of(found.get("Tags", [])).items() if not key.startswith("aws:")},
         tuple(found.get("NotificationARNs", [])),
     )
 

@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..aws import change_set, ec2, stack
+from ..aws.change_set import ChangeSet
 from ..aws.client import Aws
 from ..aws.stack import Stack
 from ..aws.sts import refuse_other_account
 from ..errors import AwsError, DatomicError
 from ..rolling import restore_command
 from ..steps.stack import changes
-from ..steps.stack.changes import Change, Parameter, ParameterChange
+from ..steps.stack.changes import Parameter, ParameterChange
 from ..template import legacy
 from ..util import redact
 
@@ -41,52 +42,65 @@ def plan(
     refuse_other_account(aws, account_id)
     client = aws.client("cloudformation")
     body, content = read_template(template)
-    current = stack.describe(client, stack_name)
-    if current is None:
-        _warn_of_zones(aws, content, None, warn)
-        return {**_result(stack_name, None, tags, changes.added(content)), "changed": check_mode}
-    planned = _change_set(client, current, body, tags, warn, changes.secrets(content))
-    if not planned.changed:
-        return {**_result(stack_name, current, tags, ()), "pending": False}
-    _warn_of_zones(aws, content, current, warn)
+    secrets = changes.secrets(content)
+    found = stack.describe(client, stack_name)
+    current = found or Stack(stack_name, "", "")
+    all_tags = {**current.tags, **tags}
+    planned = _change_set(client, found, body, all_tags, secrets, warn) if found else ChangeSet(changes.added(content))
     current_template = functools.cache(lambda: stack.template(client, stack_name))
-    parameters = changes.parameter_changes(current.parameters, planned.parameters, {})
-    if parameters:
-        defaults = stack.parameter_defaults(current_template())
-        parameters = changes.parameter_changes(current.parameters, planned.parameters, defaults)
-    for text in changes.warnings(stack_name, parameters):
-        warn(redact.values(text, changes.secrets(content)))
-    result = {**_result(stack_name, current, tags, planned.changes, parameters), "changed": check_mode}
-    if files and not check_mode:
-        result["commit_before"] = _commit_before(current, current_template, template, files)
-    return result
+    parameters: list[ParameterChange] = []
+    if planned.changed:
+        _warn_of_zones(aws, content, current.parameters.get("InstanceType"), warn)
+        parameters = _parameter_changes(current, planned, current_template)
+        for text in changes.warnings(stack_name, parameters):
+            warn(redact.values(text, secrets))
+    has_commit = found and planned.changed and files and not check_mode
+    return {
+        "changed": check_mode and planned.changed,
+        "pending": planned.changed,
+        "changes": [dataclasses.asdict(change) for change in planned.changes],
+        "parameters": [dataclasses.asdict(parameter) for parameter in parameters],
+        "image": changes.image(planned.changes, parameters),
+        "outdates_instances": changes.outdates(planned.changes),
+        "exists": found is not None,
+        "stack_id": current.stack_id,
+        "commit_before": _commit_before(current, current_template, template, files) if has_commit else "",
+        "tags": all_tags,
+        "notification_arns": ",".join(current.topics),
+        "diff": changes.diff(stack_name, planned.changes, parameters),
+    }
 
 
 def _change_set(
-    client: Any, current: Stack, body: str, tags: Mapping[str, str], warn: Warn, secrets: set[str]
-) -> change_set.ChangeSet:
-    name = current.name
+    client: Any, current: Stack, body: str, tags: Mapping[str, str], secrets: set[str], warn: Warn
+) -> ChangeSet:
     if current.status == "REVIEW_IN_PROGRESS":
         raise DatomicError(
-            f"The stack {name} is REVIEW_IN_PROGRESS: a change set that was to create it was never executed. "
+            f"The stack {current.name} is REVIEW_IN_PROGRESS: a change set that was to create it was never executed. "
             "Delete the stack, which has no resources (aws cloudformation delete-stack), and run again."
         )
-    kept = _kept_tags(current)
-    desired = {**kept, **tags}
-    planned = change_set.plan(client, name, body, desired if desired != kept else None, warn)
+    planned = change_set.plan(client, current.name, body, tags if tags != current.tags else None, warn)
     if planned.refusal:
         reason = redact.values(planned.refusal.rstrip("."), secrets)
         raise DatomicError(
-            f"CloudFormation refuses the update of the stack {name}: {reason}. "
+            f"CloudFormation refuses the update of the stack {current.name}: {reason}. "
             "The stack was not changed. Correct this, and run again."
         )
     return planned
 
 
-def _warn_of_zones(aws: Aws, template: Any, current: Stack | None, warn: Warn) -> None:
-    """A legacy template uses all zones: warn of those that lack its instance type. Asks AWS about a new type only."""
+def _parameter_changes(current: Stack, planned: ChangeSet, template: Callable[[], Any]) -> list[ParameterChange]:
+    """Reads the template only if a parameter changes."""
+    found = changes.parameter_changes(current.parameters, planned.parameters, {})
+    if not found:
+        return []
+    return changes.parameter_changes(current.parameters, planned.parameters, stack.parameter_defaults(template()))
+
+
+def _warn_of_zones(aws: Aws, template: Any, current: Parameter | None, warn: Warn) -> None:
+    """A legacy template uses all zones: warn of those that lack its instance type. Asks AWS only about a new type."""
     name = legacy.instance_type(template)
-    if not name or (current is not None and current.parameters.get("InstanceType", Parameter("")).given == name):
+    if not name or (current and current.given == name):
         return
     try:
         offering, zones = ec2.zones(aws.client("ec2"), name)
@@ -126,32 +140,3 @@ def read_template(path: str) -> tuple[str, Any]:
         return body, json.loads(body)
     except ValueError:
         return body, body
-
-
-def _kept_tags(current: Stack | None) -> dict[str, str]:
-    """The stack's tags without AWS's, which no request may contain."""
-    tags = current.tags if current else {}
-    return {key: value for key, value in tags.items() if not key.startswith("aws:")}
-
-
-def _result(
-    name: str,
-    current: Stack | None,
-    tags: Mapping[str, str],
-    changed: Sequence[Change],
-    parameters: Sequence[ParameterChange] = (),
-) -> dict[str, Any]:
-    return {
-        "changed": False,
-        "pending": True,
-        "changes": [dataclasses.asdict(change) for change in changed],
-        "parameters": [dataclasses.asdict(parameter) for parameter in parameters],
-        "image": changes.image(changed, parameters),
-        "outdates_instances": changes.outdates(changed),
-        "exists": current is not None,
-        "stack_id": current.stack_id if current else "",
-        "commit_before": "",
-        "tags": {**_kept_tags(current), **tags},
-        "notification_arns": ",".join(current.topics) if current else "",
-        "diff": changes.diff(name, changed, parameters),
-    }
