@@ -21,6 +21,10 @@ def test_a_renamed_one_is_noticed() -> None:
     assert models.run().mistakes == {f"{what} misnamed": True for what in models.MISTAKES}
 
 
+def test_only_aws_calls_aws() -> None:
+    assert {use.where.partition("/")[0] for use in sources.uses(sources.texts())} == {"aws"}
+
+
 def test_no_operation_is_overlooked() -> None:
     """What in the source is named like an operation of a service that we use, in several words, is among the uses."""
     texts = sources.texts()

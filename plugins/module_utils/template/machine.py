@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from ..errors import Finding
+from ..errors import Finding, FindingId
 from ..plan import GENERATED
 from ..properties.file import Properties
 from ..properties.keys import CF_DOCS
@@ -71,117 +71,114 @@ def judge(
     cf: Properties, options: Options, facts: Facts, *, group_may_be_missing: bool
 ) -> tuple[Machine | None, list[Finding]]:
     """The machine, None when something is wrong. group_may_be_missing: ensure_cf is going to create the group."""
-    vpc_id, network = _vpc(facts, options)
-    machine, wrong = _machine(cf, facts, options)
-    groups, missing = _groups(cf, facts.groups, vpc_id, group_may_be_missing)
-    zones, unoffered = _zones(cf, facts, options)
-    findings = [*network, *wrong, *missing, *unoffered, *_unreadable(cf, options, facts.unreadable)]
+    findings: list[Finding] = []
+    vpc_id = _vpc(options, facts, findings)
+    machine = _machine(cf, options, facts, findings)
+    group = _group(cf, facts.groups, vpc_id, group_may_be_missing, findings)
+    zones = _zones(cf, options, facts, findings)
+    for uri, code in facts.unreadable.items():
+        findings.append(_unreadable(cf, options, uri, f"{uri} is not there or cannot be read ({code})"))
     if machine is None or findings:
         return None, findings
-    return dataclasses.replace(machine, security_groups=groups, zones=zones), []
+    return dataclasses.replace(machine, security_groups=(group,), zones=zones), []
 
 
-def _unreadable(cf: Properties, options: Options, codes: Mapping[str, str]) -> list[Finding]:
-    findings = []
-    for uri, code in codes.items():
-        message = f"{uri} is not there or cannot be read ({code})"
-        if uri in options.extra_jars:
-            findings.append(Finding("jar-unreadable", message, key="modern.extra_jars", suggestion="put it there"))
-            continue
-        suggestion = "put the release there, or write datomic-pro-downloads for the public download"
-        reason = "every instance copies its release from there when it starts"
-        findings.append(
-            cf.finding(BUCKET, message, suggestion, rule="release-unreadable", reason=reason, source=CF_DOCS)
-        )
-    return findings
+def _unreadable(cf: Properties, options: Options, uri: str, message: str) -> Finding:
+    if uri in options.extra_jars:
+        return Finding("jar-unreadable", message, key="modern.extra_jars", suggestion="put it there")
+    suggestion = "put the release there, or write datomic-pro-downloads for the public download"
+    reason = "every instance copies its release from there when it starts"
+    return cf.finding(BUCKET, message, suggestion, rule="release-unreadable", reason=reason, source=CF_DOCS)
 
 
-def _zones(cf: Properties, facts: Facts, options: Options) -> tuple[tuple[str, ...], list[Finding]]:
-    """The zones to name, none when all of them will do; and what is wrong with the subnets' zones.
+def _zones(cf: Properties, options: Options, facts: Facts, findings: list[Finding]) -> tuple[str, ...]:
+    """The zones to name, none when all of them will do.
 
     A group launches in a zone without the type again and again, and fails. us-east-1e lacks the newer types.
     """
     offering = facts.offering_zones
     if not offering or not facts.instance_type:
-        return (), []
-    name, listed = cf.get(TYPE), ", ".join(offering)
-    message = ""
+        return ()
+    name, listed, message = cf.get(TYPE), ", ".join(offering), ""
     usable = tuple(zone for zone in facts.default_zones if zone in offering)
     if options.subnets:
-        lacking = {one.subnet_id: one.zone for one in facts.subnets if one.zone not in offering}
+        lacking = sorted(f"{one.subnet_id} is in {one.zone}" for one in facts.subnets if one.zone not in offering)
         if lacking:
-            places = ", ".join(f"{subnet} is in {zone}" for subnet, zone in sorted(lacking.items()))
-            message = f"{places}, where AWS does not offer {name}; {listed} have it"
+            message = f"{', '.join(lacking)}, where AWS does not offer {name}; {listed} have it"
     elif facts.default_zones and not usable:
         there = ", ".join(facts.default_zones)
         message = f"no default subnet is in a zone that offers {name}: they are in {there}, not in {listed}"
     if message:
-        suggestion, source = f"subnets of {listed}, or another instance type", security_group.OFFERINGS_DOCS
-        reason = "a launch there fails"
-        return (), [cf.finding(TYPE, message, suggestion, rule="zone-without-type", reason=reason, source=source)]
-    return (() if len(usable) == len(facts.default_zones) else usable), []
+        suggestion = f"subnets of {listed}, or another instance type"
+        reason, source = "a launch there fails", security_group.OFFERINGS_DOCS
+        findings.append(cf.finding(TYPE, message, suggestion, rule="zone-without-type", reason=reason, source=source))
+    return () if len(usable) == len(facts.default_zones) else usable
 
 
-def _vpc(facts: Facts, options: Options) -> tuple[str, list[Finding]]:
-    key = "modern.subnets"
-    if not options.subnets:
-        if facts.vpc_id:
-            return facts.vpc_id, []
-        return "", [Finding("subnets", "the region has no default VPC", key=key, suggestion="name your subnets")]
-    if {one.subnet_id for one in facts.subnets} < set(options.subnets):
-        return "", [Finding("subnets", f"one of {', '.join(options.subnets)} does not exist", key=key)]
+def _vpc(options: Options, facts: Facts, findings: list[Finding]) -> str:
     vpcs = sorted({one.vpc_id for one in facts.subnets})
-    if len(vpcs) > 1:
-        message = f"the subnets are of different VPCs ({', '.join(vpcs)})"
-        return "", [Finding("subnets", message, key=key, suggestion="use subnets of one VPC")]
-    return vpcs[0], []
+    message = suggestion = ""
+    if not options.subnets and not facts.vpc_id:
+        message, suggestion = "the region has no default VPC", "name your subnets"
+    elif {one.subnet_id for one in facts.subnets} < set(options.subnets):
+        message = f"one of {', '.join(options.subnets)} does not exist"
+    elif len(vpcs) > 1:
+        message, suggestion = f"the subnets are of different VPCs ({', '.join(vpcs)})", "use subnets of one VPC"
+    if message:
+        findings.append(Finding("subnets", message, key="modern.subnets", suggestion=suggestion))
+        return ""
+    return vpcs[0] if vpcs else facts.vpc_id
 
 
-def _machine(cf: Properties, facts: Facts, options: Options) -> tuple[Machine | None, list[Finding]]:
+def _machine(cf: Properties, options: Options, facts: Facts, findings: list[Finding]) -> Machine | None:
     kind, image = facts.instance_type, facts.image
     if kind is None:
-        return None, [security_group.unknown_instance_type(cf)]
+        findings.append(security_group.unknown_instance_type(cf))
+        return None
     usable = [name for name in ARCHITECTURES if name in kind.architectures]
     offered = ", ".join(kind.architectures)
     if not usable:
         message, suggestion = f"{kind.name} is of architecture {offered}", "a type of arm64 or x86_64"
         reason, source = "there is no image of Amazon Linux for it", security_group.TYPES_DOCS
-        return None, [cf.finding(TYPE, message, suggestion, rule="architecture", reason=reason, source=source)]
+        findings.append(cf.finding(TYPE, message, suggestion, rule="architecture", reason=reason, source=source))
+        return None
     if not options.image_id:
-        return Machine(usable[0], kind.nvme_store, ()), []
-    key = "modern.image_id"
+        return Machine(usable[0], kind.nvme_store, ())
+    message = ""
     if image is None:
-        return None, [Finding("image", f"there is no image {options.image_id}", key=key)]
-    architecture = next((name for name in usable if name == image.architecture), None)
-    if architecture is None:
+        message = f"there is no image {options.image_id}"
+    elif image.architecture not in usable:
         message = f"the image is for {image.architecture}, {kind.name} is {offered}"
-        return None, [Finding("image", message, key=key)]
-    if image.volume_size is None:
-        return None, [Finding("image", "the image's root device is no EBS volume", key=key)]
-    if options.volume_size < image.volume_size:
+    elif image.volume_size is None:
+        message = "the image's root device is no EBS volume"
+    elif options.volume_size < image.volume_size:
         message = f"the image needs a volume of {image.volume_size} GiB, the size of its snapshot"
-        return None, [Finding("volume-size", message, key="modern.volume_size")]
-    return Machine(architecture, kind.nvme_store, (), image.root_device), []
+        findings.append(Finding("volume-size", message, key="modern.volume_size"))
+        return None
+    if image is None or message:
+        findings.append(Finding("image", message, key="modern.image_id"))
+        return None
+    (architecture,) = (name for name in usable if name == image.architecture)
+    return Machine(architecture, kind.nvme_store, (), image.root_device)
 
 
-def _groups(
-    cf: Properties, groups: tuple[SecurityGroup, ...], vpc_id: str, may_be_missing: bool
-) -> tuple[tuple[str, ...], list[Finding]]:
+def _group(
+    cf: Properties, groups: tuple[SecurityGroup, ...], vpc_id: str, may_be_missing: bool, findings: list[Finding]
+) -> str:
     """The id of the security group."""
-    name, source = cf.get(GROUP), security_group.GROUP_DOCS
+    name = cf.get(GROUP)
     here = [group for group in groups if group.vpc_id == vpc_id or not vpc_id]
     if here:
-        return (here[0].group_id,), []
+        return here[0].group_id
+    rule: FindingId = "security-group-missing"
     if groups:
+        rule, suggestion = "security-group-vpc", "a group of that VPC"
         message = f"the security group {name} is of {groups[0].vpc_id}, the instances are in {vpc_id}"
         reason = "instances only take groups of their own VPC"
-        finding = cf.finding(
-            GROUP, message, "a group of that VPC", rule="security-group-vpc", reason=reason, source=source
-        )
-        return (), [finding]
-    if may_be_missing and not security_group.GROUP_ID.fullmatch(name):
-        return (GENERATED,), []
-    message = f"there is no security group {name} in {vpc_id}"
-    suggestion = "run ensure_cf, which creates a group of that name, or name an existing group"
-    reason = "an instance is launched with it"
-    return (), [cf.finding(GROUP, message, suggestion, rule="security-group-missing", reason=reason, source=source)]
+    elif may_be_missing and not security_group.GROUP_ID.fullmatch(name):
+        return GENERATED
+    else:
+        message, reason = f"there is no security group {name} in {vpc_id}", "an instance is launched with it"
+        suggestion = "run ensure_cf, which creates a group of that name, or name an existing group"
+    findings.append(cf.finding(GROUP, message, suggestion, rule=rule, reason=reason, source=security_group.GROUP_DOCS))
+    return ""
