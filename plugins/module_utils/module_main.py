@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The shell of every module's main()."""
+"""The entry of every module: errors of this collection become fail_json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .errors import DatomicError, Finding, InputError
 
 
 class Module(Protocol):
-    """What AnsibleModule and AnsibleAWSModule have in common."""
+    """AnsibleModule or AnsibleAWSModule."""
 
     params: Mapping[str, Any]
 
@@ -23,7 +23,7 @@ class Module(Protocol):
 
 
 def run(module: Module, work: Callable[[], Mapping[str, Any]]) -> NoReturn:
-    """The result of work ends the module, an error of ours fails it without a traceback."""
+    """End the module with the result of work, or fail it without a traceback on a DatomicError."""
     try:
         _refuse_nul(module.params)
         result = work()
@@ -35,7 +35,7 @@ def run(module: Module, work: Callable[[], Mapping[str, Any]]) -> NoReturn:
 
 
 def _refuse_nul(params: Mapping[str, Any]) -> None:
-    """No path, name or text of ours holds a NUL; Python meets one in a path with a ValueError, here or there."""
+    """InputError for options with a NUL, which no path, name or text has. Python raises ValueError for such a path."""
     names = [name for name, value in params.items() if any("\0" in text for text in _texts(value))]
     if names:
         instead = "write it without"

@@ -16,7 +16,7 @@ from .errors import Finding
 Change = Literal["create", "update", "delete"]
 
 GENERATED = "<generated>"
-"""Stands for a random part of a name that is not known before the real run."""
+"""In check mode, the random part of a name that only the real run makes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Plan:
         return [action.as_returned() for action in self.actions]
 
     def diff(self) -> list[dict[str, str]]:
-        """The resources' part of Ansible's diff: one entry for all of them, none when nothing changes."""
+        """The part of Ansible's diff about AWS: one entry for all resources, none without changes."""
         if not self.actions:
             return []
         return [
@@ -103,11 +103,10 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What is to be done.
+    """A plan with the file's new values.
 
-    values: the file's new values, written before the first action. late: keys whose values come out of an action,
-    which saves them itself (an access key's secret exists in one answer only). findings: what forbids it, for whoever
-    does it to raise_if_errors(), and what the user is warned of.
+    values: written before the first action. late: keys whose values come out of an action, which saves them itself (an
+    access key's secret exists in one answer only). findings: errors forbid the decision, warnings are for the user.
     """
 
     values: Mapping[str, str] = dataclasses.field(default_factory=dict)

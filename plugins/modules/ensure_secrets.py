@@ -116,27 +116,26 @@ from typing import Any
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import ssm
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.sts import refuse_other_account
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import raise_if_errors
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import secrets
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import System
 
 
-def ensure(aws: Aws, wanted: secrets.Wanted, *, account_id: str | None, check_mode: bool) -> dict[str, Any]:
+def ensure(aws: Aws, system: System, desired: secrets.Desired, *, check_mode: bool) -> dict[str, Any]:
     """The module's result."""
-    findings = secrets.check(wanted)
-    if findings:
-        raise InputError(findings)
-    refuse_other_account(aws, account_id)
-    observed = ssm.observe(aws, wanted)
-    plan = secrets.plan(wanted, observed)
+    raise_if_errors(secrets.check(desired))
+    refuse_other_account(aws, system.account_id)
+    current = ssm.observe(aws, desired)
+    plan = secrets.plan(desired, current)
     if not check_mode:
         plan.apply(ssm.executors(aws))
     return {
         "changed": plan.changed,
         "diff": plan.diff(),
         "actions": plan.as_returned(),
-        "parameters": {key: wanted.name(key) for key in sorted(wanted.values)},
-        "versions": secrets.versions(wanted, observed, plan),
+        "parameters": {key: desired.name(key) for key in sorted(desired.values)},
+        "versions": secrets.versions(desired, current, plan),
     }
 
 
@@ -149,14 +148,11 @@ def main() -> None:
         "tags": {"type": "dict", "default": {}},
     }
     module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
-    given = module.params
-    wanted = secrets.Wanted(
-        path=given["path"],
-        values={key: str(value) for key, value in given["secrets"].items()},
-        kms_key_id=given["kms_key_id"] or "",
-        tags={key: str(value) for key, value in given["tags"].items()},
-    )
-    run(module, lambda: ensure(Aws(module), wanted, account_id=given["account_id"], check_mode=module.check_mode))
+    params = module.params
+    system = System.of(params)
+    values = {key: str(value) for key, value in params["secrets"].items()}
+    desired = secrets.Desired(params["path"], values, params["kms_key_id"] or "", system.tags)
+    run(module, lambda: ensure(Aws(module), system, desired, check_mode=module.check_mode))
 
 
 if __name__ == "__main__":

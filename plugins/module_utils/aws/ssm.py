@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..plan import Executors
-from ..steps.secrets import Parameter, PutParameter, Wanted
+from ..steps.secrets import Desired, Parameter, PutParameter
 from .calls import aws_call, aws_pages, tag_list
 from .client import Aws
 
@@ -17,15 +17,15 @@ MOST_NAMES = 10
 """Names that GetParameters takes."""
 
 
-def observe(aws: Aws, wanted: Wanted) -> dict[str, Parameter]:
+def observe(aws: Aws, desired: Desired) -> dict[str, Parameter]:
     """The existing parameters, by name. Their values are compared, and never shown."""
     client = aws.client("ssm")
-    names = sorted(wanted.name(key) for key in wanted.values)
-    keys = _kms_keys(client, names) if wanted.kms_key_id else {}
+    names = sorted(desired.name(key) for key in desired.values)
+    keys = _kms_keys(client, names) if desired.kms_key_id else {}
     found: dict[str, Parameter] = {}
     for start in range(0, len(names), MOST_NAMES):
         some, doing = names[start : start + MOST_NAMES], "read the parameters below"
-        answer = aws_call(doing, wanted.path, client.get_parameters, Names=some, WithDecryption=True)
+        answer = aws_call(doing, desired.path, client.get_parameters, Names=some, WithDecryption=True)
         for entry in answer["Parameters"]:
             name = entry["Name"]
             found[name] = Parameter(entry["Value"], entry["Type"], int(entry["Version"]), keys.get(name, ""))

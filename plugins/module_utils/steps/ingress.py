@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What EC2 has, and a file names, for ensure-cf: security groups, their rules, an instance type."""
+"""Security groups, their rules and instance types, as EC2 has them and as the file names them. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 GROUP_DESCRIPTION = "Provisioned by Datomic"
-"""Of every group that bin/datomic or this collection made; EC2 never lets it be changed."""
+"""The description of groups that bin/datomic or this collection created. EC2 never changes it."""
 
 NARROW = {4: 8, 6: 16}
-"""The shortest prefixes, by IP version, that somebody may own alone: halves of the Internet are the Internet."""
+"""The shortest prefixes, by IP version, of a range that one owner may have."""
 
 
 @dataclasses.dataclass(frozen=True)
 class GroupReference:
-    """A security group as the file names it: by id when it has one, else by name; account is empty for our own."""
+    """A security group as the file names it, by id or by name. account: empty for the account of the credentials."""
 
     text: str
     group_id: str = ""
@@ -52,7 +52,7 @@ class IngressRule:
     """One permission of a security group, from a CIDR, a prefix list or a group.
 
     from_port, to_port: -1 for all; with ICMP its type and code. group_id: empty for the group that the plan makes
-    itself, which has only its name. description: what somebody wrote about it; it does not count.
+    itself, which has only its name. description: does not count when rules are compared.
     """
 
     protocol: str
@@ -66,7 +66,7 @@ class IngressRule:
     description: str = ""
 
     def as_state(self) -> dict[str, Any]:
-        """What stands in an action's before and after: the fields that have a value."""
+        """The fields that have a value, for an action's before and after."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value != ""}
 
     def is_same(self, other: IngressRule) -> bool:
@@ -141,10 +141,10 @@ class InstanceType:
 
 @dataclasses.dataclass(frozen=True)
 class Current:
-    """What AWS has. account: ours, empty when nobody asked; vpc_id: the option's or the default one, empty without.
+    """account: of the credentials, empty when not read. vpc_id: the option's or the default one, empty without.
 
-    others: who uses the transactor's group besides its stack: stacks, or instances of none; only looked at when one of
-    its rules is to be revoked.
+    others: other users of the transactor's group: stacks, and instances of no stack. Only read when a rule of the group
+    is to be revoked.
     """
 
     groups: tuple[SecurityGroup, ...] = ()

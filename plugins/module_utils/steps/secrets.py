@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets as SecureString parameters of Systems Manager, pure: from values and what is there to a plan."""
+"""Secrets as SecureString parameters of Systems Manager: the plan for them. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST = 4096
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class Desired:
     """path: of all of the system's secrets. values: by property. kms_key_id: empty for the account's aws/ssm."""
 
     path: str
@@ -38,7 +38,7 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """One that is there. kms_key_id: as it was given when it was made; empty when nobody asked."""
+    """A current parameter. kms_key_id: as given when it was created; empty when not read."""
 
     value: str = dataclasses.field(repr=False)
     type: str = "SecureString"
@@ -56,20 +56,12 @@ class PutParameter:
     overwrite: bool = False
 
 
-def check(wanted: Wanted) -> list[Finding]:
-    """What Systems Manager, or the instance's shell that reads them, would not take. Never shows a value."""
-    return list(_findings(wanted))
-
-
-def _findings(wanted: Wanted) -> Iterator[Finding]:
-    if not PATH.fullmatch(wanted.path):
-        yield Finding(
-            "secret-path",
-            f"{wanted.path!r} is no path of the Parameter Store",
-            key="path",
-            suggestion="such as /datomic/orders",
-        )
-    for key, value in wanted.values.items():
+def check(desired: Desired) -> Iterator[Finding]:
+    """What Systems Manager, or the shell of the instance that reads the secrets, refuses. Never shows a value."""
+    if not PATH.fullmatch(desired.path):
+        what = f"{desired.path!r} is no path of the Parameter Store"
+        yield Finding("secret-path", what, key="path", suggestion="such as /datomic/orders")
+    for key, value in desired.values.items():
         if not KEY.fullmatch(key):
             yield Finding("secret-key", "is no name of a property", key=key, suggestion="such as memcached-password")
         if not value:
@@ -77,26 +69,24 @@ def _findings(wanted: Wanted) -> Iterator[Finding]:
         if len(value.encode()) > LARGEST:
             yield Finding("secret-value", f"has more than {LARGEST} bytes", key=key)
         if value.endswith("\n") or "\0" in value:
-            instead = "strip it, for example with the filter trim"
-            yield Finding(
-                "secret-value", "ends in a line break or holds a NUL, which would be lost", key=key, suggestion=instead
-            )
+            what = "ends in a line break or holds a NUL, which would be lost"
+            yield Finding("secret-value", what, key=key, suggestion="strip it, for example with the filter trim")
 
 
-def plan(wanted: Wanted, observed: Mapping[str, Parameter]) -> Plan:
-    """Create what is missing, update what differs; nothing is ever deleted. observed: by the parameter's name."""
+def plan(desired: Desired, current: Mapping[str, Parameter]) -> Plan:
+    """Create missing parameters and update different ones. current: by the parameter's name."""
     actions = []
-    for key, value in sorted(wanted.values.items()):
-        name = wanted.name(key)
-        found = observed.get(name)
+    for key, value in sorted(desired.values.items()):
+        name, kms_key = desired.name(key), desired.kms_key_id
+        found = current.get(name)
         if found is None:
-            after = _shown(kms_key_id=wanted.kms_key_id, tags=dict(wanted.tags))
-            params = PutParameter(value, wanted.kms_key_id, wanted.tags)
+            after = _shown(kms_key_id=kms_key, tags=dict(desired.tags))
+            params = PutParameter(value, kms_key, desired.tags)
             actions.append(Action("ssm", "parameter", name, "create", after=after, params=params))
-        elif _differs(wanted, key, found):
+        elif found.value != value or found.type != "SecureString" or kms_key not in ("", found.kms_key_id):
             before = _shown(type=found.type, version=found.version, kms_key_id=found.kms_key_id)
-            after = _shown(version=found.version + 1, kms_key_id=wanted.kms_key_id)
-            params = PutParameter(value, wanted.kms_key_id, overwrite=True)
+            after = _shown(version=found.version + 1, kms_key_id=kms_key)
+            params = PutParameter(value, kms_key, overwrite=True)
             actions.append(Action("ssm", "parameter", name, "update", before, after, params))
     return Plan(tuple(actions))
 
@@ -106,17 +96,11 @@ def _shown(**fields: Any) -> dict[str, Any]:
     return {field: value for field, value in shown.items() if value}
 
 
-def versions(wanted: Wanted, observed: Mapping[str, Parameter], plan: Plan) -> dict[str, int]:
-    """By property, the version that its parameter has once the plan is done: PutParameter counts from 1.
+def versions(desired: Desired, current: Mapping[str, Parameter], plan: Plan) -> dict[str, int]:
+    """By property, the version of its parameter after the plan: PutParameter counts from 1.
 
     https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
     """
-    found = {name: parameter.version for name, parameter in observed.items()}
-    done = {action.name: action.after.get("version", 1) for action in plan.actions}
-    names = {key: wanted.name(key) for key in sorted(wanted.values)}
-    return {key: {**found, **done}[name] for key, name in names.items()}
-
-
-def _differs(wanted: Wanted, key: str, found: Parameter) -> bool:
-    other_key = bool(wanted.kms_key_id) and wanted.kms_key_id != found.kms_key_id
-    return found.value != wanted.values[key] or found.type != "SecureString" or other_key
+    found = {name: parameter.version for name, parameter in current.items()}
+    found |= {action.name: action.after.get("version", 1) for action in plan.actions}
+    return {key: found[desired.name(key)] for key in sorted(desired.values)}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ensure-cf does, pure: from the CloudFormation file and what was current to defaults and a security group."""
+"""The plan of the security group, and the defaults of the CloudFormation file. Pure."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
     for cidr in cidrs:
         network = ipaddress.ip_network(cidr, strict=False)
         if is_wide(cidr):
-            # IPv6 counts networks: nobody imagines the number of addresses.
+            # The number of IPv6 addresses would be too long to read.
             whom = f"{network.num_addresses} addresses" if network.version == 4 else f"a /{network.prefixlen} of IPv6"
             what = f"{cidr} lets {whom if network.prefixlen else 'the whole Internet'} connect to the transactor"
             findings.append(

@@ -26,7 +26,7 @@ def owner(region: str, table: str, key: str) -> str:
 
 
 def masked_key(access_key_id: str) -> str:
-    """An access key's id as it may be shown: enough to tell a user's two keys apart."""
+    """The end of an access key's id, which distinguishes a user's two keys and may be shown."""
     return f"****{access_key_id[-4:]}"
 
 
@@ -38,9 +38,9 @@ def deleted_by_hand(user: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """Of the caller, a user or a role that was assumed.
+    """The account of the credentials. number: 12 digits; empty, like arn, when not read.
 
-    number: 12 digits; empty, as is arn, where nobody had to ask for it. partition: aws, aws-cn, aws-us-gov.
+    partition: aws, aws-cn, aws-us-gov. arn: of the user or the assumed role.
     """
 
     number: str
@@ -108,9 +108,9 @@ class OtherPolicy:
 class Role:
     """profile: the roles inside the instance profile of the same name, None when there is no such profile.
 
-    trust: its trust policy, None for a role that does not exist. others: its policies besides ours.
+    trust: its trust policy, None for a role that does not exist. others: its policies that this system did not write.
     owner: the value of OWNER_TAG; empty without it, and for a role that was found complete.
-    boundary: the ARN of its permissions boundary, empty without one; None when nobody asked.
+    boundary: the ARN of its permissions boundary, empty without one; None when not read.
     """
 
     name: str

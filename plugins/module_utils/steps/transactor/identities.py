@@ -285,7 +285,7 @@ class Planner:
         """The file has the user's key: copy it to the blank places, and delete the keys that a killed run left."""
         _user, key_id, secret = keys_of(given.key)
         if not self.properties.has_value(key_id):
-            # Nobody can copy a key that is kept elsewhere, nor know it from the others.
+            # A key that is kept elsewhere cannot be copied, nor recognised among the others.
             for one in blank:
                 _user, *places = keys_of(one.key)
                 what = f"the access key of {user.name} is kept elsewhere, as {key_id}"
@@ -300,7 +300,7 @@ class Planner:
             yield Action("iam", "user", user.name, "update", before, after, RemoveMark())
 
     def _new_key(self, blank: list[Identity], user: User, lost: list[str] | None) -> Iterator[Action | Finding]:
-        """Create a key, and delete one that a killed run created. A user of somebody else gets no tag."""
+        """Create a key, and delete one that a killed run created. A user that is not this system's gets no tag."""
         yield from _deletion(user, lost or [])
         kept = [key_id for key_id in user.key_ids if key_id not in (lost or ())]
         if kept:

@@ -99,7 +99,7 @@ def _allow(actions: tuple[str, ...], resource: str | list[str], condition: Docum
 
 
 def flavor(grant: Grant, document: Document) -> Flavor:
-    """Which kind a policy is, by what the two kinds differ in: also of one that somebody changed since."""
+    """The kind of a policy, by what distinguishes the two kinds; also of a policy that was changed by hand."""
     text = _meaning(document)
     statements = [_canonical(statement) for statement in listed(document.get("Statement"))]
     actions = {action for statement in statements for action in statement.get("Action", ())}
@@ -133,7 +133,7 @@ def trusts_ec2(trust: Document) -> bool:
 
 
 def others_trusted(trust: Document, account: str) -> list[str]:
-    """Who else than EC2 instances a trust policy lets assume the role. account: ours, empty when it is not known."""
+    """Who else than EC2 instances may assume the role. account: of the role, empty when it is not known."""
     found: list[str] = []
     for statement in listed(trust.get("Statement")):
         actions = [str(action).lower() for action in listed(statement.get("Action"))]
