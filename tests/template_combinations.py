@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import user_data
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Machine, Options
 from hypothesis import strategies as st
 
@@ -114,8 +115,4 @@ MACHINES = st.builds(
 
 def rendered(template: Mapping[str, Any], **values: str) -> str:
     """The user data with the parameters' defaults."""
-    from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.user_data import render
-
-    declared = template["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]
-    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
-    return render(declared, defaults | {"AWS::Region": "us-east-1", "AWS::StackName": "orders"} | values)
+    return user_data.rendered(template, **{"AWS::Region": "us-east-1", "AWS::StackName": "orders"} | values)

@@ -266,7 +266,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client impo
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine as cli_engine
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.create_cf_template import Options, create
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import warn
 
 MODERN = {
     "subnets": {"type": "list", "elements": "str", "default": []},
@@ -303,7 +302,7 @@ def main() -> None:
     module = AnsibleAWSModule(argument_spec={**spec, **cli_engine.SPEC}, supports_check_mode=True)
     options = Options(**{name.lstrip("_"): module.params[name] for name in spec})
     engine = cli_engine.chosen(module.params, check_mode=module.check_mode)
-    run(module, lambda: create(Aws(module), options, check_mode=module.check_mode, warn=warn, engine=engine))
+    run(module, lambda: create(Aws(module), options, engine, check_mode=module.check_mode))
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def test_a_password_among_the_jvm_s_options_is_a_secret_of_the_template_too(file
     result = _run(files)
     assert "top-secret-1" in (files / "cf.json").read_text()
     assert result["holds_secrets"]
-    assert f"Secrets stand in {files / 'cf.properties'}, and so in the template" in json.dumps(result["warnings"])
+    assert f"{files / 'cf.properties'} holds secrets, which the template" in json.dumps(result["warnings"])
     assert "top-secret-1" not in json.dumps({**result, "invocation": None})
 
 
@@ -238,7 +238,7 @@ def test_secrets_that_this_template_would_not_read_are_refused(files: pathlib.Pa
 def test_user_data_that_ec2_would_refuse(files: pathlib.Path) -> None:
     (files / "tx.properties").write_text(TRANSACTOR + "pid-file=" + "x" * 16384 + "\n")
     result = _run(files)
-    assert "and EC2 takes 16384" in result["msg"]
+    assert "and 16384 are allowed" in result["msg"]
     assert not (files / "cf.json").exists()
 
 

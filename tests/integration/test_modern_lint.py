@@ -76,8 +76,7 @@ def test_shellcheck_finds_nothing() -> None:
         secrets=("sql-password",), secrets_path="/a/b", extra_jars=("s3://jars/it's one.jar",), session_manager=True
     )
     files = transactor(aws_s3_log_bucket_id="logs"), cf()
-    start = modern.start(*files, every, MACHINE)
     values = {"log_dir": "/opt/datomic/log", "log_bucket": "logs", "log_prefix": "orders/stopped"}
-    stopped = user_data.filled(user_data.stopped(start), values)
+    stopped = user_data.filled(user_data.stopped(files[0].as_dict()), values)
     for text in (rendered(modern.template(*files, every, MACHINE)), stopped, scripts.START):
         assert shellcheck(text.strip() + "\n") == ""

@@ -168,6 +168,6 @@ def test_a_secret_that_cannot_be_kept_stops_the_run_first(estate: Estate, aws: E
     assert run.writes() == []
     legacy = estate.play("create.yml", "-e", "datomic_template_flavor=legacy")
     assert legacy.returncode != 0
-    assert "memcached-password: the legacy template has transactors read no secrets" in legacy.output
+    assert "memcached-password: transactors of the legacy template do not read" in legacy.output
     assert legacy.writes() == []
     assert snapshot(aws) == before

@@ -97,7 +97,7 @@ def test_any_bytes(content: bytes) -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        legacy.template(transactor(), cf(), {}),
+        legacy.template(transactor(), cf()),
         modern.template(transactor(), cf(), Options(), MACHINE),
         modern.template(
             transactor(),

@@ -15,7 +15,8 @@ from typing import Any
 import jproperties
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, user_data
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import redact
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,8 +51,8 @@ HOSTILE = [
 CURL = "curl() { case $1 in *local-ipv4) echo 10.0.0.1;; *public-ipv4) echo 203.0.113.1;; esac; }\n"
 
 
-def _template(transactor: str = TRANSACTOR, cf: str = CF, **architectures: str) -> dict[str, Any]:
-    return legacy.template(_parsed(transactor, "tx"), _parsed(cf, "cf"), architectures)
+def _template(transactor: str = TRANSACTOR, cf: str = CF, unmapped: str = "") -> dict[str, Any]:
+    return legacy.template(_parsed(transactor, "tx"), _parsed(cf, "cf"), unmapped)
 
 
 def _parsed(text: str, path: str) -> Properties:
@@ -79,7 +80,7 @@ def test_structure_is_in_a_stable_order() -> None:
 
 
 def test_properties_keep_the_files_order_without_host_and_alt_host() -> None:
-    lines = legacy.user_data(_template()).split("\n")
+    lines = user_data.rendered(_template()).split("\n")
     start = lines.index("cat <<EOF >aws.properties")
     assert lines[start + 3 : lines.index("EOF")] == [
         "protocol=ddb",
@@ -95,14 +96,14 @@ def test_without_a_role_there_is_no_instance_profile() -> None:
 
 
 def test_an_unmapped_type_joins_the_mapping() -> None:
-    mapped = _template(**{"m7i.large": "64h"})["Mappings"]["AWSInstanceType2Arch"]
+    mapped = _template(unmapped="m7i.large")["Mappings"]["AWSInstanceType2Arch"]
     assert mapped["m7i.large"] == {"Arch": "64h"}
     assert len(mapped) == len(legacy.INSTANCE_TYPES) + 1
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 def test_host_comes_from_the_instance_and_the_rest_from_the_file(shell: str) -> None:
-    properties, _environment = _on_instance(legacy.user_data(_template()), shell)
+    properties, _environment = _on_instance(user_data.rendered(_template()), shell)
     assert properties == {
         "host": "10.0.0.1",
         "alt-host": "203.0.113.1",
@@ -117,7 +118,7 @@ def test_a_file_with_hostile_values_arrives_as_it_is() -> None:
     hostile = (
         "a=$(id)\nb=`id`\nc='single' \"double\"\nd=back\\\\slash\ne=$HOME ${HOME}\nf=EOF\ng=EOF $(cat /etc/passwd)\n"
     )
-    properties, _environment = _on_instance(legacy.user_data(_template(TRANSACTOR + hostile)))
+    properties, _environment = _on_instance(user_data.rendered(_template(TRANSACTOR + hostile)))
     assert {key: properties[key] for key in "abcdefg"} == {
         "a": "$(id)",
         "b": "`id`",
@@ -151,7 +152,7 @@ def test_shell_and_java_give_back_every_value(shell: str, values: dict[str, str]
 
 
 def test_a_character_beyond_the_basic_plane_is_a_pair_of_escapes() -> None:
-    assert legacy.java_value("\U0001f600") == "\\ud83d\\ude00"
+    assert user_data.java_value("\U0001f600") == "\\ud83d\\ude00"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_a_character_beyond_the_basic_plane_is_a_pair_of_escapes() -> None:
 )
 def test_java_opts_arrive_as_one_value_without_their_own_quotes(value: str, arrives: str) -> None:
     template = _template(cf=CF.replace("java-opts=", f"java-opts={value}"))
-    assert _on_instance(legacy.user_data(template))[1] == arrives
+    assert _on_instance(user_data.rendered(template))[1] == arrives
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
@@ -190,7 +191,7 @@ def test_java_opts_that_are_one_word_already_are_what_they_are_with_the_tool(
     """The tool writes the value behind JAVA_OPTS= as it stands."""
     template = _template(cf=CF.replace("java-opts=", f"java-opts={value}"))
     assert template["Parameters"]["JavaOpts"]["Default"] == value
-    assert _on_instance(legacy.user_data(template), shell)[1] == arrives
+    assert _on_instance(user_data.rendered(template), shell)[1] == arrives
 
 
 @given(value=st.text("ab=-:/'\"$`~*;& ", max_size=12))
@@ -224,15 +225,15 @@ def test_no_java_opts_are_executed_or_split(value: str) -> None:
     ],
 )
 def test_what_the_template_cannot_do_without(transactor: str, cf: str, keys: list[str]) -> None:
-    findings = legacy.required(_parsed(transactor, "tx"), _parsed(cf, "cf"))
+    findings = legacy.required(_parsed(transactor, "tx"), _parsed(cf, "cf"), Options())
     assert [finding.key for finding in findings] == keys
 
 
 def test_user_data_over_ec2s_limit_is_an_error() -> None:
-    room = legacy.USER_DATA_LIMIT - len(legacy.user_data(_template()).encode())
+    room = user_data.LIMIT - len(user_data.rendered(_template()).encode())
     for extra, errors in ((room, 0), (room + 1, 1)):
         transactor = TRANSACTOR + "a=" + "x" * (extra - len("\na=")) + "\n"
-        assert len(legacy.too_long(_template(transactor), _parsed(transactor, "tx"))) == errors
+        assert len(user_data.too_long(_template(transactor), "tx")) == errors
 
 
 @pytest.mark.parametrize(
@@ -240,7 +241,7 @@ def test_user_data_over_ec2s_limit_is_an_error() -> None:
     [("#a#b!c", "\\#a#b!c"), ("!a!b#c", "\\!a!b#c"), ("a#b!c", "a#b!c"), ("a:b=c d", "a\\:b\\=c\\ d")],
 )
 def test_only_a_first_character_makes_a_comment_of_a_key(key: str, written: str) -> None:
-    assert legacy.java_key(key) == written
+    assert user_data.java_key(key) == written
 
 
 def test_secrets_are_masked_in_a_string_of_lines_only() -> None:

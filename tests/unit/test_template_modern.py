@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import alarms as alarm_resources
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, modern, modern_rules
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, modern, modern_rules, user_data
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
 from hypothesis import given, settings
 
@@ -32,7 +32,7 @@ def test_deterministic_small_and_without_a_hook_for_the_shell(files: Any, option
     template = modern.template(files[0], files[1], options, machine)
     assert json.dumps(template) == json.dumps(modern.template(files[0], files[1], options, machine))
     assert modern_rules.required(files[0], files[1], options) == [] or options.alarm_topic or options.alarm_email
-    assert modern_rules.too_long(template) == []
+    assert user_data.too_long(template, "tx") == []
     assert len(rendered(template).encode()) < 8000
 
 
@@ -212,5 +212,5 @@ def test_the_root_volume_is_the_image_s_own() -> None:
 
 
 def test_user_data_over_the_limit_is_told() -> None:
-    (finding,) = modern_rules.too_long(made(metrics_callback="x" * 9000))
+    (finding,) = user_data.too_long(made(metrics_callback="x" * 9000), "tx")
     assert finding.rule == "user-data-size"

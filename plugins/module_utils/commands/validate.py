@@ -22,6 +22,7 @@ from ..steps.stack import stack_name
 from ..steps.transactor.desired import desired
 from ..system import System
 from ..template import modern_rules
+from ..template.options import Options as ModernOptions
 
 FACTS = tuple(field.name for field in dataclasses.fields(Facts) if field.name not in ("transactor", "cf", "region"))
 """The options of the module that are facts for the rules."""
@@ -38,7 +39,7 @@ def validate(params: Mapping[str, Any]) -> dict[str, Any]:
     facts = Facts(legible(transactor), legible(cf), **given)
     findings = [*transactor.findings, *cf.findings, *rules.judge(facts)]
     if params["cf_src"] and params["modern"]:
-        findings += modern_rules.of_options(cf, modern_rules.options_of(params["modern"]))
+        findings += modern_rules.of_options(cf, ModernOptions.of(params["modern"]))
     found = [Finding(**one) for one in params["_found"]]
     # Other modules apply the same acceptances, or none: their errors would stop them again.
     errors = [one for one in found if one.severity == "error"]

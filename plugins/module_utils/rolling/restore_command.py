@@ -17,7 +17,8 @@ from ..properties.file import Properties
 from ..steps.security_group import DEFAULTED
 from ..steps.stack.changes import KEYS, text_lines
 from ..steps.transactor.desired import GENERATED_KEYS
-from ..template.legacy import FROM_METADATA, here_document_line, java_key, java_value, shell_word
+from ..template.legacy import FROM_METADATA, here_document_line, shell_word
+from ..template.user_data import java_key, java_value
 from ..util import subprocesses
 
 SECONDS = 10

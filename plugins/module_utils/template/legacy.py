@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The template that bin/datomic create-cf-template makes, but byte-stable and safe from the instance's shell.
+"""The template that bin/datomic create-cf-template makes, but the same bytes each time and safe from the shell.
 
-What stands in it is the tool's: parameters with the properties as defaults, a launch configuration, a group. Three
-things differ: the properties keep the file's order, a value with a character special to the shell or to Java is
-escaped, and an instance type that the tool's mapping does not know is added to it.
+It has parameters with the properties as defaults, a launch configuration and a group. Three things differ from the
+tool's: properties keep the file's order, characters special to the shell or to Java are escaped, and an instance type
+that the tool's mapping lacks is added to it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import DatomicError, Finding
+from ..errors import DatomicError, Finding, Refused
 from ..instance_memory import TOOL_MEMORY
 from ..properties.file import Properties
 from ..properties.keys import CF_DOCS, missing
 from ..releases import versions
+from ..steps.ingress import InstanceType
+from ..steps.security_group import TYPES_DOCS, unknown_instance_type
+from .options import Options
+from .user_data import java_key, java_value
 
+TYPE, REGION, ROLE = "aws-instance-type", "aws-region", "aws-transactor-role"
 ARCHITECTURE = "64h"
 """The only architecture of the mapping: x86_64 with hardware virtualisation (HVM)."""
 
@@ -55,57 +60,74 @@ IMAGES: Mapping[str, str] = {
 }
 """The image of ARCHITECTURE by region, published in 2018. Source: region-arch-ami.edn in the same libraries."""
 
-USER_DATA_LIMIT = 16384
-"""Bytes of user data that EC2 takes, before Base64."""
-USER_DATA_DOCS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html"
-
 FROM_METADATA = {
     "host": "host=`curl http://169.254.169.254/latest/meta-data/local-ipv4`",
     "alt-host": "alt-host=`curl http://169.254.169.254/latest/meta-data/public-ipv4`",
 }
-"""The properties that each instance learns from its metadata, so that the file's values are left out."""
+"""The properties that each instance reads from its metadata, in place of the file's values."""
 
 PLAIN_WORDS = ("datomic-version", "datomic-deploy-s3-bucket")
-"""Exported as they are, and parts of an S3 path: other characters than PLAIN would break both."""
-
-JAVA_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
-JAVA_KEY_ESCAPES = {char: "\\" + char for char in " =:"}
-JAVA_COMMENTS = ("#", "!")
-"""Make a comment of a line that they begin."""
+"""Exported unquoted, and parts of an S3 path: characters other than PLAIN would break both."""
 
 PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 ONE_WORD = re.compile(r"""(?:[\w@%+=:,./-]|'[^']*'|"[^"$`\\]*")+""", re.ASCII)
-"""Of the shell, which finds nothing in it to execute or to fill in."""
+"""One word of the shell, with nothing to execute or to expand."""
 
 
-def required(transactor: Properties, cf: Properties) -> list[Finding]:
-    """What has to have a value before the template can be made, beside what ensure-cf requires."""
+def required(transactor: Properties, cf: Properties, options: Options) -> list[Finding]:
+    """What keeps the template from being made, as far as it is known without AWS."""
     findings = [] if cf.has_value("java-xmx") else [missing(cf, "java-xmx")]
     for key in PLAIN_WORDS:
         if cf.has_value(key) and not PLAIN.fullmatch(cf.get(key)):
-            what = "has characters that the instance's shell or an S3 path would not take"
-            instead, why = "letters, digits, '.', '_', '-' and '/'", "the user data makes a path for the shell of it"
-            findings.append(cf.finding(key, what, instead, rule="template-plain-word", reason=why, source=CF_DOCS))
-    role = "aws-transactor-role"
-    if role in transactor and not transactor.has_value(role):
-        findings.append(missing(transactor, role))
-    key = "aws-region"
-    region = cf.get(key)
+            message = "has characters that the instance's shell or an S3 path would not take"
+            suggestion, reason = "letters, digits, '.', '_', '-' and '/'", "the user data puts it into a path"
+            findings.append(
+                cf.finding(key, message, suggestion, rule="template-plain-word", reason=reason, source=CF_DOCS)
+            )
+    if ROLE in transactor and not transactor.has_value(ROLE):
+        findings.append(missing(transactor, ROLE))
+    region = cf.get(REGION)
     if region and region not in IMAGES:
-        what = f"Datomic published no image for {region}"
-        instead = "use flavor modern, or one of " + ", ".join(sorted(IMAGES))
-        why = "the template's mapping of regions to images has none for it"
-        findings.append(
-            cf.finding(key, what, instead, rule="template-region-without-image", reason=why, source=CF_DOCS)
+        message = f"Datomic published no image for {region}"
+        suggestion = "use flavor modern, or one of " + ", ".join(sorted(IMAGES))
+        findings.append(cf.finding(REGION, message, suggestion, rule="template-region-without-image", source=CF_DOCS))
+    if options.secrets:
+        # A transactor that starts without its password is worse than no template.
+        message = (
+            f"{', '.join(sorted(options.secrets))}: transactors of the legacy template do not read the Parameter Store"
         )
+        suggestion = "take the flavor modern (datomic_template_flavor), or leave the secrets out (datomic_secrets)"
+        findings.append(Finding("secrets-need-modern", message, key="modern.secrets", suggestion=suggestion))
     return findings
 
 
-def template(transactor: Properties, cf: Properties, architectures: Mapping[str, str]) -> dict[str, Any]:
-    """The template. architectures: of instance types that the tool's mapping does not know, "64h" by type."""
+def unmapped_type(cf: Properties) -> str:
+    """The instance type when the tool's mapping lacks it; empty when it has it, or when the file is wrong anyway."""
+    name = cf.get(TYPE)
+    return name if name not in INSTANCE_TYPES and cf.get(REGION) in IMAGES else ""
+
+
+def judge_type(cf: Properties, kind: InstanceType | None) -> list[Finding]:
+    """What is wrong with an instance type that the tool's mapping lacks. kind: as EC2 describes it."""
+    if kind is None:
+        return [unknown_instance_type(cf)]
+    if "x86_64" not in kind.architectures:
+        message = (
+            f"{kind.name} is of architecture {', '.join(kind.architectures)}, for which Datomic published no image"
+        )
+        suggestion, reason = "use flavor modern, or an x86_64 type", "an image starts on its own architecture only"
+        return [cf.finding(TYPE, message, suggestion, rule="template-architecture", reason=reason, source=TYPES_DOCS)]
+    message = f"{kind.name} is newer than the images of this template, which may lack the drivers to start on it"
+    suggestion, reason = "flavor modern takes a current image", "Datomic does not update its images"
+    rule: Refused = "template-old-image"
+    return [cf.finding(TYPE, message, suggestion, rule=rule, severity="warning", reason=reason, source=TYPES_DOCS)]
+
+
+def template(transactor: Properties, cf: Properties, unmapped: str = "") -> dict[str, Any]:
+    """The template. unmapped: an instance type that the tool's mapping lacks."""
     return {
         "Description": "Datomic Transactor Template",
-        "Mappings": _mappings(architectures),
+        "Mappings": _mappings(unmapped),
         "Parameters": _parameters(transactor, cf),
         "Resources": {"LaunchGroup": _launch_group(), "LaunchConfig": _launch_config(transactor)},
     }
@@ -119,10 +141,10 @@ def instance_type(template: Any) -> str:
         return ""
 
 
-def _mappings(architectures: Mapping[str, str]) -> dict[str, Any]:
-    by_type = dict.fromkeys(INSTANCE_TYPES, ARCHITECTURE) | dict(architectures)
+def _mappings(unmapped: str) -> dict[str, Any]:
+    names = sorted(INSTANCE_TYPES | ({unmapped} if unmapped else set()))
     return {
-        "AWSInstanceType2Arch": {name: {"Arch": by_type[name]} for name in sorted(by_type)},
+        "AWSInstanceType2Arch": {name: {"Arch": ARCHITECTURE} for name in names},
         "AWSRegionArch2AMI": {region: {ARCHITECTURE: IMAGES[region]} for region in IMAGES},
     }
 
@@ -132,9 +154,8 @@ def _parameters(transactor: Properties, cf: Properties) -> dict[str, Any]:
         return ({"Description": description} if description else {}) | {"Type": "String", **more, "Default": default}
 
     parameters = {"InstanceType": text(cf.get("aws-instance-type"), "Type of EC2 instance to launch")}
-    if _has_role(transactor):
-        role = transactor.get("aws-transactor-role")
-        parameters["InstanceProfile"] = text(role, "Preexisting IAM role / instance profile")
+    if ROLE in transactor:
+        parameters["InstanceProfile"] = text(transactor.get(ROLE), "Preexisting IAM role / instance profile")
     return parameters | {
         "Xmx": text(cf.get("java-xmx"), "Xmx setting for the JVM", AllowedPattern="\\d+[GgMm]"),
         "GroupSize": text(cf.get("aws-autoscaling-group-size"), "Size of machine group"),
@@ -148,10 +169,6 @@ def _parameters(transactor: Properties, cf: Properties) -> dict[str, Any]:
         "DatomicDeployBucket": text(cf.get("datomic-deploy-s3-bucket")),
         "DatomicVersion": text(cf.get("datomic-version")),
     }
-
-
-def _has_role(transactor: Properties) -> bool:
-    return "aws-transactor-role" in transactor
 
 
 def _launch_group() -> dict[str, Any]:
@@ -169,7 +186,7 @@ def _launch_group() -> dict[str, Any]:
 
 def _launch_config(transactor: Properties) -> dict[str, Any]:
     architecture = {"Fn::FindInMap": ["AWSInstanceType2Arch", {"Ref": "InstanceType"}, "Arch"]}
-    profile = {"IamInstanceProfile": {"Ref": "InstanceProfile"}} if _has_role(transactor) else {}
+    profile = {"IamInstanceProfile": {"Ref": "InstanceProfile"}} if ROLE in transactor else {}
     return {
         "Type": "AWS::AutoScaling::LaunchConfiguration",
         "Properties": {
@@ -209,25 +226,10 @@ def _user_data(transactor: Properties) -> list[Any]:
 
 
 def property_lines(values: Mapping[str, str]) -> Iterator[str]:
-    """The here-document's lines, from which shell and Java make these values again, but for host and alt-host."""
+    """The lines of the here-document. Shell and Java turn them back into these values. Without host and alt-host."""
     for key, value in values.items():
         if key not in FROM_METADATA:
             yield here_document_line(f"{java_key(key)}={java_value(value)}")
-
-
-def user_data(template: Mapping[str, Any]) -> str:
-    """The user data that CloudFormation makes of the template when every parameter keeps its default."""
-    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
-
-    def resolved(part: Any) -> str:
-        if isinstance(part, str):
-            return part
-        if "Ref" in part:
-            return str(defaults[part["Ref"]])
-        separator, parts = part["Fn::Join"]
-        return str(separator).join(resolved(each) for each in parts)
-
-    return resolved(template["Resources"]["LaunchConfig"]["Properties"]["UserData"]["Fn::Base64"])
 
 
 def old_java(cf: Properties) -> list[Finding]:
@@ -239,54 +241,21 @@ def old_java(cf: Properties) -> list[Finding]:
         return []
     if java < 11:
         return []
-    what = f"{version} needs Java {java}; this template's images were published in 2018, for Java 8"
-    instead = "take the flavor modern (datomic_template_flavor) together with this release"
-    return [cf.finding(key, what, instead, rule="template-old-java", severity="warning")]
-
-
-def too_long(template: Mapping[str, Any], transactor: Properties) -> list[Finding]:
-    """An error when EC2 would not take the user data."""
-    size = len(user_data(template).encode())
-    if size <= USER_DATA_LIMIT:
-        return []
-    what = f"the instance's user data would have {size} bytes, and EC2 takes {USER_DATA_LIMIT}"
-    instead, why = "shorten or remove properties", "the properties stand in it, and no instance starts without it"
-    return [
-        Finding("user-data-size", what, file=transactor.path, reason=why, source=USER_DATA_DOCS, suggestion=instead)
-    ]
-
-
-def java_key(key: str) -> str:
-    """The key as java.util.Properties reads it back."""
-    text = "".join(JAVA_KEY_ESCAPES.get(char) or _java_character(char) for char in key)
-    return "\\" + text if text.startswith(JAVA_COMMENTS) else text
-
-
-def java_value(value: str) -> str:
-    """The value as java.util.Properties reads it back, in whatever encoding the instance reads the file."""
-    text = "".join(_java_character(char) for char in value)
-    return "\\" + text if text.startswith(" ") else text
-
-
-def _java_character(char: str) -> str:
-    if char in JAVA_ESCAPES:
-        return JAVA_ESCAPES[char]
-    if " " <= char <= "~":
-        return char
-    units = char.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i] << 8 | units[i + 1]:04x}" for i in range(0, len(units), 2))
+    message = f"{version} needs Java {java}; this template's images were published in 2018, for Java 8"
+    suggestion = "take the flavor modern (datomic_template_flavor) together with this release"
+    return [cf.finding(key, message, suggestion, rule="template-old-java", severity="warning")]
 
 
 def here_document_line(line: str) -> str:
-    """The line as it has to stand in an unquoted here-document of sh to come out unchanged."""
+    """The line for an unquoted here-document of sh, which leaves it unchanged."""
     return re.sub(r"[\\$`]", r"\\\g<0>", line)
 
 
 def shell_word(value: str) -> str:
-    """The value as one word of the shell; one that its author has written as such stays as it is.
+    """The value as one word of the shell. A value that is one already stays as it is.
 
-    java-opts is customarily written in single quotes, because of its blanks. Quotes may stand inside too, which the
-    shell takes off. What it would split, execute or fill in is quoted, without double quotes around all of it.
+    By custom, java-opts has single quotes around it because of its blanks, or quotes inside, which the shell removes.
+    A value that the shell would split, execute or expand is quoted, after double quotes around all of it are removed.
     """
     if not value or ONE_WORD.fullmatch(value):
         return value

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..plan import GENERATED
 from ..properties.file import Properties
-from ..releases.versions import AWS_SDK_V2_SINCE, CHECKSUMS, at_least
+from ..releases.versions import CHECKSUMS
 from . import alarms as alarm_resources
 from . import instance_policy, user_data
 from .options import Machine, Options
@@ -113,21 +113,6 @@ def plannable(template: Mapping[str, Any]) -> dict[str, Any]:
         return {**declared, "Type": "CommaDelimitedList" if declared["Type"].startswith("List<") else "String"}
 
     return {**template, "Parameters": {name: untyped(one) for name, one in template["Parameters"].items()}}
-
-
-def start(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> user_data.Start:
-    """What the instance's user data depends on."""
-    left_out = {"host", "alt-host", *options.secrets}
-    return user_data.Start(
-        properties={key: value for key, value in transactor.as_dict().items() if key not in left_out},
-        secrets=options.secrets,
-        secrets_versions=options.secrets_versions,
-        secrets_path=options.secrets_path,
-        java=options.java_version,
-        instance_store=machine.instance_store and options.valcache,
-        add_opens=not at_least(cf.get("datomic-version"), AWS_SDK_V2_SINCE),
-        extra_jars=options.extra_jars,
-    )
 
 
 def checksum(cf: Properties, options: Options) -> str:
@@ -234,7 +219,7 @@ def _group(options: Options, machine: Machine, watched: Mapping[str, Any]) -> di
 
 def _launch_template(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
     volume = {"VolumeType": "gp3", "VolumeSize": options.volume_size, "Encrypted": True, "DeleteOnTermination": True}
-    script = user_data.user_data(start(transactor, cf, options, machine))
+    script = user_data.user_data(transactor, cf, options, machine)
     return {
         "Type": "AWS::EC2::LaunchTemplate",
         "Properties": {

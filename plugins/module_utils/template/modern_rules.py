@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from ..errors import DatomicError, Finding
 from ..plan import GENERATED
@@ -101,17 +99,6 @@ def of_options(cf: Properties, options: Options) -> list[Finding]:
     return [*_options(cf, options), *_tags(options)]
 
 
-def options_of(given: Mapping[str, Any]) -> Options:
-    """Options from a mapping that no module's specification has looked at: what is of another type is left out."""
-    sound: dict[str, Any] = {}
-    for field in dataclasses.fields(Options):
-        value = given.get(field.name)
-        value = tuple(value) if isinstance(value, list) else value
-        if isinstance(value, type(getattr(Options(), field.name))):
-            sound[field.name] = value
-    return Options(**sound)
-
-
 def askable(findings: Iterable[Finding]) -> bool:
     """Whether AWS can be asked about what files and options name, with these errors in them."""
     return not any(finding.severity == "error" and finding.key in ASKED_ABOUT for finding in findings)
@@ -131,17 +118,6 @@ def valcache(transactor: Properties, options: Options, machine: Machine) -> list
     return [
         transactor.finding(key, what, instead, rule="valcache-volume", severity="warning", reason=why, source=source)
     ]
-
-
-def too_long(template: Mapping[str, Any]) -> list[Finding]:
-    """User data that leaves no room for longer parameters."""
-    declared = template["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]
-    defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
-    size = user_data.size(declared, defaults)
-    if size <= user_data.LIMIT:
-        return []
-    what = f"the user data has {size} bytes, {user_data.LIMIT} are allowed"
-    return [Finding("user-data-size", what, suggestion="shorten the transactor's properties: comments do not count")]
 
 
 def _missing(transactor: Properties, cf: Properties) -> Iterator[Finding]:

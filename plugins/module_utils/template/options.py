@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modern template is made from, apart from the two files."""
+"""The modern template's input besides the two files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ROOT_DEVICE = "/dev/xvda"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a user may choose: the module create_cf_template documents each under the option modern.
+    """The option modern of the module create_cf_template, which documents it.
 
-    volume_size: GiB. java_version: feature release of Corretto. sha256: of the archive; empty: the release's known one,
-    or the one beside the archive in the bucket. secrets: keys. secrets_versions: by key; without one, the newest is
-    read. secrets_path: empty for /datomic/STACK. kms_key, alarm_topic: ARNs.
+    volume_size: GiB. java_version: feature release of Corretto. sha256: of the archive; empty for the known one or the
+    one in the bucket. secrets: keys. secrets_versions: by key; the newest for others. secrets_path: empty for
+    /datomic/STACK. secrets_kms_key, alarm_topic: ARNs.
     """
 
     subnets: tuple[str, ...] = ()
@@ -42,12 +42,23 @@ class Options:
     alarm_email: str = ""
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Options:
+        """From a user's mapping. Values of another type are left out: the module's argument spec refuses them."""
+        options: dict[str, Any] = {}
+        for field in dataclasses.fields(cls):
+            value = given.get(field.name)
+            value = tuple(value) if isinstance(value, list) else value
+            if isinstance(value, type(getattr(cls(), field.name))):
+                options[field.name] = value
+        return cls(**options)
+
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """What AWS says of what the files and options name. instance_store: one that is NVMe, as the start looks for.
+    """The instances, as AWS describes them. instance_store: an NVMe one, which the user data looks for.
 
-    zones: those that offer the instance type, where it is not all of them and no subnets are given.
+    zones: those that offer the instance type; empty for all, and with subnets.
     """
 
     architecture: Architecture

@@ -10,8 +10,6 @@ any parameter's value in Base64, @@value:X@@ a value of ours as one quoted word.
 
 from __future__ import annotations
 
-import base64
-
 HEAD = r"""
 #!/bin/sh
 # Starts one Datomic transactor on Amazon Linux 2023.
@@ -225,7 +223,3 @@ def here(path: str, text: str) -> str:
     """Shell that writes the text to path without looking into it."""
     lines = [line for line in text.strip("\n").split("\n") if line]
     return "\n".join((f"cat >{path} <<'END-OF-FILE'", *lines, "END-OF-FILE"))
-
-
-def base64_of(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()

@@ -4,118 +4,141 @@
 
 """What an instance of the modern template runs at its first start: POSIX sh that never interprets a value.
 
-The stack's parameters come in Base64, the properties in a quoted here-document whose lines all have a "=" (its end has
-none) and whose values are escaped for java.util.Properties, everything else is quoted here. Secrets come from Systems
-Manager while the script runs, and are turned into \\uXXXX escapes throughout.
+The stack's parameters come in Base64, the properties in a quoted here-document, escaped for java.util.Properties. Each
+of its lines has a "=", its end has none. Everything else is quoted. Secrets come from Systems Manager while the script
+runs, and are written as \\uXXXX escapes.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import base64
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from ..errors import Finding
+from ..properties.file import Properties
+from ..releases import versions
 from . import scripts
-from .legacy import java_key, java_value
+from .options import Machine, Options
 
-LIMIT = 12 * 1024
-"""Bytes. EC2 takes 16384 before Base64; the rest is room for longer parameters given to the stack by hand."""
+LIMIT = 16384
+"""Bytes before Base64."""
+LIMIT_DOCS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html"
+LIMIT_OF_MODERN = 12 * 1024
+"""Leaves room for longer parameters that a user gives the stack by hand."""
 
 HOME = "/opt/datomic"
 VALCACHE = "/var/lib/datomic-valcache"
 PUBLIC_BUCKETS = ("datomic-pro-downloads", "deploy-a0dbc565-faf2-4760-9b7e-29a8e45f428e")
-"""Datomic's own buckets, the second of which stands in its sample file: both mean the public download."""
+"""Datomic's own buckets, the second one from its sample file. Both mean the public download."""
 
 ADD_OPENS = " ".join(
     f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.nio", "java.util", "sun.nio.ch")
 )
 """What releases with the AWS SDK for Java version 1 need from Java 17 on."""
 
+JAVA_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
+JAVA_KEY_ESCAPES = {char: "\\" + char for char in " =:"}
+JAVA_COMMENTS = ("#", "!")
+"""Make a comment of a line that they begin."""
+
 _VALUE = re.compile(r"@@value:(\w+)@@")
 _ENDS_FIELD = re.compile(r"[\s\\#]")
 _REFERENCE = re.compile(r"'@@((?:ref|base64):[\w:]+)@@'")
 
 
-@dataclasses.dataclass(frozen=True)
-class Start:
-    """What differs between two systems' user data.
+def user_data(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
+    """The script as CloudFormation assembles it: lines, and in them the values of the stack's parameters."""
+    left_out = {"host", "alt-host", *options.secrets}
+    properties = {key: value for key, value in transactor.as_dict().items() if key not in left_out}
+    store = machine.instance_store and options.valcache
+    valcache = properties.get("valcache-path") or (VALCACHE if store else "")
+    values = _values(properties, options, posixpath.join(HOME, valcache) if valcache else "")
 
-    properties: what the transactor is given, without host, alt-host and the secrets. secrets: keys whose values Systems
-    Manager has. secrets_versions: of their parameters, by key; the newest of those that have none here. secrets_path:
-    "/datomic/orders"; the stack's name under /datomic when empty. java: feature release.
-    instance_store: the type has one, and it is to hold the valcache. add_opens: the release needs ADD_OPENS.
-    extra_jars: s3://bucket/key.
-    """
+    def part(text: str, **more: str) -> list[Any]:
+        return [_line(line, values | more) for line in text.strip("\n").split("\n")]
 
-    properties: Mapping[str, str]
-    secrets: tuple[str, ...] = ()
-    secrets_versions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    secrets_path: str = ""
-    java: int = 17
-    instance_store: bool = False
-    add_opens: bool = False
-    extra_jars: tuple[str, ...] = ()
-
-    @property
-    def log_dir(self) -> str:
-        return posixpath.join(HOME, self.properties.get("log-dir") or "log")
-
-    @property
-    def data_dir(self) -> str:
-        return posixpath.join(HOME, self.properties.get("data-dir") or "data")
-
-    @property
-    def valcache(self) -> str:
-        """The valcache's directory, where an instance store is mounted; empty when there is none."""
-        given = self.properties.get("valcache-path")
-        return posixpath.join(HOME, given) if given else VALCACHE if self.instance_store else ""
-
-    @property
-    def valcache_in_fstab(self) -> str:
-        """As fstab(5) has a path: what would end a field stands there in octal."""
-        return _ENDS_FIELD.sub(lambda found: f"\\{ord(found[0]):03o}", self.valcache)
-
-    @property
-    def log_bucket(self) -> str:
-        return self.properties.get("aws-s3-log-bucket-id", "")
-
-    @property
-    def log_prefix(self) -> str:
-        """Beside the prefixes "active" and "standby" under which the transactor itself rotates its logs."""
-        return (self.properties.get("aws-dynamodb-table") or "datomic") + "/stopped"
+    lines = part(scripts.HEAD)
+    lines += part(scripts.here("/usr/local/sbin/datomic-signal", scripts.SIGNAL))
+    lines += part(scripts.here("/usr/local/sbin/datomic-stopped", stopped(properties)))
+    lines += part(scripts.BEGIN)
+    for jar in options.extra_jars:
+        lines += part(scripts.EXTRA_JAR, jar=jar)
+    lines += part(scripts.ACCOUNT)
+    if valcache:
+        lines += part(scripts.INSTANCE_STORE if store else scripts.VALCACHE)
+    if options.secrets:
+        lines += part(scripts.SECRETS_PATH if options.secrets_path else scripts.SECRETS_PATH_OF_STACK)
+        lines += part(scripts.SECRET)
+    lines += part(scripts.PROPERTIES_BEGIN)
+    lines += [f"{java_key(key)}={java_value(value)}" for key, value in properties.items()]
+    lines += part(scripts.PROPERTIES_END)
+    for key in options.secrets:
+        lines += part(scripts.ONE_SECRET, key=key, version=str(options.secrets_versions.get(key, "")))
+    if store:
+        lines += part(_valcache_properties(properties))
+    lines += part(scripts.PROPERTIES_WRITTEN)
+    lines += part(scripts.here("/usr/local/sbin/datomic-start", scripts.START))
+    lines += part(scripts.here("/etc/systemd/system/datomic.service", _unit(cf)))
+    return {"Fn::Join": ["\n", [*lines, *part(scripts.RUN)]]}
 
 
-def user_data(start: Start) -> dict[str, Any]:
-    """The script as CloudFormation puts it together: lines, and in them the parameters' values."""
-    return {"Fn::Join": ["\n", [_line(line) for line in _script(start)]]}
+def _values(properties: Mapping[str, str], options: Options, valcache: str) -> dict[str, str]:
+    """What the marks of the scripts mean. valcache: its directory, empty without one."""
+    return {
+        "log_dir": posixpath.join(HOME, properties.get("log-dir") or "log"),
+        "data_dir": posixpath.join(HOME, properties.get("data-dir") or "data"),
+        "log_bucket": properties.get("aws-s3-log-bucket-id", ""),
+        # The transactor itself rotates its logs to the prefixes "active" and "standby".
+        "log_prefix": (properties.get("aws-dynamodb-table") or "datomic") + "/stopped",
+        "valcache": valcache,
+        # fstab(5) has characters that would end a field in octal.
+        "valcache_in_fstab": _ENDS_FIELD.sub(lambda found: f"\\{ord(found[0]):03o}", valcache),
+        "java": f"java-{options.java_version}-amazon-corretto-headless",
+        "secrets_path": options.secrets_path,
+    }
 
 
-def size(data: Mapping[str, Any], parameters: Mapping[str, str]) -> int:
-    """Bytes of the user data with these values of the parameters."""
-    return len(render(data, parameters).encode())
+def rendered(template: Mapping[str, Any], **values: str) -> str:
+    """The user data of either flavor's template. values: of its parameters that do not keep their defaults."""
+    resources = template["Resources"]
+    if "LaunchConfig" in resources:
+        properties = resources["LaunchConfig"]["Properties"]
+    else:
+        properties = resources["LaunchTemplate"]["Properties"]["LaunchTemplateData"]
+    defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+    return _rendered(properties["UserData"]["Fn::Base64"], defaults | values)
 
 
-def render(data: Any, parameters: Mapping[str, str]) -> str:
-    """What CloudFormation makes of it; pseudo parameters without a value count as long as they get."""
+def _rendered(data: Any, parameters: Mapping[str, str]) -> str:
+    """What CloudFormation makes of it. A pseudo parameter without a value counts as the longest one."""
     if isinstance(data, str):
         return data
     if "Ref" in data:
         return parameters.get(data["Ref"], "x" * 128)
     if "Fn::Base64" in data:
-        return scripts.base64_of(render(data["Fn::Base64"], parameters))
+        return base64.b64encode(_rendered(data["Fn::Base64"], parameters).encode()).decode()
     separator, items = data["Fn::Join"]
-    joined: str = separator.join(render(item, parameters) for item in items)
+    joined: str = separator.join(_rendered(item, parameters) for item in items)
     return joined
 
 
-def _line(marked: tuple[str, Mapping[str, str] | None]) -> Any:
-    text, values = marked
-    if values is None:
-        return text
-    # Odd pieces are the references, which always stand in single quotes: what joins the pieces.
+def too_long(template: Mapping[str, Any], path: str) -> list[Finding]:
+    """An error when the user data is too long. path: of the transactor's file."""
+    size = len(rendered(template).encode())
+    limit = LIMIT if "LaunchConfig" in template["Resources"] else LIMIT_OF_MODERN
+    if size <= limit:
+        return []
+    message = f"the instance's user data would have {size} bytes, and {limit} are allowed"
+    suggestion, reason = "shorten or remove properties", "it contains the properties; EC2 starts no instance without it"
+    return [Finding("user-data-size", message, file=path, reason=reason, source=LIMIT_DOCS, suggestion=suggestion)]
+
+
+def _line(text: str, values: Mapping[str, str]) -> Any:
+    # Odd pieces are references, always in single quotes. The quotes join the pieces.
     pieces = _REFERENCE.split(text)
     if len(pieces) == 1:
         return filled(text, values)
@@ -125,7 +148,7 @@ def _line(marked: tuple[str, Mapping[str, str] | None]) -> Any:
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """The text with our values in place of their marks."""
+    """The text with these values, quoted, in place of their marks."""
     return _VALUE.sub(lambda found: shlex.quote(values[found[1]]), text)
 
 
@@ -134,67 +157,45 @@ def _reference(mark: str) -> dict[str, Any]:
     return {"Ref": name} if kind == "ref" else {"Fn::Base64": {"Ref": name}}
 
 
-def _script(start: Start) -> Iterator[tuple[str, Mapping[str, str] | None]]:
-    """Every line, with what its marks mean; None for a property's line, which is not looked at for marks."""
-    values = {
-        "log_dir": start.log_dir,
-        "data_dir": start.data_dir,
-        "log_bucket": start.log_bucket,
-        "log_prefix": start.log_prefix,
-        "valcache": start.valcache,
-        "valcache_in_fstab": start.valcache_in_fstab,
-        "java": f"java-{start.java}-amazon-corretto-headless",
-        "secrets_path": start.secrets_path,
-    }
-
-    def part(text: str, **more: str) -> Iterator[tuple[str, Mapping[str, str] | None]]:
-        for line in text.strip("\n").split("\n"):
-            yield line, values | more
-
-    yield from part(scripts.HEAD)
-    yield from part(scripts.here("/usr/local/sbin/datomic-signal", scripts.SIGNAL))
-    yield from part(scripts.here("/usr/local/sbin/datomic-stopped", stopped(start)))
-    yield from part(scripts.BEGIN)
-    for jar in start.extra_jars:
-        yield from part(scripts.EXTRA_JAR, jar=jar)
-    yield from part(scripts.ACCOUNT)
-    if start.instance_store:
-        yield from part(scripts.INSTANCE_STORE)
-    elif start.valcache:
-        yield from part(scripts.VALCACHE)
-    if start.secrets:
-        yield from part(scripts.SECRETS_PATH if start.secrets_path else scripts.SECRETS_PATH_OF_STACK)
-        yield from part(scripts.SECRET)
-    yield from part(scripts.PROPERTIES_BEGIN)
-    for key, value in start.properties.items():
-        yield f"{java_key(key)}={java_value(value)}", None
-    yield from part(scripts.PROPERTIES_END)
-    for key in start.secrets:
-        yield from part(scripts.ONE_SECRET, key=key, version=str(start.secrets_versions.get(key, "")))
-    if start.instance_store:
-        yield from part(valcache_properties(start.properties))
-    yield from part(scripts.PROPERTIES_WRITTEN)
-    yield from part(scripts.here("/usr/local/sbin/datomic-start", scripts.START))
-    yield from part(scripts.here("/etc/systemd/system/datomic.service", unit(start)))
-    yield from part(scripts.RUN)
-
-
-def stopped(start: Start) -> str:
+def stopped(properties: Mapping[str, str]) -> str:
     """What runs when the transactor has ended."""
-    return scripts.STOPPED_HEAD + (scripts.STOPPED_LOGS if start.log_bucket else "") + scripts.STOPPED_END
+    logs = scripts.STOPPED_LOGS if properties.get("aws-s3-log-bucket-id") else ""
+    return scripts.STOPPED_HEAD + logs + scripts.STOPPED_END
 
 
-def unit(start: Start) -> str:
+def _unit(cf: Properties) -> str:
     """The systemd unit."""
-    opens = f'Environment="JDK_JAVA_OPTIONS={ADD_OPENS}"\n' if start.add_opens else ""
+    add_opens = not versions.at_least(cf.get("datomic-version"), versions.AWS_SDK_V2_SINCE)
+    opens = f'Environment="JDK_JAVA_OPTIONS={ADD_OPENS}"\n' if add_opens else ""
     return scripts.UNIT.replace("ENVIRONMENT\n", opens)
 
 
-def valcache_properties(properties: Mapping[str, str]) -> str:
-    """The lines that tell the transactor of the valcache, where its file does not."""
+def _valcache_properties(properties: Mapping[str, str]) -> str:
+    """The valcache's properties on an instance store, where the file does not set them."""
     lines = []
     if not properties.get("valcache-path"):
         lines.append('[ -z "$store" ] || echo valcache-path=@@value:valcache@@ >>"$file"')
     if not properties.get("valcache-max-gb"):
         lines.append('[ -z "$store" ] || echo "valcache-max-gb=$store_gb" >>"$file"')
     return "\n".join(lines) or ":"
+
+
+def java_key(key: str) -> str:
+    """The key as java.util.Properties reads it back."""
+    text = "".join(JAVA_KEY_ESCAPES.get(char) or _java_character(char) for char in key)
+    return "\\" + text if text.startswith(JAVA_COMMENTS) else text
+
+
+def java_value(value: str) -> str:
+    """The value as java.util.Properties reads it back, in whatever encoding the instance reads the file."""
+    text = "".join(_java_character(char) for char in value)
+    return "\\" + text if text.startswith(" ") else text
+
+
+def _java_character(char: str) -> str:
+    if char in JAVA_ESCAPES:
+        return JAVA_ESCAPES[char]
+    if " " <= char <= "~":
+        return char
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i] << 8 | units[i + 1]:04x}" for i in range(0, len(units), 2))
