@@ -9,11 +9,14 @@ from __future__ import annotations
 import dataclasses
 import io
 import resource
+from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.user_data import Start, render, user_data
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.user_data import render, user_data
 from jproperties import Properties
 
+from tests.template_combinations import MACHINE
 from tests.user_data_sandbox import Booted, Instance, boot, standin
 from tests.user_data_sandbox.network import ACCESS_KEY
 
@@ -34,20 +37,20 @@ AWKWARD = {
     "blanks": "  leading, tab\tand trailing ",
     "signs": "= : # ! % ; & | < > * ? [a]",
 }
-START = Start(
-    properties={
-        "protocol": "ddb",
-        "port": "4334",
-        "aws-dynamodb-table": "orders",
-        "aws-s3-log-bucket-id": "logs",
-        "license-key": "",
-        **AWKWARD,
-    },
+PROPERTIES = {
+    "protocol": "ddb",
+    "port": "4334",
+    "aws-dynamodb-table": "orders",
+    "aws-s3-log-bucket-id": "logs",
+    "license-key": "",
+    **AWKWARD,
+}
+OPTIONS = Options(
     secrets=("memcached-password", "sql-password"),
     secrets_versions={"memcached-password": 1},
-    instance_store=True,
     extra_jars=(JAR,),
 )
+START = user_data(PROPERTIES, OPTIONS, MACHINE)
 SECRETS = {"memcached-password": "p`id`$(id)\"'\\ =:żółw🐢", "sql-password": "-n two  blanks"}
 PARAMETERS = {
     "AWS::Region": "eu-central-1",
@@ -70,8 +73,8 @@ INSTANCE = Instance(
 NOFILE = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
 
-def started(start: Start = START, instance: Instance = INSTANCE, **parameters: str) -> Booted:
-    text = render(user_data(start), PARAMETERS | parameters)
+def started(start: Any = START, instance: Instance = INSTANCE, **parameters: str) -> Booted:
+    text = render(start, PARAMETERS | parameters)
     return boot(dataclasses.replace(instance, user_data=text))
 
 
@@ -92,7 +95,7 @@ def good() -> Booted:
 def test_the_transactor_gets_every_value_unchanged(good: Booted) -> None:
     from_instance = {"host": "10.0.1.23", "alt-host": "203.0.113.7"}
     valcache = {"valcache-path": "/var/lib/datomic-valcache", "valcache-max-gb": "90"}
-    assert read(good) == {**START.properties, **SECRETS, **from_instance, **valcache}
+    assert read(good) == {**PROPERTIES, **SECRETS, **from_instance, **valcache}
 
 
 def test_the_transactor_gets_heap_and_options_and_no_rights(good: Booted) -> None:
@@ -112,7 +115,7 @@ def test_success_is_signalled_once_with_the_roles_credentials(good: Booted) -> N
 
 
 def test_no_secret_is_in_the_script_or_the_log(good: Booted) -> None:
-    text = render(user_data(START), PARAMETERS)
+    text = render(START, PARAMETERS)
     for secret in SECRETS.values():
         assert secret not in text
         assert secret not in good.log
@@ -130,7 +133,8 @@ def test_public_download_and_an_instance_without_public_address() -> None:
         "protocol": "ddb",
         "valcache-path": "/var/lib/val cache",
     }
-    start = Start(properties=own, java=21, add_opens=True)
+    machine = dataclasses.replace(MACHINE, instance_store=False)
+    start = user_data(own, Options(java_version=21), machine, add_opens=True)
     instance = Instance(user_data="", downloads={PUBLIC: ARCHIVE}, public_address="", transactor="silent")
     booted = started(
         start,

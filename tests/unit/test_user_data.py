@@ -6,17 +6,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import shlex
 import subprocess
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.user_data import Start, render, user_data
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.user_data import render, user_data
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jproperties import Properties
 
+from tests.template_combinations import MACHINE
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
+NO_STORE = dataclasses.replace(MACHINE, instance_store=False)
 PARAMETERS = dict.fromkeys(("Xmx", "JavaOpts", "DatomicDeployBucket", "DatomicVersion", "DatomicSha256"), "x")
 
 
@@ -30,7 +35,7 @@ def here_document(script: str) -> str:
 @example("@@ref:Xmx@@ '@@base64:Xmx@@' @@value:log_dir@@")
 @example("$(id) `id` ${Xmx} \\ '\"")
 def test_java_reads_back_what_the_file_said(value: str) -> None:
-    script = render(user_data(Start({"protocol": "ddb", "metrics-callback": value})), PARAMETERS)
+    script = render(user_data({"protocol": "ddb", "metrics-callback": value}, Options(), NO_STORE), PARAMETERS)
     properties = Properties()
     properties.load(io.BytesIO(here_document(script).encode("ascii")), "latin-1")
     assert properties["metrics-callback"].data == value
@@ -43,7 +48,7 @@ def test_java_reads_back_what_the_file_said(value: str) -> None:
 @example("$(touch /tmp/interpreted)\nx")
 def test_a_parameter_reaches_the_shell_unchanged(value: str) -> None:
     """Trailing line ends are lost, as with every command substitution: none of the parameters has them."""
-    script = render(user_data(Start({})), PARAMETERS | {"JavaOpts": value})
+    script = render(user_data({}, Options(), NO_STORE), PARAMETERS | {"JavaOpts": value})
     head = [line for line in script.split("\n") if line.startswith(("decoded()", "java_opts=$(decoded"))]
     ran = subprocess.run(
         ["/bin/sh", "-c", "\n".join([*head, 'printf %s "$java_opts"'])], capture_output=True, check=True
@@ -61,8 +66,7 @@ def test_a_parameter_reaches_the_shell_unchanged(value: str) -> None:
 )
 def test_the_valcache_is_mounted_where_the_transactor_looks(given: str, path: str, in_fstab: str) -> None:
     """Relative paths start at the directory in which the transactor runs."""
-    start = Start({"valcache-path": given}, instance_store=True)
-    script = render(user_data(start), PARAMETERS)
+    script = render(user_data({"valcache-path": given}, Options(), MACHINE), PARAMETERS)
     line = next(line for line in script.split("\n") if "LABEL=valcache" in line)
     ran = subprocess.run(
         ["/bin/sh", "-c", line.replace(">>/etc/fstab", "")], capture_output=True, check=True, text=True
@@ -72,8 +76,8 @@ def test_the_valcache_is_mounted_where_the_transactor_looks(given: str, path: st
 
 
 def test_values_of_ours_are_quoted_in_every_script() -> None:
-    start = Start({"log-dir": "/a b/$(id)", "aws-s3-log-bucket-id": "logs", "aws-dynamodb-table": "o'r"})
-    script = render(user_data(start), PARAMETERS)
+    properties = {"log-dir": "/a b/$(id)", "aws-s3-log-bucket-id": "logs", "aws-dynamodb-table": "o'r"}
+    script = render(user_data(properties, Options(), NO_STORE), PARAMETERS)
     assert "mkdir -p '/a b/$(id)'" in script
     assert "--no-follow-symlinks '/a b/$(id)'" in script
     assert subprocess.run(["/bin/sh", "-n"], input=script.encode(), check=False).returncode == 0

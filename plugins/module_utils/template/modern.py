@@ -16,7 +16,7 @@ from typing import Any
 
 from ..plan import GENERATED
 from ..properties.file import Properties
-from ..releases.versions import CHECKSUMS
+from ..releases.versions import AWS_SDK_V2_SINCE, CHECKSUMS, at_least
 from . import alarms as alarm_resources
 from . import instance_policy, user_data
 from .options import Machine, Options
@@ -219,7 +219,8 @@ def _group(options: Options, machine: Machine, watched: Mapping[str, Any]) -> di
 
 def _launch_template(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
     volume = {"VolumeType": "gp3", "VolumeSize": options.volume_size, "Encrypted": True, "DeleteOnTermination": True}
-    script = user_data.user_data(transactor, cf, options, machine)
+    add_opens = not at_least(cf.get("datomic-version"), AWS_SDK_V2_SINCE)
+    script = user_data.user_data(transactor.as_dict(), options, machine, add_opens=add_opens)
     return {
         "Type": "AWS::EC2::LaunchTemplate",
         "Properties": {

@@ -19,8 +19,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import Finding
-from ..properties.file import Properties
-from ..releases import versions
 from . import scripts
 from .options import Machine, Options
 
@@ -50,10 +48,15 @@ _ENDS_FIELD = re.compile(r"[\s\\#]")
 _REFERENCE = re.compile(r"'@@((?:ref|base64):[\w:]+)@@'")
 
 
-def user_data(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
-    """The script as CloudFormation assembles it: lines, and in them the values of the stack's parameters."""
+def user_data(
+    transactor: Mapping[str, str], options: Options, machine: Machine, *, add_opens: bool = False
+) -> dict[str, Any]:
+    """The script as CloudFormation assembles it: lines, and in them the values of the stack's parameters.
+
+    transactor: the properties. add_opens: the release needs ADD_OPENS.
+    """
     left_out = {"host", "alt-host", *options.secrets}
-    properties = {key: value for key, value in transactor.as_dict().items() if key not in left_out}
+    properties = {key: value for key, value in transactor.items() if key not in left_out}
     store = machine.instance_store and options.valcache
     valcache = properties.get("valcache-path") or (VALCACHE if store else "")
     values = _values(properties, options, posixpath.join(HOME, valcache) if valcache else "")
@@ -82,7 +85,7 @@ def user_data(transactor: Properties, cf: Properties, options: Options, machine:
         lines += part(_valcache_properties(properties))
     lines += part(scripts.PROPERTIES_WRITTEN)
     lines += part(scripts.here("/usr/local/sbin/datomic-start", scripts.START))
-    lines += part(scripts.here("/etc/systemd/system/datomic.service", _unit(cf)))
+    lines += part(scripts.here("/etc/systemd/system/datomic.service", _unit(add_opens)))
     return {"Fn::Join": ["\n", [*lines, *part(scripts.RUN)]]}
 
 
@@ -110,19 +113,19 @@ def rendered(template: Mapping[str, Any], **values: str) -> str:
     else:
         properties = resources["LaunchTemplate"]["Properties"]["LaunchTemplateData"]
     defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
-    return _rendered(properties["UserData"]["Fn::Base64"], defaults | values)
+    return render(properties["UserData"]["Fn::Base64"], defaults | values)
 
 
-def _rendered(data: Any, parameters: Mapping[str, str]) -> str:
+def render(data: Any, parameters: Mapping[str, str]) -> str:
     """What CloudFormation makes of it. A pseudo parameter without a value counts as the longest one."""
     if isinstance(data, str):
         return data
     if "Ref" in data:
         return parameters.get(data["Ref"], "x" * 128)
     if "Fn::Base64" in data:
-        return base64.b64encode(_rendered(data["Fn::Base64"], parameters).encode()).decode()
+        return base64.b64encode(render(data["Fn::Base64"], parameters).encode()).decode()
     separator, items = data["Fn::Join"]
-    joined: str = separator.join(_rendered(item, parameters) for item in items)
+    joined: str = separator.join(render(item, parameters) for item in items)
     return joined
 
 
@@ -163,9 +166,8 @@ def stopped(properties: Mapping[str, str]) -> str:
     return scripts.STOPPED_HEAD + logs + scripts.STOPPED_END
 
 
-def _unit(cf: Properties) -> str:
+def _unit(add_opens: bool) -> str:
     """The systemd unit."""
-    add_opens = not versions.at_least(cf.get("datomic-version"), versions.AWS_SDK_V2_SINCE)
     opens = f'Environment="JDK_JAVA_OPTIONS={ADD_OPENS}"\n' if add_opens else ""
     return scripts.UNIT.replace("ENVIRONMENT\n", opens)
 
