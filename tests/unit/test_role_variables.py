@@ -106,6 +106,7 @@ def value(name: str, **given: Any) -> Any:
         ({"region": "", "profile": "", "endpoint_url": None}, {"region": "us-east-1"}),
         ({"region": "eu-west-1", "aws_region": ""}, {"region": "eu-west-1"}),
         ({"ec2_region": "eu-west-1", "validate_certs": False}, {"region": "eu-west-1", "validate_certs": False}),
+        ({"aws_access_key_id": "k", "ec2_access_key": ""}, {"region": "us-east-1", "access_key": "k"}),
     ],
 )
 def test_an_option_of_the_connection_that_is_empty_is_none(given: dict[str, Any], connection: dict[str, Any]) -> None:
