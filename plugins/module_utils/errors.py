@@ -27,7 +27,6 @@ Refused = Literal[
     "unwritable-value",
     # keys and options
     "invalid-value", "required-key", "invalid-option", "accept", "one-identity", "user-keys", "table-name",
-    "bucket-name", "iam-name", "region-name", "endpoint", "security-group-name", "ingress-group", "ingress-cidr",
     "stack-name",
     # AWS
     "table-status", "table-key", "table-indexes", "table-global", "table-on-demand", "bucket-forbidden", "partition",

@@ -186,7 +186,7 @@ def test_every_error_is_in_one_message_and_nothing_changed(aws: Emulator, src: p
     for part in (
         f"{src}:4: aws-instance-monitoring: Invalid value for aws-instance-monitoring: maybe",
         f"{src}:5: aws-autoscaling-group-size: Invalid value for aws-autoscaling-group-size: 2 instances",
-        f"{src}:9: aws-ingress-cidrs: ten is not a CIDR",
+        f"{src}:9: aws-ingress-cidrs: Invalid value for aws-ingress-cidrs: ten",
         f"{src}:2: aws-instance-type: unknown instance type z9.huge",
         f"{src}:11: datomic-deploy-s3-bucket: Missing property: datomic-deploy-s3-bucket",
         f"{src}:8: aws-ingress-groups: there is no security group peers in vpc-",

@@ -356,10 +356,10 @@ def test_all_that_is_wrong_is_told_at_once(aws: Emulator, file: pathlib.Path) ->
         "Missing property: host",
         "Invalid value for port: 99999",
         "Cannot use aws-transactor-role",
-        ":3: aws-dynamodb-table: no name for a DynamoDB table",
-        ":4: aws-dynamodb-region: no name of a region",
-        ":5: aws-peer-role: no name for a role",
-        ":6: aws-s3-log-bucket-id: no name for an S3 bucket",
+        ":3: aws-dynamodb-table: Invalid value for aws-dynamodb-table: a b. Invalid table/index name.",
+        ":4: aws-dynamodb-region: Invalid value for aws-dynamodb-region: mars",
+        ":5: aws-peer-role: Invalid value for aws-peer-role: a/b",
+        ":6: aws-s3-log-bucket-id: Invalid value for aws-s3-log-bucket-id: Logs",
         "Invalid value for write-concurrency: 1",
     ):
         assert part in message, message

@@ -124,7 +124,7 @@ def test_cidrs_as_the_file_writes_them(text: str, cidrs: tuple[str, ...]) -> Non
 )
 def test_no_cidr(text: str) -> None:
     _wanted, findings = _desired(_file(aws_ingress_cidrs=f"{text},10.0.0.0/8"))
-    assert [finding.message for finding in findings] == [f"{text} is not a CIDR"]
+    assert [finding.message for finding in findings] == [f"Invalid value for aws-ingress-cidrs: {text}"]
 
 
 def test_ranges_are_compared_as_ec2_keeps_them() -> None:
@@ -156,7 +156,7 @@ def test_no_name_for_a_security_group(name: str) -> None:
 
 def test_a_region_is_no_sentence() -> None:
     wanted, findings = _desired(_file(aws_region="us east"))
-    assert [finding.message for finding in findings] == ["us east is not a region"]
+    assert findings == [], "rules.judge reports it"
     assert wanted.region == ""
 
 

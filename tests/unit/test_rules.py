@@ -194,8 +194,8 @@ BROKEN: list[tuple[str, str, str, Changes, Changes, dict[str, Any]]] = [
     ("ping-incomplete", "warning", "ping-host", {"ping-host": "0.0.0.0", "ping-port": ""}, {}, {}),
     ("path-of-home", "warning", "data-dir", {"data-dir": "~/local/data"}, {}, {}),
     ("comment-behind-value", "warning", "log-dir", {"log-dir": "log # or any dir"}, {}, {}),
-    ("comment-behind-value", "warning", "aws-s3-log-bucket-id", {"aws-s3-log-bucket-id": "logs\t#ours"}, {}, {}),
-    ("comment-behind-value", "warning", "aws-region", {}, {"aws-region": "us-east-1 #"}, {}),
+    ("comment-behind-value", "warning", "sql-user", {"sql-user": "logs\t#ours"}, {}, {}),
+    ("comment-behind-value", "warning", "aws-security-group", {}, {"aws-security-group": "datomic #"}, {}),
     ("invisible-character", "warning", "log-dir", {"log-dir": "lo\u200bg"}, {}, {}),
     ("invisible-character", "warning", "sql-password", {"sql-password": "s3cr3t\u00a0"}, {}, {}),
     ("invisible-character", "warning", "aws-security-group", {}, {"aws-security-group": "data\u2060mic"}, {}),
@@ -547,18 +547,18 @@ WRONG_TRANSACTOR: list[tuple[str, str]] = [
     ("one-identity", "aws-transactor-role=\naws-dynamodb-user="),
     ("user-keys", "aws-dynamodb-user="),
     ("user-keys", "aws-s3-log-user=\naws-s3-log-access-key-id=AKIA0123456789ABCDEF\naws-s3-log-secret-key="),
-    ("bucket-name", "aws-s3-log-bucket-id=A"),
-    ("iam-name", "aws-peer-role=a b"),
-    ("region-name", "aws-cloudwatch-region=x"),
-    ("endpoint", "aws-dynamodb-override-endpoint=a b"),
+    ("invalid-value", "aws-s3-log-bucket-id=A"),
+    ("invalid-value", "aws-peer-role=a b"),
+    ("invalid-value", "aws-cloudwatch-region=x"),
+    ("invalid-value", "aws-dynamodb-override-endpoint=a b"),
 ]
 WRONG_CF: list[tuple[str, str]] = [
     ("required-key", "aws-security-group="),
     ("required-key", "aws-autoscaling-group-size="),
-    ("region-name", "aws-region=x"),
-    ("security-group-name", "aws-security-group=a,b"),
-    ("ingress-group", "aws-ingress-groups=a:b:c"),
-    ("ingress-cidr", "aws-ingress-cidrs=ten"),
+    ("invalid-value", "aws-region=x"),
+    ("invalid-value", "aws-security-group=a,b"),
+    ("invalid-value", "aws-ingress-groups=a:b:c"),
+    ("invalid-value", "aws-ingress-cidrs=ten"),
 ]
 
 

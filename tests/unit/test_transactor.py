@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Decision
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys import check as check_keys
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys import table_of
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts import Facts
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import checks, policies
@@ -48,7 +49,8 @@ HEAD = {"protocol": "ddb", "host": "h", "port": "4334", "aws-dynamodb-region": "
 
 
 def messages(values: Mapping[str, str]) -> list[str]:
-    return [str(finding) for finding in checks.of_file(parse(values))]
+    file = parse(values)
+    return [str(finding) for finding in [*check_keys(file, "transactor"), *checks.of_file(file)]]
 
 
 @dataclasses.dataclass

@@ -123,7 +123,7 @@ def _checked(src: Properties, system: System, aws: Aws) -> tuple[Desired, list[F
 
 
 def _no_region(findings: Iterable[Finding]) -> bool:
-    return any(finding.key == REGION and finding.rule in ("required-key", "region-name") for finding in findings)
+    return any(finding.key == REGION and finding.rule in ("required-key", "invalid-value") for finding in findings)
 
 
 def _learned(wanted: Desired, current: Current, options: Options) -> dict[str, Any]:

@@ -22,14 +22,35 @@ from ..errors import Finding
 from . import passwords
 from .file import MASK, Properties, diff
 
-Kind = Literal["text", "integer", "boolean", "memory", "port", "symbol", "keyword", "servers"]
+AwsName = Literal["region", "iam", "bucket"]
+Kind = Literal["text", "integer", "boolean", "memory", "port", "symbol", "keyword", "servers", "endpoint"] | AwsName
 FileKind = Literal["transactor", "cf"]
 
 TRANSACTOR_DOCS = "https://docs.datomic.com/operation/transactor.html"
 CF_DOCS = "https://docs.datomic.com/operation/aws.html"
 
+DOCS: Mapping[FileKind, str] = {"transactor": TRANSACTOR_DOCS, "cf": CF_DOCS}
+
 REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", re.ASCII)
-REGION_DOCS = "https://docs.aws.amazon.com/general/latest/gr/rande.html"
+IAM_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+AWS_NAMES: Mapping[str, tuple[re.Pattern[str], str, str]] = {
+    "region": (
+        REGION_NAME,
+        "write a region, such as us-east-1",
+        "https://docs.aws.amazon.com/general/latest/gr/rande.html",
+    ),
+    "iam": (
+        IAM_NAME,
+        "write 1 to 64 letters, digits and + = , . @ _ -, not an ARN",
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html",
+    ),
+    "bucket": (
+        re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII),
+        "write 3 to 63 of the letters a-z, digits, . and -, with a letter or digit at both ends",
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+    ),
+}
+"""By kind: the form of the name, what to write, and AWS's documentation."""
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB}
@@ -39,6 +60,7 @@ _WORD = r"""(?![\d:])[^\s/,;"'()\[\]{}@^`~\\#]+"""
 _SYMBOL = re.compile(rf"(?=[^/]*[./]){_WORD}(/{_WORD})?")
 """A Clojure function with its namespace, or a static Java method with its class."""
 _KEYWORD = re.compile(rf":{_WORD}(/{_WORD})?")
+_ENDPOINT = re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII)
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):([1-9][0-9]{0,4})", re.ASCII)
 _COMMENT = re.compile(r"\s#.*", re.DOTALL)
 
@@ -125,7 +147,7 @@ def _memcached(prefix: str) -> list[Setting]:
 def _user(prefix: str) -> list[Setting]:
     why = "users with access keys are deprecated: use aws-transactor-role and aws-peer-role"
     return [
-        Setting(f"{prefix}-user", deprecated=why),
+        Setting(f"{prefix}-user", "iam", deprecated=why),
         Setting(f"{prefix}-access-key-id", secret=True, deprecated=why),
         Setting(f"{prefix}-secret-key", secret=True, deprecated=why),
     ]
@@ -187,13 +209,13 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
     # AWS
     [
         Setting("aws-dynamodb-table", default="datomic", required_by=("ddb", "ddb-local")),
-        Setting("aws-s3-log-bucket-id", filled_in=_ENSURE_TRANSACTOR),
+        Setting("aws-s3-log-bucket-id", "bucket", filled_in=_ENSURE_TRANSACTOR),
         Setting("aws-cloudwatch-dimension-value"),
-        Setting("aws-dynamodb-region", since="0.8.3591", required_by=("ddb",), example="us-east-1"),
-        Setting("aws-cloudwatch-region", since="0.8.3591"),
-        Setting("aws-dynamodb-override-endpoint", since="0.9.4353", required_by=("ddb-local",)),
-        Setting("aws-transactor-role", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
-        Setting("aws-peer-role", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
+        Setting("aws-dynamodb-region", "region", since="0.8.3591", required_by=("ddb",), example="us-east-1"),
+        Setting("aws-cloudwatch-region", "region", since="0.8.3591"),
+        Setting("aws-dynamodb-override-endpoint", "endpoint", since="0.9.4353", required_by=("ddb-local",)),
+        Setting("aws-transactor-role", "iam", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
+        Setting("aws-peer-role", "iam", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
     ],
     _user("aws-dynamodb"),
     _user("aws-dynamodb-peer"),
@@ -247,7 +269,7 @@ TRANSACTOR: Mapping[str, Setting] = _by_name(
 CF: Mapping[str, Setting] = _by_name(
     [
         Setting("aws-instance-type", required="always"),
-        Setting("aws-region", required="always", example="us-east-1"),
+        Setting("aws-region", "region", required="always", example="us-east-1"),
         Setting("aws-instance-monitoring", "boolean", required="always"),
         Setting("aws-autoscaling-group-size", "integer", minimum=1, required="always", example="2"),
         Setting("java-xmx", "memory", filled_in=_ENSURE_CF),
@@ -484,7 +506,7 @@ def _unknown(properties: Properties, key: str, kind: FileKind) -> Finding:
         rule="unknown-key",
         severity="warning",
         reason="Datomic ignores a name that it does not know, silently",
-        source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
+        source=DOCS[kind],
     )
 
 
@@ -495,14 +517,11 @@ def _wrong(properties: Properties, key: str, value: str, kind: FileKind, suggest
         suggestion = "remove the white space at its end"
     elif not _problem(setting, _COMMENT.sub("", value).rstrip()):
         suggestion = "remove the comment behind it, or begin a line of its own with #: it is a part of the value"
-    return properties.finding(
-        key,
-        f"Invalid value for {key}: {mask(key, value)}",
-        suggestion,
-        rule="invalid-value",
-        reason="Datomic misreads it, or fails when it starts",
-        source=TRANSACTOR_DOCS if kind == "transactor" else CF_DOCS,
-    )
+    reason, source = "Datomic misreads it, or fails when it starts", DOCS[kind]
+    if setting.kind in AWS_NAMES:
+        reason, source = "AWS refuses such a name", AWS_NAMES[setting.kind][2]
+    message = f"Invalid value for {key}: {mask(key, value)}"
+    return properties.finding(key, message, suggestion, rule="invalid-value", reason=reason, source=source)
 
 
 def _problem(setting: Setting, value: str) -> str:
@@ -519,6 +538,10 @@ def _problem(setting: Setting, value: str) -> str:
         return "" if removed else "write one of " + ", ".join(setting.choices)
     if setting.kind == "symbol" and (value in ("true", "false", "nil") or not _SYMBOL.fullmatch(value)):
         return "write the name of a function, such as my.namespace/handler, or of a static method, my.pkg.Class.handler"
+    if setting.kind in AWS_NAMES and not AWS_NAMES[setting.kind][0].fullmatch(value):
+        return AWS_NAMES[setting.kind][1]
+    if setting.kind == "endpoint" and not _ENDPOINT.fullmatch(value):
+        return "write host:port, such as localhost:8000"
     if setting.kind == "keyword" and not _KEYWORD.fullmatch(value):
         return f"write a keyword, with a colon before it, such as {setting.default}"
     if setting.kind == "servers" and not _are_servers(value):

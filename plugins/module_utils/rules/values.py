@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from ..errors import Finding
 from ..properties.file import Properties
-from ..properties.keys import CF, EMBEDDED, NO_EMPTY_TEXT, TRANSACTOR, Setting, is_secret, missing
+from ..properties.keys import AWS_NAMES, CF, EMBEDDED, NO_EMPTY_TEXT, TRANSACTOR, Setting, is_secret, missing
 from ..releases import versions
 from .facts import AWS_DOCS, EMPTY, PROPERTIES_DOCS, TRANSACTOR_DOCS, Facts
 from .registry import rule
@@ -150,7 +150,8 @@ def sample_value(facts: Facts) -> Iterator[Finding]:
 
 
 def _is_placeholder(setting: Setting, value: str) -> bool:
-    return setting.kind == "text" and not setting.choices and bool(_PLACEHOLDER.fullmatch(value.strip("'\" ")))
+    is_text = setting.kind in ("text", "endpoint", *AWS_NAMES) and not setting.choices
+    return is_text and bool(_PLACEHOLDER.fullmatch(value.strip("'\" ")))
 
 
 @rule("warning", "no shell reads the file: Java makes a directory whose name is ~", PROPERTIES_DOCS)

@@ -15,7 +15,7 @@ from ..errors import Finding, FindingId, Severity
 from ..instance_memory import TOOL_MEMORY, default_heap
 from ..plan import Action, Change, Plan, shown
 from ..properties.file import Properties
-from ..properties.keys import REGION_DOCS, REGION_NAME
+from ..properties.keys import REGION_NAME
 from ..system import System
 from .ingress import GROUP_DESCRIPTION, Current, GroupReference, IngressRule, SecurityGroup, is_wide, revocation
 
@@ -88,7 +88,7 @@ class RevokeIngress:
 def desired(system: System, *, exact: bool = False) -> tuple[Desired, list[Finding]]:
     """What the cf file asks for, and the findings of what it asks for wrongly, which is not in Desired."""
     cf, findings = system.cf, list[Finding]()
-    region = _region(cf, findings)
+    region = cf.get("aws-region") if REGION_NAME.fullmatch(cf.get("aws-region")) else ""
     group = _own_group(cf, findings)
     groups = tuple(dict.fromkeys(_ingress_groups(cf, findings)))
     cidrs = tuple(dict.fromkeys(_ingress_cidrs(cf, findings)))
@@ -98,26 +98,16 @@ def desired(system: System, *, exact: bool = False) -> tuple[Desired, list[Findi
     return wanted, findings
 
 
-def _region(cf: Properties, findings: list[Finding]) -> str:
-    key = "aws-region"
-    region = cf.get(key)
-    if region and not REGION_NAME.fullmatch(region):
-        what, why = f"{region} is not a region", "AWS has no endpoints there"
-        findings.append(cf.finding(key, what, "such as us-east-1", rule="region-name", reason=why, source=REGION_DOCS))
-        return ""
-    return region
-
-
 def _own_group(cf: Properties, findings: list[Finding]) -> GroupReference:
     key = "aws-security-group"
     text = cf.get(key)
     if GROUP_ID.fullmatch(text):
         return GroupReference(text, group_id=text)
     if text and not GROUP_NAME.fullmatch(text):
-        what = f"{text} is not the name or id of one security group"
+        what = f"Invalid value for {key}: {text}"
         instead = "one name of at most 255 characters, or sg-…"
         why = "EC2 takes no other characters in a name, nor sg- at its beginning; the template splits it at a comma"
-        findings.append(cf.finding(key, what, instead, rule="security-group-name", reason=why, source=GROUP_DOCS))
+        findings.append(cf.finding(key, what, instead, rule="invalid-value", reason=why, source=GROUP_DOCS))
     return GroupReference(text, name=text)
 
 
@@ -137,7 +127,7 @@ def _ingress_groups(cf: Properties, findings: list[Finding]) -> Iterator[GroupRe
             what = f"{text} is not an AWS security group"
             instead = "name, account-id:name or sg-…, commas between"
             why = "no ingress rule can be made from it, so its members could not connect"
-            findings.append(cf.finding(key, what, instead, rule="ingress-group", reason=why, source=INGRESS_DOCS))
+            findings.append(cf.finding(key, what, instead, rule="invalid-value", reason=why, source=INGRESS_DOCS))
 
 
 def _ingress_cidrs(cf: Properties, findings: list[Finding]) -> Iterator[str]:
@@ -149,10 +139,10 @@ def _ingress_cidrs(cf: Properties, findings: list[Finding]) -> Iterator[str]:
             ipaddress.ip_network(text, strict=False)
             yield text
         except ValueError:
-            what = f"{text} is not a CIDR"
+            what = f"Invalid value for {key}: {text}"
             instead = "such as 10.0.0.0/8, 10.1.2.3/32 or 2001:db8::/32"
             why = "EC2 takes a range only as an address, a slash and the length of its prefix"
-            findings.append(cf.finding(key, what, instead, rule="ingress-cidr", reason=why, source=INGRESS_DOCS))
+            findings.append(cf.finding(key, what, instead, rule="invalid-value", reason=why, source=INGRESS_DOCS))
 
 
 def _items(value: str) -> Iterator[str]:

@@ -10,25 +10,20 @@ Messages with the words of bin/datomic or AWS keep them, so that a user can look
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from ...errors import Finding
 from ...properties.file import Properties
-from ...properties.keys import REGION_DOCS, REGION_NAME, table_of
+from ...properties.keys import IAM_NAME, table_of
 from ...system import System
 from .desired import (
-    BUCKET,
-    ENDPOINT,
     LOG_USER,
-    METRICS_REGION,
     METRICS_USER,
     PEER_ROLE,
     PEER_USER,
-    REGION,
     TABLE,
     TRANSACTOR_ROLE,
     TRANSACTOR_USER,
-    USERS,
     Options,
     keys_of,
 )
@@ -39,7 +34,6 @@ ACCESS_DOCS = "https://docs.datomic.com/operation/aws-access-control.html"
 TABLE_NAME_DOCS = (
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html"
 )
-BUCKET_NAME_DOCS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"
 IAM_NAME_DOCS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
 KEYS_DOCS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html"
 
@@ -51,10 +45,7 @@ LONGEST_TABLE_NAME = 128 - len("-transactor")
 """The name of a policy, at most 128 characters, contains the table's."""
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
-BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
-IAM_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 BOUNDARY = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[\w+=,.@/-]+", re.ASCII)
-ENDPOINT_FORM = re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII)
 
 
 def of_options(system: System, options: Options) -> list[Finding]:
@@ -93,20 +84,20 @@ def _wrong(system: System, options: Options) -> Iterator[tuple[str, str, str]]:
 
 
 def of_file(properties: Properties, secrets: Collection[str] = ()) -> list[Finding]:
-    """Names that AWS refuses, and keys that contradict each other. secrets: keys whose values are kept elsewhere."""
+    """A wrong name of the table, and keys that contradict each other. secrets: keys whose values are kept elsewhere."""
     protocol = properties.get("protocol")
     findings = [*_table_findings(properties)] if protocol in ("ddb", "ddb-local") else []
     if protocol == "ddb":
         findings += _identity_findings(properties, secrets)
-    return findings + list(_forms(properties))
+    return findings
 
 
 def _table_findings(properties: Properties) -> Iterator[Finding]:
     table = table_of(properties.as_dict())
     if table and not TABLE_NAME.fullmatch(table):
         what = (
-            "no name for a DynamoDB table: Invalid table/index name.  Table/index names must be between 3 and 255 "
-            "characters long, and may contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'"
+            f"Invalid value for {TABLE}: {table}. Invalid table/index name.  Table/index names must be between "
+            "3 and 255 characters long, and may contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'"
         )
         instead, why = "such as datomic", "DynamoDB takes no other name"
         yield properties.finding(TABLE, what, instead, rule="table-name", reason=why, source=TABLE_NAME_DOCS)
@@ -160,26 +151,3 @@ def _group_findings(properties: Properties, prefix: str, wording: str, secrets: 
             reason="AWS shows a secret only once, when it creates the key: a half of one cannot be completed",
             source=KEYS_DOCS,
         )
-
-
-def _forms(properties: Properties) -> Iterator[Finding]:
-    """Names that AWS would refuse."""
-
-    def wrong(keys: Iterable[str], form: re.Pattern[str]) -> Iterator[str]:
-        return (key for key in keys if properties.has_value(key) and not form.fullmatch(properties.get(key)))
-
-    for key in wrong((BUCKET,), BUCKET_NAME):
-        instead = "3 to 63 of the letters a-z, digits, . and -, a letter or digit at both ends"
-        what, why = "no name for an S3 bucket", "S3 takes no other name"
-        yield properties.finding(key, what, instead, rule="bucket-name", reason=why, source=BUCKET_NAME_DOCS)
-    for key in wrong((TRANSACTOR_ROLE, PEER_ROLE, *(keys_of(prefix)[0] for prefix in USERS)), IAM_NAME):
-        instead = "1 to 64 letters, digits and + = , . @ _ -, not an ARN"
-        what, why = "no name for a role or user of IAM", "IAM takes no other name"
-        yield properties.finding(key, what, instead, rule="iam-name", reason=why, source=IAM_NAME_DOCS)
-    for key in wrong((REGION, METRICS_REGION), REGION_NAME):
-        what, instead, why = "no name of a region", "such as us-east-1", "AWS has no endpoints there"
-        yield properties.finding(key, what, instead, rule="region-name", reason=why, source=REGION_DOCS)
-    for key in wrong((ENDPOINT,), ENDPOINT_FORM):
-        what, instead = "no endpoint", "write host:port, such as localhost:8000"
-        why = "the transactor connects to DynamoDB Local there"
-        yield properties.finding(key, what, instead, rule="endpoint", reason=why, source=DOCS)
