@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Alarms and a dashboard on what a transactor reports, and the topic that they go to; each is named after the stack.
+"""Alarms and a dashboard on a transactor's metrics, and the alarms' topic, all named after the stack.
 
-Datomic's metrics have one dimension, Transactor, and none for the instance: the number of heartbeats tells how many
-transactors there are. https://docs.datomic.com/operation/monitoring.html
+Datomic's metrics have one dimension, Transactor, and none for the instance. The number of transactors shows in the
+number of heartbeats. https://docs.datomic.com/operation/monitoring.html
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .options import Options
 CALLBACK = "metrics-callback"
 REGION, DIMENSION = "aws-cloudwatch-region", "aws-cloudwatch-dimension-value"
 LEAST_FREE_PERCENT = 5
-"""Of the heap: below that a transactor spends its time in garbage collection."""
+"""Of the heap: with less, a transactor spends its time in garbage collection."""
 
 SLOW_PUT_MSEC = 1000
-"""Of the slowest write in a minute: above it one may fail. https://docs.datomic.com/operation/capacity.html"""
+"""The slowest write of a minute: slower ones may fail. https://docs.datomic.com/operation/capacity.html"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Alarm:
-    """One alarm. minutes: how many one after the other have to be bad. missing: how a minute without data counts.
+    """One alarm. minutes: consecutive bad ones that raise it. missing: how a minute without data counts.
 
-    after_group: made only when the first transactors are up, or its creation would set it off.
+    after_group: created after the first transactors are up, because it would go off before.
     """
 
     title: str
@@ -51,62 +51,63 @@ class Alarm:
 
 
 def is_wanted(transactor: Properties, options: Options) -> bool:
-    """A transactor without these two keys, or with a callback instead, reports nothing that could be watched."""
+    """A transactor without these two keys, or with a callback instead, reports no metrics to CloudWatch."""
     reports = transactor.has_value(REGION) and transactor.has_value(DIMENSION) and not transactor.has_value(CALLBACK)
     return options.alarms and reports
 
 
 def required(transactor: Properties, cf: Properties, options: Options) -> list[Finding]:
-    """What stands in the way of alarms that were asked for."""
-    given = options.alarm_topic or options.alarm_email
-    missing = [key for key in (REGION, DIMENSION) if not transactor.has_value(key)]
-    if options.alarms and given and transactor.has_value(CALLBACK):
-        what = "alarms are asked for, but a callback gets the metrics instead of CloudWatch"
-        instead = f"remove {CALLBACK}, or leave alarm_topic and alarm_email out and watch where the callback reports to"
-        return [transactor.finding(CALLBACK, what, instead, rule="watching-metrics")]
-    if options.alarms and given and missing:
-        what = "alarms are asked for, but the transactor reports no metrics without this key"
-        return [transactor.finding(key, what, rule="watching-metrics") for key in missing]
-    if options.alarms and options.alarm_topic and options.alarm_email:
-        instead = "subscribe the address to that topic, or leave alarm_topic out"
-        what = "nothing is subscribed to a topic that the stack did not make"
-        return [Finding("alarm-email", what, key="modern.alarm_email", suggestion=instead)]
-    region = options.alarm_topic.split(":")[3:4]
-    if is_wanted(transactor, options) and region and region != [cf.get("aws-region")]:
-        what = f"the topic is in {region[0]}, the alarms are in {cf.get('aws-region')}"
-        why = "an alarm notifies topics of its own region"
+    """What keeps requested alarms from working."""
+    if not options.alarms:
+        return []
+    here = cf.get("aws-region")
+    if options.alarm_topic or options.alarm_email:
+        if transactor.has_value(CALLBACK):
+            message = "alarms are requested, but a callback gets the metrics instead of CloudWatch"
+            suggestion = (
+                f"remove {CALLBACK}, or leave alarm_topic and alarm_email out and watch the callback's receiver"
+            )
+            return [transactor.finding(CALLBACK, message, suggestion, rule="watching-metrics")]
+        message = "alarms are requested, but the transactor reports no metrics without this key"
+        missing = [key for key in (REGION, DIMENSION) if not transactor.has_value(key)]
+        if missing:
+            return [transactor.finding(key, message, rule="watching-metrics") for key in missing]
+    if options.alarm_topic and options.alarm_email:
+        message = "the stack subscribes an address only to a topic that it creates"
+        suggestion = "subscribe the address to that topic, or leave alarm_topic out"
+        return [Finding("alarm-email", message, key="modern.alarm_email", suggestion=suggestion)]
+    if not is_wanted(transactor, options):
+        return []
+    topic_region = options.alarm_topic.split(":")[3:4]
+    if topic_region and topic_region != [here]:
+        message = f"the topic is in {topic_region[0]}, the alarms are in {here}"
+        reason = "an alarm notifies topics of its own region"
         source = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"
-        return [Finding("alarm-topic-region", what, key="modern.alarm_topic", reason=why, source=source)]
-    if is_wanted(transactor, options) and transactor.get(REGION) != cf.get("aws-region"):
-        here = cf.get("aws-region")
-        what = f"metrics go to {transactor.get(REGION)}, but alarms are in the stack's region {here}"
-        instead, why = f"write {here}, or turn the alarms off", "an alarm sees the metrics of its own region only"
-        return [transactor.finding(REGION, what, instead, rule="watching-region", reason=why)]
+        return [Finding("alarm-topic-region", message, key="modern.alarm_topic", reason=reason, source=source)]
+    if transactor.get(REGION) != here:
+        message = f"metrics go to {transactor.get(REGION)}, but alarms are in the stack's region {here}"
+        reason = "an alarm sees the metrics of its own region only"
+        suggestion = f"write {here}, or turn the alarms off"
+        return [transactor.finding(REGION, message, suggestion, rule="watching-region", reason=reason)]
     return []
 
 
 def topic(options: Options, watched: Mapping[str, Any]) -> Any:
-    """Where alarms go: the given topic's ARN, a reference to the stack's own, or None."""
-    if not watched:
-        return None
-    return options.alarm_topic or {"Ref": "AlarmTopic"}
+    """The given topic's ARN, a reference to the stack's own topic, or None without alarms."""
+    return (options.alarm_topic or {"Ref": "AlarmTopic"}) if watched else None
 
 
 def resources(transactor: Properties, cf: Properties, options: Options) -> dict[str, Any]:
-    """By logical id. Written only when is_wanted."""
+    """Alarms, dashboard and topic by logical id; empty unless they are wanted."""
+    if not is_wanted(transactor, options):
+        return {}
     found: dict[str, Any] = {} if options.alarm_topic else {"AlarmTopic": _topic(options)}
     target = options.alarm_topic or {"Ref": "AlarmTopic"}
-    wanted = alarms(transactor, cf)
-    for logical_id, alarm in wanted.items():
+    for logical_id, alarm in alarms(transactor, cf).items():
         found[logical_id] = _alarm(alarm, target)
-    found["Dashboard"] = {
-        "Type": "AWS::CloudWatch::Dashboard",
-        "Properties": {
-            "DashboardName": {"Fn::Sub": "datomic-${AWS::StackName}"},
-            "DashboardBody": _dashboard(transactor, cf),
-        },
-    }
-    return found
+    name, body = {"Fn::Sub": "datomic-${AWS::StackName}"}, _dashboard(transactor, cf)
+    dashboard = {"DashboardName": name, "DashboardBody": body}
+    return {**found, "Dashboard": {"Type": "AWS::CloudWatch::Dashboard", "Properties": dashboard}}
 
 
 def alarms(transactor: Properties, cf: Properties) -> dict[str, Alarm]:
@@ -155,7 +156,7 @@ def alarms(transactor: Properties, cf: Properties) -> dict[str, Alarm]:
 
 
 def _table_alarms(transactor: Properties, cf: Properties) -> dict[str, Alarm]:
-    """None for a table in another region, whose metrics an alarm here does not see."""
+    """Empty for a table in another region, whose metrics an alarm here does not see."""
     table = table_of(transactor.as_dict())
     if not table or transactor.get("aws-dynamodb-region") != cf.get("aws-region"):
         return {}
@@ -207,7 +208,7 @@ def _topic(options: Options) -> dict[str, Any]:
 
 
 def _dashboard(transactor: Properties, cf: Properties) -> Any:
-    """Fn::Sub is not used: the dimension's value is the user's, and may hold what Fn::Sub replaces."""
+    """Without Fn::Sub, which could replace a part of the dimension's value."""
     dimension, region = transactor.get(DIMENSION), cf.get("aws-region")
 
     def of(metric: str, statistic: str) -> list[Any]:

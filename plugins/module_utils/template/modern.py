@@ -80,9 +80,7 @@ def placement(template: Any) -> Placement | None:
 
 def template(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
     """The template: the same bytes for the same arguments."""
-    watched = (
-        alarm_resources.resources(transactor, cf, options) if alarm_resources.is_wanted(transactor, options) else {}
-    )
+    watched = alarm_resources.resources(transactor, cf, options)
     resources = {
         "LaunchGroup": _group(options, machine, watched),
         "LaunchTemplate": _launch_template(transactor, cf, options, machine),
