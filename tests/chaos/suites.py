@@ -29,7 +29,7 @@ TWICE = (
     INTEGRATION + "test_register_files_killed.py::test_hosts_side_by_side_in_one_repository",
     INTEGRATION + "test_register_files_killed.py::test_index_held_by_another_git",
 )
-PREFLIGHT = ("tests/unit/test_rules.py", "tests/unit/test_settings.py")
+PREFLIGHT = ("tests/unit/test_rules.py", "tests/unit/test_property_keys.py")
 REFUSED = (INTEGRATION + "test_refusals.py", INTEGRATION + "test_permissions.py")
 
 
