@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import security_group as cfn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps import security_group
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.ingress import (
     Current,
     GroupReference,
@@ -21,7 +21,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.ingress i
     InstanceType,
     SecurityGroup,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.security_group import Desired
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.security_group import Comparison, Desired
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import System
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ def _file(**changes: str | None) -> Properties:
 
 
 def _desired(cf: Properties, **options: Any) -> tuple[Desired, list[Finding]]:
-    return cfn.desired(System(cf=cf, **options))
+    return security_group.desired(System(cf=cf, **options))
 
 
 def _wanted(**changes: str | None) -> Desired:
@@ -57,13 +57,13 @@ def _group(name: str, *ingress: IngressRule, vpc_id: str = "vpc-1", group_id: st
 @pytest.mark.parametrize("name", MEMORY)
 def test_default_heap_is_the_tools_for_its_types(name: str) -> None:
     file = _file(aws_instance_type=name, java_xmx="")
-    assert cfn.defaults(file, Current(), "")["java-xmx"] == MEMORY[name]["default_xmx"]
+    assert security_group.defaults(file, Current(), "")["java-xmx"] == MEMORY[name]["default_xmx"]
 
 
 def test_default_heap_of_other_types_is_70_percent_of_what_ec2_says() -> None:
     file = _file(aws_instance_type="m7i.large", java_xmx=None)
     observed = Current(instance_type=InstanceType("m7i.large", 8192, ("x86_64",)))
-    assert cfn.defaults(file, observed, "")["java-xmx"] == "5734m"
+    assert security_group.defaults(file, observed, "")["java-xmx"] == "5734m"
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_default_heap_of_other_types_is_70_percent_of_what_ec2_says() -> None:
     ],
 )
 def test_defaults(changes: dict[str, str | None], version: str, filled_in: dict[str, str]) -> None:
-    assert cfn.defaults(_file(**changes), Current(), version) == filled_in
-    assert set(filled_in) <= set(cfn.DEFAULTED)
+    assert security_group.defaults(_file(**changes), Current(), version) == filled_in
+    assert set(filled_in) <= set(security_group.DEFAULTED)
 
 
 @pytest.mark.parametrize(
@@ -131,20 +131,20 @@ def test_ranges_are_compared_as_ec2_keeps_them() -> None:
     """It clears the bits behind the prefix, and writes IPv6 its own way."""
     group = _group("datomic", IngressRule("tcp", 4334, 4334, cidr="10.0.0.0/8"))
     observed = Current((group,), "vpc-1")
-    assert not cfn.Comparison(_wanted(aws_ingress_cidrs="10.1.2.3/8"), observed).plan().changed
+    assert not Comparison(_wanted(aws_ingress_cidrs="10.1.2.3/8"), observed).plan().changed
     (action,) = (
-        cfn.Comparison(_wanted(aws_ingress_cidrs="10.1.2.3/16, 10.1.9.9/16, 2001:DB8:0::/32"), observed).plan().actions
+        Comparison(_wanted(aws_ingress_cidrs="10.1.2.3/16, 10.1.9.9/16, 2001:DB8:0::/32"), observed).plan().actions
     )
     assert [rule["cidr"] for rule in action.after["rules"]] == ["10.0.0.0/8", "10.1.2.3/16", "2001:DB8:0::/32"]
     kept = _group("datomic", *(IngressRule("tcp", 4334, 4334, cidr=cidr) for cidr in ("10.1.0.0/16", "2001:db8::/32")))
     wanted = _wanted(aws_ingress_cidrs="10.1.2.3/16, 2001:DB8:0::/32")
-    assert not cfn.Comparison(wanted, Current((kept,), "vpc-1")).plan().changed
+    assert not Comparison(wanted, Current((kept,), "vpc-1")).plan().changed
 
 
 @pytest.mark.parametrize("cidr", ["0.0.0.0/0", "10.1.2.3/0", "::/0", "2001:db8::/0"])
 def test_the_whole_internet_is_known_in_every_spelling(cidr: str) -> None:
     file = _file(aws_ingress_cidrs=cidr)
-    (finding,) = cfn.open_to_anyone(file, [cidr])
+    (finding,) = security_group.open_to_anyone(file, [cidr])
     assert finding.message.startswith(f"{cidr} lets")
 
 
@@ -161,7 +161,7 @@ def test_a_region_is_no_sentence() -> None:
 
 
 def test_the_whole_internet_is_warned_of_in_both_families() -> None:
-    findings = cfn.open_to_anyone(_file(), ("0.0.0.0/0", "10.0.0.0/8", "::/0"))
+    findings = security_group.open_to_anyone(_file(), ("0.0.0.0/0", "10.0.0.0/8", "::/0"))
     assert [(finding.severity, finding.message.split()[0]) for finding in findings] == [
         ("warning", "0.0.0.0/0"),
         ("warning", "::/0"),
@@ -197,21 +197,21 @@ def test_ec2_is_asked_only_about_types_that_the_tool_does_not_know(instance_type
     ],
 )
 def test_what_aws_does_not_have(changes: dict[str, str | None], observed: Current, missing: list[str]) -> None:
-    found = [finding.message for finding in cfn.Comparison(_wanted(**changes), observed).missing(_file(**changes))]
+    found = [finding.message for finding in Comparison(_wanted(**changes), observed).missing(_file(**changes))]
     assert len(found) == len(missing)
     assert all(part in what for part, what in zip(missing, found, strict=True)), found
 
 
 def test_a_group_in_another_vpc_than_the_option_says() -> None:
     wanted, _findings = _desired(_file(aws_security_group="sg-0a"), vpc_id="vpc-2")
-    (finding,) = cfn.Comparison(wanted, Current((_group("x", group_id="sg-0a"),))).missing(_file())
+    (finding,) = Comparison(wanted, Current((_group("x", group_id="sg-0a"),))).missing(_file())
     assert finding.message == "the security group sg-0a is in vpc-1, not in vpc-2"
 
 
 def test_the_plan_makes_group_and_rules_in_this_order() -> None:
     file = _file(aws_ingress_groups="datomic", aws_ingress_cidrs="10.0.0.0/8")
     wanted, _findings = _desired(file, transactor=parse({"port": "5000"}), tags={"team": "orders"})
-    create, ingress = cfn.Comparison(wanted, Current(vpc_id="vpc-1")).plan().actions
+    create, ingress = Comparison(wanted, Current(vpc_id="vpc-1")).plan().actions
     assert create.after == {"description": "Provisioned by Datomic", "vpc_id": "vpc-1", "tags": {"team": "orders"}}
     port = {"protocol": "tcp", "from_port": 5000, "to_port": 5000}
     assert ingress.after == {"rules": [{**port, "group_name": "datomic"}, {**port, "cidr": "10.0.0.0/8"}]}
@@ -219,15 +219,15 @@ def test_the_plan_makes_group_and_rules_in_this_order() -> None:
 
 def test_a_wider_rule_does_not_stand_in_for_the_own_one() -> None:
     group = _group("datomic", IngressRule("tcp", 0, 65535, cidr="10.0.0.0/8"))
-    plan = cfn.Comparison(_wanted(aws_ingress_cidrs="10.0.0.0/8"), Current((group,), "vpc-1")).plan()
+    plan = Comparison(_wanted(aws_ingress_cidrs="10.0.0.0/8"), Current((group,), "vpc-1")).plan()
     assert [(action.resource, action.change) for action in plan.actions] == [("security_group_ingress", "update")]
 
 
 def test_a_group_of_another_account_counts_by_its_id() -> None:
     rule = IngressRule("tcp", 4334, 4334, group_id="sg-77", account=OTHER)
     observed = Current((_group("datomic", rule),), "vpc-1", ACCOUNT)
-    assert not cfn.Comparison(_wanted(aws_ingress_groups=f"{OTHER}:sg-77"), observed).plan().changed
-    (action,) = cfn.Comparison(_wanted(aws_ingress_groups=f"{OTHER}:sg-78"), observed).plan().actions
+    assert not Comparison(_wanted(aws_ingress_groups=f"{OTHER}:sg-77"), observed).plan().changed
+    (action,) = Comparison(_wanted(aws_ingress_groups=f"{OTHER}:sg-78"), observed).plan().actions
     assert action.after["rules"][1]["account"] == OTHER
 
 
@@ -244,9 +244,9 @@ def test_the_second_plan_is_empty_and_no_rule_is_ever_lost(
     for names_now, ranges_now in ((earlier_groups, earlier_ranges), (groups, ranges)):
         wanted = _wanted(aws_ingress_groups=",".join(names_now), aws_ingress_cidrs=" , ".join(ranges_now))
         before = observed.groups[2].ingress
-        for action in cfn.Comparison(wanted, observed).plan().actions:
+        for action in Comparison(wanted, observed).plan().actions:
             rules = (*before, *action.params.rules)
             assert rules[: len(before)] == before
             assert not any(a.is_same(b) for i, a in enumerate(rules) for b in rules[:i])
             observed = Current((*others, _group("datomic", *rules)), "vpc-1", ACCOUNT)
-        assert not cfn.Comparison(wanted, observed).plan().changed
+        assert not Comparison(wanted, observed).plan().changed

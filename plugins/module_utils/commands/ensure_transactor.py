@@ -97,8 +97,7 @@ def _by_tool(
 ) -> dict[str, Any]:
     cli = cli_engine.prepare(resources.aws, engine, COMMAND, resources.desired.region)
     _refuse_unknown_to_tool(resources.system, current, decision)
-    if current.account:
-        cli_engine.refuse_role(cli, current.account.arn)
+    cli_engine.refuse_role(cli, current.account.arn)
 
     def again(properties: Properties) -> cli_engine.Rest:
         system = dataclasses.replace(resources.system, transactor=properties)
@@ -129,7 +128,7 @@ def _no_region(findings: Iterable[Finding]) -> bool:
 def _learned(wanted: Desired, current: Current, options: Options) -> dict[str, Any]:
     """Facts about table and bucket, as the plan leaves them."""
     is_charged = wanted.table and not wanted.endpoint
-    is_missing = not wanted.own_bucket and current.bucket is not None and current.bucket.exists is False
+    is_missing = bool(wanted.bucket) and not wanted.own_bucket and current.bucket.exists is False
     return {
         "table_write_units": table.write_units(current.table, options) if is_charged else None,
         # Nobody creates such a bucket: it has to exist.
@@ -147,10 +146,10 @@ def _refuse_unknown_to_tool(system: System, current: Current, decision: Decision
             f"{path}: bin/datomic {COMMAND} cannot create a role or user with a permissions boundary. "
             "Use engine: native, or leave out permissions_boundary (datomic_permissions_boundary)."
         )
-    if current.partition != DEFAULT_PARTITION:
+    if current.account.partition != DEFAULT_PARTITION:
         raise DatomicError(
             f"{path}: bin/datomic {COMMAND} writes policies for the partition {DEFAULT_PARTITION}, and AWS"
-            f" takes none of them in {current.partition}. Use engine: native."
+            f" takes none of them in {current.account.partition}. Use engine: native."
         )
     if protocol not in ("ddb", "ddb-local"):
         raise DatomicError(
@@ -183,7 +182,7 @@ class TransactorResources:
         checked = self._account() if self.system.account_id else None
         if checked:
             sts.refuse_other_account(self.aws, self.system.account_id, checked().number)
-        unknown = Account("", self.client("sts").meta.partition)
+        unknown = Account(partition=self.client("sts").meta.partition)
         account, found, targets, log_bucket, identities = run_parallel(
             checked or (self._account() if self.desired.needs_account else lambda: unknown),
             self._table(),
@@ -226,11 +225,11 @@ class TransactorResources:
         client = self.client(table.AUTO_SCALING)
         return lambda: application_autoscaling.observe(client, self.desired.table)
 
-    def _bucket(self) -> Callable[[], Bucket | None]:
+    def _bucket(self) -> Callable[[], Bucket]:
         """The bucket's settings only where the options change them."""
         name, options, own = self.desired.bucket, self.options, self.desired.own_bucket
         if not name:
-            return lambda: None
+            return Bucket
         client = self.client("s3")
         return lambda: s3.observe(
             client,

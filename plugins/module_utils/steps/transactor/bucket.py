@@ -59,13 +59,12 @@ def mark(desired: Desired, current: Current) -> str:
 
 def is_unfinished(desired: Desired, current: Current) -> bool:
     """Whether a run of this system was killed between the bucket's creation and its last setting."""
-    tags = current.bucket.tags if current.bucket else None
-    return tags is not None and tags.get(UNFINISHED_TAG) == mark(desired, current)
+    return (current.bucket.tags or {}).get(UNFINISHED_TAG) == mark(desired, current)
 
 
 def may_be_unfinished(desired: Desired, current: Current) -> bool:
     """Whether to read its tags: the policy that lets the system write to it is created after its settings."""
-    if not (desired.bucket and desired.own_bucket and current.bucket and current.bucket.exists):
+    if not (desired.bucket and desired.own_bucket and current.bucket.exists):
         return False
     name = policies.name("logs", desired.table, desired.bucket)
     writers = [one for one in desired.identities if "logs" in one.grants]

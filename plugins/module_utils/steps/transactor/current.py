@@ -43,7 +43,7 @@ class Account:
     partition: aws, aws-cn, aws-us-gov. arn: of the user or the assumed role.
     """
 
-    number: str
+    number: str = ""
     partition: str = DEFAULT_PARTITION
     arn: str = ""
 
@@ -87,7 +87,7 @@ class Bucket:
     policy. tags: None when they were not asked for.
     """
 
-    exists: bool | None
+    exists: bool | None = False
     public_access: Mapping[str, bool] | None = None
     encryption: str | None = None
     rules: tuple[Mapping[str, Any], ...] = ()
@@ -143,17 +143,13 @@ class User:
 class Current:
     """roles, users: by the key of their Identity, with the name chosen for it. scaling: empty when not asked for."""
 
-    account: Account | None = None
+    account: Account = Account()
     region: str = ""
     table: Table | None = None
     scaling: Mapping[Units, Scaling] = dataclasses.field(default_factory=dict)
-    bucket: Bucket | None = None
+    bucket: Bucket = Bucket()
     roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
     users: Mapping[str, User] = dataclasses.field(default_factory=dict)
-
-    @property
-    def partition(self) -> str:
-        return self.account.partition if self.account else DEFAULT_PARTITION
 
     def policies(self, kind: Literal["role", "user"], key: str) -> Mapping[str, Any]:
         """The documents of the inline policies, by name."""

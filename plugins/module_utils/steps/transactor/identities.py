@@ -169,7 +169,7 @@ class Planner:
         yield from self._existing_role(identity.key, role)
         yield from self._sharing(identity, role)
         if not role.exists:
-            trust = policies.trust(self.current.partition)
+            trust = policies.trust(self.current.account.partition)
             create = CreateRole(self._owner(identity.key), self.boundary, tags, trust=trust)
             yield Action("iam", "role", name, "create", after=shown(create), params=create)
         if held is None:
@@ -183,11 +183,11 @@ class Planner:
         """Warnings of what an existing role lets others do, or may do itself by policies of others."""
         if role.trust is None:
             return
-        name, partition = role.name, self.current.partition
+        name, partition = role.name, self.current.account.partition
         if not policies.trusts_ec2(role.trust):
             what = f"the trust policy of the role {name} does not let EC2 instances assume it"
             yield self._warning(key, "role-trust", what, f"add {policies.EC2[partition]} to its trust policy")
-        others = policies.others_trusted(role.trust, self.current.account.number if self.current.account else "")
+        others = policies.others_trusted(role.trust, self.current.account.number)
         if others:
             what = f"the trust policy of the role {name} lets others than EC2 instances assume it: {', '.join(others)}"
             trust = shlex.quote(json.dumps(policies.trust(partition)))

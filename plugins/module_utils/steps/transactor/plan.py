@@ -13,7 +13,7 @@ from ...errors import Finding
 from ...plan import Action, Decision, Plan
 from ...system import System
 from . import bucket, identities, policies, table
-from .current import Bucket, Current
+from .current import Current
 from .desired import BUCKET, REGION, TABLE, Desired, Options
 
 BUCKET_BASE = "datomic-logs-"
@@ -25,8 +25,8 @@ def decide(system: System, desired: Desired, current: Current, options: Options,
     unique: makes the random part of a bucket's name, or what represents it in check mode.
     """
     properties = system.transactor
-    if current.partition not in policies.EC2:
-        what = f"roles and policies for the partition {current.partition} of AWS are not known"
+    if current.account.partition not in policies.EC2:
+        what = f"roles and policies for the partition {current.account.partition} of AWS are not known"
         instead = f"systems in the partitions {', '.join(policies.EC2)}"
         return Decision(findings=(properties.finding(REGION, what, instead, rule="partition"),))
     options = with_defaults(options, desired, current)
@@ -61,15 +61,14 @@ def _bucket(
 ) -> Iterator[Action | Finding]:
     if desired.bucket is None or not desired.own_bucket:
         return
-    found = current.bucket or Bucket(exists=False)
-    if found.exists is None:
+    if current.bucket.exists is None:
         what = f"AWS forbids to look at the bucket {name}"
         instead = "another account may own it: choose another name, or allow s3:ListBucket on it"
         yield system.transactor.finding(BUCKET, what, instead, rule="bucket-forbidden")
         return
-    is_new = not found.exists or bucket.is_unfinished(desired, current)
+    is_new = not current.bucket.exists or bucket.is_unfinished(desired, current)
     mark = bucket.mark(desired, current) if options.defaults == "secure" and is_new else None
-    yield from bucket.actions(name, found, options, system.tags, current.partition, mark)
+    yield from bucket.actions(name, current.bucket, options, system.tags, current.account.partition, mark)
 
 
 def with_defaults(options: Options, desired: Desired, current: Current) -> Options:
@@ -80,8 +79,7 @@ def with_defaults(options: Options, desired: Desired, current: Current) -> Optio
     if options.defaults != "secure":
         return dataclasses.replace(options, policies=options.policies or "tool")
     options = dataclasses.replace(options, policies=options.policies or _flavor(desired, current))
-    found = current.bucket or Bucket(exists=False)
-    if found.exists is not False and not bucket.is_unfinished(desired, current):
+    if current.bucket.exists is not False and not bucket.is_unfinished(desired, current):
         return options
     block, tls = options.bucket_block_public_access, options.bucket_tls_only
     return dataclasses.replace(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from .current import DEFAULT_PARTITION, Account
+from .current import Account
 
 Grant = Literal["table", "logs", "metrics", "peer"]
 Flavor = Literal["tool", "least_privilege"]
@@ -65,9 +65,7 @@ def name(grant: Grant, table: str, bucket: str) -> str:
     }[grant]
 
 
-def document(
-    grant: Grant, table: str, bucket: str, account: Account | None, region: str, flavor: Flavor = "tool"
-) -> Document:
+def document(grant: Grant, table: str, bucket: str, account: Account, region: str, flavor: Flavor = "tool") -> Document:
     """The inline policy.
 
     account: its number is needed for table and peer, its partition always. region: the table's, for least_privilege.
@@ -75,13 +73,11 @@ def document(
     flavor tool: what bin/datomic writes. least_privilege: the table in its region only, no change of the table,
     no action that does not exist, metrics in Datomic's namespace only.
     """
-    partition = account.partition if account else DEFAULT_PARTITION
-    least = flavor == "least_privilege"
+    partition, least = account.partition, flavor == "least_privilege"
     if grant in ("table", "peer"):
-        number = account.number if account else ""
         actions = PEER_ACTIONS if grant == "peer" else TRANSACTOR_ACTIONS if least else ("dynamodb:*",)
         where = region if least else "*"
-        return _allow(actions, f"arn:{partition}:dynamodb:{where}:{number}:table/{table}")
+        return _allow(actions, f"arn:{partition}:dynamodb:{where}:{account.number}:table/{table}")
     if grant == "logs":
         arn = f"arn:{partition}:s3:::{bucket}"
         return _allow(("s3:PutObject",), f"{arn}/*" if least else [arn, f"{arn}/*"])
