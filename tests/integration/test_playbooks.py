@@ -138,7 +138,7 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     commits = estate.git("rev-list", "--count", "HEAD")
     again = successful(estate.play("update.yml"))
     assert again.changed == {"wormbase": 0}
-    assert again.writes() == [], "a change set tells whether the template differs"
+    assert again.writes() == [], "a change set shows whether the template differs"
     assert len(again.calls) <= NO_CHANGE_CALLS, "docs/development/performance.md justifies each"
     assert estate.git("rev-list", "--count", "HEAD") == commits, "no empty commit"
     # Left half done by a run that was killed: the stack is as it should be, the group is not.
@@ -193,7 +193,7 @@ def test_a_plan_holds_for_its_own_files(estate: Estate, aws: Emulator) -> None:
 
 
 def add_hosts(estate: Estate, *names: str, directory: str = "aws") -> None:
-    """More systems beside the example's, each with files and a table of its own. directory: where the files lie."""
+    """Add systems to the example, each with its own files and table. directory: of the files."""
     (estate.directory / directory).mkdir(exist_ok=True)
     inventory = estate.directory / "inventory" / "hosts.yml"
     text = inventory.read_text()
@@ -272,8 +272,8 @@ def test_a_stack_that_fails_says_why(estate: Estate, aws: Emulator) -> None:
     aws.configure(capacity=0, launch_configurations=True)
     run = estate.play("create.yml")
     assert run.returncode != 0
-    told = "Could not create the stack wormbase: LaunchGroup (AWS::AutoScaling::AutoScalingGroup) is CREATE_FAILED: "
-    assert told in run.output, run.output
+    failure = "Could not create the stack wormbase: LaunchGroup (AWS::AutoScaling::AutoScalingGroup) is CREATE_FAILED: "
+    assert failure in run.output, run.output
     assert estate.git("status", "--porcelain") == "", "the names are committed all the same"
 
 
@@ -408,7 +408,7 @@ def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Em
         ["error", "aws/wormbase-transactor.properties:56", "memory-index-max"],
         ["error", "aws/wormbase-cf.properties:19", "aws-autoscaling-group-size"],
     ], validated.output
-    assert len(estate.calls()) == asked, "bad files are told without AWS"
+    assert len(estate.calls()) == asked, "errors of the files need no AWS"
 
 
 def test_every_wrong_variable_is_told_before_anything_is_asked(estate: Estate) -> None:
@@ -547,9 +547,9 @@ def test_all_that_aws_has_against_the_files_is_told_at_once(estate: Estate, aws:
     assert "secrets-need-modern" in run.output
     assert SENTINEL not in run.output
     rows = [line.split() for line in run.output.rpartition("SEVERITY ")[2].splitlines()]
-    told = {(row[0], row[2]) for row in rows if row and row[0] in ("error", "note")}
-    assert {("error", "aws-dynamodb-table"), ("error", "aws-ingress-groups")} <= told
-    assert ("note", "aws-autoscaling-group-size") in told, "what the files alone say stands in the same table"
+    shown = {(row[0], row[2]) for row in rows if row and row[0] in ("error", "note")}
+    assert {("error", "aws-dynamodb-table"), ("error", "aws-ingress-groups")} <= shown
+    assert ("note", "aws-autoscaling-group-size") in shown, "the same table has the findings of the files"
 
 
 @pytest.mark.parametrize("check", [True, False])

@@ -114,12 +114,12 @@ def test_an_option_of_the_connection_that_is_empty_is_none(given: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("given", "told"), [(True, "is lost with it"), (False, "data is not in it"), (None, "not in it")]
+    ("given", "text"), [(True, "is lost with it"), (False, "data is not in it"), (None, "not in it")]
 )
-def test_the_data_is_not_in_a_stack_only_where_it_is_elsewhere(given: bool | None, told: str) -> None:
+def test_the_data_is_not_in_a_stack_only_where_it_is_elsewhere(given: bool | None, text: str) -> None:
     checked = {} if given is None else {"datomic_checked": {"storage_on_instance": given}}
     for status in ("CREATE_FAILED", "ROLLBACK_COMPLETE"):
-        assert told in value("_datomic_obstacles", **checked)[status]
+        assert text in value("_datomic_obstacles", **checked)[status]
 
 
 def test_a_file_is_locked_under_its_real_path(tmp_path: pathlib.Path) -> None:
