@@ -86,8 +86,8 @@ def on_moment(number: int, places: Collection[str], reached: Callable[[], object
 
 
 def _runs_git(command: Sequence[str]) -> bool:
-    """Also by way of a shell, which records its process id before it becomes git."""
-    return os.path.basename(command[0]) == "git" or (command[:2] == ["sh", "-c"] and "exec git" in command[2])
+    """Also by way of a shell, which holds the lock of the repository while git commits."""
+    return os.path.basename(command[0]) == "git" or (command[:2] == ["sh", "-c"] and 'git "$@"' in command[2])
 
 
 def die_at(number: int, *places: str) -> None:

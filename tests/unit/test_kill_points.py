@@ -17,7 +17,7 @@ from tests.chaos.kill_points import die_at, in_a_child
     ("command", "killed"),
     [
         (("git", "--version"), True),
-        (("sh", "-c", 'exec git "$@"', "sh", "commit", "--dry-run"), True),
+        (("sh", "-c", 'git "$@"; exit $?', "sh", "commit", "--dry-run"), True),
         (("sh", "-c", "true"), False),
     ],
 )

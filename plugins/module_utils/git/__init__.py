@@ -120,9 +120,9 @@ def _preview(
 
 def _commit_and_push(request: Request, place: Place, where: Target | None) -> dict[str, Any]:
     workspace = Workspace(place.git, place.git_directory)
-    with workspace.open():
+    with workspace.open() as lock:
         staged = _stage(place, workspace.directory, request, lenient=False)
-        commit = _commit(place, workspace, staged, request.message) if staged.after else None
+        commit = _commit(place, workspace, lock, staged, request.message) if staged.after else None
         result = _result(place, staged.paths, staged.diff, staged.warnings, commit=commit)
         try:
             if not where or not is_behind(place.git, where):
@@ -269,7 +269,7 @@ def _shown(git: Git, path: str, before: str | None, after: str, filtered: str) -
     }
 
 
-def _commit(place: Place, workspace: Workspace, staged: Staged, message: str) -> str:
+def _commit(place: Place, workspace: Workspace, lock: int, staged: Staged, message: str) -> str:
     """Commit the paths; the commit's id. On a copy of the index: hooks run as usual, and no other git command waits."""
     paths = staged.paths
     git = workspace.prepare()
@@ -279,9 +279,9 @@ def _commit(place: Place, workspace: Workspace, staged: Staged, message: str) ->
     workspace.begin()
     # Without maintenance: it would take the copy for the index, and prune objects that only the index holds.
     quiet = ("-c", "maintenance.auto=false", "-c", "gc.auto=0")
-    arguments = (*quiet, "commit", "--quiet", "--only", "--file=-", "--", *literal(paths))
+    arguments = (*quiet, "commit", "--quiet", "--only", f"--file={workspace.message(message)}", "--", *literal(paths))
     try:
-        done = git.run(*arguments, data=message.encode(), record=workspace.committing)
+        done = git.run(*arguments, lock=(workspace.lock, lock))
     except GitStoppedError as error:
         made = commit_entries(place.git, "HEAD", paths) == staged.after
         workspace.follow()

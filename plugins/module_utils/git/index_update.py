@@ -22,8 +22,6 @@ from ..errors import DatomicError
 from ..util import clock, lock, subprocesses
 from .runner import Git, literal, said
 
-RUN_SECONDS = 300.0
-"""How long to wait for another registering run: several hosts share a repository, and hooks and pushes take time."""
 INDEX_SECONDS = 10.0
 """How long to wait for another git command, which holds the index for moments only."""
 PAUSE_SECONDS = 0.05
@@ -39,25 +37,30 @@ class Workspace:
         self.git = git
         self.git_directory = git_directory
         self.directory = os.path.join(git_directory, "datomic-register")
+        self.lock = self.directory + ".lock"
         self.index = os.path.realpath(os.path.join(git_directory, "index"))
         self.commit_index = self.path("commit-index")
-        self.committing = self.path("committing.pid")
         self._index_before = self.path("index-before")
         self._head_before = self.path("head-before")
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[None]:
-        """Wait for other runs, finish what a killed one left behind, and leave nothing behind."""
-        busy = "Another run registers files in this repository. Wait for it to end, or end it, and run again."
-        with lock.only_one(self.directory + ".lock", busy, wait=RUN_SECONDS, show=screen.show):
+    def open(self) -> Iterator[int]:
+        """Wait for other runs, finish what a killed one left behind, and leave nothing behind.
+
+        The descriptor of the lock: whoever commits has to hold it too, and may outlive this process.
+        """
+        busy = (
+            "Another run registers files in this repository, or a hook of its commit hangs. Wait for the process, or "
+            "end it, and run again."
+        )
+        with lock.only_one(self.lock, busy, wait=self.git.timeout, show=screen.show) as descriptor:
             if os.path.isdir(self.directory):
-                self._wait_for_commit()
                 self.follow()
                 shutil.rmtree(self.directory)
             self._wait_for_index()
             os.mkdir(self.directory, 0o700)
             try:
-                yield
+                yield descriptor
             finally:
                 if not os.path.exists(self._head_before):
                     shutil.rmtree(self.directory)
@@ -77,6 +80,12 @@ class Workspace:
         with open(self._head_before + ".new", "w", encoding="utf-8") as file:
             file.write(head)
         os.replace(file.name, self._head_before)
+
+    def message(self, text: str) -> str:
+        """A file with the message of the commit."""
+        with open(self.path("message"), "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        return file.name
 
     def follow(self) -> None:
         """Let the index follow a commit; an entry that someone changed meanwhile stays."""
@@ -100,34 +109,6 @@ class Workspace:
             _pause(
                 until, f"The commit is made, but git's index could not follow it: {said(done)}. Run again after that."
             )
-
-    def _wait_for_commit(self) -> None:
-        """Wait for the commit of a killed run: git goes on with it, or with a hook."""
-        try:
-            with open(self.committing, encoding="utf-8") as file:
-                process = int(file.read())
-        except (FileNotFoundError, ValueError):  # killed before git began
-            return
-        until = clock.now() + self.git.timeout
-        what = f"the commit of an earlier run, which goes on as process {process} of this machine"
-        if self._commits(process):
-            screen.show(f"waiting for {what}, at most {self.git.timeout:.0f} s")
-        while self._commits(process):
-            _pause(
-                until,
-                f"Waited {self.git.timeout:.0f} s for {what}: a hook of it may hang. Wait for it, or end it "
-                f"(kill {process}), and run again.",
-            )
-
-    def _commits(self, process: int) -> bool:
-        """Whether the process lives and is git with our copy of the index: process ids are used again."""
-        if not subprocesses.started(process):
-            return False
-        try:
-            with open(f"/proc/{process}/environ", "rb") as file:
-                return b"GIT_INDEX_FILE=" + os.fsencode(self.commit_index) in file.read().split(b"\0")
-        except OSError:  # another system, or another user's process
-            return True
 
     def _remove_dead(self) -> None:
         """Remove the index that a killed `git commit --only` made for its hooks; its name ends in the process id."""

@@ -36,8 +36,8 @@ MAY_HANG = {
     "ls-remote": "ssh, a credential helper or the remote",
     "push": "a hook, ssh, a credential helper or the remote",
 }
-RECORDING = 'echo $$ > "$0" && exec git "$@"'
-"""Says which process git is before git is one."""
+LOCKED = 'echo $$ > "$0"; git "$@" < /dev/null; exit $?'
+"""The shell holds the lock $0 as its standard input until git ends. Hooks and their background processes do not."""
 
 
 class GitStoppedError(DatomicError):
@@ -59,10 +59,10 @@ class Git:
         """The same with further variables."""
         return Git(self.directory, self._added | environment, self.timeout)
 
-    def run(self, *arguments: str, data: bytes = b"", record: str = "") -> subprocesses.Finished:
+    def run(self, *arguments: str, data: bytes = b"", lock: tuple[str, int] | None = None) -> subprocesses.Finished:
         """Run it and wait. The caller judges the exit code.
 
-        record: the file that gets its process id before it begins.
+        lock: path and descriptor of a lock to hold as long as git runs, also if this process is killed.
         """
         command = next(word for word in arguments if word in MAY_HANG or not (word.startswith("-") or "=" in word))
 
@@ -71,10 +71,10 @@ class Git:
 
         try:
             done = subprocesses.run(
-                ("sh", "-c", RECORDING, record, *arguments) if record else ("git", *arguments),
+                ("sh", "-c", LOCKED, lock[0], *arguments) if lock else ("git", *arguments),
                 directory=self.directory,
                 environment=_environment() | self._added,
-                data=data,
+                data=lock[1] if lock else data,
                 timeout=self.timeout,
                 waiting=wait,
             )

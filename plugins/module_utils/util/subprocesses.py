@@ -69,7 +69,7 @@ def run(
     *,
     directory: str | None = None,
     environment: Mapping[str, str] | None = None,
-    data: bytes = b"",
+    data: bytes | int = b"",
     timeout: float | None = None,
     waiting: Callable[[float], None] | None = None,
     holding: tuple[int, ...] = (),
@@ -77,20 +77,21 @@ def run(
 ) -> Finished:
     """Run it in a session of its own. OSError if it cannot be started.
 
-    data: its standard input. environment: None for this process's. timeout: seconds, None for no limit.
-    waiting: called with the seconds so far, after 10 seconds and then once a minute. holding: file descriptors that it
-    inherits. output: file descriptors for its standard output and error; then out and err of the result are empty.
+    data: its standard input, or a file descriptor for it. environment: None for this process's. timeout: seconds, None
+    for no limit. waiting: called with the seconds so far, after 10 seconds and then once a minute. holding: file
+    descriptors that it inherits. output: file descriptors for its standard output and error; then out and err of the
+    result are empty.
     """
     began = time.monotonic()
-    with _signals() as received, tempfile.TemporaryFile() if data else open(os.devnull, "rb") as stdin:
-        if data:
+    with _signals() as received, tempfile.TemporaryFile() as stdin:
+        if isinstance(data, bytes):
             stdin.write(data)
             stdin.seek(0)
         process = subprocess.Popen(
             arguments,
             cwd=directory,
             env=environment,
-            stdin=stdin,
+            stdin=stdin if isinstance(data, bytes) else data,
             stdout=output[0],
             stderr=output[1],
             start_new_session=True,
