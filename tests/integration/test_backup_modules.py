@@ -152,11 +152,11 @@ def test_only_when_the_newest_is_too_old(site: Site) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"database_uri": "datomic:ddb://us-east-1/orders/absent"}, "There is no such database in this storage"),
+        ({"database_uri": "datomic:ddb://us-east-1/orders/absent"}, "The database does not exist in this storage"),
         ({"backup": "s3://absent/main"}, "The bucket absent of s3://absent/main does not exist"),
         ({"backup": "file:/proc/1/backup"}, "/proc/1"),
         ({"datomic_home": "/absent"}, "no distribution of Datomic"),
-        ({"heap": "lots"}, "heap has to be digits"),
+        ({"heap": "lots"}, "heap must be digits"),
         ({"encryption": "sse"}, "a backup in a directory has none"),
         ({"max_age": "soon"}, "is no age"),
         ({"log": "/absent/backup.log"}, "The log /absent/backup.log cannot be written"),
@@ -196,7 +196,7 @@ def test_a_bucket_without_rights(site: Site) -> None:
 def test_rights_that_end_at_reading(site: Site) -> None:
     site.aws.fault("s3:PutObject", code="AccessDenied", status=403, times=9)
     result = site.take(site.s3)
-    assert "The credentials lack the rights" in result["msg"]
+    assert "The credentials lack permissions" in result["msg"]
 
 
 def test_a_rule_that_expires_objects(site: Site) -> None:

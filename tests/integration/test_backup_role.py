@@ -121,7 +121,7 @@ def test_an_update_with_its_backup_or_the_proof_of_one(site: Site) -> None:
     stopped(site.play("update.yml", "--check"), NO_DATABASES)
     site.say(database(), datomic_backup="before_update")
     for playbook in ("update.yml", "create.yml"):
-        stopped(site.play(playbook), "There is no such database in this storage")
+        stopped(site.play(playbook), "The database does not exist in this storage")
     site.transact("main", 1001)
     assert site.play("update.yml").returncode == 0
     root = site.root / "srv" / "backup" / "main" / "roots" / "1001"

@@ -113,7 +113,7 @@ def test_ensure_cf_and_the_template(site: Site) -> None:
     [
         ({"datomic_home": None}, "engine: cli needs datomic_home"),
         ({"datomic_home": "/absent"}, "is no distribution of Datomic"),
-        ({"java_home": "/absent", "PATH": "/absent"}, "no java runs here"),
+        ({"java_home": "/absent", "PATH": "/absent"}, "/absent/bin/java does not exist"),
         ({"transactor_src": "tx.properties"}, "it opens port 4334 only, and the transactor's is 5555"),
         ({"vpc_id": "the default"}, "it makes groups in the default VPC only"),
     ],

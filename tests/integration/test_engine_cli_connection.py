@@ -23,7 +23,7 @@ from tests.integration.ensuring import ROLES, warned, writes
 from tests.integration.wrapped import CF, Site
 
 SHOW = "env | grep -E '^(AWS|JAVA)_' >&2; echo java: $(command -v java) >&2; exit 1\n"
-OF_A_ROLE = "answers to users only"
+OF_A_ROLE = "works for users only"
 
 
 @pytest.fixture

@@ -160,10 +160,10 @@ def test_secrets_are_masked(text: str, hidden: str) -> None:
     ("code", "words"),
     [
         (1, "failed with exit code 1"),
-        (-9, "was killed (SIGKILL); a system"),
+        (-9, "was killed (SIGKILL); the system"),
         (137, "was killed (SIGKILL)"),
         (255, "exit code 255"),
     ],
 )
 def test_how_a_tool_ended(code: int, words: str) -> None:
-    assert words in runner.how_it_ended(code)
+    assert words in runner.ending(code)

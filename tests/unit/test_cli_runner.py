@@ -17,7 +17,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.util.subprocess
 from tests import fake_cli
 
 TOOL = Tool(Distribution("/opt/datomic-pro-1.0.7277", "1.0.7277"), {})
-NO_DATABASE = "There is no such database"
+NO_DATABASE = "The database does not exist"
 IAM = (
     "com.amazonaws.services.identitymanagement.model.AmazonIdentityManagementException: User: arn:aws:iam::1:user/x is "
     "not authorized to perform: iam:CreateRole (Status Code: 403; Error Code: AccessDenied)"
@@ -30,14 +30,18 @@ IAM = (
         ("backup-db", "clojure.lang.ExceptionInfo: Could not find main in catalog", NO_DATABASE),
         ("backup-db", "Access Denied (Service: Amazon S3)", "and read and write on the backup's bucket"),
         ("backup-db", "The bucket is not there (NoSuchBucket)", "correct the URI"),
-        ("backup-db", "Error: Could not find or load main class clojure.main", "the distribution is not whole"),
-        ("ensure-transactor", "Error: Could not find or load main class clojure.main", "the distribution is not whole"),
-        ("ensure-transactor", IAM, "Allow iam:CreateRole to the credentials in use"),
-        ("ensure-cf", "UnauthorizedOperation (Service: AmazonEC2; Status Code: 403)", "lack a right"),
+        ("backup-db", "Error: Could not find or load main class clojure.main", "the distribution is incomplete"),
+        (
+            "ensure-transactor",
+            "Error: Could not find or load main class clojure.main",
+            "the distribution is incomplete",
+        ),
+        ("ensure-transactor", IAM, "Allow iam:CreateRole for the credentials in use"),
+        ("ensure-cf", "UnauthorizedOperation (Service: AmazonEC2; Status Code: 403)", "lack a permission"),
         (
             "create-cf-template",
             "Must specify userName when calling with non-User credentials (Error Code: ValidationError)",
-            "answers to users only",
+            "works for users only",
         ),
         ("ensure-transactor", "The security token included in the request is expired (ExpiredToken)", "expired while"),
         ("ensure-cf", "Unable to load AWS credentials from any provider in the chain", "found no credentials"),
@@ -72,10 +76,10 @@ def test_a_tool_that_was_stopped_says_why_and_its_last_words() -> None:
 def test_a_command_that_would_change_aws_itself_is_refused(tmp_path: pathlib.Path, command: str) -> None:
     environment = {"AWS_ENDPOINT_URL": "http://localhost:4566"}
     home = fake_cli.build(tmp_path)
-    Tool(Distribution(str(home), "1.0.7277"), environment).heed_endpoint(command)
+    Tool(Distribution(str(home), "1.0.7277"), environment).check_endpoint(command)
     fake_cli.of_sdk_1(home)
-    Tool(Distribution(str(home), "1.0.7556"), environment).heed_endpoint(command)
-    Tool(Distribution(str(home), "1.0.7277"), {}).heed_endpoint(command)
+    Tool(Distribution(str(home), "1.0.7556"), environment).check_endpoint(command)
+    Tool(Distribution(str(home), "1.0.7277"), {}).check_endpoint(command)
     old = Tool(Distribution(str(home), "1.0.7277"), environment)
-    with pytest.raises(DatomicError, match=f"so {command} would change AWS itself, not what http://localhost:4566"):
+    with pytest.raises(DatomicError, match=f"so {command} would change AWS itself, not http://localhost:4566"):
         old.run(command, "a", "b", timeout=1)

@@ -217,7 +217,7 @@ def take(aws: Aws, options: Options, *, check: bool) -> dict[str, Any]:
             f"does not say that it looked at the segments: this is no backup. It printed: "
             f"{' '.join(result['output']) or 'nothing'}",
             exit_code=outcome.code,
-            messages=runner.told(outcome),
+            messages=runner.error_lines(outcome),
         )
     return result
 

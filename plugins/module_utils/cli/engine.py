@@ -123,7 +123,7 @@ def prepare(aws: Aws, options: Options, command: str, region: str) -> Engine:
     if region:
         connection |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     ready = tool.prepare(home, connection, java_home=options.java_home or "")
-    ready.heed_endpoint(command)
+    ready.check_endpoint(command)
     return Engine(ready, command, options.engine_timeout)
 
 
@@ -296,7 +296,7 @@ def template(engine: Engine, transactor: Properties, cf: Properties, dest: str) 
             with open(target, encoding="utf-8") as file:
                 made: dict[str, Any] = json.load(file)
         except (OSError, ValueError) as error:
-            why = ready.worded(str(error))
+            why = ready.redacted(str(error))
             raise DatomicError(f"bin/datomic {engine.command} ended well and wrote no template: {why}.") from error
     return ordered(made)
 

@@ -2,29 +2,29 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to do about what bin/datomic says when it fails: by its words, and by the command that said them."""
+"""Hints for errors of bin/datomic, by the text of its output and the command."""
 
 from __future__ import annotations
 
 from ..aws.errors import DENIED_ACTION
 
 PROVISIONING = ("ensure-transactor", "ensure-cf", "create-cf-template")
-USERS_ONLY = "It asks iam:GetUser for the number of the account, which answers to users only"
+USERS_ONLY = "It calls iam:GetUser for the account's id, which works for users only"
 
 _NO_CREDENTIALS = "It found no credentials: set a profile in datomic_aws, or AWS_PROFILE."
-_LACKING = "The credentials lack a right: see the operator's policy; the tool asks iam:GetUser too."
+_LACKING = "The credentials lack a permission: see the operator's policy. The tool calls iam:GetUser too."
 _LACKING_FOR_BACKUPS = (
-    "The credentials lack the rights: a peer's on storage, and read and write on the backup's bucket."
+    "The credentials lack permissions: a peer's on storage, and read and write on the backup's bucket."
 )
 
 _OF_ALL = (
     (
         "UnsupportedClassVersionError",
-        "java here is older than the release needs: install a newer one, or set java_home.",
+        "The release needs a newer Java: install one, or set java_home.",
     ),
-    ("Could not find or load main class", "Java finds no Clojure, so the distribution is not whole: unpack it again."),
+    ("Could not find or load main class", "Java finds no Clojure: the distribution is incomplete, unpack it again."),
     ("No space left on device", "The disk is full: free some space and run again."),
-    ("Permission denied", "This user may not write there."),
+    ("Permission denied", "The user that runs Ansible cannot write to that file or directory."),
     ("Unable to load AWS credentials", _NO_CREDENTIALS),
     ("Unable to load credentials", _NO_CREDENTIALS),
     ("UnknownHostException", "Check the region, and that the network lets this host reach AWS."),
@@ -36,10 +36,10 @@ _OF_PROVISIONING = (
     ("ExpiredToken", "The credentials expired while it ran: renew them and run again."),
 )
 _OF_BACKUPS = (
-    ("OutOfMemoryError", "Give it more heap: at least as much as the transactor has."),
-    (":backup/claim-failed", "Another database's backup lies there. Each database needs a backup URI of its own."),
-    (":db.error/db-not-found", "There is no such database in this storage: check the name and the table in the URI."),
-    ("Could not find", "There is no such database in this storage: check the name and the table in the URI."),
+    ("OutOfMemoryError", "Give it more heap: at least as much as the transactor's."),
+    (":backup/claim-failed", "The backup URI holds a backup of another database. Each database needs its own URI."),
+    (":db.error/db-not-found", "The database does not exist in this storage: check the name and the table in the URI."),
+    ("Could not find", "The database does not exist in this storage: check the name and the table in the URI."),
     ("NoSuchBucket", "The bucket does not exist: create it, or correct the URI."),
     ("PermanentRedirect", "The bucket is in another region: set backup_region to it."),
     ("AuthorizationHeaderMalformed", "The bucket is in another region: set backup_region to it."),
@@ -47,12 +47,12 @@ _OF_BACKUPS = (
     ("Access Denied", _LACKING_FOR_BACKUPS),
     ("ExpiredToken", "The credentials expired while it ran: use ones that last as long as the backup."),
 )
-"""What to do about what the output of a command says, the first that fits."""
+"""Text in the output of a command, and the hint. The first match counts."""
 
 
-def on(command: str, output: str) -> str:
-    """The first advice that fits the output of the command; empty when none does."""
+def find(command: str, output: str) -> str:
+    """The first hint that matches the output of the command; empty if none does."""
     if named := DENIED_ACTION.search(output):
-        return f"Allow {named[1]} to the credentials in use."
+        return f"Allow {named[1]} for the credentials in use."
     table = (*_OF_ALL, *(_OF_PROVISIONING if command in PROVISIONING else _OF_BACKUPS))
     return next((text for sign, text in table if sign in output), "")

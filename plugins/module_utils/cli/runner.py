@@ -28,10 +28,10 @@ from ..util.subprocesses import Finished
 from . import error_hints, java
 
 GRACE_SECONDS = 5
-"""What a process that the tool left behind may still print is waited for."""
+"""How long to read on when a background process keeps the output open."""
 KEPT_LINES = 2000
-"""Lines of output that are kept, the last ones: a backup may print for hours."""
-TOLD_LINES = 12
+"""The last lines of output are kept: a backup may print for hours."""
+ERROR_LINES = 12
 
 NOT_INHERITED = (
     "AWS_ACCESS_KEY",
@@ -43,20 +43,20 @@ NOT_INHERITED = (
     "AWS_SECURITY_TOKEN",
     "AWS_SESSION_TOKEN",
 )
-"""The module's options decide on these; what the shell happens to hold could belong to another account."""
+"""The module's options set these. Those of the shell may belong to another account."""
 
 CHANGING = ("backup-db", "ensure-cf", "ensure-transactor", "restore-db")
-"""The commands that change what AWS holds."""
+"""The commands that change resources in AWS."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Tool:
     """A distribution's bin/datomic, ready to run.
 
-    environment: all of the program's environment. secrets: values that never leave this object unmasked.
-    names: what the user calls the files that it gets in the place of others, by their paths; shown instead.
-    heap: -Xmx and -Xms as Java takes them without the flag ("4g"), empty for the tool's own. log: a file that gets each
-    line as it comes, empty for none.
+    environment: all of the program's environment. secrets: values to mask in everything that it prints.
+    names: the user's names of files, by the paths of their private copies; shown instead of these.
+    heap: value of -Xmx and -Xms ("4g"), empty for the tool's default. log: a file that gets each line at once, empty
+    for none.
     """
 
     distribution: Distribution
@@ -71,38 +71,37 @@ class Tool:
         return ["bin/datomic", *memory, *arguments]
 
     def shown(self, *arguments: str) -> str:
-        return self.worded(" ".join(self.command(*arguments)))
+        return self.redacted(" ".join(self.command(*arguments)))
 
-    def worded(self, text: str) -> str:
-        """The text as the user may see it."""
+    def redacted(self, text: str) -> str:
+        """The text as the user sees it: with the user's names of files, and without secrets."""
         for path, name in self.names.items():
             text = text.replace(path, name)
         return redact.output(text, self.secrets)
 
-    def heed_endpoint(self, command: str) -> None:
-        """DatomicError for a command that would change AWS itself, not what the endpoint leads to; others warn."""
+    def check_endpoint(self, command: str) -> None:
+        """DatomicError for a command that would change AWS itself and not the endpoint; only a warning if it reads."""
         endpoint = self.environment.get("AWS_ENDPOINT_URL", "")
         if not endpoint or _reads_endpoint(self.distribution):
             return
         release = f"bin/datomic of release {self.distribution.version} reads no endpoint"
         if command not in CHANGING:
-            warn(f"{release}: {command} asks AWS itself, not {endpoint}, to which this module's own calls go.")
+            warn(f"{release}: {command} reads from AWS itself, not from {endpoint}, which this module uses.")
             return
         instead = "engine: native, or " if command in error_hints.PROVISIONING else ""
         raise DatomicError(
-            f"{release}, so {command} would change AWS itself, not what {endpoint} leads to. "
+            f"{release}, so {command} would change AWS itself, not {endpoint}. "
             f"Use {instead}a release since {versions.AWS_SDK_V2_SINCE}."
         )
 
     def run(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Finished:
-        """Run it to its end, whatever its exit code, or stop it. timeout: seconds.
+        """Run it to its end, whatever its exit code, or stop it after timeout seconds.
 
-        holding: file descriptors of locks, which it keeps when this process dies and it does not.
-        DatomicError when it cannot be started.
+        holding: descriptors of locks, which it holds too: it may outlive this process. DatomicError if it cannot start.
         """
-        self.heed_endpoint(arguments[0])
+        self.check_endpoint(arguments[0])
         with self._logged() as log:
-            out, err = _Reader(log, self.worded), _Reader(log, self.worded)
+            out, err = _Reader(log, self.redacted), _Reader(log, self.redacted)
             try:
                 done = subprocesses.run(
                     self.command(*arguments),
@@ -120,18 +119,18 @@ class Tool:
             return dataclasses.replace(done, out=out.finish(), err=err.finish())
 
     def require(self, *arguments: str, timeout: int, holding: tuple[int, ...] = ()) -> Finished:
-        """Run it, and raise DatomicError with what it said unless its exit code is 0."""
+        """Run it. DatomicError with its messages unless its exit code is 0."""
         outcome = self.run(*arguments, timeout=timeout, holding=holding)
         if outcome.code:
             raise self.failed(outcome, *arguments)
         return outcome
 
     def failed(self, outcome: Finished, *arguments: str) -> DatomicError:
-        said = told(outcome)
-        ended = outcome.stopped or how_it_ended(outcome.code)
-        advice = error_hints.on(arguments[0], outcome.stderr + outcome.stdout)
+        said = error_lines(outcome)
+        ended = outcome.stopped or ending(outcome.code)
+        hint = error_hints.find(arguments[0], outcome.stderr + outcome.stdout)
         message = f"{self.shown(*arguments)} {ended}" + (":\n" + "\n".join(said) if said else ".")
-        return DatomicError(message + (f"\n{advice}" if advice else ""), exit_code=outcome.code, messages=said)
+        return DatomicError(message + (f"\n{hint}" if hint else ""), exit_code=outcome.code, messages=said)
 
     @contextlib.contextmanager
     def _logged(self) -> Iterator[IO[str] | None]:
@@ -149,10 +148,10 @@ class Tool:
 class _Reader:
     """Reads one stream of the tool, line by line. descriptor: where the tool writes; the caller closes it."""
 
-    def __init__(self, log: IO[str] | None, worded: Callable[[str], str]) -> None:
+    def __init__(self, log: IO[str] | None, redacted: Callable[[str], str]) -> None:
         source, self.descriptor = os.pipe()
         self._log = log
-        self._worded = worded
+        self._worded = redacted
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._thread = threading.Thread(target=self._read, args=(source,), daemon=True)
         self._thread.start()
@@ -181,12 +180,12 @@ def prepare(
     heap: str = "",
     log: str = "",
 ) -> Tool:
-    """The tool with this connection (see Aws.environment). DatomicError without the Java it needs."""
+    """The tool with this connection (see Aws.environment). DatomicError if the Java that it needs is missing."""
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     environment = java.with_home({**inherited, **connection}, java_home)
     java.require(distribution, environment)
     if heap and not re.fullmatch(r"[1-9]\d*[kmgKMG]", heap):
-        raise DatomicError(f"heap has to be digits and one of k, m, g, such as 4g; it is {heap!r}.")
+        raise DatomicError(f"heap must be digits and one of k, m, g, such as 4g; it is {heap!r}.")
     known = [connection.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
     return Tool(
         distribution=distribution,
@@ -197,24 +196,24 @@ def prepare(
     )
 
 
-def told(outcome: Finished) -> list[str]:
-    """What the tool says is wrong: its lines without the frames of a stack trace."""
+def error_lines(outcome: Finished) -> list[str]:
+    """The tool's error messages: its lines without the frames of a stack trace."""
     lines = [line for line in (outcome.stderr or outcome.stdout).splitlines() if line.strip()]
     plain = [line.strip() for line in lines if not re.match(r"\s+(at |\.\.\. \d+ more)", line)]
-    return plain[:TOLD_LINES] if any("Exception" in line for line in plain) else plain[-TOLD_LINES:]
+    return plain[:ERROR_LINES] if any("Exception" in line for line in plain) else plain[-ERROR_LINES:]
 
 
 def _reads_endpoint(distribution: Distribution) -> bool:
-    """Whether it is built on the AWS SDK for Java 2: the first one has no variable and no setting for an endpoint."""
+    """Whether it uses the AWS SDK for Java 2: version 1 has no setting for an endpoint."""
     since = versions.at_least(distribution.version, versions.AWS_SDK_V2_SINCE)
     return since or any(pathlib.Path(distribution.home, "lib").glob("sdk-core-2.*.jar"))
 
 
-def how_it_ended(code: int) -> str:
+def ending(code: int) -> str:
     number = -code if code < 0 else code - 128 if 128 < code < 128 + signal.NSIG else 0
     if number and number in signal.valid_signals():
         name = signal.Signals(number).name
         return f"was killed ({name})" + (
-            "; a system that runs out of memory does that" if number == signal.SIGKILL else ""
+            "; the system does that when memory runs out" if number == signal.SIGKILL else ""
         )
     return f"failed with exit code {code}"
