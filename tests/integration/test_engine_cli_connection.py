@@ -142,7 +142,7 @@ def test_a_java_home_without_java_is_an_error(site: Site, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", f"{other}/bin{os.pathsep}{os.environ['PATH']}")
     file = site.file(ROLES)
     result = site.run("ensure_transactor", src=str(file), java_home="/no/such/jdk")
-    assert "java_home: there is no /no/such/jdk/bin/java" in result["msg"]
+    assert "java_home: /no/such/jdk/bin/java does not exist" in result["msg"]
     assert file.read_text() == ROLES
 
 
