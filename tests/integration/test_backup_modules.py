@@ -175,7 +175,7 @@ def test_a_second_database_does_not_go_to_the_same_uri(site: Site) -> None:
     site.transact("other", 1)
     result = site.take(uri, database_uri=URI.replace("main", "other"))
     assert result["exit_code"] == 1
-    assert "Each database needs a backup URI of its own" in result["msg"]
+    assert "Each database needs its own URI" in result["msg"]
 
 
 def test_a_bucket_in_another_region(site: Site) -> None:
