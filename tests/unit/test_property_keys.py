@@ -299,10 +299,12 @@ def test_of_a_url_only_the_password_is_masked(key: str, value: str, shown: str) 
 
 
 def test_the_table_tells_every_known_secret() -> None:
-    holders = ("sql-url", "sql-driver-params", "java-opts")
+    assert {name for name, setting in keys.TRANSACTOR.items() if setting.secret not in ("", "whole")} == {
+        *("sql-url", "sql-driver-params", "java-opts")
+    }
     for name, setting in {**keys.TRANSACTOR, **keys.CF}.items():
-        assert keys.is_secret(name) is (setting.secret or name in holders), name
-        assert keys.is_secret(f"my-own-second-{name}") or not setting.secret, "so that a misspelt one is as well"
+        assert keys.secrecy(name) == setting.secret, name
+        assert keys.is_secret(f"my-own-second-{name}") or setting.secret != "whole", "a misspelt one is as well"
 
 
 def test_what_is_no_secret_is_shown() -> None:

@@ -214,9 +214,7 @@ def _run(engine: Engine, file: base.File, late: tuple[str, ...], directory: str,
             raise _failure(ready, engine, outcome, given, ()) from error
         raise
     wrong = sorted(
-        key
-        for key in {*given.keys(), *made.keys()}
-        if key not in made or (key not in late and given.get(key) != made.get(key))
+        key for key in {*given, *made} if key not in made or (key not in late and given.get(key) != made.get(key))
     )
     values = {} if wrong else {key: made.get(key) for key in late if made.has_value(key)}
     if values:

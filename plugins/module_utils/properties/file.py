@@ -65,11 +65,8 @@ class Properties:
         return key in self.entries
 
     def __iter__(self) -> Iterator[str]:
+        """The keys in file order."""
         return iter(self.entries)
-
-    def keys(self) -> list[str]:
-        """In file order."""
-        return list(self.entries)
 
     def get(self, key: str) -> str:
         """The value, empty when the key is missing or its value is blank."""

@@ -25,6 +25,8 @@ from .file import MASK, Properties, diff
 AwsName = Literal["region", "iam", "bucket"]
 Kind = Literal["text", "integer", "boolean", "memory", "port", "symbol", "keyword", "servers", "endpoint"] | AwsName
 FileKind = Literal["transactor", "cf"]
+Secrecy = Literal["", "whole", passwords.Place]
+"""How much of a value is secret: nothing, all, the passwords among a URL's parameters or among options of a JVM."""
 
 TRANSACTOR_DOCS = "https://docs.datomic.com/operation/transactor.html"
 CF_DOCS = "https://docs.datomic.com/operation/aws.html"
@@ -83,7 +85,7 @@ class Setting:
     minimum: int | None = None
     maximum: int | None = None
     choices: tuple[str, ...] = ()
-    secret: bool = False
+    secret: Secrecy = ""
     deprecated: str = ""
     since: str = ""
     only: tuple[str, ...] = ()
@@ -137,7 +139,7 @@ def _memcached(prefix: str) -> list[Setting]:
     return [
         Setting(prefix, "servers"),
         Setting(f"{prefix}-username", since="0.9.4766"),
-        Setting(f"{prefix}-password", secret=True, since="0.9.4766"),
+        Setting(f"{prefix}-password", secret="whole", since="0.9.4766"),
         Setting(f"{prefix}-auto-discovery", "boolean", "false", since="1.0.6316"),
         Setting(f"{prefix}-config-timeout-msec", "integer", "100", minimum=1, since="1.0.6316"),
         Setting(f"{prefix}-expiration-days", "integer", "30", minimum=0, maximum=30, since="1.0.6397"),
@@ -148,151 +150,122 @@ def _user(prefix: str) -> list[Setting]:
     why = "users with access keys are deprecated: use aws-transactor-role and aws-peer-role"
     return [
         Setting(f"{prefix}-user", "iam", deprecated=why),
-        Setting(f"{prefix}-access-key-id", secret=True, deprecated=why),
-        Setting(f"{prefix}-secret-key", secret=True, deprecated=why),
+        Setting(f"{prefix}-access-key-id", secret="whole", deprecated=why),
+        Setting(f"{prefix}-secret-key", secret="whole", deprecated=why),
     ]
 
 
-def _by_name(*groups: list[Setting]) -> Mapping[str, Setting]:
-    return {setting.name: setting for group in groups for setting in group}
+def _by_name(*settings: Setting) -> Mapping[str, Setting]:
+    return {setting.name: setting for setting in settings}
 
 
 TRANSACTOR: Mapping[str, Setting] = _by_name(
     # Network and process
-    [
-        Setting("protocol", choices=PROTOCOLS, required="always"),
-        Setting("host", required="always"),
-        Setting("alt-host"),
-        Setting("port", "port", required="always", example="4334"),
-        Setting("encrypt-channel", "boolean", "true", blank="what peers and transactor send is not encrypted then"),
-        Setting("data-dir", default="data"),
-        Setting("log-dir", default="log"),
-        Setting("pid-file"),
-        Setting("h2-port", "port", since="0.8.3895", blank=_NO_NUMBER, stops=True),
-        Setting("h2-web-port", "port", only=("free",)),
-        Setting("rest-port", "port"),
-        Setting("rest-alias"),
-        Setting("ping-host"),
-        Setting("ping-port", "port"),
-        Setting("ping-concurrency", "integer", minimum=1),
-        Setting("java-opts"),
-    ],
+    Setting("protocol", choices=PROTOCOLS, required="always"),
+    Setting("host", required="always"),
+    Setting("alt-host"),
+    Setting("port", "port", required="always", example="4334"),
+    Setting("encrypt-channel", "boolean", "true", blank="what peers and transactor send is not encrypted then"),
+    Setting("data-dir", default="data"),
+    Setting("log-dir", default="log"),
+    Setting("pid-file"),
+    Setting("h2-port", "port", since="0.8.3895", blank=_NO_NUMBER, stops=True),
+    Setting("h2-web-port", "port", only=("free",)),
+    Setting("rest-port", "port"),
+    Setting("rest-alias"),
+    Setting("ping-host"),
+    Setting("ping-port", "port"),
+    Setting("ping-concurrency", "integer", minimum=1),
+    Setting("java-opts", secret="options"),
     # Memory
-    [
-        Setting(
-            "memory-index-threshold", "memory", minimum=8 * MIB, since="0.8.3784", required="to start", example="32m"
-        ),
-        Setting("memory-index-max", "memory", minimum=32 * MIB, since="0.8.3611", required="to start", example="512m"),
-        Setting("object-cache-max", "memory", minimum=32 * MIB, since="0.8.3814", required="to start", example="1g"),
-    ],
+    Setting("memory-index-threshold", "memory", minimum=8 * MIB, since="0.8.3784", required="to start", example="32m"),
+    Setting("memory-index-max", "memory", minimum=32 * MIB, since="0.8.3611", required="to start", example="512m"),
+    Setting("object-cache-max", "memory", minimum=32 * MIB, since="0.8.3814", required="to start", example="1g"),
     # Tuning
-    [
-        Setting("write-concurrency", "integer", "4", minimum=2, since="0.8.3731"),
-        Setting("read-concurrency", "integer", minimum=2),
-        Setting("prefetch-concurrency", "integer", minimum=1, since="1.0.7180"),
-        Setting("prefetch-probes", "boolean", since="1.0.7180"),
-        Setting("index-parallelism", "integer", "1", minimum=1, maximum=8, since="0.9.5981"),
-        Setting("dynamic-index-parallelism", "boolean", "false"),
-        Setting("index-segs-per-second", "integer", minimum=1),
-        Setting("delete-concurrency", "integer", "1", minimum=1, maximum=128),
-        Setting("heartbeat-interval-msec", "integer", "5000", minimum=1000),
-        Setting("default-partition", "keyword", ":db.part/user"),
-        Setting("metrics-callback", "symbol", since="0.9.4314"),
-    ],
+    Setting("write-concurrency", "integer", "4", minimum=2, since="0.8.3731"),
+    Setting("read-concurrency", "integer", minimum=2),
+    Setting("prefetch-concurrency", "integer", minimum=1, since="1.0.7180"),
+    Setting("prefetch-probes", "boolean", since="1.0.7180"),
+    Setting("index-parallelism", "integer", "1", minimum=1, maximum=8, since="0.9.5981"),
+    Setting("dynamic-index-parallelism", "boolean", "false"),
+    Setting("index-segs-per-second", "integer", minimum=1),
+    Setting("delete-concurrency", "integer", "1", minimum=1, maximum=128),
+    Setting("heartbeat-interval-msec", "integer", "5000", minimum=1000),
+    Setting("default-partition", "keyword", ":db.part/user"),
+    Setting("metrics-callback", "symbol", since="0.9.4314"),
     # Caches
-    _memcached("memcached"),
-    _memcached("local-memcached"),
-    [
-        Setting("valcache-path", since="0.9.5783"),
-        Setting("valcache-max-gb", "integer", minimum=1, since="0.9.5783"),
-    ],
+    *_memcached("memcached"),
+    *_memcached("local-memcached"),
+    Setting("valcache-path", since="0.9.5783"),
+    Setting("valcache-max-gb", "integer", minimum=1, since="0.9.5783"),
     # AWS
-    [
-        Setting("aws-dynamodb-table", default="datomic", required_by=("ddb", "ddb-local")),
-        Setting("aws-s3-log-bucket-id", "bucket", filled_in=_ENSURE_TRANSACTOR),
-        Setting("aws-cloudwatch-dimension-value"),
-        Setting("aws-dynamodb-region", "region", since="0.8.3591", required_by=("ddb",), example="us-east-1"),
-        Setting("aws-cloudwatch-region", "region", since="0.8.3591"),
-        Setting("aws-dynamodb-override-endpoint", "endpoint", since="0.9.4353", required_by=("ddb-local",)),
-        Setting("aws-transactor-role", "iam", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
-        Setting("aws-peer-role", "iam", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
-    ],
-    _user("aws-dynamodb"),
-    _user("aws-dynamodb-peer"),
-    _user("aws-s3-log"),
-    _user("aws-cloudwatch"),
+    Setting("aws-dynamodb-table", default="datomic", required_by=("ddb", "ddb-local")),
+    Setting("aws-s3-log-bucket-id", "bucket", filled_in=_ENSURE_TRANSACTOR),
+    Setting("aws-cloudwatch-dimension-value"),
+    Setting("aws-dynamodb-region", "region", since="0.8.3591", required_by=("ddb",), example="us-east-1"),
+    Setting("aws-cloudwatch-region", "region", since="0.8.3591"),
+    Setting("aws-dynamodb-override-endpoint", "endpoint", since="0.9.4353", required_by=("ddb-local",)),
+    Setting("aws-transactor-role", "iam", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
+    Setting("aws-peer-role", "iam", since="0.9.4314", filled_in=_ENSURE_TRANSACTOR),
+    *_user("aws-dynamodb"),
+    *_user("aws-dynamodb-peer"),
+    *_user("aws-s3-log"),
+    *_user("aws-cloudwatch"),
     # Storage
-    [
-        Setting("sql-url", required_by=("sql",)),
-        Setting("sql-driver-class", required_by=("sql",)),
-        Setting("sql-user"),
-        Setting("sql-driver-params"),
-        Setting("sql-validation-query"),
-        Setting("sql-password", secret=True),
-        Setting("cassandra-host", since="0.9.4384", required_by=CASSANDRA),
-        Setting("cassandra-table", since="0.9.4384", required_by=CASSANDRA),
-        Setting("cassandra-user", since="0.9.4384"),
-        Setting("cassandra-password", secret=True, since="0.9.4384"),
-        Setting("cassandra-config-file", since="1.0.7180"),
-        Setting("cassandra-local-datacenter", since="1.0.7180"),
-        Setting("cassandra-cluster-callback", "symbol", since="0.9.4956"),
-        Setting("cassandra-session-callback", "symbol", since="1.0.7180"),
-        Setting("cassandra-port", "port", since="0.9.4384", blank=_NO_NUMBER, stops=True),
-        Setting("cassandra-ssl", "boolean", since="0.9.4497"),
-    ],
-    [
-        Setting(
-            "storage-access",
-            default="local",
-            choices=("local", "remote"),
-            since="0.9.5697",
-            blank=NO_EMPTY_TEXT,
-            stops=True,
-        )
-    ],
-    [
-        Setting(name, secret=True, since="0.9.5697", blank=NO_EMPTY_TEXT, stops=True)
-        for name in (
-            "storage-admin-password",
-            "storage-datomic-password",
-            "old-storage-admin-password",
-            "old-storage-datomic-password",
-        )
-    ],
-    [Setting(name, only=("riak",)) for name in ("riak-host", "riak-port", "riak-interface", "riak-bucket")],
-    [Setting(name, only=("couchbase",)) for name in ("couchbase-host", "couchbase-bucket")],
-    [Setting("couchbase-password", secret=True, only=("couchbase",))],
-    [Setting("inf-host", only=("inf",)), Setting("inf-port", "port", only=("inf",), blank=_NO_NUMBER, stops=True)],
-    [Setting("license-key", secret=True, since="0.8.3397", filled_in="run a release that needs none")],
+    Setting("sql-url", secret="parameters", required_by=("sql",)),
+    Setting("sql-driver-class", required_by=("sql",)),
+    Setting("sql-user"),
+    Setting("sql-driver-params", secret="parameters"),
+    Setting("sql-validation-query"),
+    Setting("sql-password", secret="whole"),
+    Setting("cassandra-host", since="0.9.4384", required_by=CASSANDRA),
+    Setting("cassandra-table", since="0.9.4384", required_by=CASSANDRA),
+    Setting("cassandra-user", since="0.9.4384"),
+    Setting("cassandra-password", secret="whole", since="0.9.4384"),
+    Setting("cassandra-config-file", since="1.0.7180"),
+    Setting("cassandra-local-datacenter", since="1.0.7180"),
+    Setting("cassandra-cluster-callback", "symbol", since="0.9.4956"),
+    Setting("cassandra-session-callback", "symbol", since="1.0.7180"),
+    Setting("cassandra-port", "port", since="0.9.4384", blank=_NO_NUMBER, stops=True),
+    Setting("cassandra-ssl", "boolean", since="0.9.4497"),
+    Setting(
+        "storage-access",
+        default="local",
+        choices=("local", "remote"),
+        since="0.9.5697",
+        blank=NO_EMPTY_TEXT,
+        stops=True,
+    ),
+    Setting("storage-admin-password", secret="whole", since="0.9.5697", blank=NO_EMPTY_TEXT, stops=True),
+    Setting("storage-datomic-password", secret="whole", since="0.9.5697", blank=NO_EMPTY_TEXT, stops=True),
+    Setting("old-storage-admin-password", secret="whole", since="0.9.5697", blank=NO_EMPTY_TEXT, stops=True),
+    Setting("old-storage-datomic-password", secret="whole", since="0.9.5697", blank=NO_EMPTY_TEXT, stops=True),
+    *(Setting(name, only=("riak",)) for name in ("riak-host", "riak-port", "riak-interface", "riak-bucket")),
+    *(Setting(name, only=("couchbase",)) for name in ("couchbase-host", "couchbase-bucket")),
+    Setting("couchbase-password", secret="whole", only=("couchbase",)),
+    Setting("inf-host", only=("inf",)),
+    Setting("inf-port", "port", only=("inf",), blank=_NO_NUMBER, stops=True),
+    Setting("license-key", secret="whole", since="0.8.3397", filled_in="run a release that needs none"),
 )
 
 CF: Mapping[str, Setting] = _by_name(
-    [
-        Setting("aws-instance-type", required="always"),
-        Setting("aws-region", "region", required="always", example="us-east-1"),
-        Setting("aws-instance-monitoring", "boolean", required="always"),
-        Setting("aws-autoscaling-group-size", "integer", minimum=1, required="always", example="2"),
-        Setting("java-xmx", "memory", filled_in=_ENSURE_CF),
-        Setting("java-opts", filled_in=_ENSURE_CF),
-        Setting("aws-security-group", required="always"),
-        Setting("aws-ingress-groups"),
-        Setting("aws-ingress-cidrs"),
-        Setting(
-            "datomic-version", required="always", filled_in="give datomic_version, or datomic_home with a distribution"
-        ),
-        Setting("datomic-deploy-s3-bucket", required="always"),
-    ],
+    Setting("aws-instance-type", required="always"),
+    Setting("aws-region", "region", required="always", example="us-east-1"),
+    Setting("aws-instance-monitoring", "boolean", required="always"),
+    Setting("aws-autoscaling-group-size", "integer", minimum=1, required="always", example="2"),
+    Setting("java-xmx", "memory", filled_in=_ENSURE_CF),
+    Setting("java-opts", secret="options", filled_in=_ENSURE_CF),
+    Setting("aws-security-group", required="always"),
+    Setting("aws-ingress-groups"),
+    Setting("aws-ingress-cidrs"),
+    Setting(
+        "datomic-version", required="always", filled_in="give datomic_version, or datomic_home with a distribution"
+    ),
+    Setting("datomic-deploy-s3-bucket", required="always"),
 )
 
 SETTINGS: Mapping[FileKind, Mapping[str, Setting]] = {"transactor": TRANSACTOR, "cf": CF}
 
-Secrecy = Literal["", "whole", passwords.Place]
-"""How much of a value is secret: nothing, all, the passwords among a URL's parameters or among options of a JVM."""
-_HOLDS_CREDENTIALS: Mapping[str, Secrecy] = {
-    "sql-url": "parameters",
-    "sql-driver-params": "parameters",
-    "java-opts": "options",
-}
 _BLANK = re.compile(r"\s")
 # The token of EC2's metadata service, which a start-up script sends as a header, opens nothing outside of its instance.
 _CREDENTIAL_NAME = re.compile(rf"(?!x-aws-ec2-metadata-)\S*?{passwords.CREDENTIAL}")
@@ -306,9 +279,7 @@ def secrecy(key: str) -> Secrecy:
     if known is None and not _BLANK.search(name) and _CREDENTIAL_NAME.match(name):
         return "whole"
     meant = known or TRANSACTOR.get(_closest(name, "transactor"))
-    if meant is None:
-        return ""
-    return "whole" if meant.secret else _HOLDS_CREDENTIALS.get(meant.name, "")
+    return meant.secret if meant else ""
 
 
 def is_secret(key: str) -> bool:
@@ -435,26 +406,14 @@ def _ratio(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one, other).ratio()
 
 
+# fmt: off
 _SYSTEM_PROPERTIES = (
-    "allow-log-overlap",
-    "backup-pace-msec",
-    "ddb-client-execution-timeout",
-    "ddb-connection-timeout",
-    "ddb-request-timeout",
-    "ddb-socket-timeout",
-    "file-backup-concurrency",
-    "gc-storage-pace-msec",
-    "index-metrics",
-    "memcached-get-timeout-msec",
-    "peer-connection-ttl-msec",
-    "pod-gc-delay-msec",
-    "print-connection-info",
-    "query-pool",
-    "read-ahead-pool",
-    "s3-backup-concurrency",
-    "s3-request-timeout",
-    "tx-timeout-msec",
+    "allow-log-overlap", "backup-pace-msec", "ddb-client-execution-timeout", "ddb-connection-timeout",
+    "ddb-request-timeout", "ddb-socket-timeout", "file-backup-concurrency", "gc-storage-pace-msec", "index-metrics",
+    "memcached-get-timeout-msec", "peer-connection-ttl-msec", "pod-gc-delay-msec", "print-connection-info",
+    "query-pool", "read-ahead-pool", "s3-backup-concurrency", "s3-request-timeout", "tx-timeout-msec",
 )
+# fmt: on
 """Settings of Datomic that no properties file sets. https://docs.datomic.com/operation/system-properties.html"""
 _NO_KEYS = (
     "remove it: aws-transactor-role and aws-peer-role need no key; the deprecated way has "

@@ -98,7 +98,7 @@ def comment_behind_value(facts: Facts) -> Iterator[Finding]:
     """A # behind a value begins no comment."""
     for file, key, setting, value in _settings(facts):
         # A password may hold anything, and what is no text is refused with a comment in it.
-        if not setting.secret and setting.kind == "text" and not setting.choices and _COMMENT.search(value):
+        if setting.secret != "whole" and setting.kind == "text" and not setting.choices and _COMMENT.search(value):
             message = "the text from # on is a part of the value, not a comment"
             yield file.finding(key, message, "move the comment into a line above")
 
