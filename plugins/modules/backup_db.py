@@ -129,12 +129,12 @@ messages:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import prepare, take
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import module_of, take
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:
-    module, options = prepare(
+    module = module_of(
         {
             "encryption": {"type": "str", "choices": ["none", "sse"], "default": "none"},
             "max_age": {"type": "str"},
@@ -142,7 +142,7 @@ def main() -> None:
         },
         database=True,
     )
-    run(module, lambda: take(Aws(module), options, check=module.check_mode))
+    run(module, lambda: take(Aws(module), module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

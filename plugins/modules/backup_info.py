@@ -120,13 +120,13 @@ messages:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import info, prepare
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import info, module_of
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:
-    module, options = prepare({"max_age": {"type": "str"}})
-    run(module, lambda: info(Aws(module), options))
+    module = module_of({"max_age": {"type": "str"}})
+    run(module, lambda: info(Aws(module), module.params))
 
 
 if __name__ == "__main__":

@@ -109,12 +109,12 @@ messages:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import prepare, restore
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import module_of, restore
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:
-    module, options = prepare(
+    module = module_of(
         {
             "t": {"type": "int"},
             "confirm": {"type": "str"},
@@ -124,7 +124,7 @@ def main() -> None:
         },
         database=True,
     )
-    run(module, lambda: restore(Aws(module), options, check=module.check_mode))
+    run(module, lambda: restore(Aws(module), module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

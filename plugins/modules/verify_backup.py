@@ -90,13 +90,13 @@ messages:
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import prepare, verify
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.backup.run import module_of, verify
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
 def main() -> None:
-    module, options = prepare({"t": {"type": "int"}, "read_all": {"type": "bool", "default": False}})
-    run(module, lambda: verify(Aws(module), options))
+    module = module_of({"t": {"type": "int"}, "read_all": {"type": "bool", "default": False}})
+    run(module, lambda: verify(Aws(module), module.params))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def test_releases_and_backups(machine: Machine) -> None:
     refused = machine.play("datomic_onprem.aws.restore", "-e", "datomic_restore_confirm=mian")
     assert "datomic_restore_confirm must be the name of the database" in refused.output
     blind = machine.play("datomic_onprem.aws.restore", "-e", "datomic_restore_confirm=main")
-    assert blind.returncode, "there is no stack, so whether transactors run cannot be seen"
+    assert blind.returncode, "there is no stack, so nothing shows whether transactors run"
     done = machine.play(
         "datomic_onprem.aws.restore", "-e", "datomic_restore_confirm=main", "-e", "datomic_transactors_stopped=true"
     )

@@ -7,22 +7,26 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import backup
+from ..aws import autoscaling
+from ..aws import stack as stacks
 from ..aws.client import AnsibleAWSModule, Aws
 from ..aws.sts import refuse_other_account
 from ..cli import runner
 from ..errors import DatomicError
 from ..properties import file
 from ..releases import distribution, versions
+from ..steps.stack import stack_name
 from ..util import lock
 from ..util.subprocesses import Finished
-from . import storage, transactors_up
+from . import storage
 
+Params = Mapping[str, Any]
+"""A module's options."""
 LISTED_LINES = 40
 
 TOOL: dict[str, dict[str, Any]] = {
@@ -49,60 +53,32 @@ ONE_DATABASE: dict[str, Any] = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The options of the four modules. None: not given."""
-
-    datomic_home: str
-    backup_uri: str
-    account_id: str | None
-    java_home: str | None
-    heap: str | None
-    timeout: int
-    log: str | None
-    backup_region: str | None
-    database_uri: str | None = None
-    database: str | None = None
-    transactor_src: str | None = None
-    encryption: str = "none"
-    accept_lifecycle: bool = False
-    max_age: str | None = None
-    t: int | None = None
-    read_all: bool = False
-    confirm: str | None = None
-    stack_name: str | None = None
-    auto_scaling_group_name: str | None = None
-    transactors_stopped: bool = False
-
-
-def prepare(spec: Mapping[str, dict[str, Any]], *, database: bool = False) -> tuple[AnsibleAWSModule, Options]:
-    """A module with these options besides the shared ones, and what it was given. database: it names a database."""
+def module_of(spec: Mapping[str, dict[str, Any]], *, database: bool = False) -> AnsibleAWSModule:
+    """A module with these options besides the shared ones. database: it names one database."""
     spec = {**TOOL, **(DATABASE if database else {}), **spec}
-    constraints = ONE_DATABASE if database else {}
-    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True, **constraints)
-    return module, Options(**{name: module.params[name] for name in spec})
+    return AnsibleAWSModule(argument_spec=spec, supports_check_mode=True, **(ONE_DATABASE if database else {}))
 
 
 class Job:
     """One module run: the tool, the backup and, where the module names one, the database."""
 
-    def __init__(self, aws: Aws, options: Options, *, writing: bool = False) -> None:
-        refuse_other_account(aws, options.account_id)
+    def __init__(self, aws: Aws, params: Params, *, writing: bool = False) -> None:
+        refuse_other_account(aws, params["account_id"])
         self.aws = aws
-        self.options = options
-        self.backup = backup.backup_uri(options.backup_uri)
-        self.database = _database(options)
-        region = options.backup_region or aws.region
+        self.timeout = params["timeout"]
+        self.backup = backup.backup_uri(params["backup_uri"])
+        self.database = _database(params)
+        region = params["backup_region"] or aws.region
         found = storage.region_of(aws, self.backup, region, writing=writing)
         self.region = region or found or None
         regions = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region} if self.region else {}
         self.tool = runner.prepare(
-            distribution.inspect(options.datomic_home),
+            distribution.inspect(params["datomic_home"]),
             aws.environment() | regions,
-            java_home=options.java_home or "",
+            java_home=params["java_home"] or "",
             secrets=backup.secrets(self.database) if self.database else (),
-            heap=options.heap or "",
-            log=options.log or "",
+            heap=params["heap"] or "",
+            log=params["log"] or "",
         )
 
     def require_database(self) -> backup.DatabaseUri:
@@ -144,7 +120,7 @@ class Job:
         lacking = f"Release {release} has no {command}. Name a newer distribution as datomic_home."
         if not versions.has_command(release, command):
             raise DatomicError(lacking)
-        outcome = self.tool.run(command, *arguments, timeout=self.options.timeout, holding=holding)
+        outcome = self.tool.run(command, *arguments, timeout=self.timeout, holding=holding)
         if not outcome.code:
             return outcome
         failed = self.tool.failed(outcome, command, *arguments)
@@ -169,12 +145,11 @@ def _lines(outcome: Finished) -> list[str]:
     return (outcome.stdout + outcome.stderr).splitlines()[-LISTED_LINES:]
 
 
-def _database(options: Options) -> backup.DatabaseUri | None:
-    if options.database_uri:
-        return backup.database_uri(options.database_uri)
-    if options.database and options.transactor_src:
-        values = file.read(options.transactor_src).as_dict()
-        return backup.database_uri(backup.uri_of(values, options.database))
+def _database(params: Params) -> backup.DatabaseUri | None:
+    if uri := params.get("database_uri"):
+        return backup.database_uri(uri)
+    if params.get("database") and params["transactor_src"]:
+        return backup.database_uri(backup.uri_of(file.read(params["transactor_src"]).as_dict(), params["database"]))
     return None
 
 
@@ -182,18 +157,18 @@ def _iso(when: float | None) -> str:
     return "" if when is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
 
 
-def take(aws: Aws, options: Options, *, check: bool) -> dict[str, Any]:
+def take(aws: Aws, params: Params, *, check: bool) -> dict[str, Any]:
     """backup_db. With max_age, only when the newest backup is older."""
-    if options.encryption == "sse" and not options.backup_uri.startswith("s3:"):
+    if params["encryption"] == "sse" and not params["backup_uri"].startswith("s3:"):
         raise DatomicError("encryption: sse is S3's own encryption; a backup in a directory has none. Leave it out.")
-    job = Job(aws, options, writing=True)
+    job = Job(aws, params, writing=True)
     database = job.require_database()
-    storage.refuse_breaking_rules(aws, job.backup, job.region, accept=options.accept_lifecycle)
-    flags = ["--encryption", "sse"] if options.encryption == "sse" else []
+    storage.refuse_breaking_rules(aws, job.backup, job.region, accept=params["accept_lifecycle"])
+    flags = ["--encryption", "sse"] if params["encryption"] == "sse" else []
     command = ["backup-db", *flags, database.text, job.backup.text]
     with job.locked("backup-db") as descriptors:
         before = after = job.written()
-        young = options.max_age is not None and _is_young(before, backup.seconds(options.max_age))
+        young = params["max_age"] is not None and _is_young(before, backup.seconds(params["max_age"]))
         outcome = None
         if not check and not young:
             outcome = job.run(*command, holding=descriptors)
@@ -226,45 +201,70 @@ def _is_young(times: Mapping[int, float], limit: int) -> bool:
     return bool(times) and time.time() - max(times.values()) <= limit
 
 
-def restore(aws: Aws, options: Options, *, check: bool) -> dict[str, Any]:
+def restore(aws: Aws, params: Params, *, check: bool) -> dict[str, Any]:
     """restore_db: refused unless its name is confirmed, no transactor runs, and nothing else uses the backup."""
-    job = Job(aws, options)
+    job = Job(aws, params)
     database = job.require_database()
-    if options.confirm != database.name:
+    if params["confirm"] != database.name:
         raise DatomicError(
             f"A restore replaces what the database {database.name} holds: confirm has to be its name, "
             f"{database.name}. Nothing was restored."
         )
-    if not database.needs_transactor and not options.transactors_stopped:
-        if not options.stack_name and not options.auto_scaling_group_name:
-            raise DatomicError(
-                "A restore needs all transactors stopped: give stack_name or auto_scaling_group_name, so that this "
-                "module can check it. Give transactors_stopped if they run elsewhere and you stopped them."
-            )
-        transactors_up.refuse(aws, options.stack_name or "", options.auto_scaling_group_name or "")
+    if not database.needs_transactor and not params["transactors_stopped"]:
+        _require_stopped(aws, params["stack_name"], params["auto_scaling_group_name"])
     with job.locked("restore-db") as descriptors:
         points = job.require_points("restore")
-        if options.t is not None and options.t not in points:
+        if params["t"] is not None and params["t"] not in points:
             raise DatomicError(
-                f"{job.backup.text} has no point in time {options.t}. It has {', '.join(map(str, points))}."
+                f"{job.backup.text} has no point in time {params['t']}. It has {', '.join(map(str, points))}."
             )
-        t = points[0] if options.t is None else options.t
+        t = points[0] if params["t"] is None else params["t"]
         command = ["restore-db", job.backup.text, database.text, str(t)]
         outcome = None if check else job.run(*command, holding=descriptors)
     return job.result(outcome, command, t=t)
 
 
-def verify(aws: Aws, options: Options) -> dict[str, Any]:
+def _require_stopped(aws: Aws, stack: str | None, group: str | None) -> None:
+    """DatomicError when the group, or a group of the stack, has instances or is going to have some."""
+    if not group and not stack:
+        raise DatomicError(
+            "A restore needs all transactors stopped: give stack_name or auto_scaling_group_name, so that this "
+            "module can check it. Give transactors_stopped if they run elsewhere and you stopped them."
+        )
+    names = [group] if group else []
+    if stack and not group:
+        stack_name.refuse(stack)
+        names = stacks.groups(aws.client("cloudformation"), stack)
+    listed = ", ".join(names)
+    if not names:
+        raise DatomicError(f"The stack {stack} has no auto scaling group, so nothing shows whether transactors run.")
+    desired, running = autoscaling.running(aws.client("autoscaling"), names)
+    if len(desired) < len(names):
+        raise DatomicError(f"There is no auto scaling group {listed}, so nothing shows whether transactors run.")
+    if running:
+        raise DatomicError(
+            f"Transactors run ({', '.join(running)}), and a restore needs all of them stopped: set the group's size to "
+            f"0 (aws autoscaling update-auto-scaling-group --auto-scaling-group-name {names[0]} --min-size 0 "
+            "--desired-capacity 0), stop all peers, wait until the instances are gone, and run again."
+        )
+    if any(desired.values()):
+        raise DatomicError(
+            f"The group {listed} is about to start transactors: its desired capacity is not 0. "
+            "Set min-size and desired-capacity to 0 before a restore."
+        )
+
+
+def verify(aws: Aws, params: Params) -> dict[str, Any]:
     """verify_backup: the newest point in time unless one is given."""
-    job = Job(aws, options)
-    t = job.require_points("verify")[0] if options.t is None else options.t
-    command = ["verify-backup", job.backup.text, str(options.read_all).lower(), str(t)]
+    job = Job(aws, params)
+    t = job.require_points("verify")[0] if params["t"] is None else params["t"]
+    command = ["verify-backup", job.backup.text, str(params["read_all"]).lower(), str(t)]
     return job.result(job.run(*command), command, changed=False, t=t)
 
 
-def info(aws: Aws, options: Options) -> dict[str, Any]:
+def info(aws: Aws, params: Params) -> dict[str, Any]:
     """backup_info. With max_age, a newest backup that is older, or of unknown age, is an error."""
-    job = Job(aws, options)
+    job = Job(aws, params)
     points = job.points()
     age = min((item["age"] for item in points if item["age"] is not None), default=None)
     result = {
@@ -275,16 +275,16 @@ def info(aws: Aws, options: Options) -> dict[str, Any]:
         "summary": [_summary(item) for item in points] or ["no backup"],
         "version": job.tool.distribution.version,
     }
-    if options.max_age is None:
+    if params["max_age"] is None:
         return result
-    limit, place = backup.seconds(options.max_age), job.backup.text
+    limit, place = backup.seconds(params["max_age"]), job.backup.text
     if not points:
-        raise DatomicError(f"{place} holds no backup, and one of at most {options.max_age} is required.", **result)
+        raise DatomicError(f"{place} holds no backup, and one of at most {params['max_age']} is required.", **result)
     if age is None:
         raise DatomicError(f"The age of the backups in {place} is unknown, and max_age sets a limit.", **result)
     if age > limit:
         raise DatomicError(
-            f"The newest backup in {place} is {backup.duration(age)} old, and at most {options.max_age} is allowed. "
+            f"The newest backup in {place} is {backup.duration(age)} old, and at most {params['max_age']} is allowed. "
             "Take a backup first.",
             **result,
         )
