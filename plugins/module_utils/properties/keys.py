@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import math
 import re
 import urllib.parse
 from collections.abc import Collection, Mapping
@@ -22,8 +23,8 @@ from ..errors import Finding
 from . import passwords
 from .file import MASK, Properties, diff
 
-AwsName = Literal["region", "iam", "bucket"]
-Kind = Literal["text", "integer", "boolean", "memory", "port", "symbol", "keyword", "servers", "endpoint"] | AwsName
+Form = Literal["boolean", "symbol", "keyword", "endpoint", "region", "iam", "bucket"]
+Kind = Literal["text", "integer", "port", "memory", "servers"] | Form
 FileKind = Literal["transactor", "cf"]
 Secrecy = Literal["", "whole", passwords.Place]
 """How much of a value is secret: nothing, all, the passwords among a URL's parameters or among options of a JVM."""
@@ -35,34 +36,39 @@ DOCS: Mapping[FileKind, str] = {"transactor": TRANSACTOR_DOCS, "cf": CF_DOCS}
 
 REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", re.ASCII)
 IAM_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
-AWS_NAMES: Mapping[str, tuple[re.Pattern[str], str, str]] = {
-    "region": (
-        REGION_NAME,
-        "write a region, such as us-east-1",
-        "https://docs.aws.amazon.com/general/latest/gr/rande.html",
-    ),
-    "iam": (
-        IAM_NAME,
-        "write 1 to 64 letters, digits and + = , . @ _ -, not an ARN",
-        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html",
-    ),
-    "bucket": (
-        re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII),
-        "write 3 to 63 of the letters a-z, digits, . and -, with a letter or digit at both ends",
-        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
-    ),
-}
-"""By kind: the form of the name, what to write, and AWS's documentation."""
-
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB}
 _MEMORY = re.compile(r"(0|[1-9][0-9]*)([kmg]?)", re.IGNORECASE | re.ASCII)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 _WORD = r"""(?![\d:])[^\s/,;"'()\[\]{}@^`~\\#]+"""
-_SYMBOL = re.compile(rf"(?=[^/]*[./]){_WORD}(/{_WORD})?")
-"""A Clojure function with its namespace, or a static Java method with its class."""
-_KEYWORD = re.compile(rf":{_WORD}(/{_WORD})?")
-_ENDPOINT = re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII)
+FORMS: Mapping[Kind, tuple[re.Pattern[str], str]] = {
+    "boolean": (re.compile("true|false"), "write true or false"),
+    "symbol": (
+        re.compile(rf"(?=[^/]*[./]){_WORD}(/{_WORD})?"),
+        "write the name of a function, such as my.namespace/handler, or of a static method, my.pkg.Class.handler",
+    ),
+    "keyword": (
+        re.compile(rf":{_WORD}(/{_WORD})?"),
+        "write a keyword, with a colon before it, such as :db.part/user",
+    ),
+    "endpoint": (
+        re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII),
+        "write host:port, such as localhost:8000",
+    ),
+    "region": (REGION_NAME, "write a region, such as us-east-1"),
+    "iam": (IAM_NAME, "write 1 to 64 letters, digits and + = , . @ _ -, not an ARN"),
+    "bucket": (
+        re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII),
+        "write 3 to 63 of the letters a-z, digits, . and -, with a letter or digit at both ends",
+    ),
+}
+"""The form of a value, and what to write."""
+_AWS: Mapping[Kind, str] = {
+    "region": "https://docs.aws.amazon.com/general/latest/gr/rande.html",
+    "iam": "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html",
+    "bucket": "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+}
+"""Names that AWS refuses in another form, and its documentation."""
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):([1-9][0-9]{0,4})", re.ASCII)
 _COMMENT = re.compile(r"\s#.*", re.DOTALL)
 
@@ -118,7 +124,7 @@ def parse_integer(text: str) -> int | None:
 PROTOCOLS = ("dev", "sql", "ddb", "ddb-local", "cass", "cass2", "cass3", "inf", "mdev", "olddev")
 CASSANDRA = ("cass", "cass2", "cass3")
 REMOVED_PROTOCOLS = ("free", "riak", "couchbase")
-"""Storages of earlier releases: https://docs.datomic.com/operation/storage.html lists them no more."""
+"""Storages of earlier releases: https://docs.datomic.com/operation/storage.html no longer lists them."""
 EMBEDDED = ("dev", "free", "mdev", "olddev")
 """The protocols whose storage is the transactor itself."""
 PROTOCOLS_SINCE: Mapping[str, str] = {
@@ -273,7 +279,7 @@ _CREDENTIAL_NAME = re.compile(rf"(?!x-aws-ec2-metadata-)\S*?{passwords.CREDENTIA
 
 @functools.lru_cache(maxsize=4096)
 def secrecy(key: str) -> Secrecy:
-    """Of a known key as the table says, of an unknown one as its name sounds: a typo makes no password public."""
+    """That of the known key, or of the known key that is most like it: a typing error makes no password public."""
     name = key.lower()
     known = TRANSACTOR.get(name) or CF.get(name)
     if known is None and not _BLANK.search(name) and _CREDENTIAL_NAME.match(name):
@@ -355,7 +361,7 @@ def missing(properties: Properties, key: str) -> Finding:
     suggestion = f"write {key}=… with a value"
     suggestion += f", such as {setting.example}" if setting.example else ""
     suggestion += f", or {setting.filled_in}" if setting.filled_in else ""
-    # The tool's own words, of which the second are those of a number that it cannot read.
+    # Both are bin/datomic's words, the second those about a number that it cannot read.
     message = f"Missing property: {key}" if key != "aws-autoscaling-group-size" else f"Invalid value for {key}: "
     cf = key in CF
     return properties.finding(
@@ -369,9 +375,9 @@ def missing(properties: Properties, key: str) -> Finding:
 
 
 def table_of(values: Mapping[str, str]) -> str:
-    """The table of a transactor's file, Datomic's default where the key is missing; empty where DynamoDB keeps nothing.
+    """The table of a transactor's file, or Datomic's default where the key is missing.
 
-    Empty too where the key has no value, with which a transactor does not start.
+    Empty without DynamoDB, and where the key has no value, with which a transactor does not start.
     """
     key = "aws-dynamodb-table"
     return values.get(key, TRANSACTOR[key].default) if values.get("protocol") in ("ddb", "ddb-local") else ""
@@ -384,13 +390,13 @@ def setting_of(properties: Properties, key: str, kind: FileKind) -> Setting | No
 
 
 def _closest(name: str, kind: FileKind) -> str:
-    """The known key that an unknown one is most likely to mean; empty when it is like none."""
+    """The known key that is most like an unknown one; empty when none is."""
     close = difflib.get_close_matches(name, SETTINGS[kind], n=1, cutoff=0.75) if len(name) < 100 else []
     return close[0] if close else ""
 
 
 def _meant(name: str, kind: FileKind) -> str:
-    """The known key that is written wrongly, empty when none is: a key of other words is no typing error."""
+    """The known key that is misspelt, empty when none is: a key with other words is no typing error."""
     close = _closest(name, kind)
     if not close or SETTINGS[kind][close].only:
         return ""
@@ -419,7 +425,7 @@ _NO_KEYS = (
     "remove it: aws-transactor-role and aws-peer-role need no key; the deprecated way has "
     "aws-dynamodb-access-key-id and aws-dynamodb-secret-key"
 )
-_INSTEAD: Mapping[str, str] = {
+_SUGGESTIONS: Mapping[str, str] = {
     "aws-access-key": _NO_KEYS,
     "aws-access-key-id": _NO_KEYS,
     "aws-secret-access-key": _NO_KEYS,
@@ -432,16 +438,16 @@ _INSTEAD: Mapping[str, str] = {
     "object-cache-bytes": "did you mean object-cache-max?",
     "validate-data-dir": "remove it: only some releases of Datomic Free read it",
 }
-"""What to do about keys that are seen in files of other people and that no release of today reads."""
+"""Suggestions for keys that occur in real files, although no current release reads them."""
 _OLD_NAME = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def _instead_of(key: str, kind: FileKind) -> str:
-    """What to write instead of a key that is not known."""
+def _suggestion(key: str, kind: FileKind) -> str:
+    """The suggestion for an unknown key."""
     other: FileKind = "cf" if kind == "transactor" else "transactor"
     name = key.lower()
-    if name in _INSTEAD:
-        return _INSTEAD[name]
+    if name in _SUGGESTIONS:
+        return _SUGGESTIONS[name]
     if key.startswith("datomic."):
         name = _OLD_NAME.sub("-", key.removeprefix("datomic.")).lower()
     if name in _SYSTEM_PROPERTIES:
@@ -461,7 +467,7 @@ def _unknown(properties: Properties, key: str, kind: FileKind) -> Finding:
     return properties.finding(
         key,
         "the key is not known",
-        _instead_of(key, kind),
+        _suggestion(key, kind),
         rule="unknown-key",
         severity="warning",
         reason="Datomic ignores a name that it does not know, silently",
@@ -477,35 +483,26 @@ def _wrong(properties: Properties, key: str, value: str, kind: FileKind, suggest
     elif not _problem(setting, _COMMENT.sub("", value).rstrip()):
         suggestion = "remove the comment behind it, or begin a line of its own with #: it is a part of the value"
     reason, source = "Datomic misreads it, or fails when it starts", DOCS[kind]
-    if setting.kind in AWS_NAMES:
-        reason, source = "AWS refuses such a name", AWS_NAMES[setting.kind][2]
+    if setting.kind in _AWS:
+        reason, source = "AWS refuses such a name", _AWS[setting.kind]
     message = f"Invalid value for {key}: {mask(key, value)}"
     return properties.finding(key, message, suggestion, rule="invalid-value", reason=reason, source=source)
 
 
 def _problem(setting: Setting, value: str) -> str:
     """What to write instead; empty when the value is sound."""
-    if setting.kind == "boolean" and value not in ("true", "false"):
-        return "write true or false"
     if setting.kind == "memory":
         return _memory_problem(setting, value)
     if setting.kind in ("integer", "port"):
         return _integer_problem(setting, value)
     if setting.choices and value not in setting.choices:
-        # What to do about these is said by a rule that can be accepted.
+        # protocol-removed, which can be accepted, reports these.
         removed = setting.name == "protocol" and value in REMOVED_PROTOCOLS
         return "" if removed else "write one of " + ", ".join(setting.choices)
-    if setting.kind == "symbol" and (value in ("true", "false", "nil") or not _SYMBOL.fullmatch(value)):
-        return "write the name of a function, such as my.namespace/handler, or of a static method, my.pkg.Class.handler"
-    if setting.kind in AWS_NAMES and not AWS_NAMES[setting.kind][0].fullmatch(value):
-        return AWS_NAMES[setting.kind][1]
-    if setting.kind == "endpoint" and not _ENDPOINT.fullmatch(value):
-        return "write host:port, such as localhost:8000"
-    if setting.kind == "keyword" and not _KEYWORD.fullmatch(value):
-        return f"write a keyword, with a colon before it, such as {setting.default}"
     if setting.kind == "servers" and not _are_servers(value):
         return "write host:port, several with commas between, or remove the line to have none"
-    return ""
+    pattern, suggestion = FORMS.get(setting.kind, (None, ""))
+    return suggestion if pattern and not pattern.fullmatch(value) else ""
 
 
 def _are_servers(value: str) -> bool:
@@ -528,12 +525,10 @@ def _memory_problem(setting: Setting, value: str) -> str:
 def _integer_problem(setting: Setting, value: str) -> str:
     minimum, maximum = (1, 65535) if setting.kind == "port" else (setting.minimum, setting.maximum)
     number = parse_integer(value)
-    if minimum is not None and maximum is not None:
-        allowed = f"write a whole number from {minimum} to {maximum}"
-    elif minimum is not None:
-        allowed = f"write a whole number of at least {minimum}"
-    else:
-        allowed = "write a whole number"
-    if number is None or (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
-        return allowed
-    return ""
+    low, high = -math.inf if minimum is None else minimum, math.inf if maximum is None else maximum
+    if number is not None and low <= number <= high:
+        return ""
+    bounds = ""
+    if minimum is not None:
+        bounds = f" of at least {minimum}" if maximum is None else f" from {minimum} to {maximum}"
+    return f"write a whole number{bounds}"

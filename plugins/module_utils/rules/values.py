@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from ..errors import Finding
 from ..properties.file import Properties
-from ..properties.keys import AWS_NAMES, CF, EMBEDDED, NO_EMPTY_TEXT, TRANSACTOR, Setting, is_secret, missing
+from ..properties.keys import CF, EMBEDDED, NO_EMPTY_TEXT, TRANSACTOR, Setting, is_secret, missing
 from ..releases import versions
 from .facts import AWS_DOCS, EMPTY, PROPERTIES_DOCS, TRANSACTOR_DOCS, Facts
 from .registry import rule
@@ -150,7 +150,7 @@ def sample_value(facts: Facts) -> Iterator[Finding]:
 
 
 def _is_placeholder(setting: Setting, value: str) -> bool:
-    is_text = setting.kind in ("text", "endpoint", *AWS_NAMES) and not setting.choices
+    is_text = setting.kind in ("text", "endpoint", "region", "iam", "bucket") and not setting.choices
     return is_text and bool(_PLACEHOLDER.fullmatch(value.strip("'\" ")))
 
 
