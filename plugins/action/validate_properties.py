@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run validate_properties in ansible-playbook's own worker where it can be, and show what was found as one table."""
+"""Run validate_properties in the worker of ansible-playbook where possible, and show the findings as one table."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ class ActionModule(InProcess):
         shown = table(findings, result.get("accepted", []))
         if shown and (wrong or self._task.args.get("table") != "errors"):
             screen.show(self._task, shown)
-        # They are in the table.
+        # The table has them.
         result.pop("warnings", None)
         return result

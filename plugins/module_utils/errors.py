@@ -44,7 +44,7 @@ Refused = Literal[
     "git-ignored", "git-message", "git-no-paths", "git-no-repository", "git-other-repository", "git-owner",
     "git-path", "git-push", "git-skip-worktree", "git-timeout", "git-unfinished", "git-unmerged",
 ]
-"""Findings that nobody can accept, because nothing can be made of the input."""
+"""Findings that always stop a run."""
 # fmt: on
 RuleName = NewType("RuleName", str)
 """The id of one of the preflight's rules: the name of its function, with hyphens."""
@@ -111,10 +111,7 @@ class AwsError(DatomicError):
 
 
 class InputError(DatomicError):
-    """All that is wrong with an input, in one message; nothing was changed.
-
-    What is no error among the findings is returned beside.
-    """
+    """All errors of the input, in one message; nothing was changed. The result has the warnings and notes too."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)

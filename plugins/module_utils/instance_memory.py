@@ -32,7 +32,7 @@ numbers, so they stay, although EC2 says 3840 MiB where 3.75 GB makes 3750 here.
 
 
 def default_heap(memory_mib: int) -> str:
-    """java-xmx for so much memory in MiB: 70 % of it, rounded down to whole MiB."""
+    """The java-xmx of an instance with this memory: 70 % of it, rounded down to whole MiB."""
     return f"{memory_mib * 7 // 10}m"
 
 
@@ -42,4 +42,4 @@ EC2_GIB = (
 )
 """Memory in GiB of the instance types that the tool does not know: https://aws.amazon.com/ec2/instance-types/"""
 GENERATED = frozenset(default_heap(mib) for mib in (*TOOL_MEMORY.values(), *(int(gib * 1024) for gib in EC2_GIB)))
-"""What java-xmx is where it was generated, for one type or another."""
+"""Every java-xmx that ensure-cf generates."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All findings about a system's files as one table for the terminal."""
+"""All findings about a system's files, as one table for the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEAD = ("SEVERITY", "WHERE", "KEY", "MESSAGE")
 
 
 def table(findings: Sequence[Mapping[str, Any]], accepted: Sequence[Mapping[str, Any]] = ()) -> str:
-    """What validate_properties returns, a row for each finding with its rule and reasons below; empty without any."""
+    """A row for each finding of validate_properties, with its rule and reasons below; empty without findings."""
     findings = [*findings, *({**one, "severity": "accepted"} for one in accepted)]
     if not findings:
         return ""
@@ -22,7 +22,7 @@ def table(findings: Sequence[Mapping[str, Any]], accepted: Sequence[Mapping[str,
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD) - 1)]
     lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows]
     for line, finding in enumerate(findings, 1):
-        lines[line] += "".join(f"\n    {told}" for told in _reasons(finding))
+        lines[line] += "".join(f"\n    {reason}" for reason in _reasons(finding))
     return "\n".join(lines)
 
 

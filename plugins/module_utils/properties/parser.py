@@ -111,7 +111,7 @@ _WHITE_SPACE_IN_KEY = _Problem(
     "white-space-in-key",
     "white space in the key that is neither a blank nor a tab",
     _TIGHT,
-    "both readings take it for a letter of the key, which nobody sees in an editor",
+    "both readings take it for a letter of the key, which no editor shows",
 )
 _BLANK_BEFORE_EQUALS_SIGN = _Problem("blank-around-separator", "white space before the =", _TIGHT, _JAVA_SKIPS)
 _BLANK_BEFORE_VALUE = _Problem(

@@ -76,5 +76,5 @@ def masked(value: str, place: Place, mask: str) -> str:
 
 
 def passwords(value: str, place: Place) -> list[str]:
-    """The passwords as they stand in the value."""
+    """The passwords in the value, as written."""
     return [value[start:end] for find in _FINDERS[place] for start, end in find(value)]

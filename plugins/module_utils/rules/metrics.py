@@ -59,7 +59,7 @@ def cloudwatch_incomplete(facts: Facts) -> Iterator[Finding]:
 
 @rule("note", "without heartbeats a replacement waits datomic_replace_settle seconds, and proves less", MONITORING)
 def cloudwatch_missing(facts: Facts) -> Iterator[Finding]:
-    """Without metrics a replacement cannot see that a new transactor stands by."""
+    """Without metrics a replacement cannot see that a new transactor is a standby."""
     file = facts.transactor
     # A line that could not be read may hold the missing key.
     if EMPTY in (file, facts.cf) or file.findings or any(map(facts.has, (REGION, DIMENSION, CALLBACK))):

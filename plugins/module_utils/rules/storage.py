@@ -179,7 +179,7 @@ def storage_access(facts: Facts) -> Iterator[Finding]:
         )
 
 
-@rule("warning", "whoever runs a peer may then write and delete the table, the logs and the metrics", ACCESS)
+@rule("warning", "anyone who runs a peer may then write and delete the table, the logs and the metrics", ACCESS)
 def roles_shared(facts: Facts) -> Iterator[Finding]:
     """Peers read; only the transactor writes."""
     pairs = (("aws-transactor-role", "aws-peer-role"), ("aws-dynamodb-user", "aws-dynamodb-peer-user"))

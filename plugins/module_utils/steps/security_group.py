@@ -161,7 +161,7 @@ def open_to_anyone(cf: Properties, cidrs: Iterable[str]) -> list[Finding]:
     """A warning for each range that is the whole Internet, or a good part of it."""
     key = "aws-ingress-cidrs"
     instead = "name the peers' security groups in aws-ingress-groups, or their own ranges"
-    why = "whoever reaches the port can try to talk to the transactor"
+    why = "whoever reaches the port can try to connect to the transactor"
     findings = []
     for cidr in cidrs:
         network = ipaddress.ip_network(cidr, strict=False)
@@ -320,7 +320,7 @@ class Comparison:
         def judged(rule: FindingId, what: str, instead: str, severity: Severity = "warning") -> Finding:
             key, why = (
                 "aws-security-group",
-                "whoever such a rule admits can try to talk to the transactor, or to its host",
+                "whoever such a rule admits can try to connect to the transactor, or to its host",
             )
             return cf.finding(key, what, instead, rule=rule, severity=severity, reason=why, source=RULES_DOCS)
 
