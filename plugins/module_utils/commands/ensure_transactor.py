@@ -38,7 +38,7 @@ from ..steps.transactor.desired import (
 )
 from ..steps.transactor.plan import decide, with_defaults
 from ..system import System
-from ..template.instance_policy import start_policy
+from ..template.modern import start_policy
 
 COMMAND = "ensure-transactor"
 LOCAL_REGION = "us-east-1"

@@ -2,15 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The template that AWS takes today: a launch template on Amazon Linux 2023, a group that waits for the real start.
+"""The template that AWS accepts in new accounts: a launch template on Amazon Linux 2023, and a group.
 
-The legacy template's parameters stay parameters and its LaunchGroup stays the group, so that a running legacy stack is
-updated in place. CloudFormation never ends an instance: the collection's own replacement does.
+The group waits until its transactors have started. The parameters and the LaunchGroup of the legacy template stay, so
+that a running legacy stack is updated in place. CloudFormation never terminates an instance: the collection does.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,15 +19,14 @@ from ..plan import GENERATED
 from ..properties.file import Properties
 from ..releases.versions import AWS_SDK_V2_SINCE, CHECKSUMS, at_least
 from . import alarms as alarm_resources
-from . import instance_policy, user_data
+from . import user_data
 from .options import Machine, Options
 
 IMAGES = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
-"""Systems Manager's public parameter of the newest Amazon Linux 2023, with the architecture behind it."""
-
+"""The public parameter of the newest Amazon Linux 2023, without the architecture at its end."""
 
 CONTEXT = "com.aws.cloudformation.Context"
-"""The key of metadata that says why a resource is there.
+"""The metadata key for the purpose of a resource.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-metadata.html
 """
@@ -45,11 +45,20 @@ PURPOSE = {
 WHY = {
     "LaunchGroup": "Keeps the transactors running: a damaged one is replaced together with its instance",
     "LaunchTemplate": "What an instance is, and the user data that starts its transactor",
-    "TransactorPolicy": "What an instance needs at its start beside its table: release, secrets, signal",
+    "TransactorPolicy": "What an instance needs at its start besides its table: release, secrets, signal",
     "AlarmTopic": "Where the alarms go, for people or a pager to subscribe to",
     "Dashboard": "What to look at first when an alarm goes off",
 }
-ALARM = "Tells of a state in which the system cannot write, or soon may not"
+ALARM = "Goes off when the system cannot write, or may soon be unable to"
+
+SESSION_MANAGER = (
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+)
+"""Session Manager's documented minimum. None of them takes a resource."""
 
 START_TIMEOUT = "PT20M"
 """How long CloudFormation waits for the first instances' signals."""
@@ -57,7 +66,7 @@ START_TIMEOUT = "PT20M"
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """Where a template puts instances of which type. zones: empty for all."""
+    """The instance type of a template, and where its instances run. zones: empty for all."""
 
     instance_type: str
     subnets: tuple[str, ...]
@@ -65,7 +74,7 @@ class Placement:
 
 
 def placement(template: Any) -> Placement | None:
-    """The placement of a template that was made here before; None for anything else."""
+    """The placement of an earlier template of this flavor; None for anything else."""
     try:
         group = template["Resources"]["LaunchGroup"]["Properties"]
         zones = group.get("AvailabilityZones")
@@ -84,7 +93,7 @@ def template(transactor: Properties, cf: Properties, options: Options, machine: 
     resources = {
         "LaunchGroup": _group(options, machine, watched),
         "LaunchTemplate": _launch_template(transactor, cf, options, machine),
-        "TransactorPolicy": instance_policy.resource(options),
+        "TransactorPolicy": _policy(options),
         **watched,
     }
     more_than_one = {"Fn::Not": [{"Fn::Equals": [{"Ref": "GroupSize"}, "1"]}]}
@@ -99,9 +108,9 @@ def template(transactor: Properties, cf: Properties, options: Options, machine: 
 
 
 def plannable(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template for a change set before everything that it names is there.
+    """The template for a change set before its security group exists.
 
-    CloudFormation looks up the values of parameters of AWS's own types, and refuses one that does not exist.
+    CloudFormation looks up the values of parameters of AWS's own types, and refuses a missing one.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
     """
 
@@ -114,12 +123,12 @@ def plannable(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checksum(cf: Properties, options: Options) -> str:
-    """The archive's SHA-256 as far as it is known here."""
+    """The archive's SHA-256; empty when it is not known."""
     return options.sha256.lower() or CHECKSUMS.get(cf.get("datomic-version"), "")
 
 
 def parameters(transactor: Properties, cf: Properties, options: Options, machine: Machine) -> dict[str, Any]:
-    """The legacy template's, with the properties as defaults, and two that it lacks: the image and the checksum."""
+    """Those of the legacy template, with the properties as defaults, and image and checksum."""
 
     def text(default: str, description: str, **more: Any) -> dict[str, Any]:
         return {"Description": description, "Type": "String", **more, "Default": default}
@@ -157,7 +166,7 @@ def parameters(transactor: Properties, cf: Properties, options: Options, machine
         "DatomicVersion": text(cf.get("datomic-version"), "Release of Datomic"),
         "DatomicSha256": text(
             checksum(cf, options),
-            "SHA-256 of the release's archive; empty: the one beside it in the bucket",
+            "SHA-256 of the release's archive; empty: the one next to it in the bucket",
             AllowedPattern="([0-9a-f]{64})?",
         ),
     }
@@ -241,3 +250,62 @@ def _outputs(watched: Mapping[str, Any]) -> dict[str, Any]:
     group = {"Description": "Name of the auto scaling group", "Value": {"Ref": "LaunchGroup"}}
     topic = {"Description": "Topic of the alarms", "Value": {"Ref": "AlarmTopic"}}
     return {"LaunchGroupName": group} | ({"AlarmTopicArn": topic} if "AlarmTopic" in watched else {})
+
+
+def start_policy(stack: str) -> str:
+    """The inline policy that the modern template of the stack puts on the transactor's role."""
+    return f"{stack}-transactor-start"
+
+
+def _policy(options: Options) -> dict[str, Any]:
+    """What the role may do besides table, log bucket and metrics: start, report, read its secrets."""
+    declared: dict[str, Any] = {
+        "Type": "AWS::IAM::Policy",
+        "Properties": {
+            "PolicyName": {"Fn::Sub": start_policy("${AWS::StackName}")},
+            "Roles": [{"Ref": "InstanceProfile"}],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": _statements(options)},
+        },
+    }
+    if options.session_manager:
+        comment = "Session Manager's actions take no resource, so AWS documents them with a star"
+        declared["Metadata"] = {"checkov": {"skip": [{"id": "CKV_AWS_111", "comment": comment}]}}
+    return declared
+
+
+def _statements(options: Options) -> list[dict[str, Any]]:
+    """Each allows one thing, on the resources of this stack only."""
+    found = [
+        _allow("ReadRelease", "s3:GetObject", "arn:${AWS::Partition}:s3:::${DatomicDeployBucket}/${DatomicVersion}/*"),
+        _allow("SignalStart", "cloudformation:SignalResource", "${AWS::StackId}"),
+        _allow(
+            "ReportFailure",
+            "autoscaling:SetInstanceHealth",
+            "arn:${AWS::Partition}:autoscaling:${AWS::Region}:${AWS::AccountId}:autoScalingGroup:*"
+            ":autoScalingGroupName/${AWS::StackName}-LaunchGroup-*",
+        ),
+    ]
+    if options.extra_jars:
+        jars = [f"arn:${{AWS::Partition}}:s3:::{_literal(jar.removeprefix('s3://'))}" for jar in options.extra_jars]
+        found.append(_allow("ReadJars", "s3:GetObject", *jars))
+    if options.secrets:
+        path = _literal(options.secrets_path) if options.secrets_path else "/datomic/${AWS::StackName}"
+        prefix = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+        found.append(
+            _allow("ReadSecrets", "ssm:GetParameter", *(prefix + posixpath.join(path, key) for key in options.secrets))
+        )
+    if options.secrets and options.secrets_kms_key:
+        found.append(_allow("DecryptSecrets", "kms:Decrypt", _literal(options.secrets_kms_key)))
+    if options.session_manager:
+        found.append({"Sid": "SessionManager", "Effect": "Allow", "Action": list(SESSION_MANAGER), "Resource": "*"})
+    return found
+
+
+def _allow(sid: str, action: str, *resources: str) -> dict[str, Any]:
+    named = [{"Fn::Sub": name} if "${" in name.replace("${!", "") else name for name in resources]
+    return {"Sid": sid, "Effect": "Allow", "Action": action, "Resource": named[0] if len(named) == 1 else named}
+
+
+def _literal(text: str) -> str:
+    """The text, escaped for Fn::Sub."""
+    return text.replace("${", "${!")

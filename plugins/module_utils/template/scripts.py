@@ -5,7 +5,7 @@
 """The parts of the shell text of user_data.py, in the order in which they run on the instance.
 
 Marks: '@@ref:X@@' is a parameter whose characters are harmless in single quotes (names that AWS gives), '@@base64:X@@'
-any parameter's value in Base64, @@value:X@@ a value of ours as one quoted word.
+any parameter's value in Base64, @@value:X@@ another value as one quoted word.
 """
 
 from __future__ import annotations
