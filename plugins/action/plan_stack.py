@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.stack.changes import lines
 from ansible_collections.datomic_onprem.aws.plugins.modules import plan_stack
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
-from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import show, whose
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import host_prefix, show
 
 
 class ActionModule(InProcess):
@@ -20,7 +20,7 @@ class ActionModule(InProcess):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        name = whose(task_vars or {})
+        name = host_prefix(task_vars or {})
         for line in lines(str(self._task.args.get("stack_name")), result):
             show(self._task, f"{name}{line}")
         return result

@@ -2,140 +2,102 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run replace_transactors again and again until the group is whole, and show what happens meanwhile."""
+"""Run replace_transactors with lines of progress while it runs, and with last words when a signal ends it."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import restore_command
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.loop import Driver
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import current_last_words
 from ansible_collections.datomic_onprem.aws.plugins.modules import replace_transactors
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
-
-MODULE = "datomic_onprem.aws.replace_transactors"
-NOTHING: dict[str, Any] = {
-    "changed": False,
-    "replaced": [],
-    "ended": [],
-    "launched": [],
-    "timeline": [],
-    "seconds": 0.0,
-}
-TIMEOUT = 1800
 
 ABOVE = os.dup(2)
 """ansible-playbook's own standard error: it loads this file before it starts the worker, which has none left."""
 
 
 class ActionModule(InProcess):
-    """The loop; each look and each step is a run of the module."""
-
-    TRANSFERS_FILES = False
     module = replace_transactors
     services = ("cloudformation", "autoscaling", "ec2")
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        ActionBase.run(self, tmp, task_vars)
-        args = dict(self._task.args)
-        warnings: list[Any] = []
-        whose = screen.whose(task_vars)
+        host = screen.host_prefix(task_vars)
+        self._signals = Signals(lambda: self._say(host, current_last_words()))
+        self._shown = False
+        with self._signals:
+            result: dict[str, Any] = super().run(tmp, task_vars)
+        lines = [f"would {step}" for step in result.get("steps", ())]
+        if not self._shown:  # the module ran in a process of its own
+            timeline = result.get("timeline", ())
+            lines += [f"{each['at']}  {each['instance_id']} {each['event']}".replace("   ", "  ") for each in timeline]
+        for line in lines:
+            self._show(f"{host}{line}")
+        return result
 
-        def show(line: str) -> None:
-            screen.show(self._task, f"{whose}{line}")
+    def _why_apart(self, task_vars: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+        # Lines while it runs are worth more than another interpreter, as long as this one has what the module needs.
+        if importlib.util.find_spec("boto3"):
+            task_vars = {**task_vars, "ansible_python_interpreter": sys.executable}
+        return super()._why_apart(task_vars, environment)
 
-        def call(run: Mapping[str, Any]) -> dict[str, Any]:
-            answer: dict[str, Any] = self._execute_module(
-                module_name=MODULE, module_args={**args, "run": dict(run)}, task_vars=task_vars
-            )
-            warnings.extend(warning for warning in answer.pop("warnings", []) if warning not in warnings)
-            return answer
+    def _show(self, line: str) -> None:
+        self._shown = True
+        with self._signals.delayed():
+            super()._show(line)
 
-        if self._task.check_mode or args.get("when") == "never":
-            answer = call({})
-            for step in answer.get("steps", ()):
-                show(f"would {step}")
-            return {**NOTHING, **answer, "warnings": warnings}
-        closing = Closing(show, lambda line: None if self._task.no_log else _say(f"{whose}{line}"))
-        driver = Driver(call, closing.show, _seconds(args.get("timeout", TIMEOUT)))
-        with closing.telling(lambda: f"Stopped. {driver.standing()}"):
-            result = driver.run()
-        if result.get("failed") and not driver.replaced:
-            files = args.get("files") or [args[name] for name in ("transactor_src",) if args.get(name)]
-            if advice := restore_command.advice(files, str(args.get("commit_before") or "")):
-                result["msg"] += f"\n{advice}"
-        return {**result, "warnings": warnings}
-
-
-def _say(line: str) -> None:
-    """Past ansible-playbook, which shows no line of a worker any more once it was stopped."""
-    with contextlib.suppress(OSError):
-        os.write(ABOVE, f"{line}\n".encode())
+    def _say(self, host: str, words: str) -> None:
+        """Show words past ansible-playbook, which shows no line of a worker any more once it was stopped."""
+        if words and not self._task.no_log:
+            with contextlib.suppress(OSError):
+                os.write(ABOVE, f"{host}{words}\n".encode())
 
 
-def _seconds(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise AnsibleActionFail(f"timeout is not a number of seconds: {value}") from error
+class Signals:
+    """Inside, SIGINT and SIGTERM first show the last words, then do what they did before.
 
-
-class Closing:
-    """Ctrl-C and SIGTERM say where things stand before they do what they did.
-
-    A line goes to ansible-playbook through a queue with a lock. A signal that comes while a line is under way waits for
-    its end: a process that dies with the lock leaves ansible-playbook waiting for good. The last words do not go
-    through the queue, which ansible-playbook reads no more.
+    A line of progress goes to ansible-playbook through a queue with a lock. A signal that arrives while a line is under
+    way waits for its end: a process that dies with the lock leaves ansible-playbook waiting forever.
     """
 
-    def __init__(self, show: Callable[[str], None], say: Callable[[str], None]) -> None:
-        """show: a line of progress; say: the last words."""
-        self._show = show
-        self._say = say
-        self._showing = False
+    def __init__(self, say_last_words: Callable[[], None]) -> None:
+        self._say_last_words = say_last_words
+        self._delayed = False
         self._waiting: int | None = None
         self._before: dict[int, Any] = {}
-        self._last_words: Callable[[], str] = str
 
-    def show(self, line: str) -> None:
-        self._showing = True
-        self._show(line)
-        self._showing = False
-        if self._waiting is not None:
-            self._stop(self._waiting)
-
-    @contextlib.contextmanager
-    def telling(self, last_words: Callable[[], str]) -> Iterator[None]:
-        """last_words: what a signal shows that comes while this lasts."""
-        self._last_words = last_words
+    def __enter__(self) -> None:
         self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         for number in self._before:
-            signal.signal(number, self._signalled)
-        try:
-            yield
-        finally:
-            self._restore()
+            signal.signal(number, self._handle)
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        if self._showing:
-            self._waiting = number
-        else:
-            self._stop(number)
-
-    def _stop(self, number: int) -> None:
-        # First of all: should the line not get through, the next signal ends this process as ever.
-        self._restore()
-        self._say(self._last_words())
-        signal.raise_signal(number)
-
-    def _restore(self) -> None:
+    def __exit__(self, *_error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def delayed(self) -> Iterator[None]:
+        """Inside, a signal waits for the end."""
+        self._delayed = True
+        yield
+        self._delayed = False
+        if self._waiting is not None:
+            self._end(self._waiting)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self._delayed:
+            self._waiting = number
+        else:
+            self._end(number)
+
+    def _end(self, number: int) -> None:
+        self.__exit__()  # first of all: if the words do not get through, the next signal ends this process as before
+        self._say_last_words()
+        signal.raise_signal(number)

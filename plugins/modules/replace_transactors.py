@@ -10,15 +10,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: replace_transactors
-short_description: Replace transactors that do not run what their group now launches
+short_description: Replace outdated transactors
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
   - An update of the stack changes what the auto scaling group launches, and leaves running instances as they are. This
-    replaces them, by default with hardly any outage.
-  - Everything that it decides upon comes from the cloud. A run that was stopped or killed anywhere is continued by
-    running it again.
-  - An action plugin of the same name runs the loop and shows a line whenever something changes.
+    module replaces them, by default with one takeover by a standby.
+  - All decisions depend only on the current state in AWS. To continue a run that was stopped or killed, run it again.
+  - The action plugin of the same name shows a line when something changes, and at least once a minute. With a remote
+    connection, C(become) or C(async) the lines appear when the task ends.
 options:
   stack_name:
     description:
@@ -30,17 +30,17 @@ options:
     type: str
   strategy:
     description:
-      - V(rolling) launches new transactors beside the old ones, waits until they stand by, as their heartbeats prove,
-        and only then terminates the old ones. A standby takes over within three heartbeats and a second.
-      - V(terminate) terminates the old ones and lets the group launch others. No transactor serves meanwhile.
+      - V(rolling) launches new transactors in addition to the old ones, waits until heartbeats prove that the new ones
+        stand by, and only then terminates the old ones. A standby takes over within three heartbeats and a second.
+      - V(terminate) terminates the old ones and lets the group launch others. No transactor serves in between.
     type: str
     choices: [rolling, terminate]
     default: rolling
   when:
     description:
-      - V(stale) replaces the instances that were launched with something else than what the group launches now.
-      - V(always) replaces all those that are in the group when the run starts. A run of it that was stopped and is
-        repeated starts over, with what is in the group then.
+      - V(stale) replaces the outdated instances. An instance is outdated if the group would launch something else now.
+      - V(always) replaces all instances that are in the group when the run starts. If such a run was stopped, the next
+        one starts over with what is in the group then.
       - V(surplus) replaces nothing. It terminates the instances that the group has beyond O(size), and sets the group's
         sizes, so that an update of the stack with that size finds nothing to terminate. Before each termination,
         heartbeats have to prove that a transactor is left that serves.
@@ -50,15 +50,15 @@ options:
     default: stale
   size:
     description:
-      - The size that the group is going to have, such as C(aws-autoscaling-group-size) of a file that the stack does
-        not have yet. By default what the stack says.
-      - In check mode, the plan takes instances beyond it to be terminated by an earlier task with O(when=surplus).
+      - The size that the group will have, such as C(aws-autoscaling-group-size) before the stack's update. The default
+        is the size in the stack's template.
+      - In check mode, the plan assumes that an earlier task with O(when=surplus) has terminated the instances beyond it.
     type: int
   timeout:
     description:
       - How many seconds the whole replacement may take.
-      - When they are over, V(rolling) removes the new transactors that did not come up and restores the group's sizes,
-        which may take 300 seconds more.
+      - Then V(rolling) removes new transactors that did not start and restores the group's sizes, which may take 300
+        seconds more.
     type: int
     default: 1800
   transactor_src:
@@ -67,44 +67,40 @@ options:
         C(aws-cloudwatch-dimension-value), C(aws-s3-log-bucket-id) and C(aws-dynamodb-table) are used.
     type: path
   heartbeat_interval_msec:
-    description: In place of the file's C(heartbeat-interval-msec). Datomic's default is 5000, its minimum 1000.
+    description: Overrides the file's C(heartbeat-interval-msec). Datomic's default is 5000, its minimum 1000.
     type: int
   cloudwatch_region:
-    description: In place of the file's C(aws-cloudwatch-region).
+    description: Overrides the file's C(aws-cloudwatch-region).
     type: str
   cloudwatch_dimension_value:
-    description: In place of the file's C(aws-cloudwatch-dimension-value).
+    description: Overrides the file's C(aws-cloudwatch-dimension-value).
     type: str
   log_bucket:
-    description: In place of the file's C(aws-s3-log-bucket-id). Its newest log is shown when a replacement fails.
+    description: Overrides the file's C(aws-s3-log-bucket-id). The error of a failed replacement shows its newest log.
     type: str
   table:
-    description: In place of the file's C(aws-dynamodb-table), which is the prefix of the logs.
+    description: Overrides the file's C(aws-dynamodb-table), which is the prefix of the logs.
     type: str
   settle_seconds:
-    description: How many seconds a new transactor has to be in service when there are no metrics that prove more.
+    description: How many seconds a new transactor has to be in service when there are no metrics.
     type: int
     default: 300
   poll_seconds:
-    description: How many seconds lie between two looks at the cloud, at least V(0.1).
+    description: Seconds between two looks at AWS, at least V(0.1).
     type: float
     default: 5
   files:
     description:
-      - The system's files in git. An error says how to go back to what ran before.
+      - The system's files in git. The error of a failed replacement says how to restore the earlier files.
       - By default O(transactor_src).
     type: list
     elements: path
     default: []
   commit_before:
     description:
-      - The commit of O(files) that made what ran before, as M(datomic_onprem.aws.plan_stack) returns it.
-      - An error names the command that goes back to it. Without it, nothing proves a commit and the error names none.
+      - The commit of O(files) that the replaced transactors were made from, as M(datomic_onprem.aws.plan_stack) returns
+        it. The error of a failed replacement shows the command that restores it.
     type: str
-  run:
-    description: What the action plugin keeps from one call of the module to the next. Not to be set in a task.
-    type: dict
-    default: {}
 attributes:
   check_mode:
     support: full
@@ -120,19 +116,19 @@ extends_documentation_fragment:
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:
-  - Metrics name no instance, so it cannot be known which of several old transactors is active. They are terminated
-    together, which costs one takeover at the most.
+  - Metrics name no instance, so it is unknown which of several old transactors is active. They are terminated together,
+    which costs one takeover at most.
 seealso:
   - module: datomic_onprem.aws.transactor_info
 """
 
 EXAMPLES = r"""
-- name: Replace the transactors that the stack's update left behind
+- name: Replace the transactors that the stack's update outdated
   datomic_onprem.aws.replace_transactors:
     stack_name: orders
     transactor_src: aws/orders-transactor.properties
 
-- name: Replace all of them, and accept an outage
+- name: Replace all transactors, and accept an outage
   datomic_onprem.aws.replace_transactors:
     stack_name: orders
     strategy: terminate
@@ -141,48 +137,47 @@ EXAMPLES = r"""
 
 RETURN = r"""
 replaced:
-  description: The instances that went, or in check mode those that would.
+  description: The instances that were replaced, or in check mode those that would be.
   returned: always
   type: list
   elements: str
   sample: [i-0123456789abcdef0]
 ended:
   description:
-    - The instances that went without a successor, because the group had more than its size, or in check mode those that
-      would, as far as it is known.
+    - The instances that were terminated without a successor, or in check mode those that would be, as things are now.
   returned: always
   type: list
   elements: str
   sample: [i-0123456789abcdef0]
 launched:
-  description: The instances that came.
+  description: The instances that the group launched.
   returned: always
   type: list
   elements: str
   sample: [i-0fedcba9876543210]
 timeline:
-  description: What happened.
+  description: The events of the run.
   returned: always
   type: list
   elements: dict
   contains:
     at:
-      description: When, in UTC, by the controller's clock.
+      description: The time in UTC, by the clock of the host that runs the module.
       returned: always
       type: str
       sample: "2026-01-31T12:03:20Z"
     event:
-      description: What.
+      description: The event.
       returned: always
       type: str
       sample: standby 1 of 1 is beating (12 per minute)
     instance_id:
-      description: Which instance it concerns; empty when it concerns the group.
+      description: The instance; empty when the event concerns the group.
       returned: always
       type: str
       sample: i-0123456789abcdef0
 seconds:
-  description: How long it took.
+  description: How many seconds the run took.
   returned: always
   type: float
   sample: 310.5
@@ -191,10 +186,10 @@ steps:
   returned: in check mode
   type: list
   elements: str
-  sample: [launch 1 beside the old]
-evidence:
+  sample: [launch 1 in addition to the old]
+diagnostics:
   description:
-    - What was seen of the failure, such as scaling activities, heartbeats, console output, log lines.
+    - What AWS shows of the failure, such as scaling activities, heartbeats, console output, log lines.
     - Secrets are masked.
   returned: when a replacement fails
   type: list
@@ -203,8 +198,9 @@ evidence:
 """
 
 from ansible.module_utils.common.warnings import warn
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, once
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, replace
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
@@ -227,7 +223,6 @@ def main() -> None:
         "poll_seconds": {"type": "float", "default": 5},
         "files": {"type": "list", "elements": "path", "default": []},
         "commit_before": {"type": "str"},
-        "run": {"type": "dict", "default": {}},
     }
     module = AnsibleAWSModule(
         argument_spec=spec,
@@ -235,19 +230,8 @@ def main() -> None:
         required_one_of=[("stack_name", "auto_scaling_group_name")],
         supports_check_mode=True,
     )
-    # timeout, files and commit_before are the action plugin's, run is what it keeps from call to call.
-    given = {name: module.params[name] for name in spec if name not in ("timeout", "files", "commit_before", "run")}
-    options = Options(**{name: value for name, value in given.items() if value is not None})
-    run(
-        module,
-        lambda: once(
-            Aws(module, module.params["run"].get("left")),
-            options,
-            module.params["run"],
-            check_mode=module.check_mode,
-            warn=warn,
-        ),
-    )
+    options = Options(**{name: module.params[name] for name in spec if module.params[name] is not None})
+    run(module, lambda: replace(Aws(module), options, check_mode=module.check_mode, warn=warn, show=screen.show))
 
 
 if __name__ == "__main__":

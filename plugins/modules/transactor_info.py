@@ -10,12 +10,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: transactor_info
-short_description: Tell which transactors a system runs
+short_description: Get the transactors of a system
 version_added: 1.0.0
 author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
 description:
-  - Tells of a stack, its auto scaling group, and the instances in it, and which of them are stale, because they
-    were launched with something else than what the group would launch now.
+  - Returns a stack, its auto scaling group, and the group's instances, and whether each instance is outdated. An
+    instance is outdated if the group would launch something else now.
   - A stack or a group that does not exist is no error.
 options:
   stack_name:
@@ -27,7 +27,7 @@ options:
     description: The name of the auto scaling group, for groups that no stack of this collection made.
     type: str
   strategy:
-    description: The strategy of M(datomic_onprem.aws.replace_transactors) of which RV(group.obstacles) tells.
+    description: The strategy of M(datomic_onprem.aws.replace_transactors) to which RV(group.unmet_preconditions) applies.
     type: str
     choices: [rolling, terminate]
     default: rolling
@@ -94,7 +94,7 @@ stack:
     flavor:
       description:
         - V(legacy) when its template has a launch configuration for the group, V(modern) when it has a launch template.
-        - Empty without a stack, and when the template has no resource C(LaunchGroup) that says so.
+        - Empty without a stack, and when the template's resource C(LaunchGroup) has neither.
       returned: always
       type: str
       sample: modern
@@ -124,12 +124,12 @@ group:
       type: int
       sample: 1
     desired_capacity:
-      description: How many instances it is to have.
+      description: Its desired capacity.
       returned: when it exists
       type: int
       sample: 1
-    whole:
-      description: Whether it has the sizes that its stack says, and all of its instances are in service and healthy.
+    steady:
+      description: Whether it has the sizes of its stack's template, and all its instances are in service and healthy.
       returned: when it exists
       type: bool
       sample: true
@@ -150,10 +150,10 @@ group:
       returned: when it exists
       type: str
       sample: ""
-    obstacles:
+    unmet_preconditions:
       description:
         - What would stop a replacement of all instances, with the command that helps; empty when nothing would.
-        - Such as suspended processes, an instance refresh, a warm pool, an instance in Standby or protected.
+        - For example suspended processes, an instance refresh, a warm pool, an instance in Standby or protected.
       returned: when it exists
       type: list
       elements: str
@@ -175,7 +175,7 @@ instances:
       type: str
       sample: InService
     health_status:
-      description: Its health as the group sees it, or V(Unhealthy) when EC2 calls it neither pending nor running.
+      description: Its health in the group, or V(Unhealthy) when EC2 reports it neither pending nor running.
       returned: always
       type: str
       sample: Healthy
@@ -187,7 +187,7 @@ instances:
       type: str
       sample: launch configuration orders-LaunchConfig-1A2B3C
     stale:
-      description: Whether the group would launch something else now.
+      description: Whether it is outdated, because the group would launch something else now.
       returned: always
       type: bool
       sample: false
@@ -213,15 +213,15 @@ instances:
       sample: false
 running_version:
   description:
-    - The release of Datomic that the instances run, as far as the stack tells.
-    - Empty when an instance is stale, since it was launched before the stack got its parameters.
+    - The release of Datomic that the instances run, from the stack's parameters.
+    - Empty when an instance is outdated, because the stack got its parameters after that instance was launched.
   returned: success
   type: str
   sample: 1.0.7277
 running_heartbeat_msec:
   description:
-    - The V(heartbeat-interval-msec) that the instances run with, as far as the stack's template tells.
-    - V(0) when it tells nothing, or when an instance is stale.
+    - The V(heartbeat-interval-msec) that the instances run with, from the stack's template.
+    - V(0) when the template does not have it, or when an instance is outdated.
   returned: success
   type: int
   sample: 5000

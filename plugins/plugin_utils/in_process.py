@@ -83,14 +83,17 @@ class InProcess(Normal):
         self._update_module_args(module_name or self._task.action, args, task_vars or {})
         # The worker is this task's alone and ends with it.
         os.environ.update(environment)
-        where = screen.whose(task_vars)
+        host = screen.host_prefix(task_vars)
         known = (task_vars or {}).get("datomic_checked", {}).get("findings", [])
         with shown_by(
-            lambda line: screen.show(self._task, f"{where}{line}"),
+            lambda line: self._show(f"{host}{line}"),
             # The preflight's table has them.
             (str(Finding(**finding)) for finding in known),
         ):
             return _result(self.module, args, internal)
+
+    def _show(self, line: str) -> None:
+        screen.show(self._task, line)
 
     def _why_apart(self, task_vars: Mapping[str, Any], environment: Mapping[str, str]) -> str:
         """Why the module needs a process of its own; empty when it does not."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task shows while it runs: nothing where no_log is set, and nothing among what a callback prints as JSON."""
+"""Lines that a task shows while it runs: none with no_log, and none between a callback's JSON."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ display = Display()
 
 
 def show(task: Task, line: str) -> None:
-    """Show the line: on standard output where Ansible's results are lines for people, else on standard error."""
+    """Show the line on standard output, or on standard error if the callback prints something else than lines."""
     if not task.no_log:
         display.display(line, stderr=not _is_for_people())
 
 
-def whose(task_vars: Mapping[str, Any] | None) -> str:
-    """The host that a line is about, where it could be another's too."""
+def host_prefix(task_vars: Mapping[str, Any] | None) -> str:
+    """The start of a line that names its host, when the play has several."""
     known = task_vars or {}
     many = len(known.get("ansible_play_hosts_all", ())) > 1
     return f"{known['inventory_hostname']}: " if many else ""
@@ -33,6 +33,6 @@ def whose(task_vars: Mapping[str, Any] | None) -> str:
 
 @functools.cache
 def _is_for_people() -> bool:
-    """Whether the stdout callback is Ansible's default one or made from it, as those for people are."""
+    """Whether the stdout callback is Ansible's default one or derives from it."""
     callback = callback_loader.get(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"), class_only=True)
     return any(base.__module__.endswith("callback.default") for base in getattr(callback, "__mro__", ()))

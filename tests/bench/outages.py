@@ -79,7 +79,7 @@ def replaced(aws: Emulator, case: Case, *, seed: int, real: bool = False) -> tup
         "heartbeat_interval_msec": case.interval,
         "poll_seconds": 5 if real else 20,
     }
-    result = groups.driver(aws, [], 1800, **options).run() if real else groups.replace(aws, timeout=1800, **options)
+    result = (groups.replace_in_time if real else groups.replace)(aws, timeout=1800, **options)
     if result.get("failed") or groups.sizes(aws) != (case.size,) * 3:
         raise RuntimeError(f"{case} failed: {result} {groups.sizes(aws)}")
     taken = CLOCK.now() - start

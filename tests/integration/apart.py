@@ -12,16 +12,19 @@ from __future__ import annotations
 import json
 import sys
 import urllib.request
-from collections.abc import Mapping
 from typing import Any
 
 import boto3
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, once
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.loop import Driver
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, replace
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 
 OPTIONS = Options(
-    stack_name="orders", poll_seconds=30, cloudwatch_region="us-east-1", cloudwatch_dimension_value="orders"
+    stack_name="orders",
+    poll_seconds=30,
+    timeout=3600,
+    cloudwatch_region="us-east-1",
+    cloudwatch_dimension_value="orders",
 )
 
 
@@ -32,6 +35,9 @@ class Clients:
     def client(self, service: str, region: str | None = None, endpoint: str | None = None) -> Any:
         keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
         return boto3.client(service, region_name=region or "us-east-1", endpoint_url=self.url, **keys)
+
+    def limit_time(self, seconds: float) -> None:
+        """The emulator answers at once."""
 
     def emulator(self, what: str, **sent: float) -> Any:
         data = json.dumps(sent).encode() if sent else None
@@ -44,11 +50,13 @@ def main(url: str) -> int:
     vars(clock)["now"] = lambda: aws.emulator("clock")["now"]
     vars(clock)["sleep"] = lambda seconds: aws.emulator("advance", seconds=seconds)
 
-    def call(run: Mapping[str, Any]) -> dict[str, Any]:
-        return once(aws, OPTIONS, run, check_mode=False, warn=print)
-
     sys.stdin.read()
-    return int(bool(Driver(call, print, 3600).run().get("failed")))
+    try:
+        replace(aws, OPTIONS, check_mode=False, warn=print, show=print)
+    except DatomicError as error:
+        print(error)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, once
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import replace_transactors as command
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import loop as driver_of_runs
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.loop import Driver
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import loop
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import Step
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 
 from tests.emulator import Emulator
@@ -106,6 +106,9 @@ class Clients:
             self._made[key] = self._aws.client(*key)
         return self._made[key]
 
+    def limit_time(self, seconds: float) -> None:
+        """The emulator answers at once."""
+
 
 @contextlib.contextmanager
 def emulated_time(aws: Emulator) -> Iterator[None]:
@@ -114,51 +117,66 @@ def emulated_time(aws: Emulator) -> Iterator[None]:
         yield
 
 
-def replace(aws: Emulator, *, lines: list[str] | None = None, timeout: float = 3600, **given: Any) -> dict[str, Any]:
-    """A whole run, as the action plugin drives it. lines: gets the lines of progress; timeout: emulated seconds.
+def replace(aws: Emulator, *, lines: list[str] | None = None, **given: Any) -> dict[str, Any]:
+    """A whole run, as the module does it, or its failure. lines: gets the lines of progress. given: the options.
 
-    What a look costs is real time, so there are few: a call of the module ends when something has changed, as ever, or
-    after five minutes, not after half a minute.
+    Looking costs real time, so a wait lasts as long as the emulated run allows, and lines are rare.
     """
-    rare = mock.patch.multiple(driver_of_runs, LOOK_SECONDS=300.0, LINE_SECONDS=300.0)
-    with emulated_time(aws), rare:
-        return driver(aws, [] if lines is None else lines, timeout, **given).run()
+    with emulated_time(aws), mock.patch.object(loop, "LINE_SECONDS", 300.0):
+        return replace_in_time(aws, lines=lines, **given)
 
 
 def replace_meddled_with(
-    aws: Emulator, meddle: Callable[[], None], *, lines: list[str] | None = None, timeout: float = 3600, **given: Any
+    aws: Emulator, meddle: Callable[[], None], *, lines: list[str] | None = None, **given: Any
 ) -> dict[str, Any]:
-    """A whole run with something that happens in the middle. meddle: called before each look at the cloud."""
+    """A whole run with something that happens in the middle. meddle: called before each look that follows a wait."""
 
     def sleep(seconds: float) -> None:
         aws.advance(seconds)
         meddle()
 
     with mock.patch.multiple(clock, now=CLOCK.now, sleep=sleep):
-        return driver(aws, [] if lines is None else lines, timeout, **{"poll_seconds": 10, **given}).run()
+        return replace_in_time(aws, lines=lines, **{"poll_seconds": 10, **given})
 
 
-def driver(aws: Emulator, lines: list[str], timeout: float, **given: Any) -> Driver:
-    """What a run is made of. given: options of the module."""
+def replace_in_time(aws: Emulator, *, lines: list[str] | None = None, **given: Any) -> dict[str, Any]:
+    """A whole run by whatever clock there is."""
+    show = [].append if lines is None else lines.append
+    try:
+        return command.replace(Clients(aws), _options(**given), check_mode=False, warn=show, show=show)
+    except DatomicError as error:
+        return {"failed": True, "msg": str(error), **error.details}
+
+
+def check(aws: Emulator, **given: Any) -> tuple[dict[str, Any], list[str]]:
+    """Check mode: its result, and its warnings."""
+    warnings: list[str] = []
+    options = _options(**given)
+    result = command.replace(Clients(aws), options, check_mode=True, warn=warnings.append, show=[].append)
+    return result, warnings
+
+
+def one_step(aws: Emulator, **given: Any) -> Step:
+    """A run that is killed after its first step: that step."""
+    steps: list[Step] = []
+
+    def only_one(self: loop.Loop) -> dict[str, Any]:
+        steps.append(self.step())
+        return {}
+
+    with mock.patch.object(loop.Loop, "run", only_one):
+        replace_in_time(aws, **given)
+    return steps[0]
+
+
+def _options(**given: Any) -> command.Options:
     if "auto_scaling_group_name" not in given:
         given.setdefault("stack_name", "orders")
-    options, clients = Options(**{"poll_seconds": 30, **given}), Clients(aws)
-
-    def call(run: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            return once(clients, options, json.loads(json.dumps(run)), check_mode=False, warn=lines.append)
-        except DatomicError as error:
-            return {"failed": True, "msg": str(error), **error.details}
-
-    return Driver(call, lines.append, timeout)
+    return command.Options(**{"poll_seconds": 30, "timeout": 3600, **given})
 
 
 def replace_by_module(aws: Emulator, **options: Any) -> dict[str, Any]:
-    """The same through the module's front door, argument by argument."""
+    """The same through the module, argument by argument."""
     params = {**CREDENTIALS, "endpoint_url": aws.url, "poll_seconds": 30, "stack_name": "orders", **options}
-
-    def call(run: Mapping[str, Any]) -> dict[str, Any]:
-        return run_module("replace_transactors", {**params, "run": json.loads(json.dumps(run))})
-
     with emulated_time(aws):
-        return Driver(call, list[str]().append, 3600).run()
+        return run_module("replace_transactors", params)

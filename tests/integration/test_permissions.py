@@ -272,16 +272,11 @@ def replacement(aws: Emulator, directory: pathlib.Path) -> None:
     aws.backstage("s3").create_bucket(Bucket="datomic-logs-1")
     file = directory / "orders.properties"
     file.write_text(PROPERTIES.format(interval=5000) + "\naws-s3-log-bucket-id=datomic-logs-1\nprotocol=ddb\n")
-    with groups.emulated_time(aws):
-        driver = groups.driver(aws, [], 300, transactor_src=str(file))
-        call = driver._call
 
-        def logged(run: Any) -> Any:
-            aws.backstage("s3").put_object(Bucket="datomic-logs-1", Key="orders/standby/1.log", Body="Critical failure")
-            return call(run)
+    def log() -> None:
+        aws.backstage("s3").put_object(Bucket="datomic-logs-1", Key="orders/standby/1.log", Body="Critical failure")
 
-        driver._call = logged
-        assert driver.run()["failed"]
+    assert groups.replace_meddled_with(aws, log, timeout=300, poll_seconds=30, transactor_src=str(file))["failed"]
 
 
 def secrets(aws: Emulator, directory: pathlib.Path) -> None:

@@ -107,7 +107,7 @@ def test_a_time_out_says_what_was_seen(aws: Emulator) -> None:
     aws.configure(pending=600)
     result = groups.replace(aws, strategy="terminate", timeout=60)
     assert result["failed"]
-    assert "it is not over after 60 s (waiting for i-" in result["msg"]
+    assert "the run has not finished after 60 s (waiting for i-" in result["msg"]
     assert "(Pending)" in result["msg"]
 
 
@@ -164,8 +164,8 @@ def test_an_empty_warm_pool_would_fill_in_a_rolling_replacement_only(aws: Emulat
         (warm, "the group has a warm pool, with 1 instances now"),
         (refresh, "an instance refresh is InProgress"),
         (suspend, "processes Launch are suspended: aws autoscaling resume-processes"),
-        (protect, "protected from scale-in by somebody: i-"),
-        (set_aside, "set aside by somebody: i-"),
+        (protect, "protected from scale-in: i-"),
+        (set_aside, "not in service: i-"),
     ],
 )
 @pytest.mark.parametrize("strategy", ["terminate", "rolling"])
@@ -207,8 +207,7 @@ def test_a_group_without_a_stack_gets_its_own_sizes_back(aws: Emulator) -> None:
     )
     client.update_auto_scaling_group(AutoScalingGroupName="byhand", LaunchConfigurationName="second")
     lines: list[str] = []
-    one = groups.driver(aws, lines, 0, auto_scaling_group_name="byhand", settle_seconds=600)
-    one._call({})  # the surge; then the run is killed
+    groups.one_step(aws, lines=lines, auto_scaling_group_name="byhand", settle_seconds=600)
     assert groups.group(aws, "byhand")["DesiredCapacity"] == 2
     result = groups.replace(aws, auto_scaling_group_name="byhand", settle_seconds=60)
     assert not result.get("failed"), result

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import pathlib
 import signal
 import subprocess
@@ -14,10 +15,12 @@ import sys
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import Resize
 
 from tests.conftest import ROOT
 from tests.emulator import Emulator
 from tests.integration import apart, groups
+from tests.integration.test_replace_transactors_meddling import once
 from tests.integration.test_replace_transactors_rolling import METRICS, PROPERTIES, bound, system
 
 pytestmark = pytest.mark.usefixtures("older_account")
@@ -28,27 +31,21 @@ def active(aws: Emulator) -> str:
     return str(found)
 
 
-@pytest.mark.parametrize("moment", [2, 5, 9])
+@pytest.mark.parametrize("moment", [2, 7, 15])
 def test_the_active_one_moves_in_the_middle(aws: Emulator, moment: int) -> None:
     old = system(aws, 2)
-    with groups.emulated_time(aws):
-        driver = groups.driver(aws, [], 3600, **METRICS)
-    call, looks, was = driver._call, 0, ""
+    looks = itertools.count(1)
+    was: list[str] = []
 
-    def interfere(run: Any) -> Any:
-        nonlocal looks, was
-        looks += 1
-        if looks == moment:
-            was = active(aws)
-            aws.backstage("ec2").terminate_instances(InstanceIds=[was])
-        return call(run)
+    def interfere() -> None:
+        if next(looks) == moment:
+            was.append(active(aws))
+            aws.backstage("ec2").terminate_instances(InstanceIds=was)
 
-    driver._call = interfere
-    with groups.emulated_time(aws):
-        result = driver.run()
+    result = groups.replace_meddled_with(aws, interfere, **METRICS, poll_seconds=30)
     assert not result.get("failed"), result
     assert was
-    assert active(aws) != was
+    assert active(aws) not in was
     assert not set(old) & set(groups.ids(aws))
     assert (len(groups.ids(aws)), groups.sizes(aws)) == (2, (2, 2, 2))
     assert aws.outage() <= bound()
@@ -122,8 +119,9 @@ def test_a_subnet_with_one_free_address_gets_one_more_beside_two_old_ones(aws: E
         ec2.create_network_interface(SubnetId=subnet)
     assert free == 1
     client.update_auto_scaling_group(AutoScalingGroupName="small", LaunchConfigurationName="second")
-    step = groups.driver(aws, [], 0, auto_scaling_group_name="small")._call({})["step"]
-    assert step["why"] == "the group grows to 3, 1 new beside the old"
+    step = groups.one_step(aws, auto_scaling_group_name="small")
+    assert isinstance(step, Resize)
+    assert step.why == "the group grows to 3, 1 new in addition to the old"
     assert groups.group(aws, "small")["DesiredCapacity"] == 3
 
 
@@ -138,22 +136,13 @@ def test_the_last_log_lines_are_shown(aws: Emulator, tmp_path: pathlib.Path, pac
     aws.advance(60)
     file = tmp_path / "orders-transactor.properties"
     file.write_text(PROPERTIES.format(interval=5000) + "\naws-s3-log-bucket-id=orders-logs\n")
-    with groups.emulated_time(aws):
-        driver = groups.driver(aws, [], 300, transactor_src=str(file))
-    call, written = driver._call, False
-
-    def log(run: Any) -> Any:
-        nonlocal written
-        if run.get("acted") and not written:
-            written = True
-            s3.put_object(Bucket="orders-logs", Key=key, Body=gzip.compress(body) if packed else body)
-        return call(run)
-
-    driver._call = log
-    with groups.emulated_time(aws):
-        result = driver.run()
+    launched = once(
+        lambda: groups.ids(aws)[1:],
+        lambda _one: s3.put_object(Bucket="orders-logs", Key=key, Body=gzip.compress(body) if packed else body),
+    )
+    result = groups.replace_meddled_with(aws, launched, timeout=300, transactor_src=str(file), poll_seconds=30)
     assert result["failed"]
-    shown = result["evidence"][result["evidence"].index(f"Log s3://orders-logs/{key}:") + 1 :]
+    shown = result["diagnostics"][result["diagnostics"].index(f"Log s3://orders-logs/{key}:") + 1 :]
     assert shown[19].strip() == "Critical failure, cannot continue: storage refused"
     assert len(shown) == 20
 
@@ -225,12 +214,12 @@ def test_what_nothing_can_be_reckoned_with_is_refused(
     assert not [call for call in aws.calls() if call.kind == "write"]
 
 
-def test_evidence_holds_each_message_of_this_run_once(aws: Emulator) -> None:
+def test_diagnostics_hold_each_message_of_this_run_once(aws: Emulator) -> None:
     system(aws, 1, launch_failure="An earlier trouble", launch_retry=20)
     assert "An earlier trouble" in groups.replace(aws, **METRICS)["msg"]
     aws.configure(launch_failure="This is the trouble")
     result = groups.replace(aws, **METRICS)
-    told = [line for line in result["evidence"] if line.startswith("Scaling activity")]
+    told = [line for line in result["diagnostics"] if line.startswith("Scaling activity")]
     assert told == ["Scaling activity: This is the trouble. Launching EC2 instance failed."]
 
 
@@ -262,7 +251,7 @@ def test_a_group_scaled_by_hand_with_its_minimum_is_brought_back(aws: Emulator) 
 def test_a_raised_minimum_keeps_no_failed_replacement_from_going_back(aws: Emulator) -> None:
     old = system(aws, 1, modes={"second": "unhealthy"})
     client, name = aws.backstage("autoscaling"), groups.group_name(aws)
-    groups.driver(aws, [], 0, **METRICS)._call({})  # the surge; then the run is killed
+    assert isinstance(groups.one_step(aws, **METRICS), Resize), "the surge"
     client.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=2)
     assert groups.replace(aws, **METRICS, timeout=600)["failed"]
     assert (groups.ids(aws), groups.sizes(aws)) == (old, (1, 1, 1))
@@ -273,7 +262,12 @@ def test_a_note_of_sizes_that_a_killed_run_left_goes_with_the_next(aws: Emulator
     client.create_launch_configuration(LaunchConfigurationName="first", ImageId=groups.IMAGE, InstanceType="c4.large")
     sizes = {"MinSize": 1, "MaxSize": 3, "AvailabilityZones": ["us-east-1a"]}
     client.create_auto_scaling_group(AutoScalingGroupName="byhand", LaunchConfigurationName="first", **sizes)
-    tag = {"ResourceId": "byhand", "ResourceType": "auto-scaling-group", "Key": "datomic:own-sizes", "Value": "1/3/1"}
+    tag = {
+        "ResourceId": "byhand",
+        "ResourceType": "auto-scaling-group",
+        "Key": "datomic:configured-sizes",
+        "Value": "1/3/1",
+    }
     client.create_or_update_tags(Tags=[{**tag, "PropagateAtLaunch": False}])
     assert not groups.replace(aws, auto_scaling_group_name="byhand", settle_seconds=30).get("failed")
     assert not groups.group(aws, "byhand").get("Tags")
@@ -291,7 +285,7 @@ def test_a_note_of_sizes_that_somebody_changed_since_does_not_count(aws: Emulato
         AutoScalingGroupName="byhand", LaunchConfigurationName="first", MinSize=1, MaxSize=1, AvailabilityZones=zones
     )
     client.update_auto_scaling_group(AutoScalingGroupName="byhand", LaunchConfigurationName="second")
-    groups.driver(aws, [], 0, auto_scaling_group_name="byhand")._call({})  # the surge; then the run is killed
+    assert isinstance(groups.one_step(aws, auto_scaling_group_name="byhand"), Resize), "the surge"
     client.update_auto_scaling_group(AutoScalingGroupName="byhand", MinSize=2, MaxSize=2)
     result = groups.replace(aws, auto_scaling_group_name="byhand", settle_seconds=30)
     assert not result.get("failed"), result

@@ -104,7 +104,7 @@ def test_launches_that_fail_at_one_moment_are_one_attempt(aws: Emulator) -> None
     assert (sorted(result["replaced"]), len(result["launched"])) == (old, 2)
 
 
-def test_what_happens_while_evidence_is_gathered_is_seen_before_anything_is_removed(aws: Emulator) -> None:
+def test_what_happens_while_diagnostics_are_gathered_is_seen_before_anything_is_removed(aws: Emulator) -> None:
     old = system(aws, 1, modes={"second": "unhealthy"}, health_check=100_000)
     console = diagnostics.console
 
@@ -125,7 +125,7 @@ def test_what_fails_after_the_old_ones_have_gone_is_told_as_that(aws: Emulator) 
     gone = once(lambda: role(aws, "dead", among=old), lambda _one: aws.configure(metrics_delay=100_000))
     result = groups.replace_meddled_with(aws, gone, **METRICS, timeout=900)
     assert result["failed"]
-    assert result["msg"].startswith("The transactors were replaced, but it is not over after 900 s")
+    assert result["msg"].startswith("The transactors were replaced, but the run has not finished after 900 s")
     assert (result["replaced"], groups.sizes(aws)) == (old, (1, 1, 1))
 
 
@@ -133,7 +133,7 @@ def test_a_hook_that_keeps_the_old_one_longer_than_the_timeout(aws: Emulator) ->
     old = system(aws, 1)
     aws.configure(terminating=3600)
     result = groups.replace(aws, **METRICS, timeout=1800)
-    assert result["msg"].startswith("The transactors were replaced, but it is not over after 1800 s")
+    assert result["msg"].startswith("The transactors were replaced, but the run has not finished after 1800 s")
     assert f"waiting for {old[0]} to be gone" in result["msg"]
     assert (result["replaced"], groups.sizes(aws)) == (old, (1, 1, 1))
     aws.advance(1800)

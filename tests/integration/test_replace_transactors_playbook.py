@@ -79,7 +79,7 @@ def test_lines_appear_while_it_runs_and_the_second_run_changes_nothing(aws: Emul
     old = system(aws, 1, scale=120)
     code, printed = run(aws, tmp_path, "--check", "--diff")
     assert code == 0, printed
-    assert "would launch 1 beside the old" in printed
+    assert "would launch 1 in addition to the old" in printed
     assert f"-{old[0]} a deleted launch configuration" in printed
     assert groups.ids(aws) == old
     code, printed = run(aws, tmp_path)
@@ -131,7 +131,7 @@ def test_with_several_systems_each_line_tells_whose_it_is(aws: Emulator, tmp_pat
     code, printed = run(aws, tmp_path, "--check", hosts="orders,invoices,", **options)
     assert code == 0, printed
     for name in names:
-        assert f"\n{name}: would launch 1 beside the old\n" in printed
+        assert f"\n{name}: would launch 1 in addition to the old\n" in printed
     code, printed = run(aws, tmp_path, hosts="orders,invoices,", **options)
     assert code == 0, printed
     for name in names:
@@ -146,14 +146,14 @@ def test_ctrl_c_leaves_a_group_that_the_next_run_finishes(aws: Emulator, tmp_pat
     with start(aws, tmp_path) as process:
         assert process.stdout is not None
         seen = ""
-        while "1 new beside the old" not in seen:
+        while "1 new in addition to the old" not in seen:
             seen += (line := process.stdout.readline())
             assert line, seen
         os.killpg(process.pid, signal.SIGINT)
         printed = seen + process.communicate(timeout=60)[0]
     assert process.returncode != 0, printed
     assert "Stopped. The group has" in printed
-    assert "Running again continues from where the group stands." in printed
+    assert "Running again continues from this state." in printed
     assert groups.sizes(aws) == (1, 2, 2)
     aws.configure(scale=120)
     result = groups.replace(aws, **METRICS)

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import Done, Stop
 
 from tests.emulator import Emulator
 from tests.integration import groups
@@ -86,7 +88,7 @@ def test_a_new_one_that_does_not_come_up_goes_and_the_old_one_never_stops(aws: E
     old = system(aws, 1, modes={"second": mode})
     result = groups.replace(aws, **METRICS, timeout=480)
     assert result["failed"]
-    assert "it is not over after 480 s" in result["msg"]
+    assert "the run has not finished after 480 s" in result["msg"]
     assert "HeartMonitorMsec, beats in each of the last 5 minutes" in result["msg"]
     assert (groups.ids(aws), groups.sizes(aws)) == (old, (1, 1, 1))
     assert result["replaced"] == []
@@ -125,11 +127,12 @@ def test_a_version_that_ends_at_its_start_stops_it_after_the_second(
 def test_a_version_that_ends_at_its_start_stops_runs_that_are_killed_again_and_again(aws: Emulator) -> None:
     old = system(aws, 1, modes={"second": "crash"}, health_check=30)
     for _run in range(60):
-        answer = groups.driver(aws, [], 0, **METRICS)._call({})  # the first call of a new run; then it is killed
-        if answer["step"]["kind"] == "stop":
+        step = groups.one_step(aws, **METRICS)
+        if isinstance(step, Stop):
             break
         aws.advance(15)
-    assert "2 new instances ended by themselves" in answer["step"]["why"]
+    assert isinstance(step, Stop)
+    assert "2 new instances ended by themselves" in step.why
     assert len(aws.transactors()) == 3, "the old one and two new ones"
     result = groups.replace(aws, **METRICS)
     assert "2 new instances ended by themselves" in result["msg"]
@@ -155,7 +158,7 @@ def test_a_failed_roll_is_retried_by_the_next_run(aws: Emulator) -> None:
     assert result["replaced"] == old
 
 
-def test_evidence_holds_the_console_and_the_log_but_no_secret(aws: Emulator, tmp_path: pathlib.Path) -> None:
+def test_diagnostics_hold_the_console_and_the_log_but_no_secret(aws: Emulator, tmp_path: pathlib.Path) -> None:
     system(aws, 1, modes={"second": "unhealthy"})
     s3 = aws.backstage("s3")
     s3.create_bucket(Bucket="orders-logs")
@@ -251,20 +254,13 @@ def test_a_callback_takes_the_heartbeats_that_are_not_waited_for(aws: Emulator, 
 
 def test_an_old_one_that_dies_in_the_middle(aws: Emulator) -> None:
     old = system(aws, 2)
-    driver = groups.driver(aws, [], 3600, **METRICS)
-    looks = 0
-    call = driver._call
+    looks = itertools.count()
 
-    def interfere(run: Any) -> Any:
-        nonlocal looks
-        looks += 1
-        if looks == 4:
+    def interfere() -> None:
+        if next(looks) == 4:
             aws.backstage("ec2").terminate_instances(InstanceIds=[old[0]])
-        return call(run)
 
-    driver._call = interfere
-    with groups.emulated_time(aws):
-        result = driver.run()
+    result = groups.replace_meddled_with(aws, interfere, **METRICS, poll_seconds=30)
     assert not result.get("failed"), result
     assert not set(old) & set(groups.ids(aws))
     assert (len(groups.ids(aws)), groups.sizes(aws)) == (2, (2, 2, 2))
@@ -275,13 +271,12 @@ def test_an_old_one_that_dies_in_the_middle(aws: Emulator) -> None:
 def test_a_run_killed_after_every_single_call_is_continued_by_the_next(aws: Emulator, size: int) -> None:
     old = system(aws, size)
     for _look in range(500):
-        driver = groups.driver(aws, [], 0, **METRICS)
-        answer = driver._call({})  # the first call of a new run; then it is killed
-        if answer["step"]["kind"] == "done":
+        step = groups.one_step(aws, **METRICS)
+        if isinstance(step, Done):
             break
-        assert answer["step"]["kind"] != "stop", answer
+        assert not isinstance(step, Stop), step
         aws.advance(15)
-    assert answer["step"]["kind"] == "done"
+    assert isinstance(step, Done)
     assert not set(old) & set(groups.ids(aws))
     assert (len(groups.ids(aws)), groups.sizes(aws)) == (size, (size, size, size))
     assert aws.outage() <= bound()

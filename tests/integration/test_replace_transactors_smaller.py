@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import once as call
 
 from tests.emulator import Emulator
 from tests.integration import groups
@@ -32,17 +30,10 @@ def serving(aws: Emulator, size: int, **settings: Any) -> list[str]:
     return groups.ids(aws)
 
 
-def check(aws: Emulator, **given: Any) -> tuple[dict[str, Any], list[str]]:
-    warnings: list[str] = []
-    options = Options(**{"stack_name": "orders", **METRICS, **given})
-    result = call(groups.Clients(aws), options, {}, check_mode=True, warn=warnings.append)
-    return result, warnings
-
-
 @pytest.mark.parametrize(("size", "smaller"), [(2, 1), (3, 1), (3, 2)])
 def test_the_surplus_goes_and_the_stack_s_update_ends_nothing(aws: Emulator, size: int, smaller: int) -> None:
     before = serving(aws, size)
-    found, warnings = check(aws, when="surplus", size=smaller)
+    found, warnings = groups.check(aws, **METRICS, when="surplus", size=smaller)
     assert len(found["ended"]) == size - smaller
     assert found["steps"][-1] == f"leave the group at minimum {smaller}, desired {smaller}, maximum {smaller}"
     (warning,) = warnings
@@ -139,18 +130,18 @@ def test_a_group_that_somebody_scaled_by_hand(aws: Emulator) -> None:
     client = aws.backstage("autoscaling")
     client.update_auto_scaling_group(AutoScalingGroupName=groups.group_name(aws), MaxSize=3, DesiredCapacity=3)
     aws.advance(600)
-    found, warnings = check(aws)
+    found, warnings = groups.check(aws, **METRICS)
     assert len(found["ended"]) == 1
     assert found["steps"][-1] == "leave the group at minimum 2, desired 2, maximum 2"
     (warning,) = warnings
     assert "has 3 transactors, and its size is 2: this task terminates 1 of them (" in warning
     # In a check, a task before this one would have ended it.
-    found, warnings = check(aws, size=2)
+    found, warnings = groups.check(aws, **METRICS, size=2)
     assert (found["steps"], found["ended"], warnings) == ([], [], [])
     lines: list[str] = []
     result = groups.replace(aws, **METRICS, lines=lines)
     assert not result.get("failed"), result
-    assert any("the group has 3 instances, 2 configured: ending 1" in line for line in lines), lines
+    assert any("the group has 3 instances, 2 configured: terminating 1" in line for line in lines), lines
     assert not any("earlier replacement" in line for line in lines)
     assert (len(groups.ids(aws)), groups.sizes(aws)) == (2, (2, 2, 2))
     assert aws.outage() <= bound()
@@ -158,8 +149,8 @@ def test_a_group_that_somebody_scaled_by_hand(aws: Emulator) -> None:
 
 def test_a_larger_group_is_planned_with_its_size_to_come(aws: Emulator) -> None:
     serving(aws, 1)
-    found, warnings = check(aws, size=2, when="always")
-    assert found["steps"][0] == "launch 2 beside the old"
+    found, warnings = groups.check(aws, **METRICS, size=2, when="always")
+    assert found["steps"][0] == "launch 2 in addition to the old"
     assert found["steps"][-1] == "leave the group at minimum 2, desired 2, maximum 2"
     assert warnings == []
 

@@ -19,7 +19,7 @@ OPTIONS: dict[str, Any] = {**METRICS, "poll_seconds": 20}
 
 
 def whole(aws: Emulator, size: int, old: list[str]) -> bool:
-    """At its own sizes, without an old one."""
+    """At its configured sizes, without an old one."""
     return (len(groups.ids(aws)), groups.sizes(aws)) == (size, (size,) * 3) and not set(old) & set(groups.ids(aws))
 
 

@@ -53,7 +53,7 @@ def test_a_group_is_whole_at_its_stack_s_sizes_with_everything_in_service(aws: E
     name = groups.create(aws, 2)
 
     def is_whole() -> bool:
-        return bool(info(aws, stack_name="orders")["group"]["whole"])
+        return bool(info(aws, stack_name="orders")["group"]["steady"])
 
     assert is_whole()
     client = aws.client("autoscaling")
@@ -118,14 +118,14 @@ def test_what_would_stop_a_replacement_without_a_call_more(aws: Emulator) -> Non
     name = groups.create(aws)
     client = aws.backstage("autoscaling")
     aws.clear_calls()
-    assert info(aws, stack_name="orders")["group"]["obstacles"] == []
+    assert info(aws, stack_name="orders")["group"]["unmet_preconditions"] == []
     calls = len(aws.calls())
     client.set_instance_protection(AutoScalingGroupName=name, InstanceIds=groups.ids(aws), ProtectedFromScaleIn=True)
     client.put_warm_pool(AutoScalingGroupName=name)
     aws.clear_calls()
-    warm, protected = info(aws, stack_name="orders")["group"]["obstacles"]
+    warm, protected = info(aws, stack_name="orders")["group"]["unmet_preconditions"]
     assert len(aws.calls()) == calls
     assert "warm pool" in warm
     assert "protected from scale-in" in protected, "stale or not: an update makes it so"
-    (only,) = info(aws, stack_name="orders", strategy="terminate")["group"]["obstacles"]
+    (only,) = info(aws, stack_name="orders", strategy="terminate")["group"]["unmet_preconditions"]
     assert only == protected, "an empty pool fills in a rolling replacement only"

@@ -12,15 +12,15 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.actions import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import (
     Done,
     Resize,
     Step,
     Stop,
     Terminate,
     Wait,
+    next_step,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import next_step
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state import (
     Activity,
     Beats,
@@ -187,13 +187,13 @@ class Cloud:
             group="g",
             now=self.now,
             sizes=self.sizes,
-            own=self.own,
+            configured_sizes=self.own,
             instances=tuple(
                 Instance(
                     m.instance_id,
                     state=m.state(self.now),
                     healthy=m.healthy,
-                    stale=m.stale,
+                    outdated=m.stale,
                     launched_at=m.launched_at,
                     in_service_at=m.launched_at + m.pending,
                     zone=m.zone,
@@ -359,8 +359,8 @@ def test_what_cannot_be_launched_is_gone_without_or_given_up(system: tuple[int, 
         assert isinstance(step, Done)
         assert not any(m.stale for m in cloud.machines)
     else:
-        assert step == Stop("the group cannot launch instances", retreat=True)
-        run(cloud, Goal(giving_up=True))
+        assert step == Stop("the group cannot launch instances", roll_back=True)
+        run(cloud, Goal(rolling_back=True))
         assert sum(m.stale for m in cloud.members()) == stale
     assert cloud.sizes == cloud.own
 
@@ -379,9 +379,9 @@ def test_new_ones_that_end_by_themselves_are_given_up_and_the_old_ones_serve(
         assert step == Done()
         return
     assert isinstance(step, Stop)
-    assert step.retreat
+    assert step.roll_back
     assert "ended by themselves" in step.why
-    run(cloud, Goal(giving_up=True, new_since=START))
+    run(cloud, Goal(rolling_back=True, new_since=START))
     for _look in range(20):
         cloud.advance()
     assert cloud.launched <= 2 * stale + 2
@@ -400,7 +400,7 @@ def test_giving_up_at_any_moment_leaves_a_whole_group_at_its_own_sizes(system: t
         cloud.carry_out(step)
         goal = dataclasses.replace(goal, acted=True)
         cloud.advance()
-    assert isinstance(run(cloud, dataclasses.replace(goal, giving_up=True)), Stop)
+    assert isinstance(run(cloud, dataclasses.replace(goal, rolling_back=True)), Stop)
     cloud.advance()
     assert cloud.sizes == cloud.own
     assert len(cloud.members()) == size
@@ -413,7 +413,7 @@ def test_a_new_transactor_that_never_beats_keeps_the_old_ones(size: int) -> None
     cloud.new_ones_dead = True
     assert isinstance(run(cloud, Goal(), looks=100), Wait)
     assert sum(m.stale for m in cloud.members()) == size
-    run(cloud, Goal(giving_up=True, acted=True))
+    run(cloud, Goal(rolling_back=True, acted=True))
     assert [m.instance_id for m in cloud.members()] == [f"i-{n}" for n in range(size)]
     assert cloud.sizes == cloud.own
 
@@ -441,7 +441,7 @@ def test_giving_up_leaves_one_that_beats_whichever_has_hung(
         if not hung and len(beating) == len(cloud.members()) > size:
             hung = True
             data.draw(st.sampled_from(beating)).dead_transactor = True
-    goal = dataclasses.replace(goal, giving_up=True)
+    goal = dataclasses.replace(goal, rolling_back=True)
     for _look in range(30):
         step = next_step(cloud.observed(), goal)
         if isinstance(step, Stop):

@@ -11,19 +11,18 @@ from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import zones
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.actions import (
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import (
     Done,
     Resize,
     Step,
     Stop,
     Terminate,
     Wait,
+    next_step,
 )
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import next_step
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state import (
     Activity,
     Beats,
-    Circumstances,
     Goal,
     Instance,
     Metrics,
@@ -33,13 +32,13 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state i
 
 NOW = 1_800_000_000.0
 ROLLING, ACTED = Goal(settle_seconds=100), Goal(settle_seconds=100, acted=True)
-RETREAT = Goal(settle_seconds=100, giving_up=True)
+RETREAT = Goal(settle_seconds=100, rolling_back=True)
 TERMINATE = Goal(strategy="terminate")
 NO_CAPACITY = "the group cannot launch instances"
 
 
 def old(number: int, **changes: Any) -> Instance:
-    return Instance(f"i-old{number}", **{"stale": True, "launched_at": NOW - 9000 + number, **changes})
+    return Instance(f"i-old{number}", **{"outdated": True, "launched_at": NOW - 9000 + number, **changes})
 
 
 def new(number: int, age: float = 500.0, **changes: Any) -> Instance:
@@ -50,7 +49,9 @@ def group(own: int, *instances: Instance, **changes: Any) -> Observed:
     """A group without metrics whose own sizes are that number, at the size of what it has unless told otherwise."""
     size = max(own, len([each for each in instances if not each.state.startswith("Terminating")]))
     sizes = Sizes(own, size, size)
-    return Observed("g", NOW, **{"sizes": sizes, "own": Sizes(own, own, own), "instances": instances, **changes})
+    return Observed(
+        "g", NOW, **{"sizes": sizes, "configured_sizes": Sizes(own, own, own), "instances": instances, **changes}
+    )
 
 
 def failed(number: int) -> Activity:
@@ -76,8 +77,8 @@ GOING = {"state": "Terminating"}
         (group(1, new(1), activities=FAILED), ACTED, Done),
         (group(1, new(1, healthy=False)), ROLLING, Wait),
         (group(1, new(1, **PENDING)), ROLLING, Wait),
-        (group(1, new(1), old(1, **GOING)), ROLLING, Wait("waiting for i-old1 to be gone")),
-        (group(1, sizes=Sizes(1, 1, 1)), ROLLING, Wait("the group launches")),
+        (group(1, new(1), old(1, **GOING)), ROLLING, Wait("waiting for i-old1 to end")),
+        (group(1, sizes=Sizes(1, 1, 1)), ROLLING, Wait("waiting for the group to launch instances")),
         # A group that was scaled by hand, or left by a run that was killed.
         (group(1, new(1), sizes=Sizes(0, 1, 1)), ROLLING, Resize),
         (group(1, new(1), sizes=Sizes(1, 2, 1)), ROLLING, Resize),
@@ -98,9 +99,9 @@ GOING = {"state": "Terminating"}
         (group(1, old(1), room=0), ROLLING, Stop("the group's subnets have no free address for one more instance")),
         (group(1, old(1), activities=FAILED), ROLLING, Stop(NO_CAPACITY)),
         (group(1, old(1), activities=FAILED), dataclasses.replace(ROLLING, since="f1"), Resize(Sizes(1, 2, 2), "")),
-        (group(2, old(1), old(2), old(3, **GOING)), ROLLING, Wait("waiting for i-old3 to be gone")),
+        (group(2, old(1), old(2), old(3, **GOING)), ROLLING, Wait("waiting for i-old3 to end")),
         (group(1, old(1), sizes=Sizes(1, 2, 2)), ROLLING, Wait),
-        (group(1, old(1), sizes=Sizes(1, 2, 2), activities=FAILED), ROLLING, Stop(NO_CAPACITY, retreat=True)),
+        (group(1, old(1), sizes=Sizes(1, 2, 2), activities=FAILED), ROLLING, Stop(NO_CAPACITY, roll_back=True)),
         (
             group(2, old(1), old(2), new(1), sizes=Sizes(2, 4, 4), activities=FAILED),
             ROLLING,
@@ -109,7 +110,7 @@ GOING = {"state": "Terminating"}
         # Two of one moment are one attempt.
         (group(2, old(1), old(2), sizes=Sizes(2, 4, 4), activities=ONE_ROUND), ROLLING, Wait),
         (group(2, old(1), old(2), sizes=Sizes(2, 4, 4), activities=(*ONE_ROUND, failed(2))), ROLLING, Stop),
-        (group(2, old(1), sizes=Sizes(2, 2, 2)), ROLLING, Wait("the group launches")),
+        (group(2, old(1), sizes=Sizes(2, 2, 2)), ROLLING, Wait("waiting for the group to launch instances")),
         # A minimum that somebody raised.
         (group(1, new(1), new(2), sizes=Sizes(2, 2, 2)), ROLLING, Resize(Sizes(1, 2, 2), "")),
         (group(1, old(1), new(1), sizes=Sizes(2, 2, 2)), RETREAT, Resize(Sizes(1, 2, 2), "")),
@@ -117,7 +118,10 @@ GOING = {"state": "Terminating"}
         # One that is on its way is not given up, lest the group chooses which one is too many.
         *(
             (group(2, *members, sizes=Sizes(2, 4, 4), activities=(launching, *FAILED)), goal, step)
-            for launching, step in ((ON_ITS_WAY, Wait("an instance is being launched")), (ARRIVED, Resize))
+            for launching, step in (
+                (ON_ITS_WAY, Wait("waiting for the launch of an instance to end")),
+                (ARRIVED, Resize),
+            )
             for members, goal in (((old(1), old(2), new(1)), ROLLING), ((new(1), new(2), new(3)), ROLLING))
         ),
         (group(1, old(1), sizes=Sizes(1, 2, 2), activities=(ON_ITS_WAY,)), RETREAT, Wait),
@@ -143,11 +147,11 @@ GOING = {"state": "Terminating"}
         (group(1, old(1), sizes=Sizes(1, 2, 1)), RETREAT, Resize(Sizes(1, 1, 1), "")),
         (group(1, old(1)), RETREAT, Stop("the time is over")),
         (group(2, old(1)), RETREAT, Stop("the time is over")),
-        (group(1, old(1)), dataclasses.replace(TERMINATE, giving_up=True), Stop("the time is over")),
+        (group(1, old(1)), dataclasses.replace(TERMINATE, rolling_back=True), Stop("the time is over")),
         (group(1, old(1), new(1), sizes=Sizes(1, 2, 1)), RETREAT, Stop("the time is over")),
         (group(2, old(1), *map(new, (1, 2, 3)), sizes=Sizes(2, 4, 3)), RETREAT, Terminate(("i-new3",), True, "")),
         (group(2, old(1), sizes=Sizes(2, 3, 3)), RETREAT, Resize(Sizes(2, 3, 2), "")),
-        (group(1, old(1), new(1)), dataclasses.replace(TERMINATE, giving_up=True), Stop("the time is over")),
+        (group(1, old(1), new(1)), dataclasses.replace(TERMINATE, rolling_back=True), Stop("the time is over")),
         # What does not serve goes first, old or new.
         (group(1, new(1, **PENDING), new(2, age=100)), RETREAT, Terminate(("i-new1",), True, "")),
         (group(1, new(1, healthy=False), new(2, age=400)), RETREAT, Terminate(("i-new1",), True, "")),
@@ -185,27 +189,26 @@ def test_the_next_step(observed: Observed, goal: Goal, step: Step | type[Step]) 
 
 
 def test_the_sizes_are_noted_before_they_change_and_the_note_goes_at_the_end() -> None:
-    begun = next_step(group(1, old(1), own_known=False), ROLLING)
+    begun = next_step(group(1, old(1), configured_sizes_known=False), ROLLING)
     assert isinstance(begun, Resize)
-    assert (begun.note, begun.forget) == (Sizes(1, 1, 1), False)
+    assert (begun.save, begun.delete_tag) == (Sizes(1, 1, 1), False)
     known = next_step(group(1, old(1)), ROLLING)
     assert isinstance(known, Resize)
-    assert known.note is None
+    assert known.save is None
     large = Sizes(1, 2, 1)
     for goal, member in ((ROLLING, new(1)), (RETREAT, old(1))):
-        ended = next_step(group(1, member, sizes=large), goal)
+        ended = next_step(group(1, member, sizes=large, saved_sizes=Sizes(1, 1, 1)), goal)
         assert isinstance(ended, Resize)
-        assert (ended.sizes, ended.note, ended.forget) == (Sizes(1, 1, 1), None, True)
+        assert (ended.sizes, ended.save, ended.delete_tag) == (Sizes(1, 1, 1), None, True)
 
 
 @pytest.mark.parametrize("goal", [ROLLING, TERMINATE])
 def test_an_obstacle_stops_what_would_change_and_nothing_else(goal: Goal) -> None:
-    around = Circumstances(refresh="InProgress")
-    stopped = next_step(group(1, old(1), around=around), goal)
+    stopped = next_step(group(1, old(1), refresh="InProgress"), goal)
     assert isinstance(stopped, Stop)
-    assert not stopped.retreat
-    assert next_step(group(1, new(1), around=around), goal) == Done()
-    assert isinstance(next_step(group(1, new(1), sizes=Sizes(1, 2, 1), around=around), goal), Stop)
+    assert not stopped.roll_back
+    assert next_step(group(1, new(1), refresh="InProgress"), goal) == Done()
+    assert isinstance(next_step(group(1, new(1), sizes=Sizes(1, 2, 1), refresh="InProgress"), goal), Stop)
 
 
 def test_another_system_seen_in_the_middle_means_going_back() -> None:
@@ -216,14 +219,14 @@ def test_another_system_seen_in_the_middle_means_going_back() -> None:
         step = next_step(dataclasses.replace(observed, metrics=metrics), ROLLING)
         assert isinstance(step, Stop)
         assert "another system" in step.why
-        assert step.retreat is retreat
+        assert step.roll_back is retreat
 
 
 def test_a_note_that_a_killed_run_left_goes_with_the_next_run() -> None:
     for goal, member in ((ROLLING, new(1)), (RETREAT, old(1))):
-        step = next_step(group(1, member, noted=True), goal)
+        step = next_step(group(1, member, saved_sizes=Sizes(1, 1, 1)), goal)
         assert isinstance(step, Resize)
-        assert (step.sizes, step.forget) == (Sizes(1, 1, 1), True)
+        assert (step.sizes, step.delete_tag) == (Sizes(1, 1, 1), True)
 
 
 def test_only_the_activities_of_a_run_are_its_own() -> None:
@@ -238,7 +241,7 @@ def test_only_the_activities_of_a_run_are_its_own() -> None:
 )
 def test_what_goes_leaves_the_zones_balanced(zones_of: str, count: int, left: str) -> None:
     members = [Instance(f"i-{number}", zone=zone) for number, zone in enumerate(zones_of)]
-    going = zones.to_go(members, members, count)
+    going = zones.choose(members, members, count)
     assert "".join(member.zone for member in members if member not in going) == left
 
 
@@ -246,4 +249,4 @@ def test_the_unhealthy_go_first_and_the_protected_last() -> None:
     protected, serving = Instance("i-1", zone="a", protected=True), Instance("i-2", zone="a")
     ill, starting = Instance("i-3", zone="b", healthy=False), Instance("i-4", zone="b", state="Pending")
     members = [protected, serving, ill, starting]
-    assert zones.to_go(members, members, 4) == (ill, starting, serving, protected)
+    assert zones.choose(members, members, 4) == (ill, starting, serving, protected)

@@ -7,15 +7,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import heartbeats, readiness
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.preconditions import obstacles
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.preview import outlook
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling import heartbeats, preview, readiness
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.preconditions import unmet
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state import (
     Activity,
     Beats,
-    Circumstances,
     Goal,
     Instance,
     Metrics,
@@ -24,7 +23,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state i
 )
 
 NOW = 1_800_000_000.0 - 1_800_000_000 % 60
-OLD = Instance("i-old", stale=True, launched_at=NOW - 9000)
+OLD = Instance("i-old", outdated=True, launched_at=NOW - 9000)
 NEW = Instance("i-new", launched_at=NOW - 240)
 
 
@@ -39,7 +38,7 @@ def surged(active: tuple[Beats, ...], standby: tuple[Beats, ...], interval: floa
         group="g",
         now=NOW + 5,
         sizes=Sizes(1, 2, 2),
-        own=Sizes(1, 1, 1),
+        configured_sizes=Sizes(1, 1, 1),
         instances=(OLD, NEW),
         metrics=Metrics(interval, active, standby),
     )
@@ -64,12 +63,12 @@ STEADY = series(*[12] * 12)
     ],
 )
 def test_the_new_one_stands_by(active: tuple[Beats, ...], standby: tuple[Beats, ...], is_open: bool) -> None:
-    assert readiness.before_stopping(surged(active, standby), Goal()).open is is_open
+    assert readiness.before_stopping(surged(active, standby), Goal()).ready is is_open
 
 
 def test_a_minute_that_is_not_over_proves_nothing() -> None:
     running = (Beats(NOW, 24, 24 * 5000.0),)
-    assert not readiness.before_stopping(surged((*STEADY, *running), running), Goal()).open
+    assert not readiness.before_stopping(surged((*STEADY, *running), running), Goal()).ready
 
 
 def test_what_is_seen_is_told() -> None:
@@ -84,32 +83,35 @@ def test_an_update_of_the_heartbeat_interval_is_counted_by_the_sums() -> None:
     two = dataclasses.replace(
         surged(STEADY, series(72, 72, msec=120000 / 72), interval=1000),
         sizes=Sizes(2, 3, 3),
-        own=Sizes(2, 2, 2),
+        configured_sizes=Sizes(2, 2, 2),
         instances=(OLD, dataclasses.replace(OLD, instance_id="i-old2"), NEW),
     )
     before = dataclasses.replace(two.metrics or Metrics(1000), standby=(*series(*[12] * 8, 0, 0, 0, 0),))
     both = dataclasses.replace(before, standby=(*before.standby, *series(72, 72, msec=120000 / 72)))
-    assert readiness.before_stopping(dataclasses.replace(two, metrics=both), Goal()).open
+    assert readiness.before_stopping(dataclasses.replace(two, metrics=both), Goal()).ready
     missing = dataclasses.replace(before, standby=series(*[12] * 12))
     closed = readiness.before_stopping(dataclasses.replace(two, metrics=missing), Goal())
-    assert (closed.open, closed.seen) == (False, "standby 1 of 2 is beating (60 per minute)")
+    assert (closed.ready, closed.seen) == (False, "standby 1 of 2 is beating (60 per minute)")
 
 
 def test_metrics_that_the_update_turns_on_or_a_dead_system_do_not_hold_it_up() -> None:
-    assert readiness.before_stopping(surged((), series(12, 12)), Goal()).open, "the old one does not report"
-    assert readiness.before_stopping(surged(series(12, 12), ()), Goal()).open, "nobody served: the new one is active"
-    assert not readiness.before_stopping(surged((), series(12)), Goal()).open
+    assert readiness.before_stopping(surged((), series(12, 12)), Goal()).ready, "the old one does not report"
+    assert readiness.before_stopping(surged(series(12, 12), ()), Goal()).ready, "nobody served: the new one is active"
+    assert not readiness.before_stopping(surged((), series(12)), Goal()).ready
 
 
 def test_an_active_one_that_reports_elsewhere_is_not_waited_for() -> None:
     """Two of a size, one new since an earlier attempt; the update has changed the dimension value."""
     first = dataclasses.replace(NEW, instance_id="i-first", launched_at=NOW - 2000)
     mixed = dataclasses.replace(
-        surged((), series(*[12] * 12, 24, 24)), sizes=Sizes(2, 3, 3), own=Sizes(2, 2, 2), instances=(OLD, first, NEW)
+        surged((), series(*[12] * 12, 24, 24)),
+        sizes=Sizes(2, 3, 3),
+        configured_sizes=Sizes(2, 2, 2),
+        instances=(OLD, first, NEW),
     )
-    assert readiness.before_stopping(mixed, Goal()).open
+    assert readiness.before_stopping(mixed, Goal()).ready
     alone = dataclasses.replace(mixed, metrics=Metrics(5000, (), series(*[12] * 14)))
-    assert not readiness.before_stopping(alone, Goal()).open, "the newest does not stand by"
+    assert not readiness.before_stopping(alone, Goal()).ready, "the newest does not stand by"
 
 
 @pytest.mark.parametrize(("settled", "standby", "is_open"), [(True, 12, True), (False, 12, False), (True, 0, False)])
@@ -120,11 +122,11 @@ def test_a_dead_old_one_does_not_hold_up_the_second_batch(settled: bool, standby
     second = dataclasses.replace(
         surged(STEADY, (*series(*[12] * 4, *[0] * 10), *series(standby, standby))),
         sizes=Sizes(2, 3, 3),
-        own=Sizes(2, 2, 2),
+        configured_sizes=Sizes(2, 2, 2),
         instances=(OLD, first, newest),
         activities=(Activity("1", "terminate", "Successful", NOW - 640, NOW - 620, "i-gone"),),
     )
-    assert readiness.before_stopping(second, Goal()).open is is_open
+    assert readiness.before_stopping(second, Goal()).ready is is_open
 
 
 LAUNCH = NOW - 1200
@@ -146,18 +148,18 @@ def with_late(active: tuple[Beats, ...], since: float = 0.0) -> Observed:
 def test_who_beat_in_the_five_minutes_before_the_surge_is_waited_for(before: float, is_open: bool) -> None:
     """In two minutes in a row of them."""
     first = LAUNCH - before
-    assert readiness.before_stopping(with_late(minutes(first, first + 60)), Goal()).open is is_open
+    assert readiness.before_stopping(with_late(minutes(first, first + 60)), Goal()).ready is is_open
 
 
 def test_a_report_a_few_beats_short_is_that_of_a_whole_process() -> None:
     short = (Beats(LAUNCH - 300, 10, 50_000.0), Beats(LAUNCH - 240, 10, 50_000.0))
-    assert not readiness.before_stopping(with_late(short), Goal()).open
+    assert not readiness.before_stopping(with_late(short), Goal()).ready
 
 
 @pytest.mark.parametrize(("beats", "is_open"), [(9, True), (8, False)])
 def test_three_quarters_of_the_beats_are_a_process(beats: int, is_open: bool) -> None:
-    assert readiness.before_stopping(surged(STEADY, series(beats, beats)), Goal()).open is is_open
-    assert readiness.before_stopping(surged(series(*[12] * 8, *[beats] * 4), series(12, 12)), Goal()).open is is_open
+    assert readiness.before_stopping(surged(STEADY, series(beats, beats)), Goal()).ready is is_open
+    assert readiness.before_stopping(surged(series(*[12] * 8, *[beats] * 4), series(12, 12)), Goal()).ready is is_open
 
 
 @pytest.mark.parametrize(("msec", "processes"), [(6000, 1.0), (6001, 1.2002)])
@@ -168,13 +170,13 @@ def test_beats_a_fifth_longer_are_those_of_another_interval(msec: float, process
 
 def test_minutes_that_are_no_longer_known_leave_the_benefit_of_the_doubt() -> None:
     """So that a run continued hours later does not stop what serves."""
-    assert readiness.before_stopping(with_late((), since=LAUNCH - 300), Goal()).open
-    assert not readiness.before_stopping(with_late((), since=LAUNCH - 299), Goal()).open
+    assert readiness.before_stopping(with_late((), since=LAUNCH - 300), Goal()).ready
+    assert not readiness.before_stopping(with_late((), since=LAUNCH - 299), Goal()).ready
 
 
 def test_a_slow_boot_of_the_first_that_reports_leaves_no_doubt() -> None:
     """The update turned the metrics on: nothing older is known because there was nothing."""
-    assert readiness.before_stopping(with_late((), since=NOW - 5400), Goal()).open
+    assert readiness.before_stopping(with_late((), since=NOW - 5400), Goal()).ready
 
 
 @pytest.mark.parametrize(("seconds", "is_open"), [(0, True), (1, False)])
@@ -182,7 +184,7 @@ def test_minutes_that_ended_up_to_five_minutes_ago_open_the_gate(seconds: float,
     steady = minutes(*(NOW - 60 * n for n in range(30, 5, -1)))
     metrics = Metrics(5000.0, steady, minutes(NOW - 420, NOW - 360))
     late = dataclasses.replace(surged((), ()), now=NOW + seconds, instances=(OLD, LATE), metrics=metrics)
-    assert readiness.before_stopping(late, Goal()).open is is_open
+    assert readiness.before_stopping(late, Goal()).ready is is_open
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0, "2 transactors report heartbeats, but the group has 1"), (1, "")])
@@ -199,7 +201,7 @@ def test_after_the_old_one_has_gone() -> None:
         True, "an active one is beating (12 per minute)"
     )
     late = dataclasses.replace(gone, ended_at=NOW - 119)
-    assert not readiness.after_stopping(dataclasses.replace(alone, activities=(late,)), Goal()).open, (
+    assert not readiness.after_stopping(dataclasses.replace(alone, activities=(late,)), Goal()).ready, (
         "may be the old one's"
     )
 
@@ -216,17 +218,17 @@ def test_only_minutes_after_the_latest_change_tell_of_another_system() -> None:
 
 
 @pytest.mark.parametrize(
-    ("around", "told"),
+    ("state", "told"),
     [
-        (Circumstances(suspended=("Terminate", "AZRebalance")), "the group's processes Terminate are suspended"),
-        (Circumstances(refresh="InProgress"), "an instance refresh is InProgress"),
-        (Circumstances(warm=2), "a warm pool, with 2 instances now"),
-        (Circumstances(stack_status="UPDATE_IN_PROGRESS"), "the stack is UPDATE_IN_PROGRESS"),
-        (Circumstances(deleting="Delete in progress"), "is going away"),
+        ({"suspended": ("Terminate", "AZRebalance")}, "the group's processes Terminate are suspended"),
+        ({"refresh": "InProgress"}, "an instance refresh is InProgress"),
+        ({"warm_pool": 2}, "a warm pool, with 2 instances now"),
+        ({"stack_status": "UPDATE_IN_PROGRESS"}, "the stack is UPDATE_IN_PROGRESS"),
+        ({"deleting": "Delete in progress"}, "AWS deletes the group g"),
     ],
 )
-def test_obstacles(around: Circumstances, told: str) -> None:
-    found = obstacles(dataclasses.replace(surged(STEADY, ()), around=around), Goal())
+def test_unmet_preconditions(state: dict[str, Any], told: str) -> None:
+    found = unmet(dataclasses.replace(surged(STEADY, ()), **state), Goal())
     assert len(found) == 1
     assert told in found[0]
 
@@ -234,13 +236,13 @@ def test_obstacles(around: Circumstances, told: str) -> None:
 @pytest.mark.parametrize("state", ["Standby", "EnteringStandby", "Detaching", "Terminating:Retained", "Quarantined"])
 def test_what_somebody_set_aside_is_an_obstacle(state: str) -> None:
     aside = dataclasses.replace(surged(STEADY, ()), instances=(dataclasses.replace(OLD, state=state), NEW))
-    (found,) = obstacles(aside, Goal())
-    assert f"set aside by somebody: i-old ({state})" in found
+    (found,) = unmet(aside, Goal())
+    assert f"not in service: i-old ({state})" in found
 
 
 @pytest.mark.parametrize("state", ["InService", "Pending:Wait", "Terminating:Proceed", "Terminated", "Detached"])
 def test_what_comes_or_goes_is_none(state: str) -> None:
-    assert not obstacles(
+    assert not unmet(
         dataclasses.replace(surged(STEADY, ()), instances=(dataclasses.replace(OLD, state=state), NEW)), Goal()
     )
 
@@ -258,27 +260,29 @@ def test_without_metrics_the_settling_time_counts_from_the_youngest() -> None:
     assert readiness.before_stopping(timed, Goal(settle_seconds=100)) == readiness.Verdict(
         True, "1 in service for 100 s or longer"
     )
-    assert not readiness.before_stopping(timed, Goal(settle_seconds=101)).open
+    assert not readiness.before_stopping(timed, Goal(settle_seconds=101)).ready
 
 
 def test_protection_by_somebody_is_respected_and_that_of_the_group_is_none() -> None:
     kept = dataclasses.replace(surged(STEADY, ()), instances=(dataclasses.replace(OLD, protected=True), NEW))
-    assert "protected from scale-in by somebody: i-old" in obstacles(kept, Goal())[0]
-    assert not obstacles(dataclasses.replace(kept, around=Circumstances(protects_new=True)), Goal())
+    assert "protected from scale-in: i-old" in unmet(kept, Goal())[0]
+    assert not unmet(dataclasses.replace(kept, protects_new=True), Goal())
     fresh = dataclasses.replace(kept, instances=(OLD, dataclasses.replace(NEW, protected=True)))
-    assert not obstacles(fresh, Goal())
+    assert not unmet(fresh, Goal())
 
 
 def test_check_mode_foresees_the_batches() -> None:
     two = dataclasses.replace(
         surged(STEADY, ()),
         sizes=Sizes(2, 2, 2),
-        own=Sizes(2, 2, 2),
+        configured_sizes=Sizes(2, 2, 2),
         instances=(OLD, dataclasses.replace(OLD, instance_id="i-old2")),
         room=1,
     )
-    steps = outlook(two, Goal())
-    assert steps[0] == "launch 2 beside the old, 1 at a time (free addresses)"
+    steps = preview.result(two, Goal())["steps"]
+    assert steps[0] == "launch 2 in addition to the old, 1 at a time (free addresses)"
     assert any("terminate i-old, i-old2" in step for step in steps)
-    assert outlook(two, Goal(strategy="terminate"))[0].startswith("terminate i-old, i-old2; no transactor serves")
-    assert outlook(dataclasses.replace(two, instances=(NEW, NEW)), Goal()) == []
+    assert preview.result(two, Goal(strategy="terminate"))["steps"][0].startswith(
+        "terminate i-old, i-old2; no transactor serves"
+    )
+    assert preview.result(dataclasses.replace(two, instances=(NEW, NEW)), Goal())["steps"] == []

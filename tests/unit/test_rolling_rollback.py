@@ -9,8 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.actions import Terminate, Wait
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import next_step
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import Terminate, Wait, next_step
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state import (
     Activity,
     Beats,
@@ -24,7 +23,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state i
 NOW = 1_800_000_000.0 - 1_800_000_000 % 60
 LAUNCH = NOW - 600
 """Ten minutes ago the new ones were launched."""
-RETREAT = Goal(giving_up=True)
+RETREAT = Goal(rolling_back=True)
 REMOVED = Terminate(("i-new",), True, "removed again")
 
 
@@ -37,13 +36,13 @@ def series(*counts: float) -> tuple[Beats, ...]:
 def surged(active: tuple[Beats, ...], standby: tuple[Beats, ...], size: int = 1, since: float = 0.0) -> Observed:
     """So many old ones and as many new ones, all in service."""
     numbers = ["", *map(str, range(2, size + 1))]
-    old = [Instance(f"i-old{number}", stale=True, launched_at=NOW - 9000) for number in numbers]
+    old = [Instance(f"i-old{number}", outdated=True, launched_at=NOW - 9000) for number in numbers]
     new = [Instance(f"i-new{number}", launched_at=LAUNCH) for number in numbers]
     return Observed(
         group="g",
         now=NOW + 5,
         sizes=Sizes(size, 2 * size, 2 * size),
-        own=Sizes(size, size, size),
+        configured_sizes=Sizes(size, size, size),
         instances=(*old, *new),
         metrics=Metrics(5000.0, active, standby, since),
     )

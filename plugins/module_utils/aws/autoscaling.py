@@ -6,19 +6,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import email.utils
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ..errors import AwsError
-from ..rolling.state import Activity, Circumstances, Instance, Sizes
+from ..rolling.state import UNLIMITED, Activity, Instance, Observed, Sizes
 from ..util import clock
 from . import ec2
 from .calls import aws_call, aws_pages, run_parallel
 
-SIZES_TAG = "datomic:own-sizes"
+SIZES_TAG = "datomic:configured-sizes"
 """Keeps the configured sizes of a group without a stack while a replacement changes its sizes."""
 STACK_TAG = "aws:cloudformation:stack-name"
 ACTIVITIES = 100
@@ -31,33 +30,10 @@ GROWN = re.compile(r"changing the desired capacity from (\d+) to (\d+)")
 UNHEALTHY = re.compile(r"(health|status) checks?\b", re.IGNORECASE)
 """https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-unhealthy-instance.html. A "user health-check" is none:
 somebody has marked the instance."""
-UNLIMITED = 1_000_000
 
 
-@dataclasses.dataclass(frozen=True)
-class Group:
-    """launches: what it launches now, in the words of Instance.launched_with. now: by AWS's clock."""
-
-    name: str
-    now: float
-    sizes: Sizes
-    launches: tuple[str, ...]
-    instances: tuple[Instance, ...] = ()
-    activities: tuple[Activity, ...] = ()
-    room: int = UNLIMITED
-    zones: tuple[str, ...] = ()
-    around: Circumstances = dataclasses.field(default_factory=Circumstances)
-    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def noted(self) -> Sizes | None:
-        """The sizes in SIZES_TAG."""
-        numbers = re.fullmatch(r"(\d+)/(\d+)/(\d+)", self.tags.get(SIZES_TAG, ""))
-        return Sizes(*(int(number) for number in numbers.groups())) if numbers else None
-
-
-def observe(client: Any, ec2_client: Any, name: str) -> Group | None:
-    """The group of that name, None when there is none, with everything that belongs to it."""
+def observe(client: Any, ec2_client: Any, name: str) -> Observed | None:
+    """The group of that name, without its metrics and what its stack says of it; None when there is none."""
     operation = client.describe_auto_scaling_groups
     answer = aws_call("read the auto scaling group", name, operation, AutoScalingGroupNames=[name])
     if not answer["AutoScalingGroups"]:
@@ -77,10 +53,16 @@ def observe(client: Any, ec2_client: Any, name: str) -> Group | None:
         for activity in activities
         if activity.kind == "launch" and activity.status == "Successful"
     }
-    return Group(
-        name=group["AutoScalingGroupName"],
+    sizes = Sizes(group["MinSize"], group["MaxSize"], group["DesiredCapacity"])
+    tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])}
+    saved = re.fullmatch(r"(\d+)/(\d+)/(\d+)", tags.get(SIZES_TAG, ""))
+    return Observed(
+        group=group["AutoScalingGroupName"],
         now=_now(answer),
-        sizes=Sizes(group["MinSize"], group["MaxSize"], group["DesiredCapacity"]),
+        sizes=sizes,
+        configured_sizes=sizes,
+        configured_sizes_known=False,
+        saved_sizes=Sizes(*map(int, saved.groups())) if saved else None,
         launches=launches,
         instances=tuple(
             _instance(entry, launches, described.get(entry["InstanceId"], {}), in_service) for entry in entries
@@ -88,14 +70,12 @@ def observe(client: Any, ec2_client: Any, name: str) -> Group | None:
         activities=activities,
         room=room,
         zones=tuple(group.get("AvailabilityZones", [])),
-        around=Circumstances(
-            suspended=tuple(process["ProcessName"] for process in group.get("SuspendedProcesses", [])),
-            refresh=refresh,
-            warm=int(group.get("WarmPoolSize") or 0) if "WarmPoolConfiguration" in group else None,
-            protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
-            deleting=group.get("Status") or "",
-        ),
-        tags={tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])},
+        suspended=tuple(process["ProcessName"] for process in group.get("SuspendedProcesses", [])),
+        refresh=refresh,
+        warm_pool=int(group.get("WarmPoolSize") or 0) if "WarmPoolConfiguration" in group else None,
+        protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
+        stack_name=tags.get(STACK_TAG, ""),
+        deleting=group.get("Status") or "",
     )
 
 
@@ -190,7 +170,7 @@ def _instance(
         instance_id=identity,
         state=entry["LifecycleState"],
         healthy=entry.get("HealthStatus", "").lower() == "healthy" and _alive(described),
-        stale=launched_with not in launches,
+        outdated=launched_with not in launches,
         launched_at=described["LaunchTime"].timestamp() if described.get("LaunchTime") else 0.0,
         in_service_at=in_service.get(identity, 0.0),
         launched_with=launched_with,

@@ -46,6 +46,8 @@ class Clients(Protocol):
 
     def client(self, service: str, region: str | None = None, endpoint: str | None = None) -> Any: ...
 
+    def limit_time(self, seconds: float) -> None: ...
+
 
 class Aws:
     """The clients of one module run, each made on first use, with botocore's standard retries.
@@ -54,13 +56,17 @@ class Aws:
     waiters too, which amazon.aws's AWSRetry does not. The user's aws_config overrides it.
     """
 
-    def __init__(self, module: AnsibleAWSModule, time_left: float | None = None) -> None:
-        """time_left: seconds until the last call should end; None: no limit."""
+    def __init__(self, module: AnsibleAWSModule) -> None:
         self._module = module
         self._read_timeout = READ_TIMEOUT
-        if time_left is not None:
-            self._read_timeout = min(READ_TIMEOUT, max(SHORTEST_READ_TIMEOUT, time_left / ATTEMPTS))
         self._clients: dict[tuple[str, str | None, str | None], Any] = {}
+
+    def limit_time(self, seconds: float) -> None:
+        """Make clients that wait less for an answer when the last call should end in so many seconds."""
+        wanted = max(SHORTEST_READ_TIMEOUT, seconds / ATTEMPTS)
+        if wanted < 0.7 * self._read_timeout:
+            self._read_timeout = wanted
+            self._clients.clear()
 
     @property
     def region(self) -> str | None:

@@ -18,17 +18,17 @@ from collections.abc import Iterator, Sequence
 
 from .state import MINUTE, Beats, Metrics
 
-EVIDENCE_AGE = 5 * MINUTE
-"""How long ago the minutes that prove something may have ended: CloudWatch's delay, and a minute's looking."""
-LEVEL_MINUTES = 5
+OLDEST = 5 * MINUTE
+"""How long ago minutes that prove something may have ended: CloudWatch's delay, and a minute for looking."""
+MINUTES_BEFORE = 5
 """How many minutes before a launch show who was beating then."""
 ENOUGH = 0.75
-"""So much of a process's beats count as that process: a report may be a few beats short."""
+"""This share of a process's beats counts as that process: a report may be a few beats short."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Level:
-    """Who beat in the minutes from first until a launch: the most at once, the most standbys, whether one was active.
+class BeforeLaunch:
+    """Who beat in the minutes from first until a launch: the most at once, whether one was active, the most standbys.
 
     None may be active: the active one reports elsewhere, or not at all, where the update has changed just that.
     """
@@ -39,13 +39,13 @@ class Level:
     standby: float
 
 
-def level(metrics: Metrics, launch: float) -> Level | None:
+def before_launch(metrics: Metrics, launch: float) -> BeforeLaunch | None:
     """Who was beating before a launch; None when that is no longer known."""
-    first = math.floor(launch / MINUTE) * MINUTE - LEVEL_MINUTES * MINUTE
+    first = math.floor(launch / MINUTE) * MINUTE - MINUTES_BEFORE * MINUTE
     if first < metrics.since:
         return None
-    seen = [pair(metrics, first + index * MINUTE) for index in range(LEVEL_MINUTES - 1)]
-    return Level(
+    seen = [pair(metrics, first + index * MINUTE) for index in range(MINUTES_BEFORE - 1)]
+    return BeforeLaunch(
         first=first,
         total=math.floor(max(active + standby for active, standby in seen) + 0.3),
         active=math.floor(max(active for active, _standby in seen) + 0.3) > 0,
@@ -59,7 +59,7 @@ def pair(metrics: Metrics, minute: float) -> tuple[float, float]:
 
 
 def minutes(since: float, until: float, length: int) -> Iterator[float]:
-    """The starts of every run of so many whole minutes between the two moments, newest first."""
+    """The starts of all runs of so many whole minutes between two moments, newest first."""
     first = math.ceil(since / MINUTE)
     last = math.floor(until / MINUTE) - length
     for minute in range(last, first - 1, -1):
@@ -69,8 +69,8 @@ def minutes(since: float, until: float, length: int) -> Iterator[float]:
 def processes(series: Sequence[Beats], metrics: Metrics, minute: float, length: int) -> float:
     """How many processes beat on average in so many minutes from the given one.
 
-    Counted at the file's interval, unless the average beat shows that some beat at another one (the old ones do when
-    the interval was changed): then by the sum, which is a minute's for each process at any interval.
+    Counted at the file's interval. When the average beat shows that some beat at another one, as the old ones do after
+    a change of the interval, the sum counts: it is a minute for each process at any interval.
     """
     inside = [beats for beats in series if minute <= beats.started_at < minute + length * MINUTE]
     count, total = sum(beats.count for beats in inside), sum(beats.sum_msec for beats in inside)

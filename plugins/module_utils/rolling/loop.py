@@ -2,186 +2,215 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The loop of a replacement on the controller: call after call until the group is whole, with a line for each event."""
+"""The loop of a replacement: look, decide, do, and report, until the group is steady or the time is over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol
 
+from ..errors import AwsError, DatomicError
 from ..util import clock
 from . import reporter
+from .planner import Done, Resize, Step, Stop, Terminate, Wait, next_step
 from .reporter import Event
-from .state import RUNNING, STOPPING
+from .state import IN_SERVICE, STOPPING, Goal, Observed
 
-Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""One run of the module: what the run knows of itself in, the module's result out."""
-
-LOOK_SECONDS = 30.0
-"""How long one call may wait for something to change."""
 LINE_SECONDS = 55.0
-"""How long nothing may be said: a look takes some seconds, and a line is due every minute."""
-RETREAT_SECONDS = 300.0
-"""How long it may take to remove what was launched."""
-CONTINUES = "Running again continues from where the group stands."
+"""After so long without a line one is due: looking takes some seconds more."""
+ROLL_BACK_SECONDS = 300.0
+"""How long a roll back may take."""
+BUSY = "ScalingActivityInProgress"
+"""AWS's code for a request that the group accepts a little later. botocore does not send it again.
+
+https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_TerminateInstanceInAutoScalingGroup.html
+"""
+CONTINUES = "Running again continues from this state."
 STARTS_OVER = "Running again replaces all that is in the group then."
 TRIES_AGAIN = "The group is as it was: running again begins the replacement anew."
 
 
-class Driver:
-    """One run. It remembers only what is told at the end: everything that decides comes from the cloud."""
+class Cloud(Protocol):
+    """What the loop needs of AWS."""
 
-    def __init__(self, call: Call, show: Callable[[str], None], timeout: float) -> None:
-        self._call = call
-        self._show = show
+    def observe(self, time_left: float) -> Observed: ...
+
+    def carry_out(self, group: str, step: Step) -> Step:
+        """Do what the step says. Returns the step as far as it was done."""
+
+    def diagnostics(self, observed: Observed, goal: Goal) -> list[str]: ...
+
+
+class Loop:
+    """One run. Keeps state only for the report: decisions use what was just observed, so a killed run can resume."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        observed: Observed,
+        goal: Goal,
+        *,
+        timeout: float,
+        poll_seconds: float,
+        show: Callable[[str], None],
+    ) -> None:
+        """timeout, poll_seconds: seconds. show: prints a line of progress."""
+        self._cloud = cloud
+        self._first = self._observed = observed
+        self._goal = goal
         self._timeout = timeout
-        self._started = clock.now()
-        self._since, self._deadline = self._started, self._started + timeout
-        self._shown_at = self._started
+        self._poll_seconds = poll_seconds
+        self._show = show
+        self._started = self._since = self._shown_at = clock.now()
+        self._deadline = self._started + timeout
+        self._step: Step | None = None
         self._timeline: list[dict[str, str]] = []
-        self._run: dict[str, Any] = {}
-        self._first: Mapping[str, Any] = {}
-        self._last: Mapping[str, Any] = {}
         self._replaced: list[str] = []
-        self._gone: list[str] = []
-        self._launched: list[str] = []
+        self._ended: list[str] = []
+        self._launched: dict[str, None] = {}
         self._failure = ""
-        self._step = ""
-        self._evidence: list[str] = []
-        self._changed = False
+        self._last_step = ""
+        self._diagnostics: list[str] | None = None
 
     def run(self) -> dict[str, Any]:
-        """The task's result, failed or not."""
-        while True:
-            now = clock.now()
-            left, silent = max(0.0, self._deadline - now), max(0.0, self._shown_at + LINE_SECONDS - now)
-            wait = min(LOOK_SECONDS, left, silent)
-            answer = self._call({**self._run, "wait": wait, "left": left, "seen": self._last})
-            if answer.get("failed"):
-                standing = self.standing() if self._last else CONTINUES if "error_code" in answer else ""
-                return {**answer, **self._told(), "msg": f"{answer.get('msg', '')} {standing}".rstrip()}
-            self._take(answer)
-            step = answer["step"]
-            if step["kind"] == "wait":
-                self._waiting(step["why"])
-            if step["kind"] == "done":
-                return self._ended()
-            if step["kind"] == "stop":
-                self._failure = self._failure or step["why"]
-                if not step["retreat"] or self._run["giving_up"]:
-                    return self._ended()
-                self._give_up()
-            elif clock.now() >= self._deadline:
-                if self._run["giving_up"]:
-                    self._failure += f"; {step['why']}" if step["kind"] == "wait" else ""
-                    return self._ended()
-                self._failure = f"it is not over after {self._timeout:.0f} s ({self._last['seen'] or step['why']})"
-                self._give_up()
+        """The result. Raises DatomicError with as much of it as there is."""
+        try:
+            while not self._finished(self.step()):
+                self._look()
+        except AwsError as error:
+            raise DatomicError(f"{error} {self.standing()}", **{**error.details, **self._result()}) from error
+        if self._failure:
+            raise DatomicError(self._message(), **self._result(), diagnostics=self._diagnostics or [])
+        return self._result()
+
+    def step(self) -> Step:
+        """Decide on the next step, report what has happened, and carry the step out."""
+        step = self._next_step()
+        if self._diagnostics is None and (isinstance(step, Stop) or self._goal.rolling_back):
+            self._diagnostics = self._cloud.diagnostics(self._observed, self._goal)
+            self._look()  # that took its time: decide by how things are now
+            step = self._next_step()
+        try:
+            step = self._cloud.carry_out(self._observed.group, step)
+        except AwsError as error:
+            if error.code != BUSY:
+                raise
+            return Wait("waiting for another scaling activity of the group to end")
+        if isinstance(step, (Resize, Terminate)):
+            self._acted(step)
+        return step
 
     def standing(self) -> str:
-        """Where things stand, in one sentence."""
-        if not self._last:
-            return CONTINUES
+        """What the group has, and what running again does, in one sentence."""
         instances = ", ".join(
-            f"{identity} ({'old, ' if each['old'] else ''}{each['state']})"
-            for identity, each in self._last["instances"].items()
+            f"{each.instance_id} ({'old, ' if self._goal.is_outdated(each) else ''}{each.state})"
+            for each in self._observed.instances
         )
-        last = f" Last step: {self._step}." if self._step else ""
-        return f"The group has {instances or 'no instance'}; {self._last['sizes']}.{last} {self._again()}"
-
-    def _again(self) -> str:
-        """What running again would do."""
-        if self._run.get("replacing") and not self.replaced:
-            return STARTS_OVER
-        # A failed run that has gone back has left nothing to be continued.
-        return TRIES_AGAIN if self._run.get("giving_up") and self._last["own"] and not self.replaced else CONTINUES
+        last = f" Last step: {self._last_step}." if self._last_step else ""
+        return f"The group has {instances or 'no instance'}; {self._observed.sizes}.{last} {self._again()}"
 
     @property
     def replaced(self) -> bool:
-        """None of the old ones is left that is not on its way out, and a new one is in service."""
-        states = [(each["old"], each["state"]) for each in self._last.get("instances", {}).values()]
+        """Every old instance has gone or is going, and a new one is in service."""
+        states = [(self._goal.is_outdated(each), each.state) for each in self._observed.instances]
         left = any(old for old, state in states if state not in STOPPING)
-        return not left and any(state == RUNNING for old, state in states if not old)
+        return not left and any(state == IN_SERVICE for old, state in states if not old)
 
-    def _take(self, answer: Mapping[str, Any]) -> None:
-        """Tell what has happened since the last call."""
-        now = answer["snapshot"]
-        if not self._last:
-            self._first = now
-            if answer["step"]["kind"] not in ("done", "stop"):
-                self._tell(Event(_beginning(now, again=bool(answer["run"].get("replacing")))))
-        else:
-            for event in reporter.events(self._last, now):
-                self._tell(event)
-        self._launched += [
-            identity
-            for identity in now["instances"]
-            if identity not in self._first["instances"] and identity not in self._launched
-        ]
-        self._last = now
-        self._run = dict(answer["run"])
-        self._evidence = self._evidence or list(answer.get("evidence", ()))
-        if answer["changed"]:
-            self._changed = True
-            self._run["acted"] = True
-            for event in reporter.acted(answer["step"]):
-                self._tell(event)
-                self._step = str(event)
-                old = now["instances"].get(event.instance_id, {}).get("old")
-                went = self._replaced if old else self._gone
-                if event.instance_id and event.instance_id not in went:
-                    went.append(event.instance_id)
+    def _again(self) -> str:
+        if self._goal.replacing and not self.replaced:
+            return STARTS_OVER
+        observed = self._observed
+        restored = observed.sizes == observed.configured_sizes and observed.saved_sizes is None
+        return TRIES_AGAIN if self._goal.rolling_back and restored and not self.replaced else CONTINUES
 
-    def _give_up(self) -> None:
-        self._tell(Event(f"giving up: {self._failure}"))
-        self._run["giving_up"] = True
+    def _look(self) -> None:
+        before = self._observed
+        self._observed = self._cloud.observe(max(0.0, self._deadline - clock.now()))
+        known = {instance.instance_id for instance in self._first.instances}
+        self._launched |= {one.instance_id: None for one in self._observed.instances if one.instance_id not in known}
+        for event in reporter.events(before, self._observed, self._goal):
+            self._report(event)
+
+    def _next_step(self) -> Step:
+        step = next_step(self._observed, self._goal)
+        if self._step is None:
+            if not isinstance(step, (Done, Stop)):
+                self._report(Event(reporter.opening(self._observed, self._goal)))
+        elif (seen := reporter.seen(step)) and seen != reporter.seen(self._step):
+            self._report(Event(seen))
+        self._step = step
+        return step
+
+    def _acted(self, step: Resize | Terminate) -> None:
+        self._goal = dataclasses.replace(self._goal, acted=True)
+        old = {each.instance_id for each in self._observed.instances if self._goal.is_outdated(each)}
+        for instance_id in step.instance_ids if isinstance(step, Terminate) else ("",):
+            event = Event(step.why, instance_id)
+            self._report(event)
+            self._last_step = str(event)
+            went = self._replaced if instance_id in old else self._ended
+            if instance_id and instance_id not in went:
+                went.append(instance_id)
+
+    def _finished(self, step: Step) -> bool:
+        """Whether the run is over; otherwise waits where the step says so."""
+        if isinstance(step, Done):
+            return True
+        rolling_back = self._goal.rolling_back
+        if isinstance(step, Stop):
+            self._failure = self._failure or step.why
+            if rolling_back or not step.roll_back:
+                return True
+            self._roll_back()
+        elif clock.now() >= self._deadline:
+            if rolling_back:
+                self._failure += f"; {step.why}" if isinstance(step, Wait) else ""
+                return True
+            self._failure = f"the run has not finished after {self._timeout:.0f} s ({step.why})"
+            self._roll_back()
+        elif isinstance(step, Wait):
+            self._wait(step.why)
+        return False
+
+    def _roll_back(self) -> None:
+        self._report(Event(f"giving up: {self._failure}"))
+        self._goal = dataclasses.replace(self._goal, rolling_back=True)
         self._since = clock.now()
-        self._deadline = self._since + RETREAT_SECONDS
+        self._deadline = self._since + ROLL_BACK_SECONDS
 
-    def _waiting(self, why: str) -> None:
-        """A line for those who watch, where nothing has happened for a minute."""
-        at = clock.now()
-        if at < self._shown_at + LINE_SECONDS:
-            return
-        doing = "rolling back, waiting" if self._run["giving_up"] else "waiting"
-        passed, whole = ((seconds / 60) for seconds in (at - self._since, self._deadline - self._since))
-        what = why.removeprefix("waiting for ")
-        self._line(f"{clock.local(at)}  {doing} {passed:.0f} of {whole:.0f} min: {what}")
+    def _wait(self, why: str) -> None:
+        now = clock.now()
+        if now >= self._shown_at + LINE_SECONDS:
+            doing = "rolling back, waiting" if self._goal.rolling_back else "waiting"
+            passed, limit = ((seconds / 60) for seconds in (now - self._since, self._deadline - self._since))
+            self._line(f"{doing} {passed:.0f} of {limit:.0f} min: {why.removeprefix('waiting for ')}")
+        clock.sleep(min(self._poll_seconds, self._deadline - now, self._shown_at + LINE_SECONDS - now))
 
-    def _tell(self, event: Event) -> None:
-        at = clock.now()
-        self._timeline.append({"at": clock.iso(at), "event": event.text, "instance_id": event.instance_id})
-        self._line(f"{clock.local(at)}  {event}  {clock.duration(at - self._started)}")
+    def _report(self, event: Event) -> None:
+        now = clock.now()
+        self._timeline.append({"at": clock.iso(now), "event": event.text, "instance_id": event.instance_id})
+        self._line(f"{event}  {clock.duration(now - self._started)}")
 
-    def _line(self, line: str) -> None:
+    def _line(self, text: str) -> None:
         self._shown_at = clock.now()
-        self._show(line)
+        self._show(f"{clock.local(self._shown_at)}  {text}")
 
-    def _told(self) -> dict[str, Any]:
+    def _result(self) -> dict[str, Any]:
         return {
-            "changed": self._changed,
+            "changed": self._goal.acted,
             "replaced": self._replaced,
-            "ended": self._gone,
-            "launched": self._launched,
+            "ended": self._ended,
+            "launched": list(self._launched),
             "timeline": self._timeline,
             "seconds": round(clock.now() - self._started, 3),
         }
 
-    def _ended(self) -> dict[str, Any]:
-        if not self._failure:
-            return self._told()
-        if self._first["shrinking"]:
+    def _message(self) -> str:
+        if self._goal.shrinking:
             what = "beyond the group's size were not all terminated:"
-        elif not self._changed and not any(each["old"] for each in self._first["instances"].values()):
+        elif not self._goal.acted and not any(self._goal.is_outdated(each) for each in self._first.instances):
             what = "do not serve as they should:"
         else:
             what = "were replaced, but" if self.replaced else "were not replaced:"
-        message = "\n".join([f"The transactors {what} {self._failure}.", *self._evidence, self.standing()])
-        return {**self._told(), "failed": True, "msg": message, "evidence": self._evidence}
-
-
-def _beginning(now: Mapping[str, Any], *, again: bool) -> str:
-    """The first line: what it is about, and that stopping it does no harm. again: a repeated run starts over."""
-    old = [identity for identity, each in now["instances"].items() if each["old"]]
-    about = f"replacing {', '.join(old)}" if old else now["without_old"]
-    return f"{about}; if this is stopped, running it again {'starts over' if again else 'continues'}"
+        return "\n".join([f"The transactors {what} {self._failure}.", *(self._diagnostics or ()), self.standing()])

@@ -2,43 +2,113 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run would do: the steps that would follow, in words, for check mode."""
+"""What a run would do, for check mode, and the warning before a group gets smaller."""
 
 from __future__ import annotations
 
-from . import smaller
-from .state import Goal, Observed
+import dataclasses
+from typing import Any
+
+from . import zones
+from .state import Goal, Instance, Observed
 
 
-def outlook(observed: Observed, goal: Goal) -> list[str]:
-    """The steps from here to the end, as far as they can be told; empty when there is nothing to do."""
-    doomed = [member for member in observed.members if goal.doomed(member)]
-    going = ", ".join(member.instance_id for member in doomed)
-    steps = []
-    if doomed and goal.strategy == "terminate":
-        steps = [f"terminate {going}; no transactor serves until the group has launched others"]
+def surplus(observed: Observed, goal: Goal) -> tuple[Instance, ...]:
+    """The members that go without a successor, as things are now. Outdated ones go with the replacement instead."""
+    if goal.outdated(observed):
+        return ()
+    return zones.choose(observed.members, observed.members, max(0, observed.surplus))
+
+
+def without_surplus(observed: Observed) -> Observed:
+    """The group after a run with V(when=surplus)."""
+    going = surplus(observed, Goal(replacing=frozenset()))
+    left = tuple(instance for instance in observed.instances if instance not in going)
+    sizes = observed.configured_sizes if going else observed.sizes
+    return dataclasses.replace(observed, instances=left, sizes=sizes)
+
+
+def result(observed: Observed, goal: Goal) -> dict[str, Any]:
+    """The result of check mode: which instances would go, and the steps."""
+    outdated, ending = goal.outdated(observed), surplus(observed, goal)
+    steps = _replacement(observed, goal, _names(outdated)) if outdated else _ending(observed, goal, _names(ending))
+    if steps or observed.sizes != observed.configured_sizes or observed.saved_sizes is not None:
+        steps.append(f"leave the group at {observed.configured_sizes}")
+    return {
+        "changed": bool(steps),
+        "replaced": [member.instance_id for member in outdated],
+        "ended": [member.instance_id for member in ending],
+        "steps": steps,
+        "diff": _diff(observed, goal) if outdated else [],
+    }
+
+
+def _replacement(observed: Observed, goal: Goal, going: str) -> list[str]:
+    size, missing = observed.configured_sizes.desired, len(goal.outdated(observed)) - observed.surplus
+    if goal.strategy == "terminate":
         proof = " and one is active (HeartbeatMsec)" if observed.metrics else ""
-        steps += [f"wait until {observed.own.desired} fresh are in service{proof}"]
-    elif doomed:
-        wanted = observed.own.desired - (len(observed.members) - len(doomed))
-        if wanted > 0:
-            fits = min(wanted, observed.room)
-            batches = "" if fits == wanted else f", {fits} at a time (free addresses)"
-            steps.append(f"launch {wanted} beside the old{batches}")
-        proof = "stand by (HeartMonitorMsec)" if observed.metrics else f"have settled for {goal.settle_seconds:.0f} s"
-        steps += [
-            f"wait until the new ones are in service and {proof}",
-            f"terminate {going}; a standby takes over",
-            "wait until one is active and the others stand by" if observed.metrics else "wait until all are in service",
+        return [
+            f"terminate {going}; no transactor serves until the group has launched others",
+            f"wait until {size} new ones are in service{proof}",
         ]
-    elif ending := smaller.surplus(observed, goal):
-        ids = ", ".join(member.instance_id for member in ending)
-        proof = "heartbeats prove" if observed.metrics else f"{goal.settle_seconds:.0f} s in service suggest"
-        if goal.strategy == "terminate":
-            steps = [f"terminate {ids}, more than the group's size"]
-        else:
-            steps = [f"terminate {ids}, more than the group's size, when {proof} that another one serves"]
-            steps += ["wait until one is active" if observed.metrics else "wait until all are in service"]
-    if observed.sizes != observed.own or observed.noted or steps:
-        steps.append(f"leave the group at {observed.own}")
-    return steps
+    batch = min(missing, observed.room)
+    batches = "" if batch == missing else f", {batch} at a time (free addresses)"
+    launch = [f"launch {missing} in addition to the old{batches}"] if missing > 0 else []
+    proof = "stand by (HeartMonitorMsec)" if observed.metrics else f"have settled for {goal.settle_seconds:.0f} s"
+    return [
+        *launch,
+        f"wait until the new ones are in service and {proof}",
+        f"terminate {going}; a standby takes over",
+        "wait until one is active and the others stand by" if observed.metrics else "wait until all are in service",
+    ]
+
+
+def _ending(observed: Observed, goal: Goal, going: str) -> list[str]:
+    if not going:
+        return []
+    if goal.strategy == "terminate":
+        return [f"terminate {going}, more than the group's size"]
+    proof = "heartbeats prove" if observed.metrics else f"{goal.settle_seconds:.0f} s in service suggest"
+    return [
+        f"terminate {going}, more than the group's size, when {proof} that another one serves",
+        "wait until one is active" if observed.metrics else "wait until all are in service",
+    ]
+
+
+def _diff(observed: Observed, goal: Goal) -> list[dict[str, str]]:
+    header = f"instances of {observed.group}"
+    before = [
+        f"{member.instance_id} {member.launched_with or 'a deleted launch configuration'}"
+        for member in observed.members
+    ]
+    after = [f"{member.instance_id} {member.launched_with}" for member in goal.fresh(observed)]
+    after += ["<generated> what the group launches now"] * (observed.configured_sizes.desired - len(after))
+    texts = {name: "".join(f"{line}\n" for line in lines) for name, lines in (("before", before), ("after", after))}
+    return [{"before_header": header, "after_header": header, **texts}]
+
+
+def shrink_warning(observed: Observed, goal: Goal, interval_msec: float, *, reports: bool) -> str:
+    """What an operator has to know before a group gets smaller; empty when it does not.
+
+    The pause: https://docs.datomic.com/operation/ha.html. A standby samples at its own phase, so it takes over one to
+    three intervals after the last heartbeat, and a peer asks for the new one once a second.
+    """
+    going = surplus(observed, goal)
+    if not going:
+        return ""
+    before = " before the stack is updated" if goal.shrinking else ""
+    unknown = (
+        "Heartbeats name no instance, so it is unknown which one is active"
+        if reports
+        else "Without metrics it is unknown which one is active, and no heartbeat proves that another one is left"
+    )
+    return (
+        f"The group {observed.group} has {len(observed.members)} transactors, and its size is "
+        f"{observed.configured_sizes.desired}: this task terminates {len(going)} of them{before} ({_names(going)} as "
+        f"things are now). {unknown}. If the active one goes, nobody can write for up to "
+        f"{3 * interval_msec / 1000 + 1:g} s (3 heartbeats and 1 s), until a standby takes over."
+    )
+
+
+def _names(instances: tuple[Instance, ...]) -> str:
+    return ", ".join(instance.instance_id for instance in instances)

@@ -2,27 +2,25 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is known of a group and its transactors at one moment. Everything comes from the cloud; times are its own.
-
-All times are seconds since the epoch, by AWS's clock.
-"""
+"""A group and its transactors at one moment, and what a run wants of them. Times are AWS's, in seconds since 1970."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Literal
 
 Strategy = Literal["rolling", "terminate"]
 MINUTE = 60.0
-RUNNING = "InService"
+IN_SERVICE = "InService"
 STARTING = ("Pending", "Pending:Wait", "Pending:Proceed")
 STOPPING = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
+NORMAL_STATES = (IN_SERVICE, *STARTING, *STOPPING, "Terminated", "Detached")
+"""In any other state an instance may run, but does not count as capacity of its group."""
 ROUND_SECONDS = 10.0
 """Launches that begin within so many seconds are one attempt of the group."""
-ORDINARY = (RUNNING, *STARTING, *STOPPING, "Terminated", "Detached")
-"""In any other state an instance does not count as the group's capacity but may still run: set aside, or kept back."""
+UNLIMITED = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +39,15 @@ class Sizes:
 class Instance:
     """One instance of the group.
 
-    state: Auto Scaling's LifecycleState. launched_with: "launch configuration NAME", "launch template ID version N", or
-    empty when what launched it no longer exists. launched_at: EC2's LaunchTime, 0 when EC2 no longer knows it.
-    in_service_at: when the group had it InService, 0 when its activities no longer tell. protected: from scale-in.
+    state: Auto Scaling's LifecycleState. outdated: the group would launch something else now. launched_with: "launch
+    configuration NAME", "launch template ID version N", or empty when it was deleted since. launched_at: 0 when EC2 no
+    longer knows it. in_service_at: 0 when no activity shows it. protected: from scale-in.
     """
 
     instance_id: str
-    state: str = RUNNING
+    state: str = IN_SERVICE
     healthy: bool = True
-    stale: bool = False
+    outdated: bool = False
     launched_at: float = 0.0
     in_service_at: float = 0.0
     launched_with: str = ""
@@ -60,15 +58,14 @@ class Instance:
     @property
     def serving(self) -> bool:
         """InService and healthy: its transactor may be up."""
-        return self.state == RUNNING and self.healthy
+        return self.state == IN_SERVICE and self.healthy
 
 
 @dataclasses.dataclass(frozen=True)
 class Activity:
-    """A scaling activity. instance_id is empty when it names none (a launch that failed).
+    """A scaling activity. instance_id: empty for a launch that failed.
 
-    reason: "grown": somebody raised the group's desired size; "unhealthy": the instance had ended, or failed a check of
-    AWS; empty for everything else.
+    reason: "grown": the desired size was raised; "unhealthy": the instance ended, or failed a check of AWS.
     """
 
     activity_id: str
@@ -91,7 +88,7 @@ class Activity:
 
 @dataclasses.dataclass(frozen=True)
 class Beats:
-    """A minute's statistics of one heartbeat metric: how many beats, and their sum in milliseconds."""
+    """One minute of a heartbeat metric: how many beats, and their sum in milliseconds."""
 
     started_at: float
     count: float
@@ -102,8 +99,7 @@ class Beats:
 class Metrics:
     """The heartbeats under the system's dimension value, oldest first.
 
-    interval_msec: what the transactor file says. active: HeartbeatMsec, standby: HeartMonitorMsec. since: of minutes
-    before that nothing is known.
+    interval_msec: of the transactor file. active: HeartbeatMsec. standby: HeartMonitorMsec. since: of the first minute.
     """
 
     interval_msec: float
@@ -118,56 +114,64 @@ class Metrics:
 
 
 @dataclasses.dataclass(frozen=True)
-class Circumstances:
-    """What goes on with the group beside a replacement.
-
-    suspended: the group's suspended processes. refresh: the status of an instance refresh under way, else empty.
-    warm: how many instances its warm pool holds, None without one. protects_new: the group protects what it
-    launches from scale-in. stack_status: the stack's status, empty without a stack. deleting: the group's status while
-    it is deleted.
-    """
-
-    suspended: tuple[str, ...] = ()
-    refresh: str = ""
-    warm: int | None = None
-    protects_new: bool = False
-    stack_status: str = ""
-    deleting: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
 class Observed:
     """A group at one moment.
 
-    now: by AWS's clock. sizes: what the group has; own: what it has outside a replacement, as its stack says;
-    own_known: own comes from the stack or from the note that an earlier run left, not just from the group as it is.
-    noted: there is such a note, whether it counts or not.
-    room: how many more instances its subnets can take. zones: the group's. activities: newest first. metrics: None
-    when the transactor file names no region or no dimension. around: what else goes on with the group.
+    configured_sizes: the sizes outside a replacement; configured_sizes_known: the stack or the tag gives them, not only
+    the group. saved_sizes: what the tag of an earlier run holds. launches: in the words of Instance.launched_with.
+    room: how many more instances its subnets can take. activities: newest first. metrics: None without a region or a
+    dimension value. suspended: processes. refresh: the status of an instance refresh under way, else empty. warm_pool:
+    how many instances it holds, None without one. protects_new: from scale-in. stack_name, stack_status: empty without
+    a stack. deleting: the group's status while AWS deletes it.
     """
 
     group: str
     now: float
     sizes: Sizes
-    own: Sizes
-    own_known: bool = True
-    noted: bool = False
+    configured_sizes: Sizes
+    configured_sizes_known: bool = True
+    saved_sizes: Sizes | None = None
     instances: tuple[Instance, ...] = ()
-    room: int = 1_000_000
+    launches: tuple[str, ...] = ()
+    room: int = UNLIMITED
     zones: tuple[str, ...] = ()
     activities: tuple[Activity, ...] = ()
     metrics: Metrics | None = None
-    around: Circumstances = Circumstances()
+    suspended: tuple[str, ...] = ()
+    refresh: str = ""
+    warm_pool: int | None = None
+    protects_new: bool = False
+    stack_name: str = ""
+    stack_status: str = ""
+    deleting: str = ""
+
+    def configured_by(self, template: Mapping[str, int]) -> Observed:
+        """The group with the sizes of its stack's template: MinSize, MaxSize, DesiredCapacity, as far as it has them.
+
+        The tag of an earlier run gives the others, or else the group.
+        """
+        saved = self.saved_sizes
+        if saved and (saved.minimum != self.sizes.minimum or saved.maximum > self.sizes.maximum):
+            saved = None  # somebody has changed the sizes since
+        rest = saved or self.sizes
+        minimum = template.get("MinSize", rest.minimum)
+        maximum = template.get("MaxSize", rest.maximum)
+        desired = min(maximum, max(minimum, template.get("DesiredCapacity", rest.desired)))
+        known = len(template) == 3 or saved is not None
+        return dataclasses.replace(
+            self, configured_sizes=Sizes(minimum, maximum, desired), configured_sizes_known=known
+        )
 
     @property
     def members(self) -> tuple[Instance, ...]:
-        """Those that count as the group's capacity, oldest first."""
-        present = [instance for instance in self.instances if instance.state in (RUNNING, *STARTING)]
+        """The instances that count as capacity, oldest first."""
+        present = [instance for instance in self.instances if instance.state in (IN_SERVICE, *STARTING)]
         return tuple(sorted(present, key=lambda instance: (instance.launched_at or self.now, instance.instance_id)))
 
     @property
-    def serving(self) -> tuple[Instance, ...]:
-        return tuple(instance for instance in self.members if instance.serving)
+    def surplus(self) -> int:
+        """How many members the group has above its configured size; negative when some are missing."""
+        return len(self.members) - self.configured_sizes.desired
 
     @property
     def stopping(self) -> tuple[Instance, ...]:
@@ -175,52 +179,52 @@ class Observed:
 
     @property
     def launching(self) -> bool:
-        """The group is still about to launch, or what it launched is not in service yet."""
-        return self.sizes.desired > len(self.members) or any(member.state != RUNNING for member in self.members)
+        """An instance is missing, or is not in service yet."""
+        return self.sizes.desired > len(self.members) or any(member.state != IN_SERVICE for member in self.members)
 
     @property
     def launch_under_way(self) -> bool:
-        """An instance is being launched that does not count yet."""
+        """An instance is being launched that is no member yet."""
         present = {instance.instance_id for instance in self.instances}
-        return any(not one.over and one.instance_id not in present for one in self._kind("launch"))
+        return any(not one.over and one.instance_id not in present for one in self._activities("launch"))
 
     @property
-    def balancing(self) -> bool:
-        """More instances than the group wants: it terminates some itself, as AZRebalance does after a launch."""
-        return len(self.members) > self.sizes.desired
+    def is_steady(self) -> bool:
+        """At its configured sizes, with everything in service and healthy."""
+        settled = self.sizes == self.configured_sizes and not self.launching and not self.stopping
+        return settled and all(member.serving for member in self.members)
 
     @property
     def last_stop(self) -> float:
-        """When the newest termination was over, as far as is known; 0 without one."""
-        ends = (activity.ended_at or activity.started_at for activity in self._kind("terminate"))
-        return max(ends, default=0.0)
-
-    def ended_between(self, first: float, last: float) -> int:
-        """How many terminations began between two moments."""
-        return sum(first <= activity.started_at < last for activity in self._kind("terminate"))
+        """The end of the latest termination; 0 without one."""
+        return max((one.ended_at or one.started_at for one in self._activities("terminate")), default=0.0)
 
     @property
     def grown_at(self) -> float:
-        """When the group began to launch for a desired size that somebody raised last; now when that is not known."""
-        begun = (activity.started_at for activity in self._kind("launch") if activity.reason == "grown")
+        """When the group began to launch for the desired size that was raised last; now when no activity shows it."""
+        begun = (activity.started_at for activity in self._activities("launch") if activity.reason == "grown")
         return max(begun, default=self.now)
 
-    def ended_by_themselves(self, since: float) -> tuple[str, ...]:
-        """Instances launched since a moment that ended though nobody terminated them; the oldest first.
+    def ended_between(self, first: float, last: float) -> int:
+        """How many terminations began between two moments."""
+        return sum(first <= activity.started_at < last for activity in self._activities("terminate"))
 
-        One whose end the group has not noticed yet counts too.
+    def ended_by_themselves(self, since: float) -> tuple[str, ...]:
+        """Instances launched since a moment that ended without being terminated, oldest first.
+
+        One whose end its group has not noticed yet counts too.
         """
-        launched = [each.instance_id for each in reversed(self._kind("launch")) if each.started_at >= since]
-        ended = {each.instance_id for each in self._kind("terminate") if each.reason == "unhealthy"}
+        launched = [each.instance_id for each in reversed(self._activities("launch")) if each.started_at >= since]
+        ended = {each.instance_id for each in self._activities("terminate") if each.reason == "unhealthy"}
         ended |= {member.instance_id for member in self.members if not member.healthy}
         return tuple(instance_id for instance_id in launched if instance_id in ended)
 
     def activities_since(self, since: str) -> tuple[Activity, ...]:
-        """Those after the activity since; newest first."""
+        """The activities after the one of this ID; newest first."""
         return tuple(itertools.takewhile(lambda activity: activity.activity_id != since, self.activities))
 
     def failed_launches(self, since: str) -> tuple[Activity, ...]:
-        """Launches that failed after the activity since; newest first. A success or a termination ends the count."""
+        """Launches that failed after that activity; newest first. A success or a termination ends the count."""
         failed = []
         for activity in self.activities_since(since):
             if activity.status == "Successful" or activity.kind == "terminate":
@@ -230,26 +234,25 @@ class Observed:
         return tuple(failed)
 
     def failed_rounds(self, since: str) -> int:
-        """How often the group has tried in vain; what it tries at one moment, an instance each, is one round."""
+        """How many times in a row the group could not launch. Launches of one moment are one round."""
         rounds, last = 0, 0.0
         for started in sorted(activity.started_at for activity in self.failed_launches(since)):
             if not rounds or started >= last + ROUND_SECONDS:
                 rounds, last = rounds + 1, started
         return rounds
 
-    def _kind(self, kind: str) -> tuple[Activity, ...]:
+    def _activities(self, kind: str) -> tuple[Activity, ...]:
         return tuple(activity for activity in self.activities if activity.kind == kind)
 
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """What a run wants, the same from its first call to its last.
+    """What a run wants.
 
-    replacing: the instances to replace; None: the stale ones. since: the newest activity before the run.
-    new_since: what was launched since that moment is this run's, or the killed run's that this one continues.
-    settle_seconds: how long an instance has to be in service when there are no metrics.
-    shrinking: only end what the group has beyond its own size. acted: this run has already changed something.
-    giving_up: the time is over; go back to a whole group.
+    replacing: the instances to replace; None: the outdated ones. since: the newest activity before the run. new_since:
+    instances launched since that moment belong to this run, or to the stopped run that it continues. settle_seconds:
+    how long an instance has to be in service without metrics. shrinking: only terminate the surplus. acted: this run
+    has changed something. rolling_back: return to the configured sizes with what serves.
     """
 
     strategy: Strategy = "rolling"
@@ -259,12 +262,16 @@ class Goal:
     settle_seconds: float = 300.0
     shrinking: bool = False
     acted: bool = False
-    giving_up: bool = False
+    rolling_back: bool = False
 
-    @property
-    def doomed(self) -> Callable[[Instance], bool]:
-        """Whether an instance has to go."""
-        replacing = self.replacing
-        if replacing is None:
-            return lambda instance: instance.stale
-        return lambda instance: instance.instance_id in replacing
+    def is_outdated(self, instance: Instance) -> bool:
+        """Whether the run has to replace it."""
+        return instance.outdated if self.replacing is None else instance.instance_id in self.replacing
+
+    def outdated(self, observed: Observed) -> tuple[Instance, ...]:
+        """The members to replace, oldest first."""
+        return tuple(member for member in observed.members if self.is_outdated(member))
+
+    def fresh(self, observed: Observed) -> tuple[Instance, ...]:
+        """The other members, oldest first."""
+        return tuple(member for member in observed.members if not self.is_outdated(member))
