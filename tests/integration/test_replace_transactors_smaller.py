@@ -169,7 +169,7 @@ def test_without_metrics_time_has_to_do_and_the_warning_says_so(aws: Emulator) -
     lines: list[str] = []
     result = groups.replace(aws, when="surplus", size=1, settle_seconds=60, lines=lines)
     assert not result.get("failed"), result
-    assert any("Without metrics nothing tells which one is active" in line for line in lines), lines
+    assert any("Without metrics it is unknown which one is active" in line for line in lines), lines
     assert (groups.sizes(aws), len(groups.ids(aws))) == ((1, 1, 1), 1)
     assert aws.outage() <= bound()
 

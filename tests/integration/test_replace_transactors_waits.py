@@ -119,7 +119,7 @@ def test_a_group_that_changes_all_the_time_does_not_keep_a_run_from_its_end(aws:
 def test_a_slow_aws_does_not_keep_a_run_from_its_end(aws: Emulator) -> None:
     """Each look takes a minute."""
     system(aws, 1, modes={"second": "unhealthy"})
-    with mock.patch.object(groups.Clients, "limit_time", lambda _self, _seconds: aws.advance(60)):
+    with mock.patch.object(groups.Clients, "limit_time", side_effect=lambda _seconds: aws.advance(60)):
         result = groups.replace(aws, **METRICS, timeout=300, poll_seconds=5)
     assert result["failed"]
     assert result["seconds"] <= 300 + 300 + 2 * 90

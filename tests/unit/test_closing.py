@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.action.replace_transactors import Closing
+from ansible_collections.datomic_onprem.aws.plugins.action.replace_transactors import Signals
 
 
 @pytest.fixture
@@ -26,8 +26,7 @@ def ends() -> Iterator[list[int]]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_shows_the_last_words_and_then_does_what_it_did(ends: list[int], number: signal.Signals) -> None:
     lines: list[str] = []
-    closing = Closing(lines.append, lines.append)
-    with closing.telling(lambda: "two instances"):
+    with Signals(lambda: lines.append("two instances")):
         signal.raise_signal(number)
         assert lines == ["two instances"]
     assert ends == [number]
@@ -36,23 +35,19 @@ def test_a_signal_shows_the_last_words_and_then_does_what_it_did(ends: list[int]
 def test_a_signal_waits_for_the_line_that_is_under_way(ends: list[int]) -> None:
     lines: list[str] = []
 
-    def show(line: str) -> None:
-        if line == "a standby beats":
+    signals = Signals(lambda: lines.append("two instances"))
+    with signals:
+        with signals.delayed():
             signal.raise_signal(signal.SIGINT)
-            assert lines == []
-            assert ends == []
-        lines.append(line)
-
-    closing = Closing(show, show)
-    with closing.telling(lambda: "two instances"):
-        closing.show("a standby beats")
+            assert (lines, ends) == ([], [])
+            lines.append("a standby beats")
         assert lines == ["a standby beats", "two instances"]
     assert ends == [signal.SIGINT]
 
 
 def test_afterwards_a_signal_does_what_it_did(ends: list[int]) -> None:
     lines: list[str] = []
-    with Closing(lines.append, lines.append).telling(lambda: "two instances"):
+    with Signals(lambda: lines.append("two instances")):
         pass
     signal.raise_signal(signal.SIGTERM)
     assert (ends, lines) == ([signal.SIGTERM], [])
