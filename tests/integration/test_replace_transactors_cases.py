@@ -31,7 +31,7 @@ def active(aws: Emulator) -> str:
     return str(found)
 
 
-@pytest.mark.parametrize("moment", [2, 7, 15])
+@pytest.mark.parametrize("moment", [1, 4, 8])
 def test_the_active_one_moves_in_the_middle(aws: Emulator, moment: int) -> None:
     old = system(aws, 2)
     looks = itertools.count(1)
