@@ -52,7 +52,7 @@ options:
     description:
       - The size that the group will have, such as C(aws-autoscaling-group-size) before the stack's update. The default
         is the size in the stack's template.
-      - In check mode, the plan assumes that an earlier task with O(when=surplus) has terminated the instances beyond it.
+      - In check mode, the plan assumes that a task with O(when=surplus) has terminated the instances beyond it.
     type: int
   timeout:
     description:

@@ -27,7 +27,7 @@ options:
     description: The name of the auto scaling group, for groups that no stack of this collection made.
     type: str
   strategy:
-    description: The strategy of M(datomic_onprem.aws.replace_transactors) to which RV(group.unmet_preconditions) applies.
+    description: The strategy of M(datomic_onprem.aws.replace_transactors) for RV(group.unmet_preconditions).
     type: str
     choices: [rolling, terminate]
     default: rolling
