@@ -135,7 +135,7 @@ def test_with_several_systems_each_line_tells_whose_it_is(aws: Emulator, tmp_pat
     code, printed = run(aws, tmp_path, hosts="orders,invoices,", **options)
     assert code == 0, printed
     for name in names:
-        assert any(line.startswith(f"{name}: ") and "1 new beside" in line for line in printed.splitlines())
+        assert any(line.startswith(f"{name}: ") and "1 new in addition" in line for line in printed.splitlines())
     told = [line for line in printed.splitlines() if " is in service" in line or "stopped; a standby" in line]
     assert len(told) == 4
     assert all(line.startswith(("orders: ", "invoices: ")) for line in told)

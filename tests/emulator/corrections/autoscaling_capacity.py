@@ -70,15 +70,16 @@ def _launch(group: FakeAutoScalingGroup, only: str = "") -> bool:
     """
     lacking: set[str] = set()
     while zone := only or zones.emptiest(group, lacking):
+        # First, because searching the offerings takes long and a group repeats a launch that fails.
+        if obstacle := _obstacle(group, zone):
+            activities.launch_failed(group, obstacle, zone)
+            return False
         if unsupported := _unsupported(group, zone):
             activities.launch_failed(group, unsupported, zone)
             if only:
                 return False
             lacking.add(zone)
             continue
-        if obstacle := _obstacle(group, zone):
-            activities.launch_failed(group, obstacle, zone)
-            return False
         with zones.only(group, zone):
             _launch_one(group, 1, group.get_propagated_tags())
         activities.launching(group, group.instance_states[-1])
