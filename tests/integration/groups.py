@@ -141,9 +141,9 @@ def replace_meddled_with(
 
 def replace_in_time(aws: Emulator, *, lines: list[str] | None = None, **given: Any) -> dict[str, Any]:
     """A whole run by whatever clock there is."""
-    show = [].append if lines is None else lines.append
+    lines = [] if lines is None else lines
     try:
-        return command.replace(Clients(aws), _options(**given), check_mode=False, warn=show, show=show)
+        return command.replace(Clients(aws), _options(**given), check_mode=False, warn=lines.append, show=lines.append)
     except DatomicError as error:
         return {"failed": True, "msg": str(error), **error.details}
 
@@ -152,7 +152,7 @@ def check(aws: Emulator, **given: Any) -> tuple[dict[str, Any], list[str]]:
     """Check mode: its result, and its warnings."""
     warnings: list[str] = []
     options = _options(**given)
-    result = command.replace(Clients(aws), options, check_mode=True, warn=warnings.append, show=[].append)
+    result = command.replace(Clients(aws), options, check_mode=True, warn=warnings.append, show=print)
     return result, warnings
 
 

@@ -134,7 +134,7 @@ def test_a_hook_that_keeps_the_old_one_longer_than_the_timeout(aws: Emulator) ->
     aws.configure(terminating=3600)
     result = groups.replace(aws, **METRICS, timeout=1800)
     assert result["msg"].startswith("The transactors were replaced, but the run has not finished after 1800 s")
-    assert f"waiting for {old[0]} to be gone" in result["msg"]
+    assert f"waiting for {old[0]} to end" in result["msg"]
     assert (result["replaced"], groups.sizes(aws)) == (old, (1, 1, 1))
     aws.advance(1800)
     assert not groups.replace(aws, **METRICS).get("failed")
