@@ -211,7 +211,7 @@ def test_paths_that_cannot_be_used(files: pathlib.Path, change: dict[str, str], 
 def test_all_errors_are_in_one_message(files: pathlib.Path) -> None:
     (files / "tx.properties").write_text(TRANSACTOR.replace("role=tx", "role="))
     (files / "cf.properties").write_text(
-        CF.replace("java-xmx=2g\n", "").replace("1.0.7277", "").replace("size=2", "size=x").replace("us-east-1", "xx-1")
+        CF.replace("java-xmx=2g\n", "").replace("1.0.7277", "").replace("size=2", "size=x").replace("us-east-1", "me-south-1")
     )
     result = _run(files)
     for part in (
@@ -219,7 +219,7 @@ def test_all_errors_are_in_one_message(files: pathlib.Path) -> None:
         "cf.properties: java-xmx: Missing property: java-xmx",
         "cf.properties:7: datomic-version: Missing property: datomic-version",
         "cf.properties:4: aws-autoscaling-group-size: Invalid value for aws-autoscaling-group-size: x",
-        "cf.properties:2: aws-region: Datomic published no image for xx-1",
+        "cf.properties:2: aws-region: Datomic published no image for me-south-1",
     ):
         assert part in result["msg"]
     assert result["msg"].startswith("5 errors:")

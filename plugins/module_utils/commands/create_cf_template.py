@@ -95,16 +95,7 @@ def create(aws: Aws, options: Options, engine: cli_engine.Options, *, check_mode
     if too_open:
         modes = (f"{options.dest} has mode {mode:04o}\n" for mode in (_mode(options.dest), OWNER_ONLY))
         diff.append(_diff(f"{options.dest} (mode)", *modes))
-    path = options.dest
-    if not check_mode:
-        if too_open:
-            os.chmod(path, OWNER_ONLY)
-        if content != existing:
-            atomic_write.replace(path, content, was=existing)
-    elif content != existing and options.planned_dest:
-        path = options.planned_dest
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        atomic_write.replace(path, _text(made.plannable).encode(), was=_read(path))
+    path = _write(options, made, content, existing, too_open=too_open, check_mode=check_mode)
     return {
         "changed": bool(diff),
         "diff": diff,
@@ -116,6 +107,24 @@ def create(aws: Aws, options: Options, engine: cli_engine.Options, *, check_mode
         "engine_reason": engine_reason,
         "prediction": engine.is_cli and check_mode,
     }
+
+
+def _write(
+    options: Options, made: Made, content: bytes, existing: bytes | None, *, too_open: bool, check_mode: bool
+) -> str:
+    """Write the template, in check mode only the planned one. Returns the path of the template to use."""
+    if check_mode:
+        if content == existing or not options.planned_dest:
+            return options.dest
+        os.makedirs(os.path.dirname(options.planned_dest), mode=0o700, exist_ok=True)
+        planned = _text(made.plannable).encode()
+        atomic_write.replace(options.planned_dest, planned, was=_read(options.planned_dest))
+        return options.planned_dest
+    if too_open:
+        os.chmod(options.dest, OWNER_ONLY)
+    if content != existing:
+        atomic_write.replace(options.dest, content, was=existing)
+    return options.dest
 
 
 def _files(options: Options) -> tuple[Properties, Properties, list[Finding]]:
