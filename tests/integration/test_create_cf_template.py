@@ -137,6 +137,13 @@ def test_values_that_are_not_in_the_files_yet_count(files: pathlib.Path) -> None
     assert "encrypt-channel=false" in json.dumps(result["template"])
 
 
+def test_a_value_that_is_not_generated_yet_has_no_form(files: pathlib.Path) -> None:
+    values = {"aws-s3-log-bucket-id": "datomic-logs-<generated>"}
+    result = _run(files, {"transactor_values": values}, check=True)
+    assert not result["failed"], result
+    assert "aws-s3-log-bucket-id=datomic-logs-<generated>" in json.dumps(result["template"])
+
+
 def test_secrets_are_in_the_file_for_its_owner_and_nowhere_else(files: pathlib.Path) -> None:
     _run(files)
     os.chmod(files / "cf.json", 0o644)
@@ -211,7 +218,10 @@ def test_paths_that_cannot_be_used(files: pathlib.Path, change: dict[str, str], 
 def test_all_errors_are_in_one_message(files: pathlib.Path) -> None:
     (files / "tx.properties").write_text(TRANSACTOR.replace("role=tx", "role="))
     (files / "cf.properties").write_text(
-        CF.replace("java-xmx=2g\n", "").replace("1.0.7277", "").replace("size=2", "size=x").replace("us-east-1", "me-south-1")
+        CF.replace("java-xmx=2g\n", "")
+        .replace("1.0.7277", "")
+        .replace("size=2", "size=x")
+        .replace("us-east-1", "me-south-1")
     )
     result = _run(files)
     for part in (

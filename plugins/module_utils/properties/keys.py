@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from ..errors import Finding
+from ..plan import GENERATED
 from . import passwords
 from .file import MASK, Properties, diff
 
@@ -350,7 +351,7 @@ def check(properties: Properties, kind: FileKind, known: Collection[str] = ()) -
         setting = setting_of(properties, key, kind)
         if setting is None:
             findings.append(_unknown(properties, key, kind))
-        elif value and (suggestion := _problem(setting, value)):
+        elif value and GENERATED not in value and (suggestion := _problem(setting, value)):
             findings.append(_wrong(properties, key, value, kind, suggestion))
     return findings
 
