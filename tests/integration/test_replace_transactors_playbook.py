@@ -32,6 +32,7 @@ PLAY = """
     - name: Replace
       datomic_onprem.aws.replace_transactors: {options}
       register: replaced
+      environment: "{{{{ apart | default({{}}) }}}}"
     - name: Show
       ansible.builtin.debug:
         msg: "replaced {{{{ replaced.replaced | length }}}} launched {{{{ replaced.launched | length }}}}"
@@ -90,6 +91,21 @@ def test_lines_appear_while_it_runs_and_the_second_run_changes_nothing(aws: Emul
     assert aws.outage() <= bound()
     code, printed = run(aws, tmp_path)
     assert "changed=0" in printed
+
+
+def test_in_a_process_of_its_own_it_does_the_same_and_the_lines_appear_at_the_end(
+    aws: Emulator, tmp_path: pathlib.Path
+) -> None:
+    groups.create(aws)
+    old = groups.ids(aws)
+    groups.update(aws)
+    apart = json.dumps({"apart": {"PYTHONDONTWRITEBYTECODE": "1"}})
+    code, printed = run(aws, tmp_path, "-vvvv", "-e", apart, strategy="terminate", cloudwatch_region="")
+    assert code == 0, printed
+    assert "runs in a process of its own: environment: PYTHONDONTWRITEBYTECODE" in printed
+    assert f"  {old[0]} terminated; the group launches another one\n" in printed
+    assert "replaced 1 launched 1" in printed
+    assert old[0] not in groups.ids(aws)
 
 
 def test_from_two_to_one_the_standby_goes_and_the_active_one_stays(aws: Emulator, tmp_path: pathlib.Path) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way back after a failed replacement: the commit whose files made what ran before, where git proves it."""
+"""The command that restores the files after a failed replacement, if git proves which commit made what ran before."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ COMMITS = 50
 
 
 def commit_of(template: Any, path: str, files: Sequence[str]) -> str:
-    """The newest commit that wrote this template to its path, with the files that it was made of; empty without one.
+    """The newest commit that wrote this template to its path, with the files that it was made from; empty without one.
 
-    A run commits the template together with the files that it made it of. A commit that leaves the template alone may
-    hold an edit that no stack has had yet, and one whose files say something else than its template holds half an edit.
+    A run commits a template together with its files. A commit that leaves the template unchanged may hold an edit that
+    no stack has had yet. A commit whose files contradict its template holds half an edit.
     """
     place = os.path.realpath(path)
     listed = _git(os.path.dirname(place), "log", f"--max-count={COMMITS}", "--format=%h", "--", place)
@@ -45,7 +45,7 @@ def commit_of(template: Any, path: str, files: Sequence[str]) -> str:
 
 
 def advice(files: Sequence[str], commit: str) -> str:
-    """What to do to go back. commit: of commit_of; empty when nothing proves which one it is. Empty without git."""
+    """How to restore the files; empty without git. commit: the result of commit_of, empty when no commit is proved."""
     paths = [os.path.realpath(path) for path in files]
     directory = os.path.dirname(paths[0]) if paths else ""
     if not paths or not _git(directory, "log", "--max-count=1", "--format=%h", "--", *paths):
@@ -58,21 +58,20 @@ def advice(files: Sequence[str], commit: str) -> str:
         )
     if all(_became(_at(commit, path), _read(path)) for path in paths):
         return (
-            f"The properties files say the same as in the commit {commit}, whose template ran before. What differs is "
-            "an inventory variable, or the release of this collection. To go back, set it to what it was, then run the "
-            "update again."
+            f"The properties files are the same as in the commit {commit}, whose template ran before. An inventory "
+            "variable differs, or the release of this collection. To go back, restore it, then run the update again."
         )
     command = shlex.join(["git", "-C", directory, "checkout", commit, "--", *paths])
-    loses = " The command overwrites changes that are not committed: commit them first."
+    warning = " The command overwrites changes that are not committed: commit them first."
     return (
-        f"To go back to the files that made what ran before: {command}, then run the update again. "
-        "Set inventory variables that have changed since back too."
-        f"{loses if _git(directory, 'status', '--porcelain', '--', *paths) else ''}"
+        f"To restore the files that made what ran before: {command}, then run the update again. "
+        "Restore inventory variables that have changed since too."
+        f"{warning if _git(directory, 'status', '--porcelain', '--', *paths) else ''}"
     )
 
 
 def _made_of(template: Any, files: Sequence[bytes]) -> bool:
-    """Whether nothing in the template contradicts the files: no property's line, no parameter's default."""
+    """Whether no property's line and no parameter's default in the template contradicts the files."""
     if not files or not all(files):
         return False  # one of them was not in that commit
     lines = set(text_lines(template))
@@ -97,7 +96,7 @@ def _made_of(template: Any, files: Sequence[bytes]) -> bool:
 
 
 def _became(before: bytes, after: bytes) -> bool:
-    """Whether a run made the one of the other: it only fills in what has no value."""
+    """Whether a run can have made the second from the first: a run only fills in blank values."""
     try:
         old, new = Properties.parse(before, "").as_dict(), Properties.parse(after, "").as_dict()
     except DatomicError:
@@ -122,7 +121,7 @@ def _read(path: str) -> bytes:
 
 
 def _git(directory: str, *arguments: str) -> bytes:
-    """Its output; empty when git, the repository or what is asked for is not there."""
+    """Git's output; empty when git, the repository or the commit is missing."""
     try:
         done = subprocesses.run(["git", "-C", directory, *arguments], timeout=SECONDS)
     except OSError:
