@@ -58,8 +58,8 @@ def advice(files: Sequence[str], commit: str) -> str:
         )
     if all(_became(_at(commit, path), _read(path)) for path in paths):
         return (
-            f"The properties files are the same as in the commit {commit}, whose template ran before. An inventory "
-            "variable differs, or the release of this collection. To go back, restore it, then run the update again."
+            f"The properties files are the same as in the commit {commit}, whose template ran before: an inventory "
+            "variable differs, or the release of this collection. Restore it, then run the update again."
         )
     command = shlex.join(["git", "-C", directory, "checkout", commit, "--", *paths])
     warning = " The command overwrites changes that are not committed: commit them first."
@@ -82,15 +82,15 @@ def _made_of(template: Any, files: Sequence[bytes]) -> bool:
             values = Properties.parse(content, "").as_dict()
         except DatomicError:
             return False
-        own = {key: value for key, value in values.items() if value and key not in FROM_METADATA}
-        for key, value in own.items():
+        given = {key: value for key, value in values.items() if value and key not in FROM_METADATA}
+        for key, value in given.items():
             plain = f"{java_key(key)}={java_value(value)}"
             # The legacy template's here-document escapes what the shell would read.
             if plain.partition("=")[0] in present and not {plain, here_document_line(plain)} & lines:
                 return False
         for name, key in KEYS.items():
             default = declared.get(name, {}).get("Default")
-            if default is not None and key in own and str(default) not in (own[key], shell_word(own[key])):
+            if default is not None and key in given and str(default) not in (given[key], shell_word(given[key])):
                 return False
     return True
 
