@@ -159,7 +159,7 @@ def test_an_empty_warm_pool_would_fill_in_a_rolling_replacement_only(aws: Emulat
 
 
 @pytest.mark.parametrize(
-    ("arrange", "told"),
+    ("arrange", "expected"),
     [
         (warm, "the group has a warm pool, with 1 instances now"),
         (refresh, "an instance refresh is InProgress"),
@@ -170,7 +170,7 @@ def test_an_empty_warm_pool_would_fill_in_a_rolling_replacement_only(aws: Emulat
 )
 @pytest.mark.parametrize("strategy", ["terminate", "rolling"])
 def test_what_stands_in_the_way_is_told_before_anything_changes(
-    aws: Emulator, strategy: str, arrange: Callable[[Emulator], None], told: str
+    aws: Emulator, strategy: str, arrange: Callable[[Emulator], None], expected: str
 ) -> None:
     groups.create(aws, 2)
     groups.update(aws, 2)
@@ -178,7 +178,7 @@ def test_what_stands_in_the_way_is_told_before_anything_changes(
     aws.clear_calls()
     result = groups.replace(aws, strategy=strategy)
     assert result["failed"]
-    assert told in result["msg"]
+    assert expected in result["msg"]
     assert not writes(aws)
 
 

@@ -190,7 +190,7 @@ def test_a_minimum_of_zero_is_the_stacks_too(aws: Emulator, minimum: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("line", "options", "told"),
+    ("line", "options", "expected"),
     [
         ("heartbeat-interval-msec=0", {}, "Invalid value for heartbeat-interval-msec: 0 (write a whole number of at"),
         ("heartbeat-interval-msec=5s", {}, "Invalid value for heartbeat-interval-msec: 5s"),
@@ -201,7 +201,7 @@ def test_a_minimum_of_zero_is_the_stacks_too(aws: Emulator, minimum: str) -> Non
     ],
 )
 def test_what_nothing_can_be_reckoned_with_is_refused(
-    aws: Emulator, tmp_path: pathlib.Path, line: str, options: dict[str, Any], told: str
+    aws: Emulator, tmp_path: pathlib.Path, line: str, options: dict[str, Any], expected: str
 ) -> None:
     file = tmp_path / "orders-transactor.properties"
     file.write_text(f"aws-cloudwatch-region=us-east-1\naws-cloudwatch-dimension-value=orders\n{line}\n")
@@ -210,7 +210,7 @@ def test_what_nothing_can_be_reckoned_with_is_refused(
     aws.clear_calls()
     result = groups.replace(aws, transactor_src=str(file), timeout=60, **options)
     assert result["failed"]
-    assert told in result["msg"]
+    assert expected in result["msg"]
     assert not [call for call in aws.calls() if call.kind == "write"]
 
 
@@ -219,8 +219,8 @@ def test_diagnostics_hold_each_message_of_this_run_once(aws: Emulator) -> None:
     assert "An earlier trouble" in groups.replace(aws, **METRICS)["msg"]
     aws.configure(launch_failure="This is the trouble")
     result = groups.replace(aws, **METRICS)
-    told = [line for line in result["diagnostics"] if line.startswith("Scaling activity")]
-    assert told == ["Scaling activity: This is the trouble. Launching EC2 instance failed."]
+    expected = [line for line in result["diagnostics"] if line.startswith("Scaling activity")]
+    assert expected == ["Scaling activity: This is the trouble. Launching EC2 instance failed."]
 
 
 @pytest.mark.parametrize("times", [1, 1000])

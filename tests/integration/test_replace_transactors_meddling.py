@@ -142,10 +142,10 @@ def test_a_hook_that_keeps_the_old_one_longer_than_the_timeout(aws: Emulator) ->
 
 
 @pytest.mark.parametrize(
-    ("suspend", "told"),
+    ("suspend", "expected"),
     [(True, "the group's processes Terminate are suspended"), (False, "the stack is UPDATE_IN_PROGRESS")],
 )
-def test_an_obstacle_in_the_middle_stops_with_the_group_as_it_is(aws: Emulator, suspend: bool, told: str) -> None:
+def test_an_obstacle_in_the_middle_stops_with_the_group_as_it_is(aws: Emulator, suspend: bool, expected: str) -> None:
     old = system(aws, 1)
     client = aws.backstage("autoscaling")
     process = {"AutoScalingGroupName": groups.group_name(aws), "ScalingProcesses": ["Terminate"]}
@@ -158,7 +158,7 @@ def test_an_obstacle_in_the_middle_stops_with_the_group_as_it_is(aws: Emulator, 
 
     result = groups.replace_meddled_with(aws, once(lambda: role(aws, "standby"), hinder), **METRICS)
     assert result["failed"]
-    assert told in result["msg"]
+    assert expected in result["msg"]
     assert (groups.ids(aws), result["replaced"]) == (sorted([*old, *result["launched"]]), [])
     assert groups.sizes(aws) == (1, 2, 2)
     client.resume_processes(**process)

@@ -152,9 +152,9 @@ def test_with_several_systems_each_line_tells_whose_it_is(aws: Emulator, tmp_pat
     assert code == 0, printed
     for name in names:
         assert any(line.startswith(f"{name}: ") and "1 new in addition" in line for line in printed.splitlines())
-    told = [line for line in printed.splitlines() if " is in service" in line or "stopped; a standby" in line]
-    assert len(told) == 4
-    assert all(line.startswith(("orders: ", "invoices: ")) for line in told)
+    expected = [line for line in printed.splitlines() if " is in service" in line or "stopped; a standby" in line]
+    assert len(expected) == 4
+    assert all(line.startswith(("orders: ", "invoices: ")) for line in expected)
 
 
 def test_ctrl_c_leaves_a_group_that_the_next_run_finishes(aws: Emulator, tmp_path: pathlib.Path) -> None:
@@ -240,6 +240,6 @@ def test_what_would_stop_the_replacement_stops_the_preflight_with_all_else(
     for arguments in (["--check"], []):
         stopped = estate.play("update.yml", *arguments)
         assert stopped.returncode != 0
-        told = ["processes Terminate are suspended", "an instance refresh is InProgress", "sg-0123456789abcdef0"]
-        assert [part for part in told if part not in stopped.output] == [], stopped.output
+        expected = ["processes Terminate are suspended", "an instance refresh is InProgress", "sg-0123456789abcdef0"]
+        assert [part for part in expected if part not in stopped.output] == [], stopped.output
         assert stopped.writes() == []

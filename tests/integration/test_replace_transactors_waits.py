@@ -55,14 +55,14 @@ def test_the_first_creation_ends_with_a_heartbeat(aws: Emulator) -> None:
     assert not groups.replace(aws, **METRICS)["timeline"], "nothing is left to be waited for"
 
 
-@pytest.mark.parametrize(("mode", "told"), [("unhealthy", "no heartbeat yet"), ("crash", "ended by themselves")])
-def test_a_first_creation_without_a_heartbeat_fails(aws: Emulator, mode: str, told: str) -> None:
+@pytest.mark.parametrize(("mode", "expected"), [("unhealthy", "no heartbeat yet"), ("crash", "ended by themselves")])
+def test_a_first_creation_without_a_heartbeat_fails(aws: Emulator, mode: str, expected: str) -> None:
     aws.configure(**BOOT, modes={"first": mode}, health_check=60)
     groups.create(aws, 1, properties=PROPERTIES.format(interval=5000))
     result = groups.replace(aws, **METRICS, timeout=600, poll_seconds=10)
     assert result["failed"]
     assert result["msg"].startswith("The transactors do not serve as they should: ")
-    assert told in result["msg"]
+    assert expected in result["msg"]
     assert "Console of i-" in result["msg"]
     assert len(aws.transactors()) <= 2 if mode == "crash" else len(aws.transactors()) == 1
 
@@ -89,8 +89,8 @@ def test_a_line_every_minute_says_what_is_waited_for_and_how_long(aws: Emulator)
     assert max(later - earlier for earlier, later in itertools.pairwise(moments)) <= 61
     waiting = [line for _at, line in lines if re.search(r"  waiting \d+ of 15 min: \w", line)]
     assert len(waiting) >= 12, lines
-    told = [event["event"] for event in result["timeline"]]
-    assert not [event for event in told if event.startswith("waiting ")], "the timeline has what happened"
+    expected = [event["event"] for event in result["timeline"]]
+    assert not [event for event in expected if event.startswith("waiting ")], "the timeline has what happened"
 
 
 def flapping(aws: Emulator) -> Callable[[], None]:
@@ -130,8 +130,8 @@ def test_a_slow_aws_does_not_keep_a_run_from_its_end(aws: Emulator) -> None:
 def test_a_group_that_is_busy_is_asked_again(aws: Emulator, operation: str) -> None:
     """botocore does not: https://github.com/keikoproj/upgrade-manager/issues/77."""
     old = system(aws, 2)
-    told = "Scaling activity a1b2 is in progress and blocks this action"
-    aws.fault(match=operation, times=3, mode="error", code="ScalingActivityInProgress", message=told)
+    expected = "Scaling activity a1b2 is in progress and blocks this action"
+    aws.fault(match=operation, times=3, mode="error", code="ScalingActivityInProgress", message=expected)
     lines: list[str] = []
     result = groups.replace(aws, **METRICS, lines=lines)
     assert not result.get("failed"), result

@@ -70,8 +70,8 @@ class Cloud:
         self, size: int, stale: int, *, metrics: bool = True, room: int = 100, maximum: int = 0, zones: str = "a"
     ) -> None:
         self.now = START
-        self.own = Sizes(size, max(maximum, size), size)
-        self.sizes = self.own
+        self.configured_sizes = Sizes(size, max(maximum, size), size)
+        self.sizes = self.configured_sizes
         self.metrics = metrics
         self.room = room
         self.capacity = 1000
@@ -187,7 +187,7 @@ class Cloud:
             group="g",
             now=self.now,
             sizes=self.sizes,
-            configured_sizes=self.own,
+            configured_sizes=self.configured_sizes,
             instances=tuple(
                 Instance(
                     m.instance_id,
@@ -272,7 +272,7 @@ def test_rolling_replaces_all_stale_ones_and_never_serves_with_fewer(
     assert isinstance(step, Done)
     assert not any(m.stale for m in cloud.machines)
     assert len(cloud.members()) == size
-    assert cloud.sizes == cloud.own
+    assert cloud.sizes == cloud.configured_sizes
     assert cloud.launched == stale
     assert next_step(cloud.observed(), Goal()) == Done(), "a second run has nothing to do"
 
@@ -297,7 +297,7 @@ def test_a_run_killed_anywhere_again_and_again_is_continued_by_the_next(
             assert cloud.serving() >= size
     assert isinstance(step, Done)
     assert not any(m.stale for m in cloud.machines)
-    assert (len(cloud.members()), cloud.sizes) == (size, cloud.own)
+    assert (len(cloud.members()), cloud.sizes) == (size, cloud.configured_sizes)
 
 
 @settings(max_examples=150, deadline=None)
@@ -323,7 +323,7 @@ def test_an_instance_that_dies_on_its_own_in_the_middle_changes_nothing_in_the_e
         cloud.advance()
     assert isinstance(step, Done)
     assert not any(m.stale for m in cloud.machines)
-    assert (len(cloud.members()), cloud.sizes) == (size, cloud.own)
+    assert (len(cloud.members()), cloud.sizes) == (size, cloud.configured_sizes)
 
 
 @settings(deadline=None)
@@ -344,7 +344,7 @@ def test_a_surge_goes_only_as_far_as_there_is_room(system: tuple[int, int], spar
         assert cloud.serving() >= size
     assert isinstance(step, Done)
     assert most <= size + spare
-    assert (cloud.sizes, any(m.stale for m in cloud.machines)) == (cloud.own, False)
+    assert (cloud.sizes, any(m.stale for m in cloud.machines)) == (cloud.configured_sizes, False)
 
 
 @settings(deadline=None)
@@ -362,7 +362,7 @@ def test_what_cannot_be_launched_is_gone_without_or_given_up(system: tuple[int, 
         assert step == Stop("the group cannot launch instances", roll_back=True)
         run(cloud, Goal(rolling_back=True))
         assert sum(m.stale for m in cloud.members()) == stale
-    assert cloud.sizes == cloud.own
+    assert cloud.sizes == cloud.configured_sizes
 
 
 @settings(deadline=None)
@@ -385,7 +385,7 @@ def test_new_ones_that_end_by_themselves_are_given_up_and_the_old_ones_serve(
     for _look in range(20):
         cloud.advance()
     assert cloud.launched <= 2 * stale + 2
-    assert (cloud.sizes, sum(m.stale for m in cloud.members())) == (cloud.own, stale)
+    assert (cloud.sizes, sum(m.stale for m in cloud.members())) == (cloud.configured_sizes, stale)
     assert cloud.serving() >= size
 
 
@@ -402,7 +402,7 @@ def test_giving_up_at_any_moment_leaves_a_whole_group_at_its_own_sizes(system: t
         cloud.advance()
     assert isinstance(run(cloud, dataclasses.replace(goal, rolling_back=True)), Stop)
     cloud.advance()
-    assert cloud.sizes == cloud.own
+    assert cloud.sizes == cloud.configured_sizes
     assert len(cloud.members()) == size
     assert cloud.serving() >= size
 
@@ -415,7 +415,7 @@ def test_a_new_transactor_that_never_beats_keeps_the_old_ones(size: int) -> None
     assert sum(m.stale for m in cloud.members()) == size
     run(cloud, Goal(rolling_back=True, acted=True))
     assert [m.instance_id for m in cloud.members()] == [f"i-{n}" for n in range(size)]
-    assert cloud.sizes == cloud.own
+    assert cloud.sizes == cloud.configured_sizes
 
 
 @settings(max_examples=200, deadline=None)
@@ -458,7 +458,7 @@ def test_terminate_replaces_all_stale_ones_whatever_became_of_the_metrics(system
     cloud = Cloud(size, stale)
     assert isinstance(run(cloud, Goal(strategy="terminate")), Done)
     assert not any(m.stale for m in cloud.machines)
-    assert (len(cloud.members()), cloud.sizes, cloud.launched) == (size, cloud.own, stale)
+    assert (len(cloud.members()), cloud.sizes, cloud.launched) == (size, cloud.configured_sizes, stale)
 
 
 def test_terminate_finishes_what_a_killed_rolling_run_began() -> None:
@@ -467,7 +467,7 @@ def test_terminate_finishes_what_a_killed_rolling_run_began() -> None:
     cloud.advance()
     assert len(cloud.members()) == 4
     assert isinstance(run(cloud, Goal(strategy="terminate")), Done)
-    assert (len(cloud.members()), cloud.sizes) == (2, cloud.own)
+    assert (len(cloud.members()), cloud.sizes) == (2, cloud.configured_sizes)
 
 
 def test_always_replaces_fresh_ones_too_and_a_repeated_run_starts_over() -> None:
@@ -479,7 +479,7 @@ def test_always_replaces_fresh_ones_too_and_a_repeated_run_starts_over() -> None
     assert len(again.replacing or ()) == 4
     assert isinstance(run(cloud, again), Done)
     assert not {m.instance_id for m in cloud.machines} & (again.replacing or set())
-    assert (len(cloud.members()), cloud.sizes) == (2, cloud.own)
+    assert (len(cloud.members()), cloud.sizes) == (2, cloud.configured_sizes)
 
 
 @settings(max_examples=150, deadline=None)
@@ -506,7 +506,7 @@ def test_rolling_leaves_nothing_to_rebalance(
         assert cloud.serving() >= size
     assert isinstance(step, Done)
     assert not any(m.stale for m in cloud.machines)
-    assert (len(cloud.members()), cloud.sizes) == (size, cloud.own)
+    assert (len(cloud.members()), cloud.sizes) == (size, cloud.configured_sizes)
     assert cloud.balanced()
     assert cloud.rebalanced == 0
     assert cloud.launched <= max(stale, most - size)
@@ -540,7 +540,7 @@ def test_what_rebalancing_launches_meets_no_call_that_aws_refuses(
         cloud.advance()
     assert cloud.balanced()
     assert not any(m.stale for m in cloud.machines)
-    assert (len(cloud.members()), cloud.sizes) == (size, cloud.own)
+    assert (len(cloud.members()), cloud.sizes) == (size, cloud.configured_sizes)
 
 
 SHRINKING = Goal(replacing=frozenset(), shrinking=True)
@@ -555,7 +555,7 @@ def test_a_smaller_group_keeps_its_size_to_come_in_service_however_often_it_is_k
     smaller = data.draw(st.integers(1, size))
     cloud = Cloud(size, stale, metrics=metrics, zones=zones)
     shuffle_zones(cloud, data)
-    cloud.own = Sizes(smaller, smaller, smaller)
+    cloud.configured_sizes = Sizes(smaller, smaller, smaller)
     for look in range(100):
         step = next_step(cloud.observed(), SHRINKING)
         if isinstance(step, Done):
@@ -577,7 +577,7 @@ def test_a_smaller_group_keeps_its_size_to_come_in_service_however_often_it_is_k
 def test_a_smaller_group_keeps_one_that_beats_whichever_hang(size: int, zones: str, data: st.DataObject) -> None:
     smaller = data.draw(st.integers(1, size - 1))
     cloud = Cloud(size, 0, zones=zones)
-    cloud.own = Sizes(smaller, smaller, smaller)
+    cloud.configured_sizes = Sizes(smaller, smaller, smaller)
     hung = data.draw(st.lists(st.sampled_from(cloud.machines), max_size=size - 1, unique_by=lambda m: m.instance_id))
     for machine in hung:
         machine.dead_transactor = True

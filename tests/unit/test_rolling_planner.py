@@ -32,7 +32,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state i
 
 NOW = 1_800_000_000.0
 ROLLING, ACTED = Goal(settle_seconds=100), Goal(settle_seconds=100, acted=True)
-RETREAT = Goal(settle_seconds=100, rolling_back=True)
+ROLL_BACK = Goal(settle_seconds=100, rolling_back=True)
 TERMINATE = Goal(strategy="terminate")
 NO_CAPACITY = "the group cannot launch instances"
 
@@ -45,12 +45,19 @@ def new(number: int, age: float = 500.0, **changes: Any) -> Instance:
     return Instance(f"i-new{number}", **{"launched_at": NOW - age + number, "in_service_at": NOW - age, **changes})
 
 
-def group(own: int, *instances: Instance, **changes: Any) -> Observed:
-    """A group without metrics whose own sizes are that number, at the size of what it has unless told otherwise."""
-    size = max(own, len([each for each in instances if not each.state.startswith("Terminating")]))
-    sizes = Sizes(own, size, size)
+def group(configured: int, *instances: Instance, **changes: Any) -> Observed:
+    """A group without metrics of that configured size. Unless changes say otherwise, it has the size of its members."""
+    size = max(configured, len([each for each in instances if not each.state.startswith("Terminating")]))
+    sizes = Sizes(configured, size, size)
     return Observed(
-        "g", NOW, **{"sizes": sizes, "configured_sizes": Sizes(own, own, own), "instances": instances, **changes}
+        "g",
+        NOW,
+        **{
+            "sizes": sizes,
+            "configured_sizes": Sizes(configured, configured, configured),
+            "instances": instances,
+            **changes,
+        },
     )
 
 
@@ -113,7 +120,7 @@ GOING = {"state": "Terminating"}
         (group(2, old(1), sizes=Sizes(2, 2, 2)), ROLLING, Wait("waiting for the group to launch instances")),
         # A minimum that somebody raised.
         (group(1, new(1), new(2), sizes=Sizes(2, 2, 2)), ROLLING, Resize(Sizes(1, 2, 2), "")),
-        (group(1, old(1), new(1), sizes=Sizes(2, 2, 2)), RETREAT, Resize(Sizes(1, 2, 2), "")),
+        (group(1, old(1), new(1), sizes=Sizes(2, 2, 2)), ROLL_BACK, Resize(Sizes(1, 2, 2), "")),
         (group(1, new(1), sizes=Sizes(2, 2, 2), activities=FAILED), ROLLING, Resize(Sizes(1, 2, 1), "")),
         # One that is on its way is not given up, lest the group chooses which one is too many.
         *(
@@ -124,7 +131,7 @@ GOING = {"state": "Terminating"}
             )
             for members, goal in (((old(1), old(2), new(1)), ROLLING), ((new(1), new(2), new(3)), ROLLING))
         ),
-        (group(1, old(1), sizes=Sizes(1, 2, 2), activities=(ON_ITS_WAY,)), RETREAT, Wait),
+        (group(1, old(1), sizes=Sizes(1, 2, 2), activities=(ON_ITS_WAY,)), ROLL_BACK, Wait),
         # The gate, here the settling time.
         (group(1, old(1), new(1, **PENDING)), ROLLING, Wait("waiting for i-new1 (Pending) to be in service")),
         (group(1, old(1), new(1, age=99)), ROLLING, Wait),
@@ -140,29 +147,29 @@ GOING = {"state": "Terminating"}
         (group(1, old(1), new(1), sizes=Sizes(2, 2, 2)), ROLLING, Resize(Sizes(1, 2, 2), "")),
         (group(1, old(1), new(1), old(2, **GOING)), ROLLING, Terminate(("i-old1",), True, "")),
         # Back again.
-        (group(1, old(1), new(1)), RETREAT, Terminate(("i-new1",), True, "removed again")),
-        (group(2, old(1), old(2), new(1), new(2)), RETREAT, Terminate(("i-new1", "i-new2"), True, "removed again")),
-        (group(2, old(1), new(1), new(2)), RETREAT, Terminate(("i-new2",), True, "removed again")),
-        (group(1, old(1), sizes=Sizes(1, 2, 2)), RETREAT, Resize(Sizes(1, 2, 1), "no more are launched")),
-        (group(1, old(1), sizes=Sizes(1, 2, 1)), RETREAT, Resize(Sizes(1, 1, 1), "")),
-        (group(1, old(1)), RETREAT, Stop("the time is over")),
-        (group(2, old(1)), RETREAT, Stop("the time is over")),
+        (group(1, old(1), new(1)), ROLL_BACK, Terminate(("i-new1",), True, "removed again")),
+        (group(2, old(1), old(2), new(1), new(2)), ROLL_BACK, Terminate(("i-new1", "i-new2"), True, "removed again")),
+        (group(2, old(1), new(1), new(2)), ROLL_BACK, Terminate(("i-new2",), True, "removed again")),
+        (group(1, old(1), sizes=Sizes(1, 2, 2)), ROLL_BACK, Resize(Sizes(1, 2, 1), "no more are launched")),
+        (group(1, old(1), sizes=Sizes(1, 2, 1)), ROLL_BACK, Resize(Sizes(1, 1, 1), "")),
+        (group(1, old(1)), ROLL_BACK, Stop("the time is over")),
+        (group(2, old(1)), ROLL_BACK, Stop("the time is over")),
         (group(1, old(1)), dataclasses.replace(TERMINATE, rolling_back=True), Stop("the time is over")),
-        (group(1, old(1), new(1), sizes=Sizes(1, 2, 1)), RETREAT, Stop("the time is over")),
-        (group(2, old(1), *map(new, (1, 2, 3)), sizes=Sizes(2, 4, 3)), RETREAT, Terminate(("i-new3",), True, "")),
-        (group(2, old(1), sizes=Sizes(2, 3, 3)), RETREAT, Resize(Sizes(2, 3, 2), "")),
+        (group(1, old(1), new(1), sizes=Sizes(1, 2, 1)), ROLL_BACK, Stop("the time is over")),
+        (group(2, old(1), *map(new, (1, 2, 3)), sizes=Sizes(2, 4, 3)), ROLL_BACK, Terminate(("i-new3",), True, "")),
+        (group(2, old(1), sizes=Sizes(2, 3, 3)), ROLL_BACK, Resize(Sizes(2, 3, 2), "")),
         (group(1, old(1), new(1)), dataclasses.replace(TERMINATE, rolling_back=True), Stop("the time is over")),
         # What does not serve goes first, old or new.
-        (group(1, new(1, **PENDING), new(2, age=100)), RETREAT, Terminate(("i-new1",), True, "")),
-        (group(1, new(1, healthy=False), new(2, age=400)), RETREAT, Terminate(("i-new1",), True, "")),
-        (group(1, old(1, healthy=False), new(1)), RETREAT, Terminate(("i-old1",), True, "")),
-        (group(1, old(1, healthy=False), new(1, **PENDING)), RETREAT, Terminate(("i-old1",), True, "")),
+        (group(1, new(1, **PENDING), new(2, age=100)), ROLL_BACK, Terminate(("i-new1",), True, "")),
+        (group(1, new(1, healthy=False), new(2, age=400)), ROLL_BACK, Terminate(("i-new1",), True, "")),
+        (group(1, old(1, healthy=False), new(1)), ROLL_BACK, Terminate(("i-old1",), True, "")),
+        (group(1, old(1, healthy=False), new(1, **PENDING)), ROLL_BACK, Terminate(("i-old1",), True, "")),
         (
             group(2, old(1, healthy=False), old(2, healthy=False), new(1), new(2)),
-            RETREAT,
+            ROLL_BACK,
             Terminate(("i-old1", "i-old2"), True, ""),
         ),
-        (group(2, old(1), old(2, healthy=False), new(1), new(2)), RETREAT, Terminate(("i-old2", "i-new2"), True, "")),
+        (group(2, old(1), old(2, healthy=False), new(1), new(2)), ROLL_BACK, Terminate(("i-old2", "i-new2"), True, "")),
         # strategy: terminate.
         (group(2, old(1), new(1)), TERMINATE, Terminate(("i-old1",), False, "")),
         (group(2, old(1), old(2)), TERMINATE, Terminate(("i-old1", "i-old2"), False, "")),
@@ -182,7 +189,7 @@ def test_the_next_step(observed: Observed, goal: Goal, step: Step | type[Step]) 
     elif isinstance(step, Terminate):
         assert isinstance(found, Terminate), found
         assert (found.instance_ids, found.decrement) == (step.instance_ids, step.decrement)
-        # The words are told where they tell one reason from another.
+        # Where a reason is given, it is compared too.
         assert step.why in found.why
     else:
         assert found == step
@@ -196,7 +203,7 @@ def test_the_sizes_are_noted_before_they_change_and_the_note_goes_at_the_end() -
     assert isinstance(known, Resize)
     assert known.save is None
     large = Sizes(1, 2, 1)
-    for goal, member in ((ROLLING, new(1)), (RETREAT, old(1))):
+    for goal, member in ((ROLLING, new(1)), (ROLL_BACK, old(1))):
         ended = next_step(group(1, member, sizes=large, saved_sizes=Sizes(1, 1, 1)), goal)
         assert isinstance(ended, Resize)
         assert (ended.sizes, ended.save, ended.delete_tag) == (Sizes(1, 1, 1), None, True)
@@ -215,15 +222,15 @@ def test_another_system_seen_in_the_middle_means_going_back() -> None:
     minute = NOW - NOW % 60
     beats = tuple(Beats(minute - 60 * age, 36, 36 * 5000) for age in range(8, 0, -1))
     metrics = Metrics(5000, active=beats)
-    for retreat, observed in ((False, group(1, old(1))), (True, group(1, old(1), new(1)))):
+    for roll_back, observed in ((False, group(1, old(1))), (True, group(1, old(1), new(1)))):
         step = next_step(dataclasses.replace(observed, metrics=metrics), ROLLING)
         assert isinstance(step, Stop)
         assert "another system" in step.why
-        assert step.roll_back is retreat
+        assert step.roll_back is roll_back
 
 
 def test_a_note_that_a_killed_run_left_goes_with_the_next_run() -> None:
-    for goal, member in ((ROLLING, new(1)), (RETREAT, old(1))):
+    for goal, member in ((ROLLING, new(1)), (ROLL_BACK, old(1))):
         step = next_step(group(1, member, saved_sizes=Sizes(1, 1, 1)), goal)
         assert isinstance(step, Resize)
         assert (step.sizes, step.delete_tag) == (Sizes(1, 1, 1), True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The gate on hand-made minutes, what stands in the way of a replacement, and what is foreseen in check mode."""
+"""Readiness on hand-made minutes, unmet preconditions, and the preview of check mode."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_a_minute_that_is_not_over_proves_nothing() -> None:
 
 
 def test_what_is_seen_is_told() -> None:
-    told = readiness.before_stopping(surged(STEADY, series(12, 12)), Goal()).seen
-    assert told == "standby 1 of 1 is beating (12 per minute)"
+    expected = readiness.before_stopping(surged(STEADY, series(12, 12)), Goal()).seen
+    assert expected == "standby 1 of 1 is beating (12 per minute)"
     assert readiness.before_stopping(surged((), ()), Goal()).seen == "no heartbeat yet"
     lone = surged(series(*[12] * 8, 0, 0, 0, 0), series(12, 12))
     assert "no active one is beating" in readiness.before_stopping(lone, Goal()).seen
@@ -187,11 +187,13 @@ def test_minutes_that_ended_up_to_five_minutes_ago_open_the_gate(seconds: float,
     assert readiness.before_stopping(late, Goal()).ready is is_open
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0, "2 transactors report heartbeats, but the group has 1"), (1, "")])
-def test_another_system_that_has_gone_is_forgotten_after_ten_minutes(seconds: float, told: str) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0, "2 transactors report heartbeats, but the group has 1"), (1, "")]
+)
+def test_another_system_that_has_gone_is_forgotten_after_ten_minutes(seconds: float, expected: str) -> None:
     metrics = Metrics(5000.0, STEADY, minutes(NOW - 600, NOW - 540, NOW - 480))
     alone = dataclasses.replace(surged((), ()), now=NOW + seconds, instances=(OLD,), metrics=metrics)
-    assert readiness.conflict(alone) == told
+    assert readiness.conflict(alone) == expected
 
 
 def test_after_the_old_one_has_gone() -> None:
@@ -218,7 +220,7 @@ def test_only_minutes_after_the_latest_change_tell_of_another_system() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "expected"),
     [
         ({"suspended": ("Terminate", "AZRebalance")}, "the group's processes Terminate are suspended"),
         ({"refresh": "InProgress"}, "an instance refresh is InProgress"),
@@ -227,10 +229,10 @@ def test_only_minutes_after_the_latest_change_tell_of_another_system() -> None:
         ({"deleting": "Delete in progress"}, "AWS deletes the group g"),
     ],
 )
-def test_unmet_preconditions(state: dict[str, Any], told: str) -> None:
+def test_unmet_preconditions(state: dict[str, Any], expected: str) -> None:
     found = unmet(dataclasses.replace(surged(STEADY, ()), **state), Goal())
     assert len(found) == 1
-    assert told in found[0]
+    assert expected in found[0]
 
 
 @pytest.mark.parametrize("state", ["Standby", "EnteringStandby", "Detaching", "Terminating:Retained", "Quarantined"])

@@ -23,7 +23,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state i
 NOW = 1_800_000_000.0 - 1_800_000_000 % 60
 LAUNCH = NOW - 600
 """Ten minutes ago the new ones were launched."""
-RETREAT = Goal(rolling_back=True)
+ROLL_BACK = Goal(rolling_back=True)
 REMOVED = Terminate(("i-new",), True, "removed again")
 
 
@@ -72,7 +72,7 @@ STOPPED = series(*[12] * 13, *[0] * 7)
 def test_one_that_may_be_active_is_not_removed(
     active: tuple[Beats, ...], standby: tuple[Beats, ...], removed: bool
 ) -> None:
-    step = next_step(surged(active, standby), RETREAT)
+    step = next_step(surged(active, standby), ROLL_BACK)
     if removed:
         assert step == REMOVED
     else:
@@ -81,14 +81,14 @@ def test_one_that_may_be_active_is_not_removed(
 
 
 def test_a_launch_that_is_longer_ago_than_the_metrics_reach_leaves_the_doubt() -> None:
-    assert isinstance(next_step(surged(STEADY, (), since=LAUNCH - 299), RETREAT), Wait)
-    assert next_step(surged(STEADY, (), since=LAUNCH - 300), RETREAT) == REMOVED
+    assert isinstance(next_step(surged(STEADY, (), since=LAUNCH - 299), ROLL_BACK), Wait)
+    assert next_step(surged(STEADY, (), since=LAUNCH - 300), ROLL_BACK) == REMOVED
 
 
 def test_without_reports_of_the_old_ones_late_metrics_are_waited_for() -> None:
     soon = dataclasses.replace(surged((), ()), now=LAUNCH + 299)
-    assert isinstance(next_step(soon, RETREAT), Wait)
-    assert next_step(dataclasses.replace(soon, now=LAUNCH + 300), RETREAT) == REMOVED
+    assert isinstance(next_step(soon, ROLL_BACK), Wait)
+    assert next_step(dataclasses.replace(soon, now=LAUNCH + 300), ROLL_BACK) == REMOVED
 
 
 @pytest.mark.parametrize(
@@ -102,23 +102,23 @@ def test_without_reports_of_the_old_ones_late_metrics_are_waited_for() -> None:
     ],
 )
 def test_with_several_one_that_beats_has_to_be_left(standby: tuple[Beats, ...], removed: bool) -> None:
-    step = next_step(surged(STEADY, standby, size=2), RETREAT)
+    step = next_step(surged(STEADY, standby, size=2), ROLL_BACK)
     assert (step == Terminate(("i-new", "i-new2"), True, "removed again")) is removed
 
 
 def test_standbys_that_are_left_suffice_where_the_active_one_does_not_report() -> None:
     removed = Terminate(("i-new", "i-new2"), True, "removed again")
-    assert next_step(surged(STOPPED, series(*[36] * 5), size=2), RETREAT) == removed
-    assert isinstance(next_step(surged(STOPPED, series(*[24] * 5), size=2), RETREAT), Wait)
+    assert next_step(surged(STOPPED, series(*[36] * 5), size=2), ROLL_BACK) == removed
+    assert isinstance(next_step(surged(STOPPED, series(*[24] * 5), size=2), ROLL_BACK), Wait)
 
 
 def test_one_that_ended_is_none_that_is_left() -> None:
     both = surged(STEADY, series(*[12] * 5), size=1)
     dead = dataclasses.replace(both.instances[0], healthy=False)
-    step = next_step(dataclasses.replace(both, instances=(dead, both.instances[1])), RETREAT)
+    step = next_step(dataclasses.replace(both, instances=(dead, both.instances[1])), ROLL_BACK)
     assert step == Terminate(("i-old",), True, "removed again")
     more = Instance("i-newer", launched_at=LAUNCH + 60)
     three = dataclasses.replace(both, instances=(dead, both.instances[1], more), sizes=Sizes(1, 3, 3))
-    assert isinstance(next_step(three, RETREAT), Wait), "two beat in these minutes, one of them is dead by now"
+    assert isinstance(next_step(three, ROLL_BACK), Wait), "two beat in these minutes, one of them is dead by now"
     gone = Activity("t", "terminate", "Successful", NOW - 100, NOW - 90, "i-gone")
-    assert isinstance(next_step(dataclasses.replace(both, activities=(gone,)), RETREAT), Wait), "its beats count too"
+    assert isinstance(next_step(dataclasses.replace(both, activities=(gone,)), ROLL_BACK), Wait), "its beats count too"
