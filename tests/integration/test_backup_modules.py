@@ -106,22 +106,22 @@ def test_no_secret_leaves(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     log = site.root / "backup.log"
     done = site.take(f"file:{site.root}/b", log=str(log))
     failed = site.take(f"file:{site.root}/b", database_uri=URI.replace("main", "absent"))
-    for told in (json.dumps(done), json.dumps(failed), log.read_text()):
-        assert "connecting with" in told
-        assert "hunter2" not in told
-        assert "abcdefgh" not in told
+    for shown in (json.dumps(done), json.dumps(failed), log.read_text()):
+        assert "connecting with" in shown
+        assert "hunter2" not in shown
+        assert "abcdefgh" not in shown
     assert log.stat().st_mode & 0o777 == 0o600
     assert "Copying segment 1" in log.read_text()
 
 
 def test_the_connection_reaches_the_tool_by_the_environment_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECURITY_TOKEN", "of-another-account")
-    script = '#!/bin/sh\necho "$@" > told\nenv | grep ^AWS_ | grep -v DISABLED | sort >> told\n'
+    script = '#!/bin/sh\necho "$@" > seen\nenv | grep ^AWS_ | grep -v DISABLED | sort >> seen\n'
     (site.home / "bin" / "datomic").write_text(script)
     site.take(
         f"file:{site.root}/b", access_key="AKTEST", secret_key="s3cr3t-key", session_token="t", region="eu-west-1"
     )
-    arguments, *environment = (site.home / "told").read_text().splitlines()
+    arguments, *environment = (site.home / "seen").read_text().splitlines()
     assert "AKTEST" not in arguments
     assert "s3cr3t-key" not in arguments
     assert {

@@ -86,7 +86,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(params: Params) -> None:
     "broken",
     ["tempfile.TemporaryDirectory", "shutil.copyfileobj", "os.replace", "os.symlink", "os.makedirs", "os.rename"],
 )
-def test_a_full_disk_is_told_wherever_it_is_met(params: Params, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+def test_a_full_disk_is_reported_wherever_it_is_met(params: Params, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     def full(*_arguments: Any, **_options: Any) -> None:
         raise OSError(28, "No space left on device")
 
@@ -96,7 +96,7 @@ def test_a_full_disk_is_told_wherever_it_is_met(params: Params, monkeypatch: pyt
     assert f"The disk of {params['dest']} is full: No space left on device" in result["msg"]
 
 
-def test_a_removal_that_fails_is_told(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removal_that_fails_is_reported(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     run_module("distribution", params)
     dest = pathlib.Path(params["dest"])
     shutil.copytree(dest / f"datomic-pro-{VERSION}", dest / "datomic-pro-1.0.7075")

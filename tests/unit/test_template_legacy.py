@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The legacy template: what stands in it, and that the instance's shell and Java give every value back."""
+"""The legacy template: its content, and that the instance's shell and Java give every value back."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_java_opts_arrive_as_one_value_without_their_own_quotes(value: str, arri
 def test_java_opts_that_are_one_word_already_are_what_they_are_with_the_tool(
     value: str, arrives: str, shell: str
 ) -> None:
-    """The tool writes the value behind JAVA_OPTS= as it stands."""
+    """The tool writes the value behind JAVA_OPTS= unchanged."""
     template = _template(cf=CF.replace("java-opts=", f"java-opts={value}"))
     assert template["Parameters"]["JavaOpts"]["Default"] == value
     assert _on_instance(user_data.rendered(template), shell)[1] == arrives

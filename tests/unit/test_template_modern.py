@@ -211,6 +211,6 @@ def test_the_root_volume_is_the_image_s_own() -> None:
     assert data["LaunchTemplateData"]["BlockDeviceMappings"][0]["DeviceName"] == "/dev/sda1"
 
 
-def test_user_data_over_the_limit_is_told() -> None:
+def test_user_data_over_the_limit_is_an_error() -> None:
     (finding,) = user_data.too_long(made(metrics_callback="x" * 9000), "tx")
     assert finding.rule == "user-data-size"
