@@ -86,7 +86,9 @@ def test_what_a_killed_run_left_is_removed_by_the_next(params: Params) -> None:
     "broken",
     ["tempfile.TemporaryDirectory", "shutil.copyfileobj", "os.replace", "os.symlink", "os.makedirs", "os.rename"],
 )
-def test_a_full_disk_is_reported_wherever_it_is_met(params: Params, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+def test_a_full_disk_is_reported_wherever_it_is_met(
+    params: Params, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
     def full(*_arguments: Any, **_options: Any) -> None:
         raise OSError(28, "No space left on device")
 
