@@ -21,7 +21,7 @@ def surplus(observed: Observed, goal: Goal) -> tuple[Instance, ...]:
 
 
 def without_surplus(observed: Observed) -> Observed:
-    """The group after a run with V(when=surplus)."""
+    """The group after a run with when: surplus."""
     going = surplus(observed, Goal(replacing=frozenset()))
     left = tuple(instance for instance in observed.instances if instance not in going)
     sizes = observed.configured_sizes if going else observed.sizes
