@@ -19,7 +19,6 @@ from .calls import aws_call, aws_pages, run_parallel
 
 SIZES_TAG = "datomic:configured-sizes"
 """Keeps the configured sizes of a group without a stack while a replacement changes its sizes."""
-STACK_TAG = "aws:cloudformation:stack-name"
 ACTIVITIES = 100
 """Activities that are read: one page."""
 REFRESHING = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
@@ -74,7 +73,7 @@ def observe(client: Any, ec2_client: Any, name: str) -> Observed | None:
         refresh=refresh,
         warm_pool=int(group.get("WarmPoolSize") or 0) if "WarmPoolConfiguration" in group else None,
         protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
-        stack_name=tags.get(STACK_TAG, ""),
+        stack_name=tags.get(ec2.STACK_TAG, ""),
         deleting=group.get("Status") or "",
     )
 
