@@ -248,13 +248,16 @@ class _Reader:
             self.found(_CONTINUED_KEY if last > number else _OTHER_SEPARATOR if colon else _NO_SEPARATOR, number)
             return last
         written, value = kept.split("=", 1)
-        problem = _problem_of_key(written) or (None if broken else _problem_of_place(value, kept == dropped))
+        problem = _problem_of_key(written)
         if problem:
             self.found(problem, number, key)
-        if _problem_of_key(written):
             return last
-        if not broken and value.strip(BLANKS) and "\\" in value.replace("\\\\", ""):
-            self.found(_ESCAPE_IN_VALUE, number, key)
+        if not broken and value.strip(BLANKS):
+            place = _problem_of_place(value, kept == dropped)
+            if place:
+                self.found(place, number, key)
+            if "\\" in value.replace("\\\\", ""):
+                self.found(_ESCAPE_IN_VALUE, number, key)
         if key in self.entries:
             self.found(_DUPLICATE_KEY, number, key, self.entries[key].line)
         if apart:
@@ -309,17 +312,15 @@ def _problem_of_key(written: str) -> _Problem | None:
         return _ESCAPE_IN_KEY
     if written[0] in BLANKS:
         return _BLANK_BEFORE_KEY
-    if any(char in key for char in ":" + BLANKS):
+    if re.search(r"[: \t\f]", key):
         return _EARLIER_SEPARATOR
-    if any(char.isspace() for char in key):
+    if re.search(r"\s", key):
         return _WHITE_SPACE_IN_KEY
     return _BLANK_BEFORE_EQUALS_SIGN if written[-1] in BLANKS else None
 
 
 def _problem_of_place(value: str, same: bool) -> _Problem | None:
     """White space where a line of the value begins. value: with the blanks at its joints; same: there are none."""
-    if not value.strip(BLANKS):
-        return None
     if value[0].isspace():
         return _BLANK_BEFORE_VALUE
     return None if same else _BLANK_IN_CONTINUATION
