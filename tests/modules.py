@@ -18,6 +18,7 @@ from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings
 from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
 
 CREDENTIALS = {"access_key": "testing", "secret_key": "testing", "region": "us-east-1"}
 
@@ -27,7 +28,7 @@ def run_module(
 ) -> dict[str, Any]:
     """The result that the module prints; its key failed is there always. Options whose value is None are left out."""
     module = importlib.import_module(f"ansible_collections.{collection}.plugins.modules.{name}")
-    args = {key: value for key, value in params.items() if value is not None}
+    args = {key: value for key, value in params.items() if value is not None and not key.startswith("_")}
     args |= {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}
     if "inject_invocation" in PASS_VARS:
         # The options are in the result too, as ansible-core 2.19 has them there always.
@@ -37,6 +38,8 @@ def run_module(
     vars(warnings)["_global_deprecations"].clear()
     printed = io.StringIO()
     with contextlib.ExitStack() as stack:
+        # What an action plugin hands over, see InProcess.internal.
+        stack.enter_context(internal_options.given({key: params[key] for key in params if key.startswith("_")}))
         # A test that imports an action plugin makes this process a controller, where a module's warnings go elsewhere.
         stack.enter_context(mock.patch.object(_internal, "is_controller", False))
         stack.enter_context(patch_module_args(args))

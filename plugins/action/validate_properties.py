@@ -16,6 +16,7 @@ from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process impo
 
 class ActionModule(InProcess):
     module = validate_properties
+    internal = frozenset(("_found", "_release_to_come"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)

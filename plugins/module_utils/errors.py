@@ -48,7 +48,7 @@ Refused = Literal[
 # fmt: on
 RuleName = NewType("RuleName", str)
 """The id of one of the preflight's rules: the name of its function, with hyphens."""
-FindingId = Acceptable | Refused | RuleName | Literal[""]
+FindingId = Acceptable | Refused | RuleName | Literal[""]  # pylint: disable=unsupported-binary-operation
 """What a finding is about, as docs/rules.md lists it. mypy takes no id that is not here or a rule's."""
 
 

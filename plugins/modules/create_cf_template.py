@@ -262,6 +262,7 @@ error_code:
   sample: UnauthorizedOperation
 """
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine as cli_engine
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.create_cf_template import Options, create
@@ -292,15 +293,15 @@ def main() -> None:
         "transactor_src": {"type": "path", "required": True},
         "cf_src": {"type": "path", "required": True},
         "dest": {"type": "path", "required": True},
-        # Private: where check mode writes the template that dest would get, for the role's plan of the stack.
-        "_planned_dest": {"type": "path"},
         "flavor": {"type": "str", "choices": ["legacy", "modern"], "default": "legacy"},
         "transactor_values": {"type": "dict", "default": {}},
         "cf_values": {"type": "dict", "default": {}},
         "modern": {"type": "dict", "default": {}, "options": MODERN},
     }
     module = AnsibleAWSModule(argument_spec={**spec, **cli_engine.SPEC}, supports_check_mode=True)
-    options = Options(**{name.lstrip("_"): module.params[name] for name in spec})
+    options = Options(
+        **{name: module.params[name] for name in spec}, planned_dest=internal_options.get().get("_planned_dest")
+    )
     engine = cli_engine.chosen(module.params, check_mode=module.check_mode)
     run(module, lambda: create(Aws(module), options, engine, check_mode=module.check_mode))
 

@@ -246,6 +246,7 @@ accepted:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import validate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SECRETS_SPEC, SPEC
@@ -260,10 +261,6 @@ def main() -> None:
             "cf_src": {"type": "path"},
             "datomic_version": TEXT,
             "datomic_home": {"type": "path"},
-            # Private: the release that a check is going to unpack in datomic_home.
-            "_release_to_come": TEXT,
-            # Private: findings of the other modules about the same files, to be reported with these.
-            "_found": {"type": "list", "elements": "dict", "default": []},
             "backup_heap": TEXT,
             "stack_name": TEXT,
             "engine": {"type": "str", "choices": ["", "auto", "native", "cli"], "default": ""},
@@ -283,7 +280,7 @@ def main() -> None:
         required_one_of=[("transactor_src", "cf_src")],
         supports_check_mode=True,
     )
-    run(module, lambda: validate(module.params))
+    run(module, lambda: validate(module.params, internal_options.get()))
 
 
 if __name__ == "__main__":

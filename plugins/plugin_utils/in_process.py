@@ -73,7 +73,7 @@ class InProcess(Normal):
         environment: dict[str, str] = {}
         self._compute_environment_string(environment)
         args = dict(self._task.args if module_args is None else module_args)
-        internal = {name: args.pop(name) for name in self.internal & args.keys()}
+        internal = {name: value for name in self.internal & args.keys() if (value := args.pop(name))}
         if not internal and (reason := self._why_apart(task_vars or {}, environment)):
             display.vvvv(f"{self._task.action} runs in a process of its own: {reason}")
             answer: dict[str, Any] = super()._execute_module(

@@ -73,8 +73,8 @@ INSTANCE = Instance(
 NOFILE = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
 
-def started(start: Any = START, instance: Instance = INSTANCE, **parameters: str) -> Booted:
-    text = render(start, PARAMETERS | parameters)
+def started(start: Any = None, instance: Instance = INSTANCE, **parameters: str) -> Booted:
+    text = render(start or START, PARAMETERS | parameters)
     return boot(dataclasses.replace(instance, user_data=text))
 
 

@@ -102,18 +102,28 @@ def attempts(answer: Any) -> int:
 
 @overload
 def run_parallel(a: Callable[[], A], b: Callable[[], B], /) -> tuple[A, B]: ...
+
+
 @overload
 def run_parallel(a: Callable[[], A], b: Callable[[], B], c: Callable[[], C], /) -> tuple[A, B, C]: ...
+
+
 @overload
 def run_parallel(
     a: Callable[[], A], b: Callable[[], B], c: Callable[[], C], d: Callable[[], D], /
 ) -> tuple[A, B, C, D]: ...
+
+
 @overload
 def run_parallel(
     a: Callable[[], A], b: Callable[[], B], c: Callable[[], C], d: Callable[[], D], e: Callable[[], E], /
 ) -> tuple[A, B, C, D, E]: ...
+
+
 @overload
 def run_parallel(*calls: Callable[[], A]) -> tuple[A, ...]: ...
+
+
 def run_parallel(*calls: Callable[[], Any]) -> tuple[Any, ...]:
     """The results of independent calls, in their order. When some fail, the first error in that order is raised."""
     if len(calls) < 2:

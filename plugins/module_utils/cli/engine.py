@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from .. import internal_options
 from ..aws.client import Aws
 from ..errors import DatomicError
 from ..plan import Decision, Executors, Plan
@@ -69,8 +70,6 @@ SPEC: dict[str, dict[str, Any]] = {
     "datomic_home": {"type": "path"},
     "java_home": {"type": "path"},
     "engine_timeout": {"type": "int", "default": 600},
-    # Private: the release that a check is going to unpack in datomic_home.
-    "_release_to_come": {"type": "str"},
 }
 
 
@@ -85,8 +84,8 @@ class Engine:
 
 def chosen(params: Mapping[str, Any], *, check_mode: bool) -> Options:
     """The engine that a module's options choose. Only a check does without the distribution itself."""
-    options = Options(**{name.lstrip("_"): params[name] for name in SPEC})
-    return options if check_mode else dataclasses.replace(options, release_to_come=None)
+    to_come = internal_options.get().get("_release_to_come") if check_mode else None
+    return Options(**{name: params[name] for name in SPEC}, release_to_come=to_come)
 
 
 def native(result: dict[str, Any], why: str) -> dict[str, Any]:

@@ -265,7 +265,8 @@ def _modern(
         facts = launch.observe(aws, cf, options, zones=moved)
     found, wrong = machine.judge(cf, options, facts, group_may_be_missing=check_mode)
     warnings = raise_if_errors([*findings, *wrong])
-    assert found is not None
+    if found is None:  # a machine that cannot be judged has an error
+        raise InputError(wrong)
     if placed and not moved:
         found = dataclasses.replace(found, zones=placed.zones)
     warnings += raise_if_errors(modern_rules.valcache(transactor, options, found))

@@ -28,19 +28,22 @@ FACTS = tuple(field.name for field in dataclasses.fields(Facts) if field.name no
 """The options of the module that are facts for the rules."""
 
 
-def validate(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The module's result. params: its options. Raises InputError with every finding when one of them is an error."""
+def validate(params: Mapping[str, Any], internal: Mapping[str, Any]) -> dict[str, Any]:
+    """The module's result. params: its options. internal: those of internal_options.
+
+    Raises InputError with every finding when one of them is an error.
+    """
     transactor, cf = (inspect(params[src]) if params[src] else EMPTY for src in ("transactor_src", "cf_src"))
     given = {name: params[name] for name in FACTS}
     if params["datomic_home"] and not params["datomic_version"]:
-        home = distribution.inspect(params["datomic_home"], to_come=params["_release_to_come"])
+        home = distribution.inspect(params["datomic_home"], to_come=internal.get("_release_to_come", ""))
         # The file's release counts, which may be another one than that of the distribution.
         given["datomic_version"] = cf.get("datomic-version") or home.version
     facts = Facts(legible(transactor), legible(cf), **given)
     findings = [*transactor.findings, *cf.findings, *rules.judge(facts)]
     if params["cf_src"] and params["modern"]:
         findings += modern_rules.of_options(cf, ModernOptions.of(params["modern"]))
-    found = [Finding(**one) for one in params["_found"]]
+    found = [Finding(**one) for one in internal.get("_found", ())]
     # Other modules apply the same acceptances, or none: their errors would stop them again.
     errors = [one for one in found if one.severity == "error"]
     errors += stack_name.findings(params["stack_name"]) if params["stack_name"] else []

@@ -25,7 +25,7 @@ from . import passwords
 from .file import MASK, Properties, diff
 
 Form = Literal["boolean", "symbol", "keyword", "endpoint", "region", "iam", "bucket"]
-Kind = Literal["text", "integer", "port", "memory", "servers"] | Form
+Kind = Literal["text", "integer", "port", "memory", "servers", Form]
 FileKind = Literal["transactor", "cf"]
 Secrecy = Literal["", "whole", passwords.Place]
 """How much of a value is secret: nothing, all, the passwords among a URL's parameters or among options of a JVM."""

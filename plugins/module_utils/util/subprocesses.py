@@ -87,7 +87,8 @@ def run(
         if isinstance(data, bytes):
             stdin.write(data)
             stdin.seek(0)
-        process = subprocess.Popen(
+        # Modules and action plugins share this; only a module has run_command.
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             arguments,
             cwd=directory,
             env=environment,
