@@ -285,7 +285,7 @@ def _commit(place: Place, workspace: Workspace, lock: int, staged: Staged, messa
     except GitStoppedError as error:
         made = commit_entries(place.git, "HEAD", paths) == staged.after
         workspace.follow()
-        raise GitStoppedError(f"{error} {'The commit is made.' if made else 'Nothing was committed.'}") from error
+        raise GitStoppedError(f"{error} {'The commit is made.' if made else 'Nothing was committed.'}") from None
     workspace.follow()
     if done.code:
         raise DatomicError(

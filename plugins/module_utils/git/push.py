@@ -86,7 +86,7 @@ def push(git: Git, where: Target) -> bool:
     try:
         answer = _patient(git).run("push", "--porcelain", "--", where.remote, f"HEAD:refs/heads/{where.branch}")
     except GitStoppedError as error:
-        raise GitStoppedError(f"{error} {STAYS}") from error
+        raise GitStoppedError(f"{error} {STAYS}") from None
     if answer.code:
         raise DatomicError(_refusal(where, said(answer)))
     return not any(line.startswith(b"=") for line in answer.out.splitlines())
