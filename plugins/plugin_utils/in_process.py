@@ -77,7 +77,7 @@ class InProcess(Normal):
         if not internal and (reason := self._why_apart(task_vars or {}, environment)):
             display.vvvv(f"{self._task.action} runs in a process of its own: {reason}")
             answer: dict[str, Any] = super()._execute_module(
-                module_name=module_name, module_args=module_args, tmp=tmp, task_vars=task_vars, **how
+                module_name=module_name, module_args=args, tmp=tmp, task_vars=task_vars, **how
             )
             return answer
         self._update_module_args(module_name or self._task.action, args, task_vars or {})

@@ -34,8 +34,9 @@ _run = subprocesses.run
 def in_process(arguments: Sequence[str], **options: Any) -> subprocesses.Finished:
     """What subprocesses.run would do, for bin/datomic. Its arguments, environment and directory are as given."""
     if arguments[0] != "bin/datomic":
-        return _run(arguments, **options)  # pylint: disable=missing-kwoa
-    return subprocesses.Finished(_code(arguments, **options), b"", b"")
+        return _run(arguments, **options)
+    code = _code(arguments, **options)  # pylint: disable=missing-kwoa
+    return subprocesses.Finished(code, b"", b"")
 
 
 def _code(
