@@ -298,7 +298,7 @@ def test_heaps_that_only_ec2_can_judge(aws: Emulator, src: pathlib.Path, peers: 
 def test_a_type_that_is_in_the_table_is_not_looked_up(
     aws: Emulator, src: pathlib.Path, peers: str, kind: str, looked_up: int
 ) -> None:
-    """For any other it is the one call more than the tool's, which docs/development/differences.md tells."""
+    """For any other it is the one call more than the tool's, as docs/development/differences.md says."""
     src.write_text(CF.replace("m3.large", kind).replace("java-xmx=", "java-xmx=2g"))
     since = len(aws.calls())
     assert not _run(aws, src)["failed"]

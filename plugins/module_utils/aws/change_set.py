@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import AwsError
 from ..steps.stack.changes import Change, Detail, Parameter, details
-from .calls import aws_call, tag_list, waited
+from .calls import aws_call, aws_pages, tag_list, waited
 from .errors import aws_errors
 from .stack import parameters
 
@@ -93,17 +93,17 @@ def _refusal(client: Any, stack: str, change_set: str, reason: str, warn: Callab
     if EVENTS not in reason:
         return reason
     try:
-        with aws_errors("read the events of the change set of the stack", stack, client):
-            paginator = client.get_paginator("describe_events")
-            pages = list(paginator.paginate(ChangeSetName=change_set, Filters={"FailedEvents": True}))
+        doing, failed = "read the events of the change set of the stack", {"FailedEvents": True}
+        events = aws_pages(
+            doing, stack, client, "describe_events", "OperationEvents", ChangeSetName=change_set, Filters=failed
+        )
     except AwsError as error:
         warn(f"{error}")
         return reason
     except (AttributeError, ValueError):
         warn("This botocore has no DescribeEvents, which returns the reason: update boto3.")
         return reason
-    found = dict.fromkeys(_validations(event for page in pages for event in page.get("OperationEvents", [])))
-    return "; ".join(found) or reason
+    return "; ".join(dict.fromkeys(_validations(events))) or reason
 
 
 def _validations(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:

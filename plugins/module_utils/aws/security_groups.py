@@ -24,7 +24,7 @@ def observe(aws: Aws, desired: Desired) -> Current:
     """The groups in the file, and what else the plan depends on.
 
     A name means the group in the VPC of the option. Without that option it means the group in the default VPC, or in
-    the VPC of the transactor's group, which only the answer tells: then the groups of all VPCs are read.
+    the VPC of the transactor's group, which only EC2's answer names: then the groups of all VPCs are read.
     """
     client = aws.client("ec2", region=desired.region)
     names = sorted({reference.name for reference in desired.references if reference.name})

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ from ..errors import DatomicError
 from ..properties import file
 from ..releases import distribution, versions
 from ..steps.stack import stack_name
-from ..util import lock
+from ..util import clock, lock
 from ..util.subprocesses import Finished
 from . import storage
 
@@ -94,7 +93,7 @@ class Job:
         outcome = self.run("list-backups", self.backup.text)
         times = self.written()
         return [
-            {"t": t, "written": _iso(times.get(t)), "age": int(time.time() - times[t]) if t in times else None}
+            {"t": t, "written": _iso(times.get(t)), "age": int(clock.now() - times[t]) if t in times else None}
             for t in backup.points(outcome.stdout)
         ]
 
@@ -154,7 +153,7 @@ def _database(params: Params) -> backup.DatabaseUri | None:
 
 
 def _iso(when: float | None) -> str:
-    return "" if when is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
+    return "" if when is None else clock.iso(when)
 
 
 def take(aws: Aws, params: Params, *, check: bool) -> dict[str, Any]:
@@ -198,7 +197,7 @@ def take(aws: Aws, params: Params, *, check: bool) -> dict[str, Any]:
 
 
 def _is_young(times: Mapping[int, float], limit: int) -> bool:
-    return bool(times) and time.time() - max(times.values()) <= limit
+    return bool(times) and clock.now() - max(times.values()) <= limit
 
 
 def restore(aws: Aws, params: Params, *, check: bool) -> dict[str, Any]:

@@ -64,7 +64,6 @@ class Options:
         return distribution.inspect(self.datomic_home, version, self.release_to_come or "")
 
 
-NATIVE = Options()
 SPEC: dict[str, dict[str, Any]] = {
     "engine": {"type": "str", "choices": ["auto", "native", "cli"], "default": "auto"},
     "datomic_home": {"type": "path"},

@@ -80,11 +80,11 @@ def launching(group: FakeAutoScalingGroup, instance: InstanceState) -> None:
 
 
 def launch_failed(group: FakeAutoScalingGroup, reason: str, zone: str) -> None:
-    told = f"{reason.rstrip('.')}. Launching EC2 instance failed."
-    description = f"Launching a new EC2 instance.  Status Reason: {told}"
+    message = f"{reason.rstrip('.')}. Launching EC2 instance failed."
+    description = f"Launching a new EC2 instance.  Status Reason: {message}"
     cause = f"At {_now()} an instance was started in response to a difference between desired and actual capacity."
     now = CLOCK.now()
-    kept(group.autoscaling_backend).append(Activity(group, description, cause, now, now, failed=told, zone=zone))
+    kept(group.autoscaling_backend).append(Activity(group, description, cause, now, now, failed=message, zone=zone))
 
 
 def terminating(group: FakeAutoScalingGroup, instance: InstanceState, cause: str) -> None:
