@@ -2,124 +2,166 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of a module: the one source of `changed`, the diff, the returned actions and the calls of AWS."""
+"""The plan of one system: the source of the screen, the JSON, `changed` and the steps that a run executes. Pure.
+
+docs/plan.md describes it for users, docs/plan.schema.json is the schema of its JSON.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from .errors import Finding
 
-Change = Literal["create", "update", "delete"]
+VERSION = 1
+"""Of the JSON. Another version cannot be compared."""
 
-GENERATED = "<generated>"
-"""In check mode, the random part of a name that only the real run makes."""
+ChangeAction = Literal["create", "update", "delete", "replace"]
+Step = Literal["backup", "transactor", "security_group", "secrets", "template", "stack", "transactors", "git"]
+STEPS: tuple[Step, ...] = (
+    "backup",
+    "transactor",
+    "security_group",
+    "secrets",
+    "template",
+    "stack",
+    "transactors",
+    "git",
+)
+"""In the order of their execution. git comes before the others as well."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Action:
-    """One change of one resource.
+class Attribute:
+    """A value that changes. Secrets are masked. before, after: empty without a value.
 
-    service: the AWS service's prefix in IAM ("dynamodb", "iam", "s3", "ec2").
-    resource: its kind there in snake_case ("table", "role", "instance_profile", "role_policy").
-    name: what the user calls it; "role/policy" for a policy inside a role.
-    before, after: the resource as the diff shows it, empty where it does not exist.
-    params: what the call of AWS needs besides the name, a dataclass of its own for each kind of call.
+    file, line: of the property that sets it, relative to the system's directory; empty and 0 where no property does.
     """
 
-    service: str
-    resource: str
     name: str
-    change: Change
-    before: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    after: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    params: Any = None
-
-    def as_returned(self) -> dict[str, str]:
-        """The action as a module returns it."""
-        return {"service": self.service, "resource": self.resource, "name": self.name, "change": self.change}
+    before: str = ""
+    after: str = ""
+    file: str = ""
+    line: int = 0
 
 
-def shown(params: Any) -> dict[str, Any]:
-    """The fields of params that have a value, for an action's `after`."""
-    return {name: value for name, value in dataclasses.asdict(params).items() if value or value is False}
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One change: one line of the screen.
+
+    kind: "property", "file", "stack", "transactors", or service and resource, such as "dynamodb table".
+    name: the property's key, the file's path, the resource's name; empty for transactors.
+    text: what the line says; empty where the attributes are the line. attributes: otherwise shown by --diff.
+    """
+
+    action: ChangeAction
+    kind: str
+    name: str
+    step: Step
+    text: str = ""
+    attributes: tuple[Attribute, ...] = ()
 
 
-P = TypeVar("P")
+@dataclasses.dataclass(frozen=True)
+class Replacement:
+    """The transactors that a run replaces. replace: instance ids. outage_seconds: the longest pause of writes."""
+
+    replace: tuple[str, ...] = ()
+    outage_seconds: float = 0.0
 
 
-class Executors:
-    """The functions that call AWS, by the type of the params that they take."""
+@dataclasses.dataclass(frozen=True)
+class Now:
+    """What runs. stack_status: empty without a stack. active, standby: by heartbeats, None when unknown."""
 
-    def __init__(self) -> None:
-        self._by_type: dict[type, Callable[[str, Any], None]] = {}
-
-    def add(self, kind: type[P], execute: Callable[[str, P], None]) -> Executors:
-        """execute: gets the action's name and its params."""
-        self._by_type[kind] = execute
-        return self
-
-    def update(self, others: Executors) -> None:
-        self._by_type |= others._by_type
-
-    def __call__(self, action: Action) -> None:
-        self._by_type[type(action.params)](action.name, action.params)
+    stack_status: str = ""
+    release: str = ""
+    transactors: int = 0
+    active: int | None = None
+    standby: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The actions, in the order of their execution."""
+    """findings: without errors, which are raised instead. notes: (subject, text), such as ("git", "1 commit on main").
 
-    actions: tuple[Action, ...] = ()
+    account: empty when nothing asked for it. outputs: what other tools need of the system, by name.
+    """
+
+    system: str
+    stack: str
+    account: str
+    region: str
+    now: Now = Now()
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[Change, ...] = ()
+    transactors: Replacement = Replacement()
+    notes: tuple[tuple[str, str], ...] = ()
+    outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
-        return bool(self.actions)
+        return bool(self.changes)
 
-    def as_returned(self) -> list[dict[str, str]]:
-        return [action.as_returned() for action in self.actions]
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many are created, updated and deleted, and how many transactors are replaced."""
+        actions = [change.action for change in self.changes]
+        counts = {action: actions.count(action) for action in ("create", "update", "delete")}
+        return {**counts, "replace": len(self.transactors.replace)}
 
-    def diff(self) -> list[dict[str, str]]:
-        """The part of Ansible's diff about AWS: one entry for all resources, none without changes."""
-        if not self.actions:
-            return []
-        return [
-            {
-                "before_header": "AWS resources",
-                "after_header": "AWS resources",
-                "before": _shown(self.actions, "before"),
-                "after": _shown(self.actions, "after"),
-            }
-        ]
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that a reviewer approves: all but what may be different a minute later.
 
-    def apply(self, execute: Callable[[Action], None]) -> None:
-        """Execute every action, in order. execute: Executors."""
-        for action in self.actions:
-            execute(action)
+        That is what runs now, notes, and the texts of findings, which may hold ages and counts.
+        """
+        findings = sorted([one.rule, one.severity, one.file, one.key] for one in self.findings)
+        approved = {
+            "version": VERSION,
+            **{name: getattr(self, name) for name in ("system", "stack", "account", "region")},
+            "findings": findings,
+            "changes": [dataclasses.asdict(change) for change in self.changes],
+            "transactors": dataclasses.asdict(self.transactors),
+        }
+        return hashlib.sha256(json.dumps(approved, sort_keys=True).encode()).hexdigest()
 
+    def as_returned(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        return {
+            "version": VERSION,
+            "system": self.system,
+            "stack": self.stack,
+            "account": self.account,
+            "region": self.region,
+            "now": dataclasses.asdict(self.now),
+            "findings": [finding.as_returned() for finding in self.findings],
+            "changes": [dataclasses.asdict(change) for change in self.changes],
+            "transactors": dataclasses.asdict(self.transactors),
+            "notes": [{"subject": subject, "text": text} for subject, text in self.notes],
+            "outputs": dict(self.outputs),
+            "summary": self.summary,
+            "digest": self.digest,
+        }
 
-@dataclasses.dataclass(frozen=True)
-class Decision:
-    """A plan with the file's new values.
-
-    values: written before the first action. late: keys whose values come out of an action, which saves them itself (an
-    access key's secret exists in one answer only). findings: errors forbid the decision, warnings are for the user.
-    """
-
-    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    plan: Plan = dataclasses.field(default_factory=Plan)
-    late: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-
-
-def _shown(actions: Iterable[Action], side: Literal["before", "after"]) -> str:
-    """One JSON document of the side's states by "service resource name", with every key sorted."""
-    states: dict[str, Any] = {}
-    for action in actions:
-        state = getattr(action, side)
-        if state:
-            states.setdefault(f"{action.service} {action.resource} {action.name}", {}).update(state)
-    return json.dumps(states, indent=2, sort_keys=True, default=str) + "\n" if states else ""
+    @classmethod
+    def of(cls, plan: Mapping[str, Any]) -> Plan:
+        """The plan from its JSON. KeyError, TypeError, ValueError or AttributeError for anything else."""
+        changes = (
+            Change(**{**change, "attributes": tuple(Attribute(**one) for one in change["attributes"])})
+            for change in plan["changes"]
+        )
+        replacement = plan["transactors"]
+        return cls(
+            *(plan[name] for name in ("system", "stack", "account", "region")),
+            now=Now(**plan["now"]),
+            findings=tuple(Finding(**finding) for finding in plan["findings"]),
+            changes=tuple(changes),
+            transactors=Replacement(**{**replacement, "replace": tuple(replacement["replace"])}),
+            notes=tuple((note["subject"], note["text"]) for note in plan["notes"]),
+            outputs=dict(plan["outputs"]),
+        )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Action, Decision
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.actions import Action, Decision
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys import check as check_keys
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys import table_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
-from ..plan import Executors
+from ..actions import Executors
 from ..steps.transactor.current import Scaling, Units
 from ..steps.transactor.table import PutScalingPolicy, SetScalableTarget
 from .calls import aws_call

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import AwsError
-from ..plan import Executors
+from ..actions import Executors
 from ..steps.transactor.current import Table
 from ..steps.transactor.table import KEY, ON_DEMAND, CreateTable, SetBackups, UpdateTable
 from .calls import aws_call, aws_wait, tag_list

@@ -20,7 +20,7 @@ from typing import Any
 from ansible.module_utils.common.warnings import warn
 
 from ..errors import AwsError, DatomicError
-from ..plan import Executors, P
+from ..actions import Executors, P
 from ..steps.transactor.current import OWNER_TAG, UNSAVED_KEY_TAG, deleted_by_hand, masked_key
 from ..steps.transactor.desired import Kind
 from ..steps.transactor.identities import (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import AwsError
-from ..plan import Executors
+from ..actions import Executors
 from ..steps.transactor.bucket import (
     BlockPublicAccess,
     CreateBucket,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import AwsError
-from ..plan import Executors
+from ..actions import Executors
 from ..steps.ingress import Current, IngressRule, SecurityGroup
 from ..steps.security_group import AuthorizeIngress, CreateSecurityGroup, Desired, RevokeIngress
 from . import ec2, sts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..plan import Executors
+from ..actions import Executors
 from ..steps.secrets import Desired, Parameter, PutParameter
 from .calls import aws_call, aws_pages, tag_list
 from .client import Aws

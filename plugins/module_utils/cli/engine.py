@@ -23,7 +23,7 @@ from typing import Any
 from .. import internal_options
 from ..aws.client import Aws
 from ..errors import DatomicError
-from ..plan import Decision, Executors, Plan
+from ..actions import Decision, Executors, Actions
 from ..properties import keys, parser
 from ..properties.file import Properties
 from ..releases import distribution, versions
@@ -36,7 +36,7 @@ from . import error_hints
 from . import runner as tool
 from .runner import Tool
 
-Rest = tuple[Plan, Executors]
+Rest = tuple[Actions, Executors]
 """The actions that the tool left undone, and their executors."""
 
 

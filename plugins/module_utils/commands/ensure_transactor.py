@@ -18,7 +18,7 @@ from ..aws.calls import run_parallel
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, raise_if_errors
-from ..plan import GENERATED, Decision, Executors, Plan
+from ..actions import GENERATED, Decision, Executors, Actions
 from ..properties.file import Properties
 from ..rules.facts import Facts
 from ..screen import warn
@@ -280,7 +280,7 @@ class TransactorResources:
             if grant != "logs" or self.desired.bucket
         ]
 
-    def wait_for_profile(self, file: base.File, current: Current, done: Plan, *, check_mode: bool) -> None:
+    def wait_for_profile(self, file: base.File, current: Current, done: Actions, *, check_mode: bool) -> None:
         """Wait until EC2 knows the transactor's instance profile, if this run created it: the stack is next."""
         role = current.roles.get(TRANSACTOR_ROLE)
         created = [action.name for action in done.actions if action.resource == "instance_profile"]

@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from ..errors import Finding
-from ..plan import GENERATED
+from ..actions import GENERATED
 from . import passwords
 from .file import MASK, Properties, diff
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import AwsError, DatomicError, Finding, InputError
-from ..plan import GENERATED, Decision, Executors, Plan
+from ..actions import GENERATED, Decision, Executors, Actions
 from ..properties import file as properties_file
 from ..properties import keys
 from ..properties.file import Properties
@@ -124,7 +124,7 @@ def attach_partial_result(file: File) -> Iterator[None]:
         raise
 
 
-def result(src: Properties, before: Properties | None, after: Properties, plan: Plan) -> dict[str, Any]:
+def result(src: Properties, before: Properties | None, after: Properties, plan: Actions) -> dict[str, Any]:
     """The module's result. before, after: the file's content."""
     edited = before is None or before.raw != after.raw
     return {

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import Finding
-from ..plan import Action, Plan
+from ..actions import Action, Actions
 from ..properties.file import MASK
 
 PATH = re.compile(r"/(?!aws|ssm)[\w.-]+(/[\w.-]+)*", re.ASCII)
@@ -73,7 +73,7 @@ def check(desired: Desired) -> Iterator[Finding]:
             yield Finding("secret-value", what, key=key, suggestion="strip it, for example with the filter trim")
 
 
-def plan(desired: Desired, current: Mapping[str, Parameter]) -> Plan:
+def plan(desired: Desired, current: Mapping[str, Parameter]) -> Actions:
     """Create missing parameters and update different ones. current: by the parameter's name."""
     actions = []
     for key, value in sorted(desired.values.items()):
@@ -88,7 +88,7 @@ def plan(desired: Desired, current: Mapping[str, Parameter]) -> Plan:
             after = _shown(version=found.version + 1, kms_key_id=kms_key)
             params = PutParameter(value, kms_key, overwrite=True)
             actions.append(Action("ssm", "parameter", name, "update", before, after, params))
-    return Plan(tuple(actions))
+    return Actions(tuple(actions))
 
 
 def _shown(**fields: Any) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _shown(**fields: Any) -> dict[str, Any]:
     return {field: value for field, value in shown.items() if value}
 
 
-def versions(desired: Desired, current: Mapping[str, Parameter], plan: Plan) -> dict[str, int]:
+def versions(desired: Desired, current: Mapping[str, Parameter], plan: Actions) -> dict[str, int]:
     """By property, the version of its parameter after the plan: PutParameter counts from 1.
 
     https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html

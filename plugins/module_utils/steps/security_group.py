@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import Finding, FindingId, Severity
 from ..instance_memory import TOOL_MEMORY, default_heap
-from ..plan import Action, Change, Plan, shown
+from ..actions import Action, Change, Actions, shown
 from ..properties.file import Properties
 from ..properties.keys import REGION_NAME
 from ..system import System
@@ -239,7 +239,7 @@ class Comparison:
         """Whether the group is of another account and cannot be looked up."""
         return reference.account not in ("", self.current.account)
 
-    def plan(self) -> Plan:
+    def plan(self) -> Actions:
         """Create a missing group, add the rules that it lacks, then revoke others if exact."""
         desired, group = self.desired, self.group
         kind, title = "security_group_ingress", desired.group.text
@@ -258,7 +258,7 @@ class Comparison:
             kept = [rule.as_state() for rule in present if rule not in self.revoked]
             revoke = RevokeIngress(group.group_id, self.revoked)
             actions.append(Action("ec2", kind, title, "delete", {"rules": before}, {"rules": kept + added}, revoke))
-        return Plan(tuple(actions))
+        return Actions(tuple(actions))
 
     def missing(self, cf: Properties) -> Iterator[Finding]:
         """What the file refers to and AWS does not have."""

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from ..errors import Finding, FindingId
-from ..plan import GENERATED
+from ..actions import GENERATED
 from ..properties.file import Properties
 from ..properties.keys import CF_DOCS
 from ..steps import security_group

@@ -15,7 +15,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from ..plan import GENERATED
+from ..actions import GENERATED
 from ..properties.file import Properties
 from ..releases.versions import AWS_SDK_V2_SINCE, CHECKSUMS, at_least
 from . import alarms as alarm_resources

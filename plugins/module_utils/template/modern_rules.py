@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import DatomicError, Finding
-from ..plan import GENERATED
+from ..actions import GENERATED
 from ..properties import keys
 from ..properties.file import Properties
 from ..releases import versions

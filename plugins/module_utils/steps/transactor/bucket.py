@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...plan import Action
+from ...actions import Action
 from . import policies
 from .current import OWNER_TAG, UNFINISHED_TAG, Bucket, Current, owner
 from .desired import BUCKET, Desired, Options

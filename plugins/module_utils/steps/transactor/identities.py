@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...errors import Finding, FindingId
-from ...plan import Action, shown
+from ...actions import Action, shown
 from ...system import System
 from . import policies
 from .current import (

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 from ...errors import Finding
-from ...plan import Action, Decision, Plan
+from ...actions import Action, Decision, Actions
 from ...system import System
 from . import bucket, identities, policies, table
 from .current import Current
@@ -44,7 +44,7 @@ def decide(system: System, desired: Desired, current: Current, options: Options,
         values[BUCKET] = name
     return Decision(
         {key: value for key, value in values.items() if properties.get(key) != value},
-        Plan(tuple(step for step in steps if isinstance(step, Action))),
+        Actions(tuple(step for step in steps if isinstance(step, Action))),
         tuple(planner.late),
         tuple(step for step in steps if isinstance(step, Finding)),
     )

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from ...errors import Finding
-from ...plan import Action, shown
+from ...actions import Action, shown
 from ...system import System
 from .current import Scaling, Table, Units
 from .desired import TABLE, Options
