@@ -157,7 +157,10 @@ class Plan:
         )
         replacement = plan["transactors"]
         return cls(
-            *(plan[name] for name in ("system", "stack", "account", "region")),
+            plan["system"],
+            plan["stack"],
+            plan["account"],
+            plan["region"],
             now=Now(**plan["now"]),
             findings=tuple(Finding(**finding) for finding in plan["findings"]),
             changes=tuple(changes),

@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import AwsError
 from ..actions import Executors
+from ..errors import AwsError
 from ..steps.transactor.current import Table
 from ..steps.transactor.table import KEY, ON_DEMAND, CreateTable, SetBackups, UpdateTable
 from .calls import aws_call, aws_wait, tag_list

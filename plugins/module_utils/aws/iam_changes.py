@@ -19,8 +19,8 @@ from typing import Any
 
 from ansible.module_utils.common.warnings import warn
 
-from ..errors import AwsError, DatomicError
 from ..actions import Executors, P
+from ..errors import AwsError, DatomicError
 from ..steps.transactor.current import OWNER_TAG, UNSAVED_KEY_TAG, deleted_by_hand, masked_key
 from ..steps.transactor.desired import Kind
 from ..steps.transactor.identities import (

@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import AwsError
 from ..actions import Executors
+from ..errors import AwsError
 from ..steps.transactor.bucket import (
     BlockPublicAccess,
     CreateBucket,

@@ -11,8 +11,8 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import AwsError
 from ..actions import Executors
+from ..errors import AwsError
 from ..steps.ingress import Current, IngressRule, SecurityGroup
 from ..steps.security_group import AuthorizeIngress, CreateSecurityGroup, Desired, RevokeIngress
 from . import ec2, sts

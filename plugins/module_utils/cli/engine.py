@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .. import internal_options
+from ..actions import Actions, Decision, Executors
 from ..aws.client import Aws
 from ..errors import DatomicError
-from ..actions import Decision, Executors, Actions
 from ..properties import keys, parser
 from ..properties.file import Properties
 from ..releases import distribution, versions

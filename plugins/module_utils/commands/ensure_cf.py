@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import rules
+from ..actions import Decision
 from ..aws import ec2, security_groups, sts
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, raise_if_errors
-from ..actions import Decision
 from ..properties import file as properties_file
 from ..properties.file import EMPTY, Properties
 from ..rules.facts import Facts, legible

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import rules
+from ..actions import GENERATED, Actions, Decision, Executors
 from ..aws import application_autoscaling, dynamodb, ec2, iam, iam_changes, s3, sts
 from ..aws.calls import run_parallel
 from ..aws.client import Aws
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, raise_if_errors
-from ..actions import GENERATED, Decision, Executors, Actions
 from ..properties.file import Properties
 from ..rules.facts import Facts
 from ..screen import warn

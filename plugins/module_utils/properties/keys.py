@@ -19,8 +19,8 @@ import urllib.parse
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from ..errors import Finding
 from ..actions import GENERATED
+from ..errors import Finding
 from . import passwords
 from .file import MASK, Properties, diff
 

@@ -14,8 +14,8 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from ..actions import GENERATED, Actions, Decision, Executors
 from ..errors import AwsError, DatomicError, Finding, InputError
-from ..actions import GENERATED, Decision, Executors, Actions
 from ..properties import file as properties_file
 from ..properties import keys
 from ..properties.file import Properties

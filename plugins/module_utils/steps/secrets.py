@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import Finding
 from ..actions import Action, Actions
+from ..errors import Finding
 from ..properties.file import MASK
 
 PATH = re.compile(r"/(?!aws|ssm)[\w.-]+(/[\w.-]+)*", re.ASCII)

@@ -11,9 +11,9 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ..actions import Action, Actions, Change, shown
 from ..errors import Finding, FindingId, Severity
 from ..instance_memory import TOOL_MEMORY, default_heap
-from ..actions import Action, Change, Actions, shown
 from ..properties.file import Properties
 from ..properties.keys import REGION_NAME
 from ..system import System

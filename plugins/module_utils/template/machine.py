@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from ..errors import Finding, FindingId
 from ..actions import GENERATED
+from ..errors import Finding, FindingId
 from ..properties.file import Properties
 from ..properties.keys import CF_DOCS
 from ..steps import security_group

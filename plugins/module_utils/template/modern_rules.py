@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import DatomicError, Finding
 from ..actions import GENERATED
+from ..errors import DatomicError, Finding
 from ..properties import keys
 from ..properties.file import Properties
 from ..releases import versions

@@ -12,8 +12,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...errors import Finding, FindingId
 from ...actions import Action, shown
+from ...errors import Finding, FindingId
 from ...system import System
 from . import policies
 from .current import (

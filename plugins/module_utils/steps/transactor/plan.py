@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 
+from ...actions import Action, Actions, Decision
 from ...errors import Finding
-from ...actions import Action, Decision, Actions
 from ...system import System
 from . import bucket, identities, policies, table
 from .current import Current

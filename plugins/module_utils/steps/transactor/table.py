@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from ...errors import Finding
 from ...actions import Action, shown
+from ...errors import Finding
 from ...system import System
 from .current import Scaling, Table, Units
 from .desired import TABLE, Options
