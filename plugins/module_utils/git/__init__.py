@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..errors import DatomicError, Finding, InputError
+from ..errors import DatomicError, Finding, InputError, raise_if_errors
 from ..util import redact
 from .index_update import Entries, Workspace, commit_entries, copy_index, index_entries
 from .push import Target, is_behind, push, target
@@ -42,7 +43,7 @@ class Request:
     """
 
     paths: Sequence[str]
-    message: str
+    message: str = ""
     push: bool = False
     remote: str = ""
     branch: str = ""
@@ -57,16 +58,113 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Staged:
-    """What git would commit. after: the paths that differ from the last commit. secret_values: of the work tree."""
+    """What git would commit. after: the paths that differ from the last commit. secret_values: of the work tree.
+
+    findings: secrets in clear text; warnings about those that the last commit has.
+    """
 
     after: Entries
     diff: list[dict[str, str]]
     secret_values: set[str]
-    warnings: list[str]
+    findings: list[Finding]
 
     @property
     def paths(self) -> list[str]:
         return sorted(self.after)
+
+
+@dataclasses.dataclass(frozen=True)
+class Preview:
+    """What a run registers. Empty, except for the findings, when there are errors among them.
+
+    findings: what git would refuse, and warnings. edited: files to commit before the run changes anything; files: those
+    and what the run writes. Both are relative to the root of the work tree.
+    note: one line without a full stop, such as "2 files, 1 commit on main, not pushed"; empty without a change.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    edited: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    note: str = ""
+    changed: bool = False
+
+
+def preview(
+    request: Request, *, will_write: Sequence[str] = (), will_hold_secrets: Sequence[str] = (), check: bool
+) -> Preview:
+    """What a run would commit and push, without a trace in the repository.
+
+    will_write: paths of the files that the run changes or creates; will_hold_secrets: those that get a secret.
+    check: what the clone of a CI job may lack is a warning. DatomicError when git cannot work at all.
+    """
+    with _os_errors(request.paths):
+        try:
+            place = _place(request, will_write)
+        except InputError as error:
+            return Preview(error.findings)
+        where, errors = _refusals(request, place)
+        lenient = check and not place.branch
+        found = [_milder(one) if lenient and one.rule in OF_A_CLONE else one for one in errors]
+        if _has_errors(found):
+            return Preview(tuple(found))
+        with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
+            staged = _stage(place, scratch, request.allow_secrets, will_hold_secrets, lenient=check)
+        found += staged.findings
+        behind = False
+        try:
+            # Asks the remote even if there is something to commit: what it refuses, the run would fail with.
+            behind = where is not None and is_behind(place.git, where)
+        except DatomicError as error:
+            refusal = Finding("git-push", str(error), key="push")
+            found.append(_milder(refusal) if lenient else refusal)
+        if _has_errors(found):
+            return Preview(tuple(found))
+        written = {os.path.relpath(os.path.realpath(path), place.root) for path in will_write}
+        files = tuple(sorted(written.union(staged.paths)))
+        changed = bool(files) or behind
+        commits = bool(staged.paths) + bool(written)
+        note = _note(place.branch, where, len(files), commits) if changed else ""
+        return Preview(tuple(found), tuple(staged.paths), files, note, changed)
+
+
+def _place(request: Request, expected: Sequence[str]) -> Place:
+    if not 0 < request.timeout <= LONGEST_TIMEOUT:
+        message = f"timeout must be more than 0 and at most {LONGEST_TIMEOUT} seconds, it is {request.timeout}"
+        raise InputError([Finding("git-timeout", message, key="timeout")])
+    return locate(request.paths, expected, request.timeout)
+
+
+def _refusals(request: Request, place: Place) -> tuple[Target | None, list[Finding]]:
+    """Where to push, and everything that prevents a commit and its push."""
+    where, wrong = target(place.git, place.branch, request.remote, request.branch) if request.push else (None, [])
+    detached = [] if place.branch or where else [_detached(place)]
+    return where, [*findings(place), *wrong, *detached]
+
+
+def _milder(finding: Finding) -> Finding:
+    return dataclasses.replace(finding, severity="warning", reason="A run is refused. A check is not.")
+
+
+def _has_errors(found: Iterable[Finding]) -> bool:
+    return any(finding.severity == "error" for finding in found)
+
+
+def _note(branch: str, where: Target | None, files: int, commits: int) -> str:
+    on = f" on {branch}" if branch else ""
+    done = f"{_counted(files, 'file')}, {_counted(commits, 'commit')}{on}" if commits else "no commit"
+    return f"{done}, {f'pushed to {where.shown}' if where else 'not pushed'}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+@contextlib.contextmanager
+def _os_errors(paths: Iterable[str]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DatomicError(f"Could not register {', '.join(paths)}: {error.strerror} ({error.filename}).") from error
 
 
 def register(request: Request, *, check: bool) -> dict[str, Any]:
@@ -74,27 +172,20 @@ def register(request: Request, *, check: bool) -> dict[str, Any]:
 
     Returns: `changed`, `commit`, `files`, `pushed`, `branch`, `diff`, `warnings`.
     """
-    try:
-        if not 0 < request.timeout <= LONGEST_TIMEOUT:
-            message = f"timeout must be more than 0 and at most {LONGEST_TIMEOUT} seconds, it is {request.timeout}"
-            raise InputError([Finding("git-timeout", message, key="timeout")])
-        place = locate(request.paths, request.expected, request.timeout)
-        where, wrong = target(place.git, place.branch, request.remote, request.branch) if request.push else (None, [])
-        detached = [] if place.branch or where else [_detached(place)]
-        errors = [*findings(place, request.message), *wrong, *detached]
+    with _os_errors(request.paths):
+        place = _place(request, request.expected)
+        where, errors = _refusals(request, place)
+        if not request.message.strip() or "\0" in request.message:
+            errors.append(Finding("git-message", "the commit message is empty, or not text", key="commit_message"))
         lenient = check and not request.preflight and not place.branch
         if any(not (lenient and error.rule in OF_A_CLONE) for error in errors):
             raise InputError(errors)
         if check:
-            return _preview(request, place, where, [str(error) for error in errors], lenient)
+            return _checked(request, place, where, [str(error) for error in errors], lenient)
         return _commit_and_push(request, place, where)
-    except OSError as error:
-        raise DatomicError(
-            f"Could not register {', '.join(request.paths)}: {error.strerror} ({error.filename})."
-        ) from error
 
 
-def _preview(
+def _checked(
     request: Request, place: Place, where: Target | None, refusals: list[str], lenient: bool
 ) -> dict[str, Any]:
     """The result of a check."""
@@ -104,9 +195,11 @@ def _preview(
     pushed = False
     if not request.planned_only:
         with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
-            staged = _stage(place, scratch, request, lenient=not request.preflight)
+            staged = _stage(
+                place, scratch, request.allow_secrets, request.secrets_expected, lenient=not request.preflight
+            )
         files.update(staged.paths)
-        diff, warnings = staged.diff, staged.warnings
+        diff, warnings = staged.diff, raise_if_errors(staged.findings)
         try:
             # Asks the remote even if there is something to commit: what it refuses, the run would fail with.
             pushed = where is not None and is_behind(place.git, where)
@@ -121,9 +214,10 @@ def _preview(
 def _commit_and_push(request: Request, place: Place, where: Target | None) -> dict[str, Any]:
     workspace = Workspace(place.git, place.git_directory)
     with workspace.open() as lock:
-        staged = _stage(place, workspace.directory, request, lenient=False)
+        staged = _stage(place, workspace.directory, request.allow_secrets, request.secrets_expected, lenient=False)
+        warnings = raise_if_errors(staged.findings)
         commit = _commit(place, workspace, lock, staged, request.message) if staged.after else None
-        result = _result(place, staged.paths, staged.diff, staged.warnings, commit=commit)
+        result = _result(place, staged.paths, staged.diff, warnings, commit=commit)
         try:
             if not where or not is_behind(place.git, where):
                 return result
@@ -162,7 +256,9 @@ def _detached(place: Place) -> Finding:
     )
 
 
-def _stage(place: Place, directory: str, request: Request, *, lenient: bool) -> Staged:
+def _stage(
+    place: Place, directory: str, allow_secrets: bool, will_hold_secrets: Sequence[str], *, lenient: bool
+) -> Staged:
     """What git would commit. Leaves no trace in the repository: works on a copy of the index, with objects apart.
 
     lenient: only warn of a secret that the last commit has already.
@@ -178,23 +274,27 @@ def _stage(place: Place, directory: str, request: Request, *, lenient: bool) -> 
     committed = commit_entries(git, "HEAD", place.judged)
     after = {path: entry for path, entry in index_entries(git, place.files).items() if entry != committed.get(path)}
     filters = _filters(git, list(after))
-    exposed: list[str] = []
-    if not request.allow_secrets:
+    found: list[Finding] = []
+    if not allow_secrets:
         exposed = sorted(path for path, entry in committed.items() if secrets(_content(git, entry)))
         contents = {path: _content(git, entry) for path, entry in after.items()}
-        found = [*_clear_text(place, contents, filters), *_expected(place, request.secrets_expected)]
-        errors = [finding for finding in found if not (lenient and finding.file in exposed)]
-        if errors:
-            raise InputError(errors)
+        clear = [*_clear_text(place, contents, filters), *_expected(place, will_hold_secrets)]
+        found = [one for one in clear if not (lenient and one.file in exposed)] + [_exposed(path) for path in exposed]
     return Staged(
         after,
         [_shown(git, path, committed.get(path), after[path], filters.get(path, "")) for path in sorted(after)],
         {text for path in after for secret in secrets(_on_disk(place, path)) for text in secret.spellings},
-        [
-            f"{path}: the last commit has a secret in clear text. Everyone who can read the repository has it: replace "
-            f"the secret, and {ENCRYPT}."
-            for path in exposed
-        ],
+        found,
+    )
+
+
+def _exposed(path: str) -> Finding:
+    return Finding(
+        "git-clear-text-secret",
+        "the last commit has a secret in clear text: everyone who can read the repository has it",
+        severity="warning",
+        file=path,
+        suggestion=f"replace the secret, and {ENCRYPT}",
     )
 
 

@@ -103,10 +103,8 @@ def locate(paths: Sequence[str], expected: Sequence[str] = (), timeout: float = 
     )
 
 
-def findings(place: Place, message: str) -> Iterator[Finding]:
+def findings(place: Place) -> Iterator[Finding]:
     """Everything that prevents a commit of the files."""
-    if not message.strip() or "\0" in message:
-        yield Finding("git-message", "the commit message is empty, or not text", key="message")
     for name, operation, suggestion in STATES:
         if os.path.lexists(os.path.join(place.git_directory, name)):
             message = f"the repository is in the middle of a {operation}"
