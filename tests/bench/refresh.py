@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Our replacement compared with an instance refresh, on the simulated transactors: the table in docs/replacement.md.
+"""Our replacement and an instance refresh compared: docs/development/decisions/004-own-replacement.md has the table.
 
 `python -m tests.bench.refresh` prints it. The refresh is a stand-in that does what AWS documents of one with
 MinHealthyPercentage 100 and MaxHealthyPercentage 200: as many new instances as old ones, and when the new ones are in

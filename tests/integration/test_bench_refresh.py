@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What docs/replacement.md says of our replacement and an instance refresh."""
+"""What docs/development/decisions/004-own-replacement.md says of our replacement and an instance refresh."""
 
 from __future__ import annotations
 
