@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import transactor_info
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.state import Observed
 
 from tests.emulator import Emulator
 from tests.integration import groups
@@ -129,3 +132,83 @@ def test_what_would_stop_a_replacement_without_a_call_more(aws: Emulator) -> Non
     assert "protected from scale-in" in protected, "stale or not: an update makes it so"
     (only,) = info(aws, stack_name="orders", strategy="terminate")["group"]["unmet_preconditions"]
     assert only == protected, "an empty pool fills in a rolling replacement only"
+
+
+def names(aws: Emulator) -> list[str]:
+    """The calls since the last one, in alphabetical order."""
+    return sorted(f"{call.service}:{call.operation}" for call in aws.calls())
+
+
+STACK = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"]
+GROUP = ["autoscaling:DescribeAutoScalingGroups"]
+DETAILS = ["autoscaling:DescribeInstanceRefreshes", "autoscaling:DescribeScalingActivities", "ec2:DescribeInstances"]
+
+
+def test_a_group_without_details_is_one_call_and_its_details_are_the_rest(aws: Emulator) -> None:
+    name = groups.create(aws, 2)
+    groups.update(aws, 2)
+    client = aws.backstage("autoscaling")
+    client.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Terminate"])
+    aws.clear_calls()
+    clients = groups.Clients(aws)
+    found, group = transactor_info.observe(clients, "orders", "", detailed=False)
+    assert names(aws) == GROUP + STACK
+    assert found
+    assert group
+    assert (found.group, found.template, found.sizes["MinSize"]) == (name, json.loads(groups.template("second")), 2)
+    assert [member.outdated for member in group.members] == [True, True]
+    assert (group.group, group.is_steady, group.suspended) == (name, True, ("Terminate",))
+    assert (group.stack_name, group.stack_status) == ("orders", "UPDATE_COMPLETE")
+    aws.clear_calls()
+    whole = transactor_info.complete(clients, group)
+    assert names(aws) == DETAILS
+    assert all(member.private_ip and member.launched_at and member.in_service_at for member in whole.members)
+    assert dataclasses.replace(whole, now=0) == dataclasses.replace(
+        not_none(transactor_info.observe(clients, "orders", "")[1]), now=0
+    )
+    aws.clear_calls()
+    assert transactor_info.observe(clients, "orders", "", found, detailed=False) == (found, group)
+    assert names(aws) == GROUP, "the stack is known"
+
+
+def not_none(group: Observed | None) -> Observed:
+    assert group
+    return group
+
+
+def test_the_tags_of_cloudformation_find_the_group_of_a_stack(aws: Emulator) -> None:
+    name = groups.create(aws)
+    aws.clear_calls()
+    assert info(aws, stack_name="orders")["group"]["name"] == name
+    assert names(aws) == sorted(GROUP + STACK + DETAILS)
+
+
+@pytest.mark.parametrize("tags", ["none", "twice"])
+def test_without_certain_tags_the_stack_names_its_group(aws: Emulator, tags: str) -> None:
+    """It was imported, or another one is being put in its place."""
+    name = groups.create(aws)
+    client = aws.backstage("autoscaling")
+    set_tags = [tag for tag in groups.group(aws)["Tags"] if tag["Key"].startswith("aws:")]
+    if tags == "none":
+        client.delete_tags(Tags=set_tags)
+    if tags == "twice":
+        copied = [{**tag, "ResourceId": "other"} for tag in set_tags]
+        launch = groups.group(aws)["LaunchConfigurationName"]
+        request = {"AutoScalingGroupName": "other", "LaunchConfigurationName": launch, "Tags": copied}
+        client.create_auto_scaling_group(**request, MinSize=0, MaxSize=0, AvailabilityZones=["us-east-1a"])
+    aws.clear_calls()
+    assert info(aws, stack_name="orders")["group"]["name"] == name
+    assert names(aws) == sorted([*GROUP * 2, *STACK, "cloudformation:DescribeStackResource", *DETAILS])
+
+
+def test_a_group_that_a_deleted_stack_of_the_same_name_left_is_not_the_stack_s(aws: Emulator) -> None:
+    aws.configure(launch_configurations=True)
+    kept = json.loads(groups.template("first"))
+    for resource in kept["Resources"].values():
+        resource["DeletionPolicy"] = "Retain"
+    client = aws.backstage("cloudformation")
+    client.create_stack(StackName="orders", TemplateBody=json.dumps(kept))
+    left = groups.group_name(aws)
+    client.delete_stack(StackName="orders")
+    name = groups.create(aws)
+    assert info(aws, stack_name="orders")["group"]["name"] == name != left

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email.utils
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from ..rolling.state import UNLIMITED, Activity, Instance, Observed, Sizes
 from ..util import clock
 from . import ec2
 from .calls import aws_call, aws_pages, run_parallel
+from .errors import aws_errors
 
 SIZES_TAG = "datomic:configured-sizes"
 """Keeps the configured sizes of a group without a stack while a replacement changes its sizes."""
@@ -31,51 +33,69 @@ UNHEALTHY = re.compile(r"(health|status) checks?\b", re.IGNORECASE)
 somebody has marked the instance."""
 
 
-def observe(client: Any, ec2_client: Any, name: str) -> Observed | None:
-    """The group of that name, without its metrics and what its stack says of it; None when there is none."""
+def find(client: Any, ec2_client: Any, name: str) -> Observed | None:
+    """The group of that name, as far as one call shows it; None when there is none. complete adds the rest."""
     operation = client.describe_auto_scaling_groups
     answer = aws_call("read the auto scaling group", name, operation, AutoScalingGroupNames=[name])
-    if not answer["AutoScalingGroups"]:
-        return None
-    group = answer["AutoScalingGroups"][0]
-    entries = group.get("Instances", [])
-    subnets = [subnet for subnet in group.get("VPCZoneIdentifier", "").replace(" ", "").split(",") if subnet]
-    launches, described, room, activities, refresh = run_parallel(
-        lambda: _launches(ec2_client, group),
-        lambda: ec2.instances(ec2_client, [entry["InstanceId"] for entry in entries]),
-        lambda: _room(ec2_client, subnets),
-        lambda: _activities(client, name),
-        lambda: _refresh(client, name),
+    return next((_observed(ec2_client, one, _now(answer)) for one in answer["AutoScalingGroups"]), None)
+
+
+def of_stack(client: Any, ec2_client: Any, stack_id: str, logical_id: str) -> Observed | None:
+    """As find, by the tags that CloudFormation sets on a stack's group, which nobody else can set.
+
+    None also when the tags do not say which group it is: an imported group has none, and a group that is being replaced
+    or that its stack left behind has them too. A deleted stack of the same name had another id.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Filter.html
+    """
+    tags = {"tag:aws:cloudformation:stack-id": [stack_id], "tag:aws:cloudformation:logical-id": [logical_id]}
+    with aws_errors("read the auto scaling group of the stack", stack_id, client):
+        pages = list(client.get_paginator("describe_auto_scaling_groups").paginate(Filters=ec2.filters(tags)))
+    groups = [group for page in pages for group in page["AutoScalingGroups"]]
+    return _observed(ec2_client, groups[0], _now(pages[0])) if len(groups) == 1 else None
+
+
+def _observed(ec2_client: Any, group: Mapping[str, Any], now: float) -> Observed:
+    launches = _launches(ec2_client, group)
+    sizes = Sizes(group["MinSize"], group["MaxSize"], group["DesiredCapacity"])
+    tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])}
+    saved = re.fullmatch(r"(\d+)/(\d+)/(\d+)", tags.get(SIZES_TAG, ""))
+    subnets = group.get("VPCZoneIdentifier", "").replace(" ", "").split(",")
+    return Observed(
+        group=group["AutoScalingGroupName"],
+        now=now,
+        sizes=sizes,
+        configured_sizes=sizes,
+        configured_sizes_known=False,
+        saved_sizes=Sizes(*map(int, saved.groups())) if saved else None,
+        launches=launches,
+        instances=tuple(_instance(entry, launches) for entry in group.get("Instances", [])),
+        subnets=tuple(subnet for subnet in subnets if subnet),
+        zones=tuple(group.get("AvailabilityZones", [])),
+        suspended=tuple(process["ProcessName"] for process in group.get("SuspendedProcesses", [])),
+        warm_pool=int(group.get("WarmPoolSize") or 0) if "WarmPoolConfiguration" in group else None,
+        protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
+        stack_name=tags.get(ec2.STACK_TAG, ""),
+        deleting=group.get("Status") or "",
+    )
+
+
+def complete(client: Any, ec2_client: Any, group: Observed) -> Observed:
+    """The group with what EC2 says of its instances and subnets, its activities and its instance refresh."""
+    described, room, activities, refresh = run_parallel(
+        lambda: ec2.instances(ec2_client, [instance.instance_id for instance in group.instances]),
+        lambda: _room(ec2_client, group.subnets),
+        lambda: _activities(client, group.group),
+        lambda: _refresh(client, group.group),
     )
     in_service = {
         activity.instance_id: activity.ended_at
         for activity in activities
         if activity.kind == "launch" and activity.status == "Successful"
     }
-    sizes = Sizes(group["MinSize"], group["MaxSize"], group["DesiredCapacity"])
-    tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])}
-    saved = re.fullmatch(r"(\d+)/(\d+)/(\d+)", tags.get(SIZES_TAG, ""))
-    return Observed(
-        group=group["AutoScalingGroupName"],
-        now=_now(answer),
-        sizes=sizes,
-        configured_sizes=sizes,
-        configured_sizes_known=False,
-        saved_sizes=Sizes(*map(int, saved.groups())) if saved else None,
-        launches=launches,
-        instances=tuple(
-            _instance(entry, launches, described.get(entry["InstanceId"], {}), in_service) for entry in entries
-        ),
-        activities=activities,
-        room=room,
-        zones=tuple(group.get("AvailabilityZones", [])),
-        suspended=tuple(process["ProcessName"] for process in group.get("SuspendedProcesses", [])),
-        refresh=refresh,
-        warm_pool=int(group.get("WarmPoolSize") or 0) if "WarmPoolConfiguration" in group else None,
-        protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
-        stack_name=tags.get(ec2.STACK_TAG, ""),
-        deleting=group.get("Status") or "",
-    )
+    instances = (_completed(one, described.get(one.instance_id, {}), in_service) for one in group.instances)
+    return dataclasses.replace(group, instances=tuple(instances), room=room, activities=activities, refresh=refresh)
 
 
 def _now(answer: Mapping[str, Any]) -> float:
@@ -102,7 +122,7 @@ def _template(identity: str, version: str) -> str:
     return f"launch template {identity} version {version}"
 
 
-def _room(ec2_client: Any, subnets: list[str]) -> int:
+def _room(ec2_client: Any, subnets: Sequence[str]) -> int:
     """The free addresses of the group's subnets."""
     return sum(subnet.free_addresses for subnet in ec2.subnets(ec2_client, subnets)) if subnets else UNLIMITED
 
@@ -155,27 +175,31 @@ def _refresh(client: Any, name: str) -> str:
     return next((str(refresh["Status"]) for refresh in found if refresh["Status"] in REFRESHING), "")
 
 
-def _instance(
-    entry: Mapping[str, Any], launches: tuple[str, ...], described: Mapping[str, Any], in_service: Mapping[str, float]
-) -> Instance:
+def _instance(entry: Mapping[str, Any], launches: tuple[str, ...]) -> Instance:
     template = entry.get("LaunchTemplate") or {}
     launched_with = ""  # its launch configuration was deleted: surely not what the group launches now
     if entry.get("LaunchConfigurationName"):
         launched_with = _configuration(entry["LaunchConfigurationName"])
     elif template.get("LaunchTemplateId"):
         launched_with = _template(template["LaunchTemplateId"], str(template.get("Version", "")))
-    identity = entry["InstanceId"]
     return Instance(
-        instance_id=identity,
+        instance_id=entry["InstanceId"],
         state=entry["LifecycleState"],
-        healthy=entry.get("HealthStatus", "").lower() == "healthy" and _alive(described),
+        healthy=entry.get("HealthStatus", "").lower() == "healthy",
         outdated=launched_with not in launches,
-        launched_at=described["LaunchTime"].timestamp() if described.get("LaunchTime") else 0.0,
-        in_service_at=in_service.get(identity, 0.0),
         launched_with=launched_with,
-        private_ip=described.get("PrivateIpAddress") or "",
         zone=entry.get("AvailabilityZone", ""),
         protected=bool(entry.get("ProtectedFromScaleIn")),
+    )
+
+
+def _completed(instance: Instance, described: Mapping[str, Any], in_service: Mapping[str, float]) -> Instance:
+    return dataclasses.replace(
+        instance,
+        healthy=instance.healthy and _alive(described),
+        launched_at=described["LaunchTime"].timestamp() if described.get("LaunchTime") else 0.0,
+        in_service_at=in_service.get(instance.instance_id, 0.0),
+        private_ip=described.get("PrivateIpAddress") or "",
     )
 
 

@@ -15,7 +15,7 @@ from ..properties import keys
 from ..steps.stack import stack_name
 from ..steps.stack.changes import Parameter, text_lines
 from ..steps.stack.failures import GROUP_TYPE, Event
-from .calls import aws_call, aws_pages, run_parallel, tags_of
+from .calls import aws_call, aws_pages, tags_of
 from .errors import aws_errors
 
 LAUNCH_GROUP = "LaunchGroup"
@@ -28,9 +28,10 @@ Flavor = Literal["legacy", "modern", ""]
 class Stack:
     """A stack. reason: of its status; topics: ARNs of its notification topics; tags: without those that AWS sets.
 
-    The other fields are filled in by observe. group: the name of the auto scaling group, empty if there is none (yet).
-    sizes: MinSize, MaxSize and DesiredCapacity, if the template gives numbers. flavor: empty if the template has no
-    such group. heartbeat_msec: of the transactors' properties in the template, 0 if it has none.
+    group: the name of the auto scaling group, empty if there is none (yet) or it was not read. with_template fills in
+    the rest. template: parsed if it is JSON, otherwise its text. sizes: MinSize, MaxSize and DesiredCapacity, if the
+    template gives numbers. flavor: empty if the template has no such group. heartbeat_msec: of the transactors'
+    properties in the template, 0 if it has none.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Stack:
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     topics: tuple[str, ...] = ()
     group: str = ""
+    template: Any = dataclasses.field(default=None, repr=False)
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     flavor: Flavor = ""
     heartbeat_msec: int = 0
@@ -132,22 +134,32 @@ def _event(entry: Mapping[str, Any]) -> Event:
 
 
 def observe(client: Any, name: str) -> Stack | None:
-    """As describe, with what the template says of the group. None also for a stack that was never created."""
+    """As describe, with its template. None also for a stack that was never created."""
+    found = existing(client, name)
+    return with_template(client, found) if found else None
+
+
+def existing(client: Any, name: str) -> Stack | None:
+    """As describe. None also for a stack that was never created."""
     found = describe(client, name)
-    if found is None or found.status == "REVIEW_IN_PROGRESS":
-        return None
-    group_name, body = run_parallel(lambda: _group_name(client, name), lambda: template(client, name))
+    return None if found is None or found.status == "REVIEW_IN_PROGRESS" else found
+
+
+def with_template(client: Any, found: Stack) -> Stack:
+    """The stack with its template, and what that says of the group."""
+    body = template(client, found.name)
     group = _section(body, "Resources", LAUNCH_GROUP, "Properties")
     return dataclasses.replace(
         found,
-        group=group_name,
+        template=body,
         sizes=_sizes(group, found.parameters),
         flavor=_flavor(group),
         heartbeat_msec=_heartbeat_msec(body),
     )
 
 
-def _group_name(client: Any, name: str) -> str:
+def group_name(client: Any, name: str) -> str:
+    """The name of the stack's auto scaling group; empty if there is none (yet)."""
     answer = aws_call(
         f"read the resource {LAUNCH_GROUP} of the stack",
         name,

@@ -10,8 +10,9 @@ import dataclasses
 from typing import Any
 
 from ..aws import autoscaling, stack
+from ..aws.calls import run_parallel
 from ..aws.client import Aws, Clients
-from ..aws.stack import Stack
+from ..aws.stack import LAUNCH_GROUP, Stack
 from ..aws.sts import refuse_other_account
 from ..rolling.preconditions import unmet
 from ..rolling.state import Goal, Instance, Observed, Strategy
@@ -19,20 +20,49 @@ from ..util import clock
 
 
 def observe(
-    aws: Clients, stack_name: str, group_name: str, found: Stack | None = None
+    aws: Clients, stack_name: str, group_name: str, found: Stack | None = None, *, detailed: bool = True
 ) -> tuple[Stack | None, Observed | None]:
-    """A stack and its group, given one of the two names; None for what does not exist. found: the stack, if known."""
-    cloudformation = aws.client("cloudformation")
-    if stack_name:
-        found = found or stack.observe(cloudformation, stack_name)
-        group_name = found.group if found else ""
-    group = autoscaling.observe(aws.client("autoscaling"), aws.client("ec2"), group_name) if group_name else None
+    """A stack and its group, given one of the two names; None for what does not exist.
+
+    found: the stack, if it was observed before. detailed: False reads no more of the group than a single call shows:
+    nothing of what complete adds.
+    """
+    cloudformation, scaling, ec2 = (aws.client(service) for service in ("cloudformation", "autoscaling", "ec2"))
+    if not stack_name:
+        group = autoscaling.find(scaling, ec2, group_name)
+        if group and not found and group.stack_name:
+            found = stack.observe(cloudformation, group.stack_name)
+    elif found and found.group:
+        group = autoscaling.find(scaling, ec2, found.group)
+    else:
+        described = found or stack.existing(cloudformation, stack_name)
+        if described is None:
+            return None, None
+        found, group = run_parallel(
+            lambda: found or stack.with_template(cloudformation, described),
+            lambda: _group_of(cloudformation, scaling, ec2, described),
+        )
     if group is None:
         return found, None
-    if not found and group.stack_name:
-        found = stack.observe(cloudformation, group.stack_name)
+    if found:
+        found = dataclasses.replace(found, group=group.group)
     group = group.configured_by(found.sizes if found else {})
-    return found, dataclasses.replace(group, stack_status=found.status if found else "")
+    group = dataclasses.replace(group, stack_status=found.status if found else "")
+    return found, complete(aws, group) if detailed else group
+
+
+def _group_of(cloudformation: Any, scaling: Any, ec2: Any, found: Stack) -> Observed | None:
+    """The stack's group: by its tags, and where they do not say which it is, by the name that the stack has for it."""
+    group = autoscaling.of_stack(scaling, ec2, found.stack_id, LAUNCH_GROUP)
+    if group and not group.deleting:
+        return group
+    name = stack.group_name(cloudformation, found.name)
+    return autoscaling.find(scaling, ec2, name) if name else None
+
+
+def complete(aws: Clients, group: Observed) -> Observed:
+    """The group as observed without details, with them: what a replacement has to know of instances and activities."""
+    return autoscaling.complete(aws.client("autoscaling"), aws.client("ec2"), group)
 
 
 def info(

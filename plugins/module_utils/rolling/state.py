@@ -119,10 +119,10 @@ class Observed:
 
     configured_sizes: the sizes outside a replacement; configured_sizes_known: the stack or the tag gives them, not only
     the group. saved_sizes: what the tag of an earlier run holds. launches: in the words of Instance.launched_with.
-    room: how many more instances its subnets can take. activities: newest first. metrics: None without a region or a
-    dimension value. suspended: processes. refresh: the status of an instance refresh under way, else empty. warm_pool:
-    how many instances it holds, None without one. protects_new: from scale-in. stack_name, stack_status: empty without
-    a stack. deleting: the group's status while AWS deletes it.
+    subnets: ids. room: how many more instances they can take. activities: newest first. metrics: None without a region
+    or a dimension value. suspended: processes. refresh: the status of an instance refresh under way, else empty.
+    warm_pool: how many instances it holds, None without one. protects_new: from scale-in. stack_name, stack_status:
+    empty without a stack. deleting: the group's status while AWS deletes it.
     """
 
     group: str
@@ -133,6 +133,7 @@ class Observed:
     saved_sizes: Sizes | None = None
     instances: tuple[Instance, ...] = ()
     launches: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
     room: int = UNLIMITED
     zones: tuple[str, ...] = ()
     activities: tuple[Activity, ...] = ()
