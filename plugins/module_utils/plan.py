@@ -118,15 +118,16 @@ class Plan:
     def digest(self) -> str:
         """SHA-256 of everything that a reviewer approves: all but what may be different a minute later.
 
-        That is what runs now, notes, and the texts of findings, which may hold ages and counts.
+        That is what runs now, notes, the texts of findings, which may hold ages and counts, and the order of changes.
         """
         findings = sorted([one.rule, one.severity, one.file, one.key] for one in self.findings)
+        changes = [dataclasses.asdict(change) for change in self.changes]
         approved = {
             "version": VERSION,
             **{name: getattr(self, name) for name in ("system", "stack", "account", "region")},
             "findings": findings,
-            "changes": [dataclasses.asdict(change) for change in self.changes],
-            "transactors": dataclasses.asdict(self.transactors),
+            "changes": sorted(changes, key=lambda change: json.dumps(change, sort_keys=True)),
+            "transactors": {**dataclasses.asdict(self.transactors), "replace": sorted(self.transactors.replace)},
         }
         return hashlib.sha256(json.dumps(approved, sort_keys=True).encode()).hexdigest()
 

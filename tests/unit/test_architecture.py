@@ -16,7 +16,19 @@ UTILS = pathlib.Path(__file__).parents[2] / "plugins" / "module_utils"
 FILES = {path.relative_to(UTILS).with_suffix("").parts: path for path in sorted(UTILS.rglob("*.py"))}
 MODULES = {parts[:-1] if parts[-1] == "__init__" else parts: path for parts, path in FILES.items()}
 
-PURE = {"actions", "errors", "instance_memory", "plan", "properties", "rolling", "rules", "steps", "system", "template"}
+PURE = {
+    "actions",
+    "errors",
+    "instance_memory",
+    "plan",
+    "plan_file",
+    "properties",
+    "rolling",
+    "rules",
+    "steps",
+    "system",
+    "template",
+}
 """Neither boto3 nor Ansible, and nothing that asks AWS. Of what has effects they import PLAIN alone."""
 PLAIN = {
     ("releases", "versions"),
