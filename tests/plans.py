@@ -45,12 +45,14 @@ PLAN = Plan(
     now=Now("UPDATE_COMPLETE", "1.0.7277", 2, 1, 1),
     findings=(WARNING,),
     changes=(INDEX, TYPE, TABLE, STACK),
-    transactors=Replacement(("i-1", "i-2"), 16.0),
+    transactors=Replacement(("i-1", "i-2"), 16.0, failover_seconds=16.0),
     notes=(("git", "2 files, 1 commit on main, not pushed"),),
     outputs={"peer_uri": "datomic:ddb://us-east-1/orders/{db}"},
 )
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=12)
+NAMES = st.lists(TEXTS, max_size=2).map(tuple)
+SECONDS = st.floats(0, 1e6)
 COUNTS = st.integers(0, 9)
 ATTRIBUTES = st.builds(Attribute, TEXTS, TEXTS, TEXTS, TEXTS, COUNTS)
 CHANGES = st.builds(
@@ -61,6 +63,7 @@ CHANGES = st.builds(
     st.sampled_from(STEPS),
     TEXTS,
     st.lists(ATTRIBUTES, max_size=2).map(tuple),
+    NAMES,
 )
 FINDINGS = st.builds(
     Finding,
@@ -83,7 +86,7 @@ PLANS = st.builds(
     now=st.builds(Now, TEXTS, TEXTS, COUNTS, st.none() | COUNTS, st.none() | COUNTS),
     findings=st.lists(FINDINGS, max_size=3).map(tuple),
     changes=st.lists(CHANGES, max_size=4).map(tuple),
-    transactors=st.builds(Replacement, st.lists(TEXTS, max_size=3).map(tuple), st.floats(0, 1e6)),
+    transactors=st.builds(Replacement, NAMES, SECONDS, NAMES, SECONDS),
     notes=st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple),
     outputs=st.dictionaries(TEXTS, TEXTS, max_size=2),
 )

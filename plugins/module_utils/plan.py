@@ -56,6 +56,8 @@ class Change:
     kind: "property", "file", "stack", "transactors", or service and resource, such as "dynamodb table".
     name: the property's key, the file's path, the resource's name; empty for transactors.
     text: what the line says; empty where the attributes are the line. attributes: otherwise shown by --diff.
+    deletes: logical ids of the resources that an update of the stack removes, or replaces by others, other than launch
+    configurations, which each update replaces.
     """
 
     action: ChangeAction
@@ -64,14 +66,21 @@ class Change:
     step: Step
     text: str = ""
     attributes: tuple[Attribute, ...] = ()
+    deletes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Replacement:
-    """The transactors that a run replaces. replace: instance ids. outage_seconds: the longest pause of writes."""
+    """The transactors that a run replaces.
+
+    replace: instance ids. end: instance ids that end without a successor, because the group gets smaller.
+    outage_seconds: the longest pause of writes. failover_seconds: until a standby takes over, at most.
+    """
 
     replace: tuple[str, ...] = ()
     outage_seconds: float = 0.0
+    end: tuple[str, ...] = ()
+    failover_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +136,11 @@ class Plan:
             **{name: getattr(self, name) for name in ("system", "stack", "account", "region")},
             "findings": findings,
             "changes": sorted(changes, key=lambda change: json.dumps(change, sort_keys=True)),
-            "transactors": {**dataclasses.asdict(self.transactors), "replace": sorted(self.transactors.replace)},
+            "transactors": {
+                **dataclasses.asdict(self.transactors),
+                "replace": sorted(self.transactors.replace),
+                "end": sorted(self.transactors.end),
+            },
         }
         return hashlib.sha256(json.dumps(approved, sort_keys=True).encode()).hexdigest()
 
@@ -153,7 +166,13 @@ class Plan:
     def of(cls, plan: Mapping[str, Any]) -> Plan:
         """The plan from its JSON. KeyError, TypeError, ValueError or AttributeError for anything else."""
         changes = (
-            Change(**{**change, "attributes": tuple(Attribute(**one) for one in change["attributes"])})
+            Change(
+                **{
+                    **change,
+                    "attributes": tuple(Attribute(**one) for one in change["attributes"]),
+                    "deletes": tuple(change["deletes"]),
+                }
+            )
             for change in plan["changes"]
         )
         replacement = plan["transactors"]
@@ -165,7 +184,9 @@ class Plan:
             now=Now(**plan["now"]),
             findings=tuple(Finding(**finding) for finding in plan["findings"]),
             changes=tuple(changes),
-            transactors=Replacement(**{**replacement, "replace": tuple(replacement["replace"])}),
+            transactors=Replacement(
+                **{**replacement, "replace": tuple(replacement["replace"]), "end": tuple(replacement["end"])}
+            ),
             notes=tuple((note["subject"], note["text"]) for note in plan["notes"]),
             outputs=dict(plan["outputs"]),
         )

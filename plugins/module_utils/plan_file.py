@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .errors import DatomicError, Finding
-from .plan import VERSION, Attribute, Change, Plan
+from .plan import VERSION, Attribute, Change, Plan, Replacement
 from .util import atomic_write
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -201,12 +201,8 @@ def differences(approved: Plan, made: Plan) -> list[str]:
     Both plans are of one system, stack, account and region.
     """
     found = [*_change_differences(approved, made), *_finding_differences(approved, made)]
-    for name, one, other in (
-        ("transactors to replace", _replaced(approved), _replaced(made)),
-        ("longest pause of writes", _pause(approved), _pause(made)),
-    ):
-        if one != other:
-            found.append(_differs(name, one, other))
+    one, other = (_of_transactors(plan.transactors) for plan in (approved, made))
+    found += [_differs(name, one[name], other[name]) for name in one if one[name] != other[name]]
     return [" ".join(line.split()) for line in found]
 
 
@@ -214,12 +210,13 @@ def _differs(name: str, one: str, other: str) -> str:
     return f"{name}: {one} was approved, this plan has {other}"
 
 
-def _replaced(plan: Plan) -> str:
-    return ", ".join(sorted(plan.transactors.replace)) or "none"
-
-
-def _pause(plan: Plan) -> str:
-    return f"{plan.transactors.outage_seconds:g} s"
+def _of_transactors(plan: Replacement) -> dict[str, str]:
+    return {
+        "transactors to replace": ", ".join(sorted(plan.replace)) or "none",
+        "transactors that end": ", ".join(sorted(plan.end)) or "none",
+        "longest pause of writes": f"{str(plan.outage_seconds).removesuffix('.0')} s",
+        "longest failover": f"{str(plan.failover_seconds).removesuffix('.0')} s",
+    }
 
 
 def _change_differences(approved: Plan, made: Plan) -> Iterator[str]:
@@ -257,8 +254,13 @@ def _contrast(one: Change, other: Change) -> tuple[str, str]:
         (one.text, other.text),
         (_values(one, first), _values(other, second)),
         (_places(first), _places(second)),
+        (_deleted(one), _deleted(other)),
     )
     return next(((a or "nothing", b or "nothing") for a, b in pairs if a != b), ("one order of values", "another one"))
+
+
+def _deleted(change: Change) -> str:
+    return f"deletes {', '.join(change.deletes) or 'nothing'}"
 
 
 def _values(change: Change, attributes: tuple[Attribute, ...] | list[Attribute]) -> str:

@@ -27,6 +27,7 @@ PROFILE = settings(
     max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 replace = dataclasses.replace
+REPLACEMENT = [field.name for field in dataclasses.fields(Replacement)]
 
 
 def refusal(function: Callable[..., object], *args: object) -> str:
@@ -279,6 +280,17 @@ def test_what_may_be_different_a_minute_later_is_no_difference() -> None:
             ],
         ),
         (
+            {"changes": (*PLAN.changes[:3], replace(STACK, deletes=("LaunchGroup",)))},
+            ["stack orders: deletes nothing was approved, this plan has deletes LaunchGroup"],
+        ),
+        (
+            {"transactors": replace(PLAN.transactors, end=("i-3",), failover_seconds=31.5)},
+            [
+                "transactors that end: none was approved, this plan has i-3",
+                "longest failover: 16 s was approved, this plan has 31.5 s",
+            ],
+        ),
+        (
             {"changes": (INDEX, replace(TYPE, action="replace"), TABLE, STACK)},
             ["aws-instance-type: update was approved, this plan has replace"],
         ),
@@ -295,11 +307,11 @@ def test_what_may_be_different_a_minute_later_is_no_difference() -> None:
             ],
         ),
         (
-            {"transactors": Replacement(("i-2", "i-3"), 16.0)},
+            {"transactors": replace(PLAN.transactors, replace=("i-2", "i-3"))},
             ["transactors to replace: i-1, i-2 was approved, this plan has i-2, i-3"],
         ),
         (
-            {"transactors": Replacement((), 0.0)},
+            {"transactors": replace(PLAN.transactors, replace=(), outage_seconds=0.0)},
             [
                 "transactors to replace: i-1, i-2 was approved, this plan has none",
                 "longest pause of writes: 16 s was approved, this plan has 0 s",
@@ -322,7 +334,7 @@ def test_differences_in_words(made: dict[str, Any], lines: list[str]) -> None:
 def test_the_refusal_has_every_difference_and_what_to_do(tmp_path: pathlib.Path) -> None:
     path = str(tmp_path / "plan.json")
     plan_file.write(path, PLAN)
-    made = replace(PLAN, changes=(INDEX, TABLE, STACK), transactors=Replacement(("i-1",), 16.0))
+    made = replace(PLAN, changes=(INDEX, TABLE, STACK), transactors=replace(PLAN.transactors, replace=("i-1",)))
     assert refusal(plan_file.require_approval, path, made).splitlines() == [
         f"The plan differs from the approved one {path}:",
         "  approved, but not in this plan: aws-instance-type c7g.large -> c7g.xlarge",
@@ -341,7 +353,10 @@ def test_there_are_differences_exactly_when_the_digests_differ(one: Plan, other:
     mixed = replace(
         one,
         changes=tuple(data.draw(st.permutations(one.changes) | st.permutations([*one.changes, *other.changes]))),
-        transactors=data.draw(st.sampled_from([one.transactors, other.transactors])),
+        transactors=replace(
+            one.transactors,
+            **{name: getattr(other.transactors, name) for name in data.draw(st.sets(st.sampled_from(REPLACEMENT)))},
+        ),
         findings=data.draw(st.sampled_from([one.findings, other.findings])),
     )
     found = plan_file.differences(one, mixed)
