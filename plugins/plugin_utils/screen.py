@@ -18,10 +18,15 @@ from ansible.utils.display import Display
 display = Display()
 
 
-def show(task: Task, line: str) -> None:
-    """Show the line on standard output, or on standard error if the callback prints something else than lines."""
+def show(task: Task, line: str, logged: str = "") -> None:
+    """Show the line on standard output, or on standard error if the callback prints something else than lines.
+
+    logged: what Ansible's log file gets instead, for a line with colours.
+    """
     if not task.no_log:
-        display.display(line, stderr=not _is_for_people())
+        display.display(line, stderr=not _is_for_people(), screen_only=bool(logged))
+        if logged:
+            display.display(logged, log_only=True)
 
 
 def host_prefix(task_vars: Mapping[str, Any] | None) -> str:

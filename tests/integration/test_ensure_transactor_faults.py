@@ -128,7 +128,7 @@ def test_a_run_that_makes_a_profile_ends_when_ec2_knows_it(
 def test_a_profile_that_ec2_never_knows_is_an_error(aws: Emulator, file: pathlib.Path, slept: list[float]) -> None:
     aws.configure(profile_propagation=9000.0)
     result = ensure(aws, file)
-    assert f"EC2 does not know the instance profile {ROLE} yet, 3 m 0 s after its creation" in result["msg"]
+    assert f"EC2 does not know the instance profile {ROLE} yet, 3 min 0 s after its creation" in result["msg"]
     assert result["changed"]
     assert result["generated"]["aws-transactor-role"] == ROLE
     assert not ensure(aws, file)["failed"], "the next run goes on"

@@ -22,6 +22,7 @@ PURE = {
     "instance_memory",
     "plan",
     "plan_file",
+    "plan_lines",
     "properties",
     "rolling",
     "rules",

@@ -32,6 +32,6 @@ def local(at: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time for people: "2 m 10 s"."""
+    """A length of time for people: "2 min 10 s"."""
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} m {rest} s" if minutes else f"{rest} s"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
