@@ -290,7 +290,7 @@ def test_an_update_that_fails_says_why_first(aws: Emulator, file: pathlib.Path) 
         "Could not update the stack orders: LaunchConfig (AWS::AutoScaling::LaunchConfiguration) is UPDATE_FAILED: "
         "Invalid IamInstanceProfile: orders."
     )
-    assert "The stack is UPDATE_ROLLBACK_COMPLETE." in result["failure"]
+    assert "The stack is UPDATE_ROLLBACK_COMPLETE: its resources are as before. " in result["failure"]
     assert not result["repeatable"]
     # Of a request that AWS refuses, not the cause of the failure before.
     aws.fault("cloudformation:UpdateStack", code="AccessDenied", status=403, times=9)

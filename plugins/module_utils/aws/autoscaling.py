@@ -133,16 +133,14 @@ def _activities(client: Any, name: str) -> tuple[Activity, ...]:
     return tuple(map(_activity, answer["Activities"]))
 
 
-def never_launched(client: Any, name: str) -> bool:
-    """Whether a group, which may be deleted, has tried to launch instances and never got one.
+def all_activities(client: Any, name: str) -> tuple[Activity, ...]:
+    """Every activity of a group, which may be deleted, the newest first.
 
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
     """
     request: dict[str, Any] = {"AutoScalingGroupName": name, "IncludeDeletedGroups": True}
     doing = "read the scaling activities of"
-    found = aws_pages(doing, name, client, "describe_scaling_activities", "Activities", **request)
-    launches = [activity for activity in map(_activity, found) if activity.kind == "launch"]
-    return bool(launches) and all(activity.status == "Failed" for activity in launches)
+    return tuple(map(_activity, aws_pages(doing, name, client, "describe_scaling_activities", "Activities", **request)))
 
 
 def _activity(entry: Mapping[str, Any]) -> Activity:

@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from ..errors import AwsError
 from ..properties import keys
 from ..steps.stack import stack_name
 from ..steps.stack.changes import Parameter, text_lines
-from ..steps.stack.failures import GROUP_TYPE, Event
+from ..steps.stack.events import Event
+from ..steps.stack.failures import GROUP_TYPE
+from ..util import clock
 from .calls import aws_call, aws_pages, tags_of
 from .errors import aws_errors
 
@@ -58,7 +60,7 @@ def describe(client: Any, name: str) -> Stack | None:
     try:
         found = aws_call("read the stack", name, client.describe_stacks, StackName=name)["Stacks"][0]
     except AwsError as error:
-        if error.code == "ValidationError" and "does not exist" in str(error):
+        if _is_missing(error):
             return None
         raise
     if found["StackStatus"] == "DELETE_COMPLETE":
@@ -106,20 +108,30 @@ def groups(client: Any, name: str) -> list[str]:
     return [one["PhysicalResourceId"] for one in groups if one.get("PhysicalResourceId")]
 
 
-def newest_events(client: Any, stack_id: str) -> list[Event]:
-    """The events of the stack's newest operation, oldest first. They share the token of its request.
+def events(client: Any, name: str, until: str = "") -> Iterator[Event]:
+    """The stack's events, newest first, down to the one with that id; none if the stack does not exist.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
     """
+    try:
+        with aws_errors("read the events of the stack", name, client):
+            for page in client.get_paginator("describe_stack_events").paginate(StackName=name):
+                for entry in page["StackEvents"]:
+                    if entry["EventId"] == until:
+                        return
+                    yield _event(entry)
+    except AwsError as error:
+        if not _is_missing(error):
+            raise
+
+
+def newest_events(client: Any, stack_id: str) -> list[Event]:
+    """The events of the stack's newest operation, oldest first. They share the token of its request."""
     found: list[Event] = []
-    token = None
-    with aws_errors("read the events of the stack", stack_id, client):
-        for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
-            for entry in page["StackEvents"]:
-                if found and entry.get("ClientRequestToken") != token:
-                    return found[::-1]
-                token = entry.get("ClientRequestToken")
-                found.append(_event(entry))
+    for event in events(client, stack_id):
+        if found and event.token != found[0].token:
+            break
+        found.append(event)
     return found[::-1]
 
 
@@ -130,7 +142,15 @@ def _event(entry: Mapping[str, Any]) -> Event:
         entry["ResourceType"],
         entry["ResourceStatus"],
         entry.get("ResourceStatusReason", ""),
+        clock.iso(entry["Timestamp"].timestamp()),
+        entry["EventId"],
+        entry["StackId"],
+        entry.get("ClientRequestToken", ""),
     )
+
+
+def _is_missing(error: AwsError) -> bool:
+    return error.code == "ValidationError" and "does not exist" in str(error)
 
 
 def observe(client: Any, name: str) -> Stack | None:

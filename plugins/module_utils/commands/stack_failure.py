@@ -13,7 +13,7 @@ from ..aws import autoscaling, stack
 from ..aws.client import Aws
 from ..aws.sts import refuse_other_account
 from ..steps.stack import changes, failures
-from ..steps.stack.failures import Event
+from ..steps.stack.events import Event
 from ..util import redact
 from .plan_stack import read_template
 
@@ -52,4 +52,4 @@ def _may_recreate(aws: Aws, events: Sequence[Event]) -> bool:
     if not failures.may_succeed_again(events):
         return False
     group = failures.group_name(events)
-    return not group or autoscaling.never_launched(aws.client("autoscaling"), group)
+    return not group or failures.never_launched(autoscaling.all_activities(aws.client("autoscaling"), group))

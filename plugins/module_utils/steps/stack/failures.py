@@ -2,31 +2,29 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why an operation on a stack failed, and whether the stack may be created again."""
+"""Why an operation on a stack failed, what it changed, and what to do next. Pure."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
-STACK_TYPE = "AWS::CloudFormation::Stack"
+from ...rolling.state import Activity
+from .events import STACK_TYPE, Event
+
 GROUP_TYPE = "AWS::AutoScaling::AutoScalingGroup"
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled")
 """CloudFormation's reasons for a resource that failed only because another one did."""
 NO_LAUNCH_CONFIGURATIONS = "not available in your account"
 SHOWN = 5
 """Failures in a message."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Event:
-    """An event of a stack."""
-
-    logical_id: str
-    physical_id: str
-    type: str
-    status: str
-    reason: str = ""
+KEPT = {
+    "ROLLBACK_COMPLETE": " and has no resources",
+    "UPDATE_ROLLBACK_COMPLETE": ": its resources are as before",
+    "UPDATE_ROLLBACK_FAILED": ": some of its resources are as before, others are not",
+}
+"""What an operation has left, by the stack's status."""
+_FAILED_LINE = re.compile(r"(?P<type>\S+) (?P<logical_id>\S+) (?P<status>[A-Z_]+_FAILED): (?P<reason>.+)", re.DOTALL)
 
 
 def root_causes(events: Sequence[Event]) -> list[str]:
@@ -34,20 +32,37 @@ def root_causes(events: Sequence[Event]) -> list[str]:
     found = [
         f"{one.logical_id} ({one.type}) is {one.status}: {one.reason.rstrip('.')}"
         for one in events
-        if one.status.endswith("_FAILED") and one.type != STACK_TYPE
-        if one.reason and not one.reason.startswith(CANCELLED)
+        if failed(one) and one.type != STACK_TYPE
     ]
     rollbacks = [one.reason.rstrip(".") for one in events if one.type == STACK_TYPE and "ROLLBACK" in one.status]
     return list(dict.fromkeys(found or filter(None, rollbacks)))[:SHOWN]
 
 
-def message(name: str, operation: str, causes: Sequence[str], status: str) -> str:
-    """The error of a run. operation: "create" or "update"; status: the stack's, empty if no operation began."""
-    causes = causes or ["CloudFormation gives no reason in the stack's events"]
-    state = f" The stack is {status}." if status else ""
-    return (
-        f"Could not {operation} the stack {name}: {'. Further: '.join(causes)}.{state} No transactor was replaced. "
-        f"{_advice(name, operation, causes, status)}"
+def failed(event: Event) -> bool:
+    """Whether the resource failed by itself."""
+    return event.status.endswith("_FAILED") and bool(event.reason) and not event.reason.startswith(CANCELLED)
+
+
+def events_of(log: Iterable[str]) -> list[Event]:
+    """The failed events in the log of amazon.aws.cloudformation, which has the newest first; the oldest first."""
+    found = [match for line in log if (match := _FAILED_LINE.fullmatch(line))]
+    return [Event(physical_id="", **one.groupdict()) for one in reversed(found)]
+
+
+def message(name: str, operation: str, causes: Sequence[str], status: str, details: Sequence[str] = ()) -> str:
+    """The error of a run, root cause first.
+
+    operation: "create" or "update"; status: the stack's, empty if no operation began; details: lines of diagnostics.
+    """
+    first, *others = causes or ["CloudFormation gives no reason in the stack's events"]
+    state = f"The stack is {status}{KEPT.get(status, '')}. " if status else ""
+    return "\n".join(
+        [
+            f"Could not {operation} the stack {name}: {first}.",
+            *(f"Further: {one}." for one in others),
+            *details,
+            f"{state}No transactor was replaced. {_advice(name, operation, causes, status)}",
+        ]
     )
 
 
@@ -79,3 +94,9 @@ def may_succeed_again(events: Sequence[Event]) -> bool:
 def group_name(events: Sequence[Event]) -> str:
     """The auto scaling group that was created and may have launched a transactor; empty without one."""
     return next((one.physical_id for one in events if one.type == GROUP_TYPE and one.physical_id), "")
+
+
+def never_launched(activities: Iterable[Activity]) -> bool:
+    """Whether a group has tried to launch instances and never got one. activities: all that it ever had."""
+    launches = [one for one in activities if one.kind == "launch"]
+    return bool(launches) and all(one.status == "Failed" for one in launches)
