@@ -100,12 +100,12 @@ def parameter_defaults(template: Any) -> dict[str, str]:
     return {key: str(one["Default"]) for key, one in declared.items() if "Default" in one}
 
 
-def groups(client: Any, name: str) -> list[str]:
-    """The names of the stack's auto scaling groups."""
+def groups(client: Any, name: str) -> dict[str, str]:
+    """The names of the stack's auto scaling groups, by logical id."""
     doing = "read the resources of the stack"
     found = aws_pages(doing, name, client, "list_stack_resources", "StackResourceSummaries", StackName=name)
-    groups = [one for one in found if one["ResourceType"] == GROUP_TYPE]
-    return [one["PhysicalResourceId"] for one in groups if one.get("PhysicalResourceId")]
+    groups = [one for one in found if one["ResourceType"] == GROUP_TYPE and one.get("PhysicalResourceId")]
+    return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in groups}
 
 
 def events(client: Any, name: str, until: str = "") -> Iterator[Event]:
@@ -176,20 +176,6 @@ def with_template(client: Any, found: Stack) -> Stack:
         flavor=_flavor(group),
         heartbeat_msec=_heartbeat_msec(body),
     )
-
-
-def group_name(client: Any, name: str) -> str:
-    """The name of the stack's auto scaling group; empty if there is none (yet)."""
-    answer = aws_call(
-        f"read the resource {LAUNCH_GROUP} of the stack",
-        name,
-        client.describe_stack_resource,
-        expected=("ValidationError",),
-        StackName=name,
-        LogicalResourceId=LAUNCH_GROUP,
-    )
-    detail = answer["StackResourceDetail"] if answer else {}
-    return str(detail.get("PhysicalResourceId") or "") if detail.get("ResourceType") == GROUP_TYPE else ""
 
 
 def _flavor(group: Mapping[str, Any]) -> Flavor:

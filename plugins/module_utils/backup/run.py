@@ -233,7 +233,7 @@ def _require_stopped(aws: Aws, stack: str | None, group: str | None) -> None:
     names = [group] if group else []
     if stack and not group:
         stack_name.refuse(stack)
-        names = stacks.groups(aws.client("cloudformation"), stack)
+        names = list(stacks.groups(aws.client("cloudformation"), stack).values())
     listed = ", ".join(names)
     if not names:
         raise DatomicError(f"The stack {stack} has no auto scaling group, so nothing shows whether transactors run.")

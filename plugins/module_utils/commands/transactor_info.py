@@ -56,7 +56,7 @@ def _group_of(cloudformation: Any, scaling: Any, ec2: Any, found: Stack) -> Obse
     group = autoscaling.of_stack(scaling, ec2, found.stack_id, LAUNCH_GROUP)
     if group and not group.deleting:
         return group
-    name = stack.group_name(cloudformation, found.name)
+    name = stack.groups(cloudformation, found.name).get(LAUNCH_GROUP)
     return autoscaling.find(scaling, ec2, name) if name else None
 
 
