@@ -34,6 +34,9 @@ STEPS: tuple[Step, ...] = (
 )
 """In the order of their execution. git comes before the others as well."""
 
+ACCEPTED = "accepted"
+"""The subject of a note about a finding that the inventory accepts: the finding, and the reason."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Attribute:

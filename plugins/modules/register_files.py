@@ -42,9 +42,34 @@ options:
   commit_message:
     description:
       - The commit's message.
-      - A task may call it C(message). Ansible reserves that name in modules, so the action plugin translates it.
+      - One of O(commit_message) and O(plan) is required. This option wins.
     type: str
-    required: true
+  plan:
+    description:
+      - The plan of the run that makes the commit, as RV(datomic_onprem.aws.plan_system#module:plan).
+      - The module makes the commit's message from it and from the files. The subject says what changed in the files,
+        such as C(orders: memory-index-max 256m -> 512m). The body has the lines of the plan. Secrets are masked.
+    type: dict
+  stage:
+    description:
+      - For a message from O(plan), which of the two commits of a run it is.
+      - V(before) registers the files as the user edited them, before the run changes anything.
+      - V(after) registers what the run wrote, such as generated names and the template. Its subject says so.
+    type: str
+    choices: [before, after]
+    default: before
+  reason:
+    description: Why the files change. A line of a message from O(plan).
+    type: str
+  failed_step:
+    description:
+      - The step of the run that failed, with O(stage=after). The subject of a message from O(plan) says it, such as
+        C(not applied: stack rolled back).
+    type: str
+    choices: [backup, transactor, security_group, secrets, template, stack, transactors, git]
+  failure:
+    description: The error of O(failed_step). A message from O(plan) has its first line.
+    type: str
   push:
     description:
       - Push the branch if the remote branch lacks any of its commits, also earlier ones.
@@ -101,6 +126,16 @@ EXAMPLES = r"""
       - aws/orders-cf.json
     commit_message: "orders: as provisioned"
     push: true
+
+- name: Commit what a run has written
+  datomic_onprem.aws.register_files:
+    paths:
+      - aws/orders-transactor.properties
+      - aws/orders-cf.properties
+      - aws/orders-cf.json
+    plan: "{{ datomic_plan.plan }}"
+    stage: after
+    reason: More memory for the reports
 
 - name: Push from a CI job with a detached HEAD
   datomic_onprem.aws.register_files:
@@ -215,29 +250,46 @@ findings:
         (datomic_commit_secrets: allow in the role)
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import Request, register
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.message import Run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import STEPS, Plan
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "paths": {"type": "list", "elements": "path", "required": True},
-            "commit_message": {"type": "str", "required": True},
+            "commit_message": {"type": "str"},
+            "plan": {"type": "dict"},
+            "stage": {"type": "str", "choices": ["before", "after"], "default": "before"},
+            "reason": {"type": "str"},
+            "failed_step": {"type": "str", "choices": list(STEPS)},
+            "failure": {"type": "str"},
             "push": {"type": "bool", "default": False},
             "push_remote": {"type": "str"},
             "push_branch": {"type": "str"},
             "secrets": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse", "no_log": False},
             "timeout": {"type": "float", "default": 300.0},
         },
+        required_one_of=[("commit_message", "plan")],
         supports_check_mode=True,
     )
+    run(module, lambda: _registered(module))
+
+
+def _registered(module: AnsibleModule) -> Mapping[str, Any]:
     options = module.params
     request = Request(
         paths=options["paths"],
-        message=options["commit_message"],
+        message=options["commit_message"] or "",
+        run=None if options["plan"] is None else _run(options),
         push=options["push"],
         remote=options["push_remote"] or "",
         branch=options["push_branch"] or "",
@@ -245,7 +297,22 @@ def main() -> None:
         timeout=options["timeout"],
         **internal_options.get(),
     )
-    run(module, lambda: register(request, check=module.check_mode))
+    return register(request, check=module.check_mode)
+
+
+def _run(options: Mapping[str, Any]) -> Run:
+    try:
+        plan = Plan.of(options["plan"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        wrong = Finding("invalid-option", "is no plan", key="plan", suggestion="give the plan of plan_system")
+        raise InputError([wrong]) from error
+    return Run(
+        plan,
+        written=options["stage"] == "after",
+        failed_step=options["failed_step"] or "",
+        failure=options["failure"] or "",
+        reason=options["reason"] or "",
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Now, Plan
 
 from tests.integration.repositories import FILE, Repository, registering, sample
 
@@ -522,3 +523,72 @@ def test_a_task_may_say_message(repository: Repository, names: tuple[str, ...], 
     assert (done.returncode == 0) is committed, done.stdout
     assert (repository.git("log", "-1", "--format=%s").strip() == "said in a task") is committed
     assert committed or b"give one of them" in done.stdout + done.stderr
+
+
+# Messages made from a plan
+
+PLAN = Plan("orders", "orders", "", "us-east-1", now=Now("UPDATE_COMPLETE")).as_returned()
+TEMPLATE = "aws/orders-cf.json"
+
+
+def log(repository: Repository) -> list[str]:
+    return repository.git("log", "--reverse", "--format=%s").split("\n")[1:]
+
+
+def test_the_two_commits_of_a_run(repository: Repository) -> None:
+    repository.write(FILE, "host=b\n")
+    registering(repository, FILE, plan=PLAN, commit_message=None, reason="The old host is gone")
+    repository.write(FILE, "host=b\naws-transactor-role=datomic-aws-3f\n")
+    repository.write(TEMPLATE, "{}\n")
+    paths = (FILE, TEMPLATE)
+    failure = "LaunchGroup is UPDATE_FAILED. The stack is UPDATE_ROLLBACK_COMPLETE.\nmore"
+    after: dict[str, Any] = {
+        "plan": PLAN,
+        "commit_message": None,
+        "stage": "after",
+        "failed_step": "stack",
+        "failure": failure,
+    }
+    checked = registering(repository, *paths, check=True, **after)
+    assert (checked["files"], checked["commit"]) == ([TEMPLATE, FILE], None)
+    registering(repository, *paths, **after)
+    assert log(repository) == [
+        "orders: host a -> b",
+        "orders: generated aws-transactor-role; not applied: stack rolled back",
+    ]
+    assert "Reason: The old host is gone" in repository.git("log", "-1", "--format=%b", "HEAD~1")
+    assert repository.git("log", "-1", "--format=%b").strip() == f"Not applied: {failure.splitlines()[0]}"
+    assert not registering(repository, *paths, **after)["changed"]
+
+
+def test_a_message_of_files_behind_a_filter(repository: Repository) -> None:
+    repository.write(".gitattributes", "*.properties filter=crypt\n")
+    repository.git("config", "filter.crypt.clean", "base64")
+    repository.git("config", "filter.crypt.smudge", "base64 -d")
+    plan: dict[str, Any] = {"plan": PLAN, "commit_message": None}
+    for text in ("host=a\n", "host=b\n", f"host=b\nlicense-key={SENTINEL}\n"):
+        repository.write(FILE, text)
+        registering(repository, FILE, **plan)
+    repository.git("config", "filter.crypt.smudge", "exit 1 #")
+    repository.write(FILE, f"host=c\nlicense-key={SENTINEL}\n")
+    registering(repository, FILE, **plan)
+    assert log(repository)[1:] == ["orders: host a -> b", "orders: license-key changed", f"orders: edit {FILE}"]
+
+
+@pytest.mark.parametrize("plan", [{}, {"system": "orders"}, {**PLAN, "changes": [{}]}, {**PLAN, "transactors": 1}])
+def test_what_is_no_plan(repository: Repository, plan: dict[str, Any]) -> None:
+    repository.write(FILE, "host=b\n")
+    assert "plan" in refused(repository, FILE, commit_message=None, plan=plan)
+
+
+def test_no_message_at_all(repository: Repository) -> None:
+    assert "one of the following is required: commit_message, plan" in refused(repository, FILE, commit_message=None)
+
+
+def test_warnings_are_no_part_of_the_result(repository: Repository) -> None:
+    """ansible-core 2.23 takes none there."""
+    repository.write(FILE, "license-key=hunter2\n")
+    repository.git("commit", "--quiet", "--all", "--message=by mistake")
+    result = registering(repository, FILE)
+    assert len(result["warnings"]) == 1
+    assert not result.get("deprecations")

@@ -13,9 +13,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from .. import screen
 from ..errors import DatomicError, Finding, InputError, raise_if_errors
 from ..util import redact
 from .index_update import Entries, Workspace, commit_entries, copy_index, index_entries
+from .message import File, Run
+from .message import message as commit_message
 from .push import Target, is_behind, push, target
 from .runner import TIMEOUT, Git, GitStoppedError, literal, said
 from .secret_scan import masked, secrets
@@ -36,7 +39,8 @@ ENCRYPT = (
 class Request:
     """The options of register_files.
 
-    paths: as the user wrote them. remote, branch: empty for those of the upstream. timeout: seconds for each command.
+    paths: as the user wrote them. message: the commit's; where it is blank, run makes one.
+    remote, branch: empty for those of the upstream. timeout: seconds for each command.
     Internal options: expected: files that later steps write; secrets_expected: those of them that get a secret.
     planned: files that earlier steps of a check would have written; planned_only: report no others.
     preflight: a check that refuses what a run would be refused for; other checks only warn of some of it.
@@ -44,6 +48,7 @@ class Request:
 
     paths: Sequence[str]
     message: str = ""
+    run: Run | None = None
     push: bool = False
     remote: str = ""
     branch: str = ""
@@ -67,6 +72,7 @@ class Staged:
     diff: list[dict[str, str]]
     secret_values: set[str]
     findings: list[Finding]
+    files: tuple[File, ...]
 
     @property
     def paths(self) -> list[str]:
@@ -170,12 +176,12 @@ def _os_errors(paths: Iterable[str]) -> Iterator[None]:
 def register(request: Request, *, check: bool) -> dict[str, Any]:
     """Commit the files as they are in the work tree, and push. check: change nothing.
 
-    Returns: `changed`, `commit`, `files`, `pushed`, `branch`, `diff`, `warnings`.
+    Returns: `changed`, `commit`, `files`, `pushed`, `branch`, `diff`.
     """
     with _os_errors(request.paths):
         place = _place(request, request.expected)
         where, errors = _refusals(request, place)
-        if not request.message.strip() or "\0" in request.message:
+        if not request.run and not request.message.strip():
             errors.append(Finding("git-message", "the commit message is empty, or not text", key="commit_message"))
         lenient = check and not request.preflight and not place.branch
         if any(not (lenient and error.rule in OF_A_CLONE) for error in errors):
@@ -191,7 +197,6 @@ def _checked(
     """The result of a check."""
     files = {os.path.relpath(os.path.realpath(path), place.root) for path in request.planned}
     diff: list[dict[str, str]] = []
-    warnings: list[str] = []
     pushed = False
     if not request.planned_only:
         with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
@@ -199,7 +204,8 @@ def _checked(
                 place, scratch, request.allow_secrets, request.secrets_expected, lenient=not request.preflight
             )
         files.update(staged.paths)
-        diff, warnings = staged.diff, raise_if_errors(staged.findings)
+        diff = staged.diff
+        _warn(raise_if_errors(staged.findings))
         try:
             # Asks the remote even if there is something to commit: what it refuses, the run would fail with.
             pushed = where is not None and is_behind(place.git, where)
@@ -207,17 +213,17 @@ def _checked(
             if not lenient:
                 raise
             refusals = [*refusals, str(error)]
-    warnings = [f"A run would be refused: {text}" for text in refusals] + warnings
-    return _result(place, sorted(files), diff, warnings, pushed=pushed or (where is not None and bool(files)))
+    _warn(f"A run would be refused: {text}" for text in refusals)
+    return _result(place, sorted(files), diff, pushed=pushed or (where is not None and bool(files)))
 
 
 def _commit_and_push(request: Request, place: Place, where: Target | None) -> dict[str, Any]:
     workspace = Workspace(place.git, place.git_directory)
     with workspace.open() as lock:
         staged = _stage(place, workspace.directory, request.allow_secrets, request.secrets_expected, lenient=False)
-        warnings = raise_if_errors(staged.findings)
-        commit = _commit(place, workspace, lock, staged, request.message) if staged.after else None
-        result = _result(place, staged.paths, staged.diff, warnings, commit=commit)
+        _warn(raise_if_errors(staged.findings))
+        commit = _commit(place, workspace, lock, staged, _message(request, staged)) if staged.after else None
+        result = _result(place, staged.paths, staged.diff, commit=commit)
         try:
             if not where or not is_behind(place.git, where):
                 return result
@@ -226,11 +232,19 @@ def _commit_and_push(request: Request, place: Place, where: Target | None) -> di
             raise DatomicError(redact.values(str(error), staged.secret_values), **result) from error
 
 
+def _warn(texts: Iterable[str]) -> None:
+    for text in texts:
+        screen.warn(text)
+
+
+def _message(request: Request, staged: Staged) -> str:
+    return commit_message(request.run, staged.files) if request.run and not request.message.strip() else request.message
+
+
 def _result(
     place: Place,
     files: list[str],
     diff: list[dict[str, str]],
-    warnings: list[str],
     *,
     commit: str | None = None,
     pushed: bool = False,
@@ -242,7 +256,6 @@ def _result(
         "pushed": pushed,
         "branch": place.branch or None,
         "diff": diff,
-        "warnings": warnings,
     }
 
 
@@ -274,17 +287,37 @@ def _stage(
     committed = commit_entries(git, "HEAD", place.judged)
     after = {path: entry for path, entry in index_entries(git, place.files).items() if entry != committed.get(path)}
     filters = _filters(git, list(after))
+    old = {path: _content(git, entry) for path, entry in committed.items()}
+    new = {path: _content(git, entry) for path, entry in after.items()}
     found: list[Finding] = []
     if not allow_secrets:
-        exposed = sorted(path for path, entry in committed.items() if secrets(_content(git, entry)))
-        contents = {path: _content(git, entry) for path, entry in after.items()}
-        clear = [*_clear_text(place, contents, filters), *_expected(place, will_hold_secrets)]
+        exposed = sorted(path for path, content in old.items() if secrets(content))
+        clear = [*_clear_text(place, new, filters), *_expected(place, will_hold_secrets)]
         found = [one for one in clear if not (lenient and one.file in exposed)] + [_exposed(path) for path in exposed]
+
+    def side(path: str, entries: Entries, contents: dict[str, bytes]) -> str:
+        return _shown(entries[path], contents[path], filters.get(path, "")) if path in entries else ""
+
     return Staged(
         after,
-        [_shown(git, path, committed.get(path), after[path], filters.get(path, "")) for path in sorted(after)],
+        [
+            {
+                "before_header": _header(path, committed),
+                "after_header": _header(path, after),
+                "before": side(path, committed, old),
+                "after": side(path, after, new),
+            }
+            for path in sorted(after)
+        ],
         {text for path in after for secret in secrets(_on_disk(place, path)) for text in secret.spellings},
         found,
+        tuple(
+            File(path, _smudged(git, path, committed[path]) if path in old else None, _on_disk(place, path))
+            if path in filters
+            else File(path, old.get(path), new[path])
+            for path in place.files
+            if path in after
+        ),
     )
 
 
@@ -347,26 +380,21 @@ def _expected(place: Place, expected: Iterable[str]) -> list[Finding]:
     ]
 
 
-def _shown(git: Git, path: str, before: str | None, after: str, filtered: str) -> dict[str, str]:
-    def side(entry: str | None) -> str:
-        if entry is None:
-            return ""
-        if filtered:
-            return f"({entry.split()[1]}: behind the filter {filtered})\n"
-        content = _content(git, entry)
-        if len(content) > SHOWN_BYTES or b"\0" in content:
-            return f"({entry.split()[1]}: {len(content)} bytes)\n"
-        return masked(content)
+def _shown(entry: str, content: bytes, filtered: str) -> str:
+    if filtered:
+        return f"({entry.split()[1]}: behind the filter {filtered})\n"
+    if len(content) > SHOWN_BYTES or b"\0" in content:
+        return f"({entry.split()[1]}: {len(content)} bytes)\n"
+    return masked(content)
 
-    def header(entry: str | None) -> str:
-        return f"{path} (mode {entry.split()[0]})" if entry else f"{path} (not in git)"
 
-    return {
-        "before_header": header(before),
-        "after_header": header(after),
-        "before": side(before),
-        "after": side(after),
-    }
+def _header(path: str, entries: Entries) -> str:
+    return f"{path} (mode {entries[path].split()[0]})" if path in entries else f"{path} (not in git)"
+
+
+def _smudged(git: Git, path: str, entry: str) -> bytes:
+    """The content as in a work tree; none when its filter cannot give it."""
+    return git.run("cat-file", "--filters", f"--path={path}", entry.split()[1]).out
 
 
 def _commit(place: Place, workspace: Workspace, lock: int, staged: Staged, message: str) -> str:
