@@ -232,9 +232,9 @@ def test_what_the_stack_has_besides_is_kept_or_named(aws: Emulator, file: pathli
         {"name": "Old", "before": "b", "after": "", "by_hand": True},
     ]
     warning = warned(check)
-    assert "GroupSize of the stack orders was set by hand to '2'. The update sets it to '1'." in warning
+    assert "GroupSize of the stack orders was set by hand to '2'; the update sets it to '1'" in warning
     assert "aws-autoscaling-group-size" in warning
-    assert "Old of the stack orders was set by hand to 'b'. The update removes it" in warning
+    assert "Old of the stack orders was set by hand to 'b'; the update removes it" in warning
     assert not check["outdates_instances"]
     result = plan(aws, file, tags={"team": "b"})
     assert result["warnings"] == check["warnings"]

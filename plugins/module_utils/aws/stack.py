@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ..errors import AwsError
 from ..properties import keys
-from ..steps.stack import stack_name
+from ..steps.stack import document, stack_name
 from ..steps.stack.changes import Parameter, text_lines
 from ..steps.stack.events import Event
 from ..steps.stack.failures import GROUP_TYPE
@@ -92,12 +92,6 @@ def template(client: Any, name: str) -> Any:
         "read the template of the stack", name, client.get_template, StackName=name, TemplateStage="Processed"
     )
     return answer["TemplateBody"]
-
-
-def parameter_defaults(template: Any) -> dict[str, str]:
-    """The defaults of a template's parameters."""
-    declared = _section(template, "Parameters")
-    return {key: str(one["Default"]) for key, one in declared.items() if "Default" in one}
 
 
 def groups(client: Any, name: str) -> dict[str, str]:
@@ -210,27 +204,7 @@ def _sizes(group: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> dic
 
 def _section(template: Any, *path: str) -> Mapping[str, Any]:
     """The part of a template at this path; empty if it is not there or cannot be read."""
-    part = _parse_yaml(template) if isinstance(template, str) else template
+    part: Any = document.parsed(template)
     for key in path:
         part = part.get(key) if isinstance(part, Mapping) else None
     return part if isinstance(part, Mapping) else {}
-
-
-def _parse_yaml(text: str) -> Any:
-    """The template, in which !Ref is the only short form that is kept; None without PyYAML or for another text."""
-    try:
-        import yaml
-    except ImportError:
-        return None
-
-    class Loader(yaml.SafeLoader):
-        """Knows CloudFormation's short forms."""
-
-    def short_form(loader: Any, suffix: str, node: Any) -> Any:
-        return {"Ref": node.value} if suffix == "Ref" else None
-
-    Loader.add_multi_constructor("!", short_form)
-    try:
-        return yaml.load(text, Loader)
-    except yaml.YAMLError:
-        return None

@@ -19,7 +19,7 @@ from ..aws.stack import Stack
 from ..aws.sts import refuse_other_account
 from ..errors import AwsError, DatomicError
 from ..rolling import restore_command
-from ..steps.stack import changes
+from ..steps.stack import changes, document
 from ..steps.stack.changes import Parameter, ParameterChange
 from ..template import legacy
 from ..util import redact
@@ -52,8 +52,8 @@ def plan(
     if planned.changed:
         _warn_of_zones(aws, content, current.parameters.get("InstanceType"), warn)
         parameters = _parameter_changes(current, planned, current_template)
-        for text in changes.warnings(stack_name, parameters):
-            warn(redact.values(text, secrets))
+        for finding in (changes.by_hand(stack_name, one) for one in parameters if one.by_hand):
+            warn(redact.values(str(finding), secrets))
     has_commit = found and planned.changed and files and not check_mode
     return {
         "changed": check_mode and planned.changed,
@@ -94,7 +94,9 @@ def _parameter_changes(current: Stack, planned: ChangeSet, template: Callable[[]
     found = changes.parameter_changes(current.parameters, planned.parameters, {})
     if not found:
         return []
-    return changes.parameter_changes(current.parameters, planned.parameters, stack.parameter_defaults(template()))
+    return changes.parameter_changes(
+        current.parameters, planned.parameters, changes.defaults(document.parsed(template()))
+    )
 
 
 def _warn_of_zones(aws: Aws, template: Any, current: Parameter | None, warn: Warn) -> None:
@@ -119,7 +121,7 @@ def _warn_of_zones(aws: Aws, template: Any, current: Parameter | None, warn: War
 def _commit_before(current: Stack, template: Callable[[], Any], path: str, files: Sequence[str]) -> str:
     """The commit of the files that made the current template; empty if nothing proves it, also after an error."""
     try:
-        defaults = stack.parameter_defaults(template())
+        defaults = changes.defaults(document.parsed(template()))
     except AwsError:
         return ""
     if any(one.given != defaults[name] for name, one in current.parameters.items() if name in defaults):

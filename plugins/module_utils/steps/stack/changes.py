@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ...errors import Finding
 from ...properties import keys
 from ...util import redact
 
@@ -24,7 +25,8 @@ HASHED = "(Truncated-Signature):"
 LONGEST = 120
 """Characters of a value that are shown."""
 IMAGE = "ImageId"
-LAUNCH_TYPES = ("AWS::AutoScaling::LaunchConfiguration", "AWS::EC2::LaunchTemplate")
+LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
+LAUNCH_TYPES = ("AWS::AutoScaling::LaunchConfiguration", LAUNCH_TEMPLATE)
 """Types of the resource from which a group launches its instances."""
 
 KEYS = {
@@ -139,7 +141,7 @@ def _user_data_details(before: str, after: str) -> list[Detail]:
     """The properties that differ, one by one. Of the script around them only whether it differs."""
     (old, script), (new, new_script) = _properties(before), _properties(after)
     found = [
-        Detail(f"UserData {key}", _shown_property(key, old.get(key)), _shown_property(key, new.get(key)))
+        Detail(f"UserData {key}", shown_property(key, old.get(key)), shown_property(key, new.get(key)))
         for key in dict.fromkeys([*old, *new])
         if old.get(key) != new.get(key)
     ]
@@ -148,7 +150,8 @@ def _user_data_details(before: str, after: str) -> list[Detail]:
     return found
 
 
-def _shown_property(key: str, value: str | None) -> str:
+def shown_property(key: str, value: str | None) -> str:
+    """A property's value as it is shown; empty for None."""
     if value is None:
         return ""
     line: str = redact.properties(f"{key.removeprefix('export ')}={value}")
@@ -197,15 +200,19 @@ def parameter_changes(
     return found
 
 
-def warnings(stack: str, parameters: Iterable[ParameterChange]) -> Iterator[str]:
-    """One for each parameter that was set by hand and that the update changes."""
-    for one in parameters:
-        if one.by_hand and one.name in KEYS:
-            rest = f"The update sets it to {one.after!r}. To keep it, write it to {KEYS[one.name]}."
-        else:
-            rest = "The update removes it: the new template has no such parameter."
-        if one.by_hand:
-            yield f"The parameter {one.name} of the stack {stack} was set by hand to {one.before!r}. {rest}"
+def defaults(template: Any) -> dict[str, str]:
+    """The defaults of a parsed template's parameters."""
+    declared = template.get("Parameters") if isinstance(template, Mapping) else None
+    pairs = declared.items() if isinstance(declared, Mapping) else ()
+    return {name: str(one["Default"]) for name, one in pairs if isinstance(one, Mapping) and "Default" in one}
+
+
+def by_hand(stack: str, parameter: ParameterChange) -> Finding:
+    """The warning of a parameter that was set by hand and that the update changes."""
+    name, key = parameter.name, KEYS.get(parameter.name, "")
+    effect = f"sets it to {parameter.after!r}" if key else "removes it: the new template has no such parameter"
+    message = f"the parameter {name} of the stack {stack} was set by hand to {parameter.before!r}; the update {effect}"
+    return Finding("", message, "warning", key=key, suggestion=f"to keep it, write it to {key}" if key else "")
 
 
 def added(template: Any) -> list[Change]:
