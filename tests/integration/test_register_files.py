@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Now
 from tests.integration.repositories import FILE, Repository, registering, sample
 
 SENTINEL = "hunter2-sentinel"
-MODULE = "datomic_onprem.aws.register_files"
 
 
 @pytest.fixture(autouse=True)
@@ -501,28 +499,6 @@ def test_environment_of_a_hook_keeps_the_character_set(
     assert (tmp_path / "charmap").read_text() == "UTF-8\n"
     assert repository.git("log", "-1", "--format=%s") == "größer"
     assert os.environ["LC_ALL"] == "C.UTF-8"
-
-
-# In a task
-
-
-@pytest.mark.parametrize(("names", "committed"), [(("message",), True), (("message", "commit_message"), False)])
-def test_a_task_may_say_message(repository: Repository, names: tuple[str, ...], committed: bool) -> None:
-    repository.write(FILE, "host=b\n")
-    arguments = {"paths": [str(repository.root / FILE)], **dict.fromkeys(names, "said in a task")}
-    tree = pathlib.Path(__file__).parents[2] / ".tree"
-    home = str(repository.root.parent / "ansible")
-    command = [sys.executable, "-m", "ansible", "adhoc", "localhost"]
-    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run(
-        [*command, "-m", MODULE, "-a", json.dumps(arguments)],
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(tree), "ANSIBLE_HOME": home},
-        capture_output=True,
-        check=False,
-    )
-    assert (done.returncode == 0) is committed, done.stdout
-    assert (repository.git("log", "-1", "--format=%s").strip() == "said in a task") is committed
-    assert committed or b"give one of them" in done.stdout + done.stderr
 
 
 # Messages made from a plan
