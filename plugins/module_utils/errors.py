@@ -39,6 +39,8 @@ Refused = Literal[
     "java-option-removed", "user-credentials", "secret-in-file", "secret-path", "secret-key", "secret-value",
     "secrets-kms-key", "valcache-volume", "watching-metrics", "watching-region", "alarm-email", "alarm-topic-region",
     "tag-name", "release-unreadable", "jar-unreadable",
+    # the plan
+    "forbidden-deletion", "forbidden-image", "forbidden-outage", "forbidden-replacement", "forbidden-shrink",
     # git
     "git-assume-unchanged", "git-bare", "git-clear-text-secret", "git-detached", "git-directory", "git-identity",
     "git-ignored", "git-message", "git-no-paths", "git-no-repository", "git-other-repository", "git-owner",

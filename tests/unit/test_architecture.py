@@ -22,6 +22,7 @@ PURE = {
     "instance_memory",
     "plan",
     "plan_file",
+    "plan_guard",
     "plan_lines",
     "properties",
     "rolling",
