@@ -154,6 +154,9 @@ def test_names_are_those_of_the_vpc_that_is_given(aws: Emulator, src: pathlib.Pa
     assert not _run(aws, src, vpc_id=vpc_id)["failed"]
     assert _group(aws)["VpcId"] == vpc_id
     assert _sources(aws) == {(4334, "10.0.0.0/8"), (4334, inside), (4334, _group(aws)["GroupId"])}
+    since = len(aws.calls())
+    assert not _run(aws, src, vpc_id=vpc_id)["changed"]
+    assert _calls(aws, since) == ["DescribeSecurityGroups"]
     assert "there is no VPC vpc-0bad in us-east-1" in _run(aws, src, vpc_id="vpc-0bad")["msg"]
 
 

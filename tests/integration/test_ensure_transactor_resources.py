@@ -244,11 +244,36 @@ def test_other_lifecycle_rules_stay(aws: Emulator, file: pathlib.Path) -> None:
     assert ensure(aws, file, bucket_expiration_days=30)["changed"] is False
 
 
-def test_a_bucket_of_another_account_is_an_error(aws: Emulator, file: pathlib.Path) -> None:
+@pytest.mark.parametrize("tags", [{}, {"team": "orders"}])
+def test_a_bucket_of_another_account_is_an_error(aws: Emulator, file: pathlib.Path, tags: dict[str, str]) -> None:
     aws.fault(match="s3:HeadBucket", mode="error", code="403", status=403)
-    result = ensure(aws, file)
+    aws.fault(match="s3:GetBucketTagging", mode="error", code="AccessDenied", status=403)
+    result = ensure(aws, file, tags=tags)
     assert "AWS forbids to look at the bucket our-logs" in result["msg"]
     assert not writes(aws)
+
+
+def test_the_tags_of_a_bucket_are_one_call_with_whether_it_exists(aws: Emulator, file: pathlib.Path) -> None:
+    def calls(**options: Any) -> list[str]:
+        since = len(aws.calls())
+        assert not ensure(aws, file, check=True, **options)["failed"]
+        return [call.operation for call in aws.calls()[since:] if call.service == "s3"]
+
+    tags = {"team": "orders"}
+    assert calls(tags=tags) == ["GetBucketTagging"], "there is none"
+    ensure(aws, file)
+    assert calls(tags=tags) == ["GetBucketTagging"], "it has no tags"
+    ensure(aws, file, tags=tags)
+    assert calls(tags=tags) == ["GetBucketTagging"]
+    assert calls() == ["HeadBucket"]
+
+
+def test_a_missing_permission_for_the_tags_is_no_other_owner(aws: Emulator, file: pathlib.Path) -> None:
+    ensure(aws, file)
+    aws.fault(match="s3:GetBucketTagging", mode="error", code="AccessDenied", status=403)
+    message = ensure(aws, file, tags={"team": "orders"})["msg"]
+    assert "read the tagging of the bucket our-logs" in message
+    assert "forbids to look" not in message
 
 
 def test_a_bucket_in_another_region_is_used(aws: Emulator, file: pathlib.Path) -> None:

@@ -14,10 +14,12 @@ from unittest import mock
 import botocore.exceptions
 import botocore.parsers
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import sts
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.calls import aws_call, aws_pages, run_parallel
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.errors import aws_errors
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import AwsError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.current import Account
 
 PAGE = "Unable to parse response (syntax error), invalid XML received: b'<!doctype html><title>Sign in</title>'"
 
@@ -109,3 +111,8 @@ def test_the_less_time_is_left_the_shorter_an_answer_is_waited_for(left: float, 
     aws.client("sts")
     aws.limit_time(left)
     assert aws.client("sts").meta.config.read_timeout == seconds
+
+
+def test_the_account_of_a_stack_is_in_its_arn() -> None:
+    arn = "arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/orders/5b918d10-cd98-11ea-90d5-0a9cd3354c10"
+    assert sts.of_stack(arn) == Account("123456789012", "aws-cn")

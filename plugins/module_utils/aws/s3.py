@@ -62,16 +62,15 @@ def observe(
     policy: bool = False,
     tags: bool = False,
 ) -> Bucket:
-    """The bucket, with the requested settings."""
-    exists, _region = find(client, name)
+    """The bucket, with the requested settings. Its tags are one call with whether it exists."""
+    exists, tag_set = _tagged(client, name) if tags else (find(client, name)[0], None)
     if not exists:
         return Bucket(exists=exists)
-    blocked, encrypted, lifecycle, document, tag_set = run_parallel(
+    blocked, encrypted, lifecycle, document = run_parallel(
         lambda: _setting(name, client.get_public_access_block) if public_access else {},
         lambda: _setting(name, client.get_bucket_encryption) if encryption else {},
         lambda: lifecycle_rules(client, name) if rules else (),
         lambda: _setting(name, client.get_bucket_policy) if policy else {},
-        lambda: _setting(name, client.get_bucket_tagging) if tags else {},
     )
     defaults = [
         rule.get("ApplyServerSideEncryptionByDefault", {})
@@ -83,8 +82,24 @@ def observe(
         encryption=defaults[0].get("SSEAlgorithm") if defaults else None,
         rules=lifecycle,
         policy=json.loads(document["Policy"]) if document else None,
-        tags=tags_of(tag_set.get("TagSet", [])) if tags else None,
+        tags=tag_set,
     )
+
+
+def _tagged(client: Any, name: str) -> tuple[bool | None, Mapping[str, str] | None]:
+    """Whether the bucket exists, as find, and its tags.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html
+    """
+    try:
+        return True, tags_of(_setting(name, client.get_bucket_tagging).get("TagSet", []))
+    except AwsError as error:
+        if error.code in NO_BUCKET:
+            return False, None
+        # Another account's bucket, or only the permission for the tags is missing.
+        if error.code in FORBIDDEN and find(client, name)[0] is None:
+            return None, None
+        raise
 
 
 def lifecycle_rules(client: Any, name: str) -> tuple[Mapping[str, Any], ...]:

@@ -30,15 +30,19 @@ def observe(aws: Aws, desired: Desired) -> Current:
     names = sorted({reference.name for reference in desired.references if reference.name})
     ids = sorted({reference.group_id for reference in desired.references if reference.group_id})
     by_name = {"group-name": names} | ({"vpc-id": [desired.vpc_id]} if desired.vpc_id else {})
+    by_default = names and not desired.vpc_id and not desired.group.group_id
     foreign = any(reference.account for reference in desired.references)
     identity = aws.client("sts", region=desired.region) if foreign else None
     named, by_id, vpc_id, account, instance_type = run_parallel(
         lambda: groups(client, by_name) if names else (),
         lambda: groups(client, {"group-id": ids}) if ids else (),
-        lambda: ec2.vpc(client, desired.vpc_id) if names and not desired.group.group_id else "",
+        lambda: ec2.vpc(client) if by_default else "",
         lambda: sts.account(identity).number if identity else "",
         lambda: ec2.instance_type(client, desired.unknown_type) if desired.unknown_type else None,
     )
+    if names and desired.vpc_id and not desired.group.group_id:
+        # One of its groups proves that there is such a VPC.
+        vpc_id = desired.vpc_id if named else ec2.vpc(client, desired.vpc_id)
     return Current(groups=(*named, *by_id), vpc_id=vpc_id, account=account, instance_type=instance_type)
 
 

@@ -20,6 +20,15 @@ def account(client: Any) -> Account:
     return Account(identity["Account"], identity["Arn"].split(":")[1], identity["Arn"])
 
 
+def of_stack(stack_id: str) -> Account:
+    """The account in a stack's ARN, without a call: CloudFormation shows stacks of the credentials' account only.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+    """
+    _arn, partition, _service, _region, number, _name = stack_id.split(":", 5)
+    return Account(number, partition)
+
+
 def refuse_other_account(aws: Clients, expected: str | None, found: str = "") -> None:
     """DatomicError when the credentials belong to another account than the expected one, if one is given.
 
