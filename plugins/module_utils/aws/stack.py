@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ..errors import AwsError
 from ..properties import keys
-from ..steps.stack import document, stack_name
+from ..steps.stack import changes, document, stack_name
 from ..steps.stack.changes import Parameter, text_lines
 from ..steps.stack.events import Event
 from ..steps.stack.failures import GROUP_TYPE
@@ -92,6 +92,11 @@ def template(client: Any, name: str) -> Any:
         "read the template of the stack", name, client.get_template, StackName=name, TemplateStage="Processed"
     )
     return answer["TemplateBody"]
+
+
+def parameter_defaults(template: Any) -> dict[str, str]:
+    """The defaults of a template's parameters."""
+    return changes.defaults(document.parsed(template))
 
 
 def groups(client: Any, name: str) -> dict[str, str]:

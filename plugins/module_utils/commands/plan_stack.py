@@ -19,7 +19,7 @@ from ..aws.stack import Stack
 from ..aws.sts import refuse_other_account
 from ..errors import AwsError, DatomicError
 from ..rolling import restore_command
-from ..steps.stack import changes, document
+from ..steps.stack import changes
 from ..steps.stack.changes import Parameter, ParameterChange
 from ..template import legacy
 from ..util import redact
@@ -94,9 +94,7 @@ def _parameter_changes(current: Stack, planned: ChangeSet, template: Callable[[]
     found = changes.parameter_changes(current.parameters, planned.parameters, {})
     if not found:
         return []
-    return changes.parameter_changes(
-        current.parameters, planned.parameters, changes.defaults(document.parsed(template()))
-    )
+    return changes.parameter_changes(current.parameters, planned.parameters, stack.parameter_defaults(template()))
 
 
 def _warn_of_zones(aws: Aws, template: Any, current: Parameter | None, warn: Warn) -> None:
@@ -121,7 +119,7 @@ def _warn_of_zones(aws: Aws, template: Any, current: Parameter | None, warn: War
 def _commit_before(current: Stack, template: Callable[[], Any], path: str, files: Sequence[str]) -> str:
     """The commit of the files that made the current template; empty if nothing proves it, also after an error."""
     try:
-        defaults = changes.defaults(document.parsed(template()))
+        defaults = stack.parameter_defaults(template())
     except AwsError:
         return ""
     if any(one.given != defaults[name] for name, one in current.parameters.items() if name in defaults):

@@ -73,7 +73,6 @@ class Comparison:
     outdated. notes, details: what else changes, for stack_change(): in the line, and below it.
     """
 
-    stack: str
     pending: bool
     form_only: bool = False
     changes: tuple[Change, ...] = ()
@@ -81,6 +80,7 @@ class Comparison:
     outdates: bool = False
     notes: tuple[str, ...] = ()
     details: tuple[Attribute, ...] = ()
+    stack: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,22 +153,22 @@ def compare(current: Current, desired: Desired) -> Comparison:
     )
     if not pending:
         same = document.canonical(current.template) == document.canonical(desired.template)
-        return Comparison(current.name, pending=False, form_only=not same)
+        return Comparison(pending=False, form_only=not same)
     if not old.template:
-        return Comparison(current.name, pending=True, outdates=True, notes=("its template cannot be read",))
+        return Comparison(pending=True, outdates=True, notes=("its template cannot be read",), stack=current.name)
     found = {one.name: one for one in _of_parameters(old, new, desired)}
     found |= {one.name: one for one in _of_user_data(old, new, desired)}
     image = _image(old, new)
     others = _other_parameters(old, new, set(found))
     details = [*others, *_sections(old, new), *_attributes("tag ", current.tags, tags)]
     return Comparison(
-        current.name,
         pending=True,
         changes=(*found.values(), *image),
         findings=tuple(_by_hand(current.name, old, new, desired)),
         outdates=_outdates(old, new),
         notes=tuple(_notes(old, new, image=bool(image), tags=tags != dict(current.tags))),
         details=tuple(details),
+        stack=current.name,
     )
 
 
