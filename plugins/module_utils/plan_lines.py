@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from .errors import Finding
-from .plan import STEPS, Attribute, Change, ChangeAction, Plan
+from .plan import STEPS, Attribute, Change, ChangeAction, Plan, Replacement
 from .util.clock import duration
 
 WIDTH = 120
@@ -60,7 +60,8 @@ def render(plan: Plan, *, width: int = WIDTH, paint: Paint = plain, diff: bool =
         return "\n".join(lines).replace(nothing, paint(nothing, "ok"), 1)
     count = plan.summary
     counts = ", ".join(f"{count[action]} to {action}" for action in ("create", "update", "delete"))
-    last = f"Plan: {counts}, {_transactors(count['replace'])} to replace."
+    end = f", {_transactors(len(plan.transactors.end))} to terminate" if plan.transactors.end else ""
+    last = f"Plan: {counts}, {_transactors(count['replace'])} to replace{end}."
     return "\n".join([*lines, *_wrapped(last.split(" "), width)])
 
 
@@ -198,11 +199,10 @@ def _printable(text: str) -> str:
 
 def _done(plan: Plan, steps: Collection[str]) -> str:
     count = dataclasses.replace(plan, changes=tuple(each for each in plan.changes if each.step in steps)).summary
-    replaced = count["replace"] if "transactors" in steps else 0
-    return ", ".join(
-        [f"{count[action]} {action}d" for action in ("create", "update", "delete")]
-        + [f"{_transactors(replaced)} replaced"]
-    )
+    going = plan.transactors if "transactors" in steps else Replacement()
+    counts = ", ".join(f"{count[action]} {action}d" for action in ("create", "update", "delete"))
+    end = f", {_transactors(len(going.end))} terminated" if going.end else ""
+    return f"{counts}, {_transactors(len(going.replace))} replaced{end}"
 
 
 def _transactors(number: int) -> str:
@@ -268,7 +268,8 @@ def _hanging(start: str, units: Sequence[str], width: int, separator: str = " ",
     blanks = " " * indent
     lines = [blanks + line for line in _wrapped(units, width - indent, separator)]
     if columns(start) > indent:
-        return [start.rstrip(), *lines]
+        first, *more = _wrapped(start.rstrip().split(" "), width - 4)
+        return [first, *(f"    {line}" for line in more), *(lines if text else [])]
     return [_padded(start, indent) + lines[0][indent:], *lines[1:]]
 
 

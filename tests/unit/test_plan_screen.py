@@ -208,6 +208,16 @@ def test_applied() -> None:
     )
 
 
+def test_a_smaller_group_ends_transactors() -> None:
+    plan = dataclasses.replace(PLAN, transactors=Replacement((), 0, ("i-1",)))
+    assert lines(render(plan))[-1] == (
+        "Plan: 0 to create, 4 to update, 0 to delete, 0 transactors to replace, 1 transactor to terminate."
+    )
+    assert "0 transactors replaced, 1 transactor terminated in 1 s" in applied(plan, {"stack": 1.0}, width=200)
+    stopped = applied(plan, {"template": 1.0, "stack": 1.0}, failed="stack", width=200)
+    assert "terminated" not in stopped
+
+
 def test_applied_of_a_new_system_shows_its_outputs() -> None:
     assert lines(applied(NEW, {"stack": 48.0}, width=200))[1:] == [
         "  peer URI         datomic:ddb://us-east-1/orders/{db}",
