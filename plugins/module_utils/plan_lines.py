@@ -268,7 +268,7 @@ def _hanging(start: str, units: Sequence[str], width: int, separator: str = " ",
     blanks = " " * indent
     lines = [blanks + line for line in _wrapped(units, width - indent, separator)]
     if columns(start) > indent:
-        first, *more = _wrapped(start.rstrip().split(" "), width - 4)
+        first, *more = _wrapped(re.findall(r"^\W*\S+|\S+", start), width - 4)
         return [first, *(f"    {line}" for line in more), *(lines if text else [])]
     return [_padded(start, indent) + lines[0][indent:], *lines[1:]]
 

@@ -124,7 +124,7 @@ class System:
     def provision(self) -> None:
         """Everything but the stack."""
         transactor, cf = str(self.directory / self.transactor), str(self.directory / self.cf)
-        common = {"engine": "native", "stack_name": self.name, "tags": self.tags}
+        common: dict[str, Any] = {"engine": "native", "stack_name": self.name, "tags": self.tags}
         self.module("ensure_transactor", src=transactor, defaults="secure", secrets=[*self.secrets], **common)
         self.module("ensure_cf", src=cf, transactor_src=transactor, **common)
         versions: dict[str, int] = {}
