@@ -178,7 +178,16 @@ def test_as_many_changes_as_fit() -> None:
 
 
 def test_the_body() -> None:
-    plan = dataclasses.replace(PLAN, notes=(("git", "1 commit"), ("accepted", "open-to-anyone: only in a test")))
+    changes = (
+        *PLAN.changes,
+        Change("create", "s3 bucket", "logs", "transactor"),
+        Change("update", "property", "java-xmx", "stack", attributes=(Attribute("java-xmx", "", "2625m", CF, 9),)),
+        Change("update", "property", "java-opts", "stack", attributes=(Attribute("java-opts", "-Xss1m", ""),)),
+        Change("update", "git", "", "git", "2 files, 1 commit on main, not pushed"),
+    )
+    plan = dataclasses.replace(
+        PLAN, changes=changes, notes=(("git", "1 commit"), ("accepted", "open-to-anyone: only in a test"))
+    )
     assert body(*EDITED, plan=plan, reason="Black Friday\n") == "\n".join(
         [
             "Reason: Black Friday",
@@ -187,7 +196,9 @@ def test_the_body() -> None:
             "~ aws-instance-type c7g.large -> c7g.xlarge (aws/orders-cf.properties:12)",
             "~ dynamodb table orders: point-in-time recovery off -> on",
             "± transactors: 2 of 2 replaced: writes pause once, up to 16 s",
-            "0 to create, 3 to update, 0 to delete, 2 transactors to replace",
+            "+ s3 bucket logs",
+            "~ java-xmx 2625m (aws/orders-cf.properties:9)",
+            "~ java-opts -Xss1m -> none",
             "",
             "Accepted: open-to-anyone: only in a test",
             "",

@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from ..plan import ACCEPTED, Change, ChangeAction, Plan, Step
+from ..plan import ACCEPTED, Attribute, Change, ChangeAction, Plan, Step
 from ..properties import keys
 from ..properties.file import MASK, Properties
 from ..util import redact
@@ -158,20 +158,20 @@ def _subject(system: str, phrases: Sequence[str], rest: Sequence[str]) -> str:
 
 def _plan(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
-        yield from _wrapped(f"{SYMBOLS[change.action]} {_line(change)}")
-    if plan.changes:
-        counts = "{create} to create, {update} to update, {delete} to delete, {replace} transactors to replace"
-        yield counts.format(**plan.summary)
+        if change.kind != "git":
+            yield from _wrapped(f"{SYMBOLS[change.action]} {_line(change)}")
 
 
 def _line(change: Change) -> str:
-    values = [
-        f"{one.name} {one.before} -> {one.after}" + (f" ({one.file}:{one.line})" if one.line else "")
-        for one in change.attributes
-    ]
+    text = change.text or ", ".join(_value(one) for one in change.attributes)
     if change.kind == "property":
-        return ", ".join(values) or f"{change.name} {change.text}"
-    return f"{change.kind} {change.name}".rstrip() + f": {change.text or ', '.join(values)}"
+        return text or change.name
+    return ": ".join(filter(None, [f"{change.kind} {change.name}".rstrip(), text]))
+
+
+def _value(one: Attribute) -> str:
+    values = " -> ".join(filter(None, [one.before, one.after or "none"]))
+    return f"{one.name} {values}" + (f" ({one.file}:{one.line})" if one.line else "")
 
 
 def _first_line(text: str) -> str:
