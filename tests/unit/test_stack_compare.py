@@ -488,6 +488,19 @@ def test_the_line_of_a_stack() -> None:
     )
 
 
+def test_what_an_update_deletes() -> None:
+    planned = [
+        changes.Change("Remove", "Topic", "AWS::SNS::Topic"),
+        changes.Change("Modify", "LaunchGroup", "AWS::AutoScaling::AutoScalingGroup", "True"),
+        changes.Change("Modify", "Alarm", "AWS::CloudWatch::Alarm", "Conditional"),
+        changes.Change("Modify", "LaunchConfig", "AWS::AutoScaling::LaunchConfiguration", "True"),
+        changes.Change("Remove", "LaunchConfig", "AWS::AutoScaling::LaunchConfiguration"),
+        changes.Change("Add", "Dashboard", "AWS::CloudWatch::Dashboard"),
+    ]
+    found = edited("modern", {"memory-index-max": "256m"})
+    assert compare.stack_change(found, planned).deletes == ("Topic", "LaunchGroup")
+
+
 def test_the_line_of_a_stack_without_a_changed_resource() -> None:
     template = made_modern(*files())
     more = copy.deepcopy(template)

@@ -299,7 +299,12 @@ def stack_change(comparison: Comparison, planned: Sequence[changes.Change]) -> C
     resources = _listed((one.logical_id, one.type, _manner(one)) for one in planned)
     text = "; ".join([*([resources] if resources else []), *comparison.notes])
     attributes = (*details, *comparison.details)
-    return Change("update", "stack", comparison.stack, "stack", text, attributes)
+    deletes = tuple(
+        one.logical_id
+        for one in planned
+        if (one.action == "Remove" or one.replacement == "True") and one.type not in changes.LAUNCH_TYPES
+    )
+    return Change("update", "stack", comparison.stack, "stack", text, attributes, deletes)
 
 
 def _manner(change: changes.Change) -> str:
