@@ -48,20 +48,25 @@ def write(path: str, plan: Plan) -> None:
         raise DatomicError(f"{refused} it is not a regular file. Correct datomic_plan_file.")
     try:
         before = _bytes(path) if os.path.exists(path) else None
+        if before:
+            _require_plan_of(plan.system, before, refused)
+        if before is not None:
+            # The new file gets the mode of the one that it replaces.
+            os.chmod(path, atomic_write.NEW_FILE_MODE)
     except OSError as error:
         raise DatomicError(f"{refused} {error.strerror}. Correct datomic_plan_file.") from error
-    if before:
-        system = _system(before)
-        if system is None:
-            raise DatomicError(f"{refused} the file is not a plan. Correct datomic_plan_file, or remove the file.")
-        if system != plan.system:
-            raise DatomicError(
-                f"{refused} the file has the plan of {system}. Put datomic_stack_name into datomic_plan_file, so that "
-                "each system has a file, or remove the file."
-            )
     atomic_write.replace(path, (json.dumps(plan.as_returned(), indent=2) + "\n").encode(), was=before)
-    # A file that existed keeps its mode otherwise.
-    os.chmod(path, atomic_write.NEW_FILE_MODE)
+
+
+def _require_plan_of(system: str, content: bytes, refused: str) -> None:
+    other = _system(content)
+    if other is None:
+        raise DatomicError(f"{refused} the file is not a plan. Correct datomic_plan_file, or remove the file.")
+    if other != system:
+        raise DatomicError(
+            f"{refused} the file has the plan of {other}. Put datomic_stack_name into datomic_plan_file, so that "
+            "each system has a file, or remove the file."
+        )
 
 
 def _bytes(path: str) -> bytes:

@@ -106,6 +106,7 @@ def test_smaller_values(key: str, larger: str, smaller: str) -> None:
     ("key", "before", "after"),
     [
         ("java-xmx", "2625m", ""),
+        ("memory-index-max", "1g", "1024m"),
         ("aws-instance-type", "c7g.xlarge", "x8g.odd"),
         ("aws-instance-type", "c7g.xlarge", "m7g.large"),
         ("write-concurrency", "8", "4"),
