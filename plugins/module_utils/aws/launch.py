@@ -9,28 +9,35 @@ from __future__ import annotations
 import functools
 
 from ..properties.file import Properties
+from ..steps.ingress import Current
 from ..steps.security_group import GROUP_ID
 from ..template.machine import GROUP, TYPE, Facts, release_objects
 from ..template.options import Options
 from . import ec2, s3, security_groups
 from .calls import run_parallel
-from .client import Aws
+from .client import Clients
+
+NOTHING = Current()
 
 
-def observe(aws: Aws, cf: Properties, options: Options, *, zones: bool) -> Facts:
-    """zones: read the zones that offer the instance type, and those of the default VPC."""
+def observe(aws: Clients, cf: Properties, options: Options, *, zones: bool, known: Current = NOTHING) -> Facts:
+    """zones: read the zones that offer the instance type, and those of the default VPC.
+
+    known: what was read for the security group of the same file, and need not be read again.
+    """
     region, name, group, subnets = cf.get("aws-region"), cf.get(TYPE), cf.get(GROUP), options.subnets
     client, storage = aws.client("ec2", region=region), aws.client("s3", region=region)
+    groups = tuple(one for one in known.groups if group in (one.group_id, one.name))
     by_group = {"group-id" if GROUP_ID.fullmatch(group) else "group-name": [group]}
     uris = [*release_objects(cf, options), *options.extra_jars]
     places = [uri.removeprefix("s3://").partition("/") for uri in uris]
-    (kind, image, groups), (found, vpc_id), (offering, default), codes = run_parallel(
+    (kind, image, named), (found, vpc_id), (offering, default), codes = run_parallel(
         lambda: run_parallel(
-            lambda: ec2.instance_type(client, name),
+            lambda: known.instance_type or ec2.instance_type(client, name),
             lambda: ec2.image(client, options.image_id) if options.image_id else None,
-            lambda: security_groups.groups(client, by_group),
+            lambda: groups or security_groups.groups(client, by_group),
         ),
-        lambda: (ec2.subnets(client, subnets), "") if subnets else ((), ec2.vpc(client)),
+        lambda: (ec2.subnets(client, subnets), "") if subnets else ((), known.default_vpc or ec2.vpc(client)),
         lambda: run_parallel(
             lambda: ec2.offering_zones(client, name) if zones and name else (),
             lambda: ec2.default_zones(client) if zones and not subnets else (),
@@ -38,4 +45,4 @@ def observe(aws: Aws, cf: Properties, options: Options, *, zones: bool) -> Facts
         lambda: run_parallel(*(functools.partial(s3.unreadable, storage, place[0], place[2]) for place in places)),
     )
     unreadable = {uri: code for uri, code in zip(uris, codes, strict=True) if code}
-    return Facts(kind, image, groups, found, vpc_id, offering, default, unreadable)
+    return Facts(kind, image, named, found, vpc_id, offering, default, unreadable)

@@ -17,10 +17,10 @@ from ..steps.ingress import Current, IngressRule, SecurityGroup
 from ..steps.security_group import AuthorizeIngress, CreateSecurityGroup, Desired, RevokeIngress
 from . import ec2, sts
 from .calls import aws_call, aws_pages, aws_wait, run_parallel, tag_list
-from .client import Aws
+from .client import Aws, Clients
 
 
-def observe(aws: Aws, desired: Desired) -> Current:
+def observe(aws: Clients, desired: Desired) -> Current:
     """The groups in the file, and what else the plan depends on.
 
     A name means the group in the VPC of the option. Without that option it means the group in the default VPC, or in
@@ -33,17 +33,18 @@ def observe(aws: Aws, desired: Desired) -> Current:
     by_default = names and not desired.vpc_id and not desired.group.group_id
     foreign = any(reference.account for reference in desired.references)
     identity = aws.client("sts", region=desired.region) if foreign else None
-    named, by_id, vpc_id, account, instance_type = run_parallel(
+    named, by_id, default_vpc, account, instance_type = run_parallel(
         lambda: groups(client, by_name) if names else (),
         lambda: groups(client, {"group-id": ids}) if ids else (),
         lambda: ec2.vpc(client) if by_default else "",
         lambda: sts.account(identity).number if identity else "",
         lambda: ec2.instance_type(client, desired.unknown_type) if desired.unknown_type else None,
     )
+    vpc_id = default_vpc
     if names and desired.vpc_id and not desired.group.group_id:
         # One of its groups proves that there is such a VPC.
         vpc_id = desired.vpc_id if named else ec2.vpc(client, desired.vpc_id)
-    return Current(groups=(*named, *by_id), vpc_id=vpc_id, account=account, instance_type=instance_type)
+    return Current((*named, *by_id), vpc_id, default_vpc, account, instance_type)
 
 
 def groups(client: Any, filters: Mapping[str, Sequence[str]]) -> tuple[SecurityGroup, ...]:

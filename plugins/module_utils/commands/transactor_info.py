@@ -24,8 +24,8 @@ def observe(
 ) -> tuple[Stack | None, Observed | None]:
     """A stack and its group, given one of the two names; None for what does not exist.
 
-    found: the stack, if it was observed before. detailed: False reads no more of the group than a single call shows:
-    nothing of what complete adds.
+    found: the stack, if it was read before, with or without its template. detailed: False reads no more of the group
+    than a single call shows: nothing of what complete adds.
     """
     cloudformation, scaling, ec2 = (aws.client(service) for service in ("cloudformation", "autoscaling", "ec2"))
     if not stack_name:
@@ -39,7 +39,7 @@ def observe(
         if described is None:
             return None, None
         found, group = run_parallel(
-            lambda: found or stack.with_template(cloudformation, described),
+            lambda: described if described.template else stack.with_template(cloudformation, described),
             lambda: _group_of(cloudformation, scaling, ec2, described),
         )
     if group is None:

@@ -141,7 +141,7 @@ class InstanceType:
 
 @dataclasses.dataclass(frozen=True)
 class Current:
-    """account: of the credentials, empty when not read. vpc_id: the option's or the default one, empty without.
+    """vpc_id: the option's or the default one, empty without. default_vpc, account: empty when not read.
 
     others: other users of the transactor's group: stacks, and instances of no stack. Only read when a rule of the group
     is to be revoked.
@@ -149,6 +149,7 @@ class Current:
 
     groups: tuple[SecurityGroup, ...] = ()
     vpc_id: str = ""
+    default_vpc: str = ""
     account: str = ""
     instance_type: InstanceType | None = None
     others: tuple[str, ...] = ()
