@@ -42,7 +42,8 @@ options:
   commit_message:
     description:
       - The commit's message.
-      - One of O(commit_message) and O(plan) is required. This option wins.
+      - One of O(commit_message) and O(plan) is required. With both, the subject of a commit with O(stage=after) ends in
+        C(; what the run wrote), or in the failure, so that no two commits of a run have the same subject.
     type: str
   plan:
     description:
@@ -66,7 +67,7 @@ options:
       - The step of the run that failed, with O(stage=after). The subject of a message from O(plan) says it, such as
         C(not applied: stack rolled back).
     type: str
-    choices: [backup, transactor, security_group, secrets, template, stack, transactors, git]
+    choices: [transactor, security_group, secrets, template, surplus, stack, transactors]
   failure:
     description: The error of O(failed_step). A message from O(plan) has its first line.
     type: str
@@ -257,9 +258,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import Request, register
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.message import Run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.message import FAILED, Run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import STEPS, Plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Plan
 
 
 def main() -> None:
@@ -270,7 +271,7 @@ def main() -> None:
             "plan": {"type": "dict"},
             "stage": {"type": "str", "choices": ["before", "after"], "default": "before"},
             "reason": {"type": "str"},
-            "failed_step": {"type": "str", "choices": list(STEPS)},
+            "failed_step": {"type": "str", "choices": list(FAILED)},
             "failure": {"type": "str"},
             "push": {"type": "bool", "default": False},
             "push_remote": {"type": "str"},

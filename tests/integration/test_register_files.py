@@ -537,6 +537,15 @@ def test_the_two_commits_of_a_run(repository: Repository) -> None:
     assert not registering(repository, *paths, **after)["changed"]
 
 
+def test_the_users_own_message_of_the_two_commits(repository: Repository) -> None:
+    own: dict[str, Any] = {"plan": PLAN, "commit_message": "Ticket 12"}
+    repository.write(FILE, "host=b\n")
+    registering(repository, FILE, **own)
+    repository.write(FILE, "host=c\n")
+    registering(repository, FILE, **own, stage="after")
+    assert log(repository) == ["Ticket 12", "Ticket 12; what the run wrote"]
+
+
 def test_a_message_of_files_behind_a_filter(repository: Repository) -> None:
     repository.write(".gitattributes", "*.properties filter=crypt\n")
     repository.git("config", "filter.crypt.clean", "base64")

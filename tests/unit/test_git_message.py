@@ -11,7 +11,13 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.message import File, Run, message
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.message import (
+    FAILED,
+    File,
+    Run,
+    message,
+    overridden,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import STEPS, Attribute, Change, Now, Plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Replacement as Replaced
 from hypothesis import given
@@ -222,6 +228,14 @@ def test_wrong_files_are_edits() -> None:
     assert subject(File(CF, b"\xff", b"\xfe")) == f"orders: edit {CF}"
 
 
+def test_the_user_s_own_message() -> None:
+    own = "Ticket 12\n\nThe reports need it.\n"
+    assert overridden(Run(PLAN), own) == own.strip()
+    assert overridden(Run(PLAN, written=True), own) == "Ticket 12; what the run wrote\n\nThe reports need it."
+    failed = Run(PLAN, written=True, failed_step="surplus")
+    assert overridden(failed, "Ticket 12") == "Ticket 12; not applied: surplus not terminated\n"
+
+
 TEXT = st.text(max_size=90)
 WORDS = st.text("abc-123.", min_size=1, max_size=30)
 ATTRIBUTES = st.builds(Attribute, TEXT, TEXT, TEXT, TEXT, st.integers(0, 99))
@@ -262,7 +276,7 @@ def runs(draw: st.DrawFn) -> tuple[Plan, str, list[File], list[File]]:
     return draw(PLANS), draw(TEXT), first, last
 
 
-@given(runs(), st.sampled_from(("", *STEPS)), TEXT)
+@given(runs(), st.sampled_from(("", *FAILED)), TEXT)
 def test_every_message_is_one_that_git_and_people_can_read(
     run: tuple[Plan, str, list[File], list[File]], step: Any, reason: str
 ) -> None:

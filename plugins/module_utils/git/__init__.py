@@ -16,9 +16,9 @@ from typing import Any
 from .. import screen
 from ..errors import DatomicError, Finding, InputError, raise_if_errors
 from ..util import redact
+from . import message as messages
 from .index_update import Entries, Workspace, commit_entries, copy_index, index_entries
 from .message import File, Run
-from .message import message as commit_message
 from .push import Target, is_behind, push, target
 from .runner import TIMEOUT, Git, GitStoppedError, literal, said
 from .secret_scan import masked, secrets
@@ -39,7 +39,7 @@ ENCRYPT = (
 class Request:
     """The options of register_files.
 
-    paths: as the user wrote them. message: the commit's; where it is blank, run makes one.
+    paths: as the user wrote them. message: the commit's; where it is blank, run has what to make one of.
     remote, branch: empty for those of the upstream. timeout: seconds for each command.
     Internal options: expected: files that later steps write; secrets_expected: those of them that get a secret.
     planned: files that earlier steps of a check would have written; planned_only: report no others.
@@ -238,7 +238,10 @@ def _warn(texts: Iterable[str]) -> None:
 
 
 def _message(request: Request, staged: Staged) -> str:
-    return commit_message(request.run, staged.files) if request.run and not request.message.strip() else request.message
+    if request.run is None:
+        return request.message
+    own = request.message.strip()
+    return messages.overridden(request.run, own) if own else messages.message(request.run, staged.files)
 
 
 def _result(

@@ -13,9 +13,8 @@ import dataclasses
 import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
-from ..plan import ACCEPTED, Attribute, Change, ChangeAction, Plan, Step
+from ..plan import ACCEPTED, Attribute, Change, ChangeAction, Plan
 from ..properties import keys
 from ..properties.file import MASK, Properties
 from ..util import redact
@@ -34,14 +33,17 @@ EXPLAINED = {
     "datomic-version": "Datomic {}",
 }
 """Keys whose values explain themselves."""
-FAILED: dict[Step | Literal[""], str] = {
+FAILED = {
     "transactor": "not applied: provisioning failed",
     "security_group": "not applied: security group failed",
     "secrets": "not applied: secrets failed",
     "template": "not applied: template failed",
+    "surplus": "not applied: surplus not terminated",
     "stack": "not applied: stack failed",
     "transactors": "transactors not replaced",
 }
+"""By the failed step. surplus: transactors above the group's size, which end before the stack's update."""
+WRITTEN = "what the run wrote"
 ROLLED_BACK = "not applied: stack rolled back"
 
 
@@ -64,7 +66,7 @@ class Run:
 
     plan: Plan
     written: bool = False
-    failed_step: Step | Literal[""] = ""
+    failed_step: str = ""
     failure: str = ""
     reason: str = ""
 
@@ -81,6 +83,12 @@ def message(run: Run, files: Sequence[File]) -> str:
         _wrapped(f"{failed.partition(':')[0].capitalize()}: {_first_line(run.failure)}") if run.failure.strip() else [],
     ]
     return "\n\n".join([subject, *("\n".join(lines) for lines in paragraphs if lines)]) + "\n"
+
+
+def overridden(run: Run, text: str) -> str:
+    """The user's own message. In the second commit of a run its subject says so, since no two are the same."""
+    subject, *body = text.strip().splitlines(keepends=True)
+    return "".join([f"{subject.rstrip()}; {_failed(run) or WRITTEN}\n" if run.written else subject, *body])
 
 
 def _edited(plan: Plan, files: Sequence[File]) -> list[str]:
