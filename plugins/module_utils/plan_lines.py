@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from .errors import Finding
-from .plan import STEPS, Attribute, Change, ChangeAction, Plan, Replacement
+from .plan import STEPS, Attribute, Change, Plan, Replacement
 from .util.clock import duration
 
 WIDTH = 120
@@ -151,17 +151,19 @@ def _rows(plan: Plan, notes: bool) -> Iterator[Row]:
 
 
 def _changed(change: Change) -> Row:
-    names = {"property": change.name, "stack": "stack", "transactors": "transactors"}
-    subject = _printable(names.get(change.kind, f"{change.kind} {change.name}"))
     details = tuple(
-        Row(_printable(each.name), _values(each, change.action), place=_place(each.file, each.line))
+        Row(_printable(each.name), _values(each, change), place=_place(each.file, each.line))
         for each in change.attributes
     )
-    if change.text:
-        return Row(subject, _printable(change.text), change.action, details=details)
-    text = ", ".join(
-        each.text if each.subject == _printable(change.name) else f"{each.subject} {each.text}" for each in details
+    name, text = _printable(change.name), _printable(change.text)
+    subject = {"property": name, "file": "file", "stack": "stack", "transactors": "transactors"}.get(
+        change.kind, f"{_printable(change.kind)} {name}".strip()
     )
+    if change.kind == "file":
+        text = f"{name} ({text})" if text else name
+    if text:
+        return Row(subject, text, change.action, details=details)
+    text = ", ".join(each.text if each.subject == name else f"{each.subject} {each.text}" for each in details)
     places = ", ".join(dict.fromkeys(each.place for each in details if each.place))
     return Row(subject, text, change.action, places)
 
@@ -177,9 +179,12 @@ def _found(finding: Finding) -> Row:
     return Row(_printable(finding.key), _printable(text) + rule, style, place, details)
 
 
-def _values(attribute: Attribute, action: ChangeAction) -> str:
+def _values(attribute: Attribute, change: Change) -> str:
     before, after = _value(attribute.before), _value(attribute.after)
-    return {"create": after, "delete": before}.get(action, f"{before} -> {after}")
+    # The steps of a replacement are no values.
+    if change.action == "create" or change.kind == "transactors":
+        return after
+    return before if change.action == "delete" else f"{before} -> {after}"
 
 
 def _value(text: str) -> str:
@@ -264,7 +269,8 @@ def _hanging(start: str, units: Sequence[str], width: int, separator: str = " ",
     if columns(start + text) <= width:
         return [(start + text).rstrip()]
     longest = max(map(columns, text.split(" ")))
-    indent = max(6, min(indent or min(columns(start), width // 3), width - longest))
+    indent = indent or min(columns(start), width // 3)
+    indent = max(min(indent, 6), min(indent, width - longest))
     blanks = " " * indent
     lines = [blanks + line for line in _wrapped(units, width - indent, separator)]
     if columns(start) > indent:

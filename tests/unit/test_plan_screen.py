@@ -62,6 +62,7 @@ TRANSACTORS = Change(
     "",
     "transactors",
     "2 of 2 replaced: 2 new ones start first; writes pause once, up to 16 s",
+    (Attribute("step 1", "", "launch 2 in addition to the old"),),
 )
 HEAP = Finding(
     "heap-fits-instance",  # type: ignore[arg-type]
@@ -177,17 +178,21 @@ def test_values_that_come_and_go() -> None:
             Change("create", "property", "d", "secrets", attributes=(Attribute("d", "", "***"),)),
             Change("delete", "property", "e", "secrets", attributes=(Attribute("e", "***", ""),)),
             Change("update", "file", "aws/orders-cf.json", "template"),
+            Change("update", "file", "aws/orders-cf.properties", "security_group", "generated java-xmx"),
+            Change("update", "git", "", "git", "1 file, 1 commit on main"),
         ),
     )
     assert lines(render(plan, width=130))[1:] == lines(r"""
-  ~ a                        (not set) -> 1       aws/orders-cf.properties:1
-  ~ b                        1 -> (not set)       aws/orders-cf.properties:1
-  ~ c                        " " -> x\ty\x1b[31m  aws/orders-cf.properties:1
-  + d                        ***
-  - e                        ***
+  ~ a                       (not set) -> 1       aws/orders-cf.properties:1
+  ~ b                       1 -> (not set)       aws/orders-cf.properties:1
+  ~ c                       " " -> x\ty\x1b[31m  aws/orders-cf.properties:1
+  + d                       ***
+  - e                       ***
   + s3 bucket datomic-logs
-  ~ file aws/orders-cf.json
-Plan: 2 to create, 4 to update, 1 to delete, 0 transactors to replace.
+  ~ file                    aws/orders-cf.json
+  ~ file                    aws/orders-cf.properties (generated java-xmx)
+  ~ git                     1 file, 1 commit on main
+Plan: 2 to create, 6 to update, 1 to delete, 0 transactors to replace.
 """)
 
 
@@ -197,6 +202,15 @@ def test_diff_shows_the_attributes_that_are_not_the_line_and_the_reasons_of_find
         "      the rest is unused",
         "      LaunchTemplate InstanceType  c7g.large -> c7g.xlarge",
         "      user data                    (not set) -> 12 lines",
+        "      step 1  launch 2 in addition to the old",
+    ]
+
+
+def test_a_finding_without_a_key() -> None:
+    finding = Finding("stack-name", "the name of this stack is too long for the width of this terminal", "warning")
+    assert lines(render(dataclasses.replace(NOTHING, findings=(finding,)), width=60))[3:] == [
+        "  ! the name of this stack is too long for the width of this",
+        "    terminal [stack-name]",
     ]
 
 
