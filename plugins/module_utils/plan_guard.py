@@ -18,6 +18,8 @@ from .properties import keys
 Forbidden = Literal["replacement", "outage", "shrink", "image", "deletion"]
 GROUP = "LaunchGroup"
 """The logical id of the transactors' group, in both flavors of the template."""
+NO_RESOURCES = ("property", "file", "transactors")
+"""Kinds of changes that delete nothing in AWS but instances, which replacement and shrink are for."""
 IMAGES = ("image", "ImageId")
 COUNTS = ("aws-autoscaling-group-size", "valcache-max-gb", "read", "write", "minimum", "maximum", "VolumeSize")
 """Properties, and what tables, their auto scaling and volumes have, that are whole numbers."""
@@ -112,8 +114,7 @@ def _image(plan: Plan) -> Iterator[Finding]:
 
 def _deletion(plan: Plan) -> Iterator[Finding]:
     for change in plan.changes:
-        resource = change.kind not in ("property", "file")
-        if resource and change.action in ("delete", "replace"):
+        if change.kind not in NO_RESOURCES and change.action in ("delete", "replace"):
             again = " and created again" if change.action == "replace" else ""
             yield _finding("deletion", "forbidden-deletion", f"{_title(change)} would be deleted{again}")
         if change.deletes:

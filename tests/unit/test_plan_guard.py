@@ -152,7 +152,8 @@ def test_deletion() -> None:
         f"dynamodb table orders {end.replace('deleted', 'deleted and created again')}",
         f"Topic, Dashboard of the stack orders {end.replace('deleted', 'deleted or replaced by another one')}",
     ]
-    assert found(Change("delete", "property", "java-opts", "stack"), Change("delete", "file", "a.json", "git")) == []
+    others = [Change("delete", kind, "x", "stack") for kind in ("property", "file", "transactors")]
+    assert found(*others, Change("replace", "transactors", "", "transactors")) == []
 
 
 def test_each_has_an_id() -> None:
