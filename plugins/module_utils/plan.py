@@ -59,8 +59,8 @@ class Change:
     kind: "property", "file", "stack", "transactors", or service and resource, such as "dynamodb table".
     name: the property's key, the file's path, the resource's name; empty for transactors.
     text: what the line says; empty where the attributes are the line. attributes: otherwise shown by --diff.
-    deletes: what the change removes of the resource: rules, policies, keys. Of a stack the logical ids of resources that
-    are removed, or replaced by others; without launch configurations, which each update replaces.
+    deletes: what the change removes of the resource: rules, policies, keys. Of a stack the logical ids of removed
+    resources, also if others replace them; without launch configurations, which each update replaces.
     """
 
     action: ChangeAction
