@@ -6,22 +6,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import current_last_words
 from ansible_collections.datomic_onprem.aws.plugins.modules import replace_transactors
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
-
-ABOVE = os.dup(2)
-"""ansible-playbook's own standard error: it loads this file before it starts the worker, which has none left."""
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.signals import Signals
 
 
 class ActionModule(InProcess):
@@ -30,7 +24,7 @@ class ActionModule(InProcess):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         host = screen.host_prefix(task_vars)
-        self._signals = Signals(lambda: self._say(host, current_last_words()))
+        self._signals = Signals(self._task, host, current_last_words)
         self._shown = False
         with self._signals:
             result: dict[str, Any] = super().run(tmp, task_vars)
@@ -52,52 +46,3 @@ class ActionModule(InProcess):
         self._shown = True
         with self._signals.delayed():
             super()._show(line)
-
-    def _say(self, host: str, words: str) -> None:
-        """Show words past ansible-playbook, which shows no line of a worker any more once it was stopped."""
-        if words and not self._task.no_log:
-            with contextlib.suppress(OSError):
-                os.write(ABOVE, f"{host}{words}\n".encode())
-
-
-class Signals:
-    """Inside, SIGINT and SIGTERM first show the last words, then do what they did before.
-
-    A line of progress goes to ansible-playbook through a queue with a lock. A signal that arrives while a line is under
-    way waits for its end: a process that dies with the lock leaves ansible-playbook waiting forever.
-    """
-
-    def __init__(self, say_last_words: Callable[[], None]) -> None:
-        self._say_last_words = say_last_words
-        self._delayed = False
-        self._waiting: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in self._before:
-            signal.signal(number, self._handle)
-
-    def __exit__(self, *_error: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    @contextlib.contextmanager
-    def delayed(self) -> Iterator[None]:
-        """Inside, a signal waits for the end."""
-        self._delayed = True
-        yield
-        self._delayed = False
-        if self._waiting is not None:
-            self._end(self._waiting)
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if self._delayed:
-            self._waiting = number
-        else:
-            self._end(number)
-
-    def _end(self, number: int) -> None:
-        self.__exit__()  # first of all: if the words do not get through, the next signal ends this process as before
-        self._say_last_words()
-        signal.raise_signal(number)

@@ -109,14 +109,20 @@ class InProcess(Normal):
         return next((f"environment: {name}" for name in environment if name.startswith(READ_AT_START)), "")
 
 
+def give(args: Mapping[str, Any]) -> type[json.JSONEncoder]:
+    """The next AnsibleModule of this process gets these arguments. The encoder of values for a module."""
+    encoder: type[json.JSONEncoder] = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
+    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": args}, cls=encoder).encode()
+    basic._ANSIBLE_PROFILE = PROFILE
+    return encoder
+
+
 def _result(module: ModuleType, args: Mapping[str, Any], internal: Mapping[str, Any]) -> dict[str, Any]:
     """The result of module.main() with these arguments, Ansible's own (_ansible_...) included.
 
     Options and result pass through JSON, as with the wrapper that Ansible sends with a module.
     """
-    encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
-    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": args}, cls=encoder).encode()
-    basic._ANSIBLE_PROFILE = PROFILE
+    encoder = give(args)
     printed = io.StringIO()
     with (
         internal_options.given(json.loads(json.dumps(internal, cls=encoder))),

@@ -6,15 +6,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import pathlib
+import time
+from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
-import yaml
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible_collections.amazon.aws.plugins.modules import cloudformation
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import update_stack as command
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.update_stack import Options, RunModule
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 
-from tests.conftest import ROOT
 from tests.emulator import Emulator
+from tests.integration.groups import Clients, emulated_time
 from tests.modules import CREDENTIALS, run_module
 
 STACK = {**CREDENTIALS, "stack_name": "orders"}
@@ -27,48 +34,61 @@ def plan(aws: Emulator, file: pathlib.Path, *, check: bool = False, **params: An
 
 def update(aws: Emulator, file: pathlib.Path, planned: dict[str, Any], **params: Any) -> dict[str, Any]:
     """By amazon.aws.cloudformation."""
-    options = {
-        **STACK,
-        "endpoint_url": aws.url,
-        "template_body": file.read_text(),
-        "tags": planned["tags"],
-        "notification_arns": planned["notification_arns"],
-        **params,
-    }
-    return run_module("cloudformation", options, collection="amazon.aws")
+    return module(aws, **params)(
+        "amazon.aws.cloudformation",
+        {
+            "stack_name": "orders",
+            "template_body": file.read_text(),
+            "tags": planned["tags"],
+            "notification_arns": planned["notification_arns"],
+        },
+    )
 
 
-def why(aws: Emulator, file: pathlib.Path, **params: Any) -> dict[str, Any]:
-    """What is said of an update that fails."""
-    planned = plan(aws, file, **params)
-    done = update(aws, file, planned, **params)
-    assert done["failed"], done
-    return explain(aws, file, planned, done, **params)
+def module(aws: Emulator, **params: Any) -> RunModule:
+    """Runs modules with the connection. params: options that the connection has besides."""
+
+    def run(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        collection, _dot, short = name.rpartition(".")
+        return run_module(short, {**CREDENTIALS, "endpoint_url": aws.url, **options, **params}, collection=collection)
+
+    return run
 
 
-def explain(
-    aws: Emulator, file: pathlib.Path, planned: dict[str, Any], done: dict[str, Any], **params: Any
-) -> dict[str, Any]:
-    options = {
-        **STACK,
-        "endpoint_url": aws.url,
-        "template": str(file),
-        "existed": planned["exists"],
-        "outcome": done.get("output", ""),
-        "refusal": "" if "output" in done else done["msg"],
-        **params,
-    }
-    return run_module("stack_failure_info", options)
+@dataclasses.dataclass
+class Followed:
+    """An update by update_stack. lines: that it shows; notes: with -v."""
+
+    lines: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    failure: str = ""
+    result: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def fails(**results: Any) -> bool:
-    """Whether the role's task that updates the stack fails with these results."""
-    tasks = yaml.safe_load((ROOT / "roles" / "datomic" / "tasks" / "_update_stack.yml").read_text())
-    (task,) = [task for task in tasks[0]["block"] if "amazon.aws.cloudformation" in task]
-    condition = trust_as_template(task["failed_when"])
-    return bool(Templar(loader=DataLoader(), variables=results).evaluate_conditional(condition))
-
-
-def delete(aws: Emulator, stack_id: str) -> dict[str, Any]:
-    options = {**STACK, "endpoint_url": aws.url, "stack_name": stack_id, "state": "absent"}
-    return run_module("cloudformation", options, collection="amazon.aws")
+def follow(
+    aws: Emulator,
+    file: pathlib.Path,
+    *,
+    run: RunModule | None = None,
+    followed: Followed | None = None,
+    apart: bool = False,
+    real_time: bool = False,
+    stack_name: str = "orders",
+    **given: Any,
+) -> Followed:
+    """The stack's update, on emulated time. run: runs amazon.aws.cloudformation. apart: without boto3 here."""
+    followed = followed or Followed()
+    options = Options(stack_name, str(file), **given)
+    clients = None if apart else Clients(aws)
+    in_amazon = mock.patch.object(cloudformation, "time", SimpleNamespace(sleep=aws.advance, time=time.time))
+    with contextlib.ExitStack() as emulated:
+        if not real_time:
+            emulated.enter_context(in_amazon)
+            emulated.enter_context(emulated_time(aws))
+        try:
+            followed.result = command.update(
+                options, run or module(aws), clients, followed.lines.append, followed.notes.append
+            )
+        except DatomicError as error:
+            followed.failure = str(error)
+    return followed

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.update_stack import AGAIN
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.policies import TRANSACTOR_ACTIONS
 
 from tests import fake_cli
@@ -22,7 +23,7 @@ from tests.estate import ROOT, Estate
 from tests.integration import groups
 from tests.integration.ensuring import ROLES, USERS, ensure
 from tests.integration.operator_policies import POLICIES, filled, holds
-from tests.integration.stacks import delete, plan, why
+from tests.integration.stacks import follow, plan
 from tests.integration.test_backup_modules import Site
 from tests.integration.test_replace_transactors_rolling import PROPERTIES, system
 from tests.modules import CREDENTIALS, run_module
@@ -147,7 +148,7 @@ def test_the_operators_policy_is_what_the_playbooks_need(aws: Emulator, tmp_path
     template["Resources"]["LaunchConfig"]["Properties"]["IamInstanceProfile"] = "none"
     file.write_text(json.dumps(template))
     aws.clear_calls()
-    assert why(aws, file, stack_name="wormbase")["failure"]
+    assert follow(aws, file, stack_name="wormbase").failure
     template["Resources"]["Topic"] = {"Type": "AWS::IAM::Role", "Properties": {}}
     file.write_text(json.dumps(template))
     assert plan(aws, file, stack_name="wormbase")["failed"]
@@ -169,9 +170,9 @@ def failed_creation(aws: Emulator, directory: pathlib.Path) -> None:
     aws.configure(launch_configurations=True, launch_failure="no capacity")
     file = directory / "template.json"
     file.write_text(groups.template("first"))
-    failed = why(aws, file)
-    assert failed["repeatable"]
-    assert not delete(aws, failed["stack_id"])["failed"]
+    failed = follow(aws, file)
+    assert AGAIN in failed.lines
+    assert "no capacity" in failed.failure
 
 
 def users(aws: Emulator, directory: pathlib.Path) -> None:

@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""plan_stack and stack_failure_info against the emulated AWS, with amazon.aws.cloudformation between them."""
+"""plan_stack against the emulated AWS, followed by amazon.aws.cloudformation."""
 
 from __future__ import annotations
 
 import json
 import pathlib
-import time
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from tests.emulator import Emulator
 from tests.emulator.test_change_sets import IMAGE, SHOWN
 from tests.emulator.test_cloudformation import ALARM, MODERN
 from tests.integration import groups
-from tests.integration.stacks import explain, fails, plan, update, why
+from tests.integration.stacks import plan, update
 
 SENTINEL = "hunter2-c0ffee"
 IN_CHECK = ["DescribeStacks", "CreateChangeSet", "DescribeChangeSet"]
@@ -273,87 +272,3 @@ def test_a_stack_that_awaits_a_review_is_left_alone(aws: Emulator, file: pathlib
     )
     assert "REVIEW_IN_PROGRESS" in plan(aws, file)["msg"]
     assert statuses(aws) == ["REVIEW_IN_PROGRESS"]
-
-
-def broken(note: str, **options: Any) -> dict[str, Any]:
-    """A template whose launch configuration names a profile that does not exist."""
-    template: dict[str, Any] = json.loads(groups.template(note, **options))
-    template["Resources"]["LaunchConfig"]["Properties"]["IamInstanceProfile"] = "orders"
-    return template
-
-
-def test_an_update_that_fails_says_why_first(aws: Emulator, file: pathlib.Path) -> None:
-    groups.create(aws)
-    file.write_text(json.dumps(broken("second")))
-    result = why(aws, file)
-    assert result["failure"].startswith(
-        "Could not update the stack orders: LaunchConfig (AWS::AutoScaling::LaunchConfiguration) is UPDATE_FAILED: "
-        "Invalid IamInstanceProfile: orders."
-    )
-    assert "The stack is UPDATE_ROLLBACK_COMPLETE: its resources are as before. " in result["failure"]
-    assert not result["repeatable"]
-    # Of a request that AWS refuses, not the cause of the failure before.
-    aws.fault("cloudformation:UpdateStack", code="AccessDenied", status=403, times=9)
-    refused = why(aws, file)["failure"]
-    assert "AccessDenied" in refused
-    assert "IamInstanceProfile" not in refused
-    assert refused.endswith("No transactor was replaced. Correct the cause. Then run again.")
-    aws.clear_faults()
-    # The answer was lost, and the rollback is what the next request met; or what it met goes on.
-    met = {"msg": "Stack:orders is in UPDATE_ROLLBACK_FAILED state and can not be updated."}
-    assert "Invalid IamInstanceProfile" in explain(aws, file, {"exists": True}, met)["failure"]
-    aws.configure(scale=1, stack_in_progress=600)
-    file.write_text(groups.template("third"))
-    aws.backstage("cloudformation").update_stack(StackName="orders", TemplateBody=file.read_text())
-    assert "has not ended: it is UPDATE_IN_PROGRESS" in explain(aws, file, {"exists": True}, met)["failure"]
-
-
-def test_a_stack_that_cannot_be_read_for_a_moment_is_no_success(
-    aws: Emulator, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """amazon.aws.cloudformation then takes the stack for deleted; the role's task fails, and the reason is read."""
-    groups.create(aws)
-    file.write_text(groups.template("second"))
-    planned = plan(aws, file)
-    aws.configure(scale=1, stack_in_progress=600)
-    aws.fault("cloudformation:DescribeStacks", code="AccessDenied", status=403, k=3)
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
-    done = update(aws, file, planned)
-    assert (done["failed"], done["output"]) == (False, "Stack Deleted")
-    assert fails(datomic_stack_updated=done)
-    assert not fails(datomic_stack_updated={**done, "output": "Stack UPDATE complete"})
-    failure = explain(aws, file, planned, done)["failure"]
-    assert "has not ended: it is UPDATE_IN_PROGRESS" in failure
-
-
-@pytest.mark.parametrize("reason", ["profile", "available", "no capacity"])
-def test_a_creation_is_repeatable_before_a_transactor_where_that_can_help(
-    aws: Emulator, file: pathlib.Path, reason: str
-) -> None:
-    file.write_text(json.dumps(broken("first")) if reason == "profile" else groups.template("first"))
-    if reason == "no capacity":
-        aws.configure(launch_failure=reason)
-    if reason == "available":
-        aws.configure(launch_configurations=False)
-    result = why(aws, file)
-    assert result["repeatable"] == (reason != "available")
-    assert ("datomic_template_flavor: modern" in result["failure"]) == (reason == "available")
-    assert result["failure"].startswith("Could not create the stack orders: Launch")
-    assert "delete the stack" in result["failure"]
-    assert result["stack_id"] == stack(aws)["StackId"]
-    assert statuses(aws) == ["ROLLBACK_COMPLETE"]
-    for planned, done in (
-        ({"exists": True}, {"output": "Problem with CREATE. Rollback complete"}),
-        ({"exists": False}, {"msg": "orders is in ROLLBACK_COMPLETE state and can not be updated."}),
-    ):
-        assert not explain(aws, file, planned, done)["repeatable"], "a stack that another run left is not deleted"
-
-
-def test_a_stack_that_had_a_transactor_stays(aws: Emulator, file: pathlib.Path) -> None:
-    """The alarm fails after the group has launched its instance."""
-    template = json.loads(groups.template("first"))
-    template["Resources"]["Low"] = {"Type": ALARM, "DependsOn": "LaunchGroup", "Properties": {"AlarmName": "low"}}
-    file.write_text(json.dumps(template))
-    result = why(aws, file)
-    assert statuses(aws) == ["ROLLBACK_COMPLETE"]
-    assert not result["repeatable"]

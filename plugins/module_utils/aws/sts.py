@@ -36,7 +36,11 @@ def refuse_other_account(aws: Clients, expected: str | None, found: str = "") ->
     """
     if not expected:
         return
-    found = found or account(aws.client("sts")).number
+    refuse(found or account(aws.client("sts")).number, expected)
+
+
+def refuse(found: str, expected: str) -> None:
+    """DatomicError when the credentials' account is not the expected one."""
     if found != expected:
         raise DatomicError(
             f"The credentials belong to account {found}, not to {expected}: nothing was changed. "

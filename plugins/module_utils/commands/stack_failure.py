@@ -2,54 +2,112 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""stack_failure_info: why amazon.aws.cloudformation failed, and whether the stack may be created again."""
+"""Why amazon.aws.cloudformation failed, and whether the stack may be created again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..aws import autoscaling, stack
-from ..aws.client import Aws
-from ..aws.sts import refuse_other_account
+from ..aws import autoscaling, diagnostics, stack
+from ..aws.client import Clients
+from ..errors import AwsError
+from ..rolling.state import Activity
 from ..steps.stack import changes, failures
 from ..steps.stack.events import Event
-from ..util import redact
-from .plan_stack import read_template
+from ..steps.stack.failures import GROUP_TYPE, Failure, Operation
+from ..util import clock
 
+DELETED = "Stack Deleted"
+"""amazon.aws.cloudformation's output, without a failure, if it cannot read the stack for a moment."""
 ROLLED_BACK = "Problem with CREATE"
-"""The start of amazon.aws.cloudformation's output if the creation that it began was rolled back."""
+"""The start of its output if the creation that it began was rolled back."""
 EARLIER_REQUEST = "state and can not be updated"
 """CloudFormation accepted an earlier request of this run: the plan found a stack that can be updated, or none."""
+STATUSES = {
+    "Problem with CREATE. Rollback complete": "ROLLBACK_COMPLETE",
+    "Problem with UPDATE. Rollback complete": "UPDATE_ROLLBACK_COMPLETE",
+    "Stack UPDATE rollback failed": "UPDATE_ROLLBACK_FAILED",
+}
+SHOWN_CONSOLES = 2
 
 
-def explain(
-    aws: Aws, *, stack_name: str, template: str, existed: bool, outcome: str, refusal: str, account_id: str | None
-) -> dict[str, Any]:
-    """The module's result."""
-    refuse_other_account(aws, account_id)
+def explain(aws: Clients | None, name: str, template: Any, done: Mapping[str, Any]) -> Failure | None:
+    """Why the operation failed, secrets included; None if it did not.
+
+    aws: None if this process cannot ask AWS. template: its content. done: the result of amazon.aws.cloudformation.
+    """
+    outcome = str(done.get("output", ""))
+    if not done.get("failed") and outcome != DELETED:
+        return None
+    if aws is None:
+        return _by_module(name, done)
     client = aws.client("cloudformation")
-    _body, content = read_template(template)
-    operation = "update" if existed else "create"
-    current = stack.describe(client, stack_name)
-    stack_id, repeatable = "", False
-    if current is None or (refusal and EARLIER_REQUEST not in refusal):
-        failure = failures.message(stack_name, operation, [(refusal or outcome).rstrip(".")], "")
-    elif current.status.endswith("_IN_PROGRESS"):
-        stack_id, failure = current.stack_id, failures.unfinished(stack_name, operation, current.status)
-    else:
-        stack_id, events = current.stack_id, stack.newest_events(client, current.stack_id)
-        causes = failures.root_causes(events) or [text for text in [current.reason.rstrip(".")] if text]
-        failure = failures.message(stack_name, operation, causes, current.status)
-        rolled_back = outcome.startswith(ROLLED_BACK) and current.status == "ROLLBACK_COMPLETE"
-        repeatable = not existed and rolled_back and _may_recreate(aws, events)
-    failure = redact.values(failure, changes.secrets(content))
-    return {"changed": False, "failure": failure, "repeatable": repeatable, "stack_id": stack_id}
+    try:
+        current = stack.describe(client, name)
+        refused = not outcome and EARLIER_REQUEST not in str(done.get("msg"))
+        if current is None or (refused and not current.status.endswith("_IN_PROGRESS")):
+            return _by_module(name, done)
+        operation = failures.operation(current.status)
+        if current.status.endswith("_IN_PROGRESS"):
+            return Failure(name, operation, current.status, stack_id=current.stack_id)
+        if outcome == DELETED and current.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            return None
+        found = stack.newest_events(client, current.stack_id)
+    except AwsError as error:
+        return _by_module(name, done, str(error))
+    rolled_back = outcome.startswith(ROLLED_BACK) and current.status == "ROLLBACK_COMPLETE"
+    details, never_launched = _group(aws, template, found) if rolled_back or _group_failed(found) else ([], False)
+    return Failure(
+        name,
+        operation,
+        current.status,
+        tuple(failures.root_causes(found) or filter(None, [current.reason.rstrip(".")])),
+        tuple(details),
+        current.stack_id,
+        repeatable=rolled_back and failures.may_succeed_again(found) and never_launched,
+    )
 
 
-def _may_recreate(aws: Aws, events: Sequence[Event]) -> bool:
-    """Whether the stack provably never had a transactor, and the same request may succeed."""
-    if not failures.may_succeed_again(events):
-        return False
-    group = failures.group_name(events)
-    return not group or failures.never_launched(autoscaling.all_activities(aws.client("autoscaling"), group))
+def _by_module(name: str, done: Mapping[str, Any], *details: str) -> Failure:
+    """The failure as amazon.aws.cloudformation reports it."""
+    outcome, refusal = str(done.get("output", "")), str(done.get("msg", ""))
+    operation: Operation = "create" if "create" in (outcome or refusal).lower() else "update"
+    causes = failures.root_causes(failures.events_of(done.get("log", ())))
+    if not causes:
+        missing = "amazon.aws.cloudformation cannot find it any more"
+        causes = [missing if outcome == DELETED else (outcome or refusal).rstrip(".")]
+    return Failure(name, operation, STATUSES.get(outcome, ""), tuple(causes), details)
+
+
+def _group_failed(found: Sequence[Event]) -> bool:
+    return any(failures.failed(event) and event.type == GROUP_TYPE for event in found)
+
+
+def _group(aws: Clients, template: Any, found: Sequence[Event]) -> tuple[list[str], bool]:
+    """Diagnostics of the group, if it failed, and whether it provably never launched an instance."""
+    name = failures.group_name(found)
+    if not name:
+        return [], True
+    try:
+        activities = autoscaling.all_activities(aws.client("autoscaling"), name)
+    except AwsError as error:
+        return [str(error)], False
+    details = _details(aws, template, found, activities) if _group_failed(found) else []
+    return details, failures.never_launched(activities)
+
+
+def _details(aws: Clients, template: Any, found: Sequence[Event], activities: Sequence[Activity]) -> list[str]:
+    """The failed scaling activities, the consoles of the newest instances, the last log."""
+    now = [one for one in activities if clock.iso(one.started_at) >= found[0].at]
+    known = " ".join(failures.root_causes(found))
+    failed = dict.fromkeys(one.message for one in now if one.failed and one.message and one.message not in known)
+    lines = [f"Scaling activity: {message}" for message in failed]
+    launched = [one for one in now if one.kind == "launch" and one.instance_id][:SHOWN_CONSOLES]
+    for one in launched:
+        lines += diagnostics.console(aws.client("ec2"), one.instance_id)
+    properties = dict(line.strip().split("=", 1) for line in changes.text_lines(template) if "=" in line)
+    if launched and (bucket := properties.get("aws-s3-log-bucket-id")):
+        since = min(one.started_at for one in launched)
+        lines += diagnostics.log(aws.client("s3"), bucket, properties.get("aws-dynamodb-table", ""), since)
+    return lines

@@ -154,7 +154,9 @@ def _obstacle(group: FakeAutoScalingGroup, zone: str) -> str:
     """
     if SETTINGS.launch_failure:
         return SETTINGS.launch_failure
-    running = sum(len(other.active_instances()) for other in groups())
+    # A group is not in the list before its first instances are launched.
+    every = {id(one): one for one in (*groups(), group)}.values()
+    running = sum(len(one.active_instances()) for one in every)
     if SETTINGS.capacity is not None and running >= SETTINGS.capacity:
         return (
             f"We currently do not have sufficient {group.instance_type} capacity in the Availability Zone you"

@@ -211,10 +211,12 @@ def _unstable_group() -> None:
         if failed:
             sizes = f"{len(group.active_instances())}/{group.min_size}/{group.max_size}"
             group.delete(account, region)
-            raise ValidationError(
+            error = ValidationError(
                 f"Group did not stabilize. {{current/minSize/maxSize group size = {sizes}. Failed Scaling Activity:"
                 f" {failed[-1].failed}}}"
             )
+            error.physical_resource_id = group.name
+            raise error
         return group
 
     FakeAutoScalingGroup.create_from_cloudformation_json = classmethod(create_and_wait)

@@ -238,7 +238,7 @@ def _with_events(verb: str, run: Any) -> Any:
         try:
             resource = run(logical_id, resource_json, resources, account_id, region_name)
         except Exception as error:
-            tell(f"{verb}_FAILED", why=reason(error))
+            tell(f"{verb}_FAILED", error, why=reason(error))
             raise
         tell(f"{verb}_COMPLETE", resource)
         return resource

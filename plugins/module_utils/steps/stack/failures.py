@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from ...rolling.state import Activity
 from .events import STACK_TYPE, Event
@@ -24,6 +26,7 @@ KEPT = {
     "UPDATE_ROLLBACK_FAILED": ": some of its resources are as before, others are not",
 }
 """What an operation has left, by the stack's status."""
+Operation = Literal["create", "update"]
 _FAILED_LINE = re.compile(r"(?P<type>\S+) (?P<logical_id>\S+) (?P<status>[A-Z_]+_FAILED): (?P<reason>.+)", re.DOTALL)
 
 
@@ -49,41 +52,54 @@ def events_of(log: Iterable[str]) -> list[Event]:
     return [Event(physical_id="", **one.groupdict()) for one in reversed(found)]
 
 
-def message(name: str, operation: str, causes: Sequence[str], status: str, details: Sequence[str] = ()) -> str:
-    """The error of a run, root cause first.
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A failed operation. Its text is the error of the run: root cause first, then diagnostics, effect, and next step.
 
     operation: "create" or "update"; status: the stack's, empty if no operation began; details: lines of diagnostics.
+    repeatable: whether the stack provably never had a transactor, and creating it again may succeed.
     """
-    first, *others = causes or ["CloudFormation gives no reason in the stack's events"]
-    state = f"The stack is {status}{KEPT.get(status, '')}. " if status else ""
-    return "\n".join(
-        [
-            f"Could not {operation} the stack {name}: {first}.",
-            *(f"Further: {one}." for one in others),
-            *details,
-            f"{state}No transactor was replaced. {_advice(name, operation, causes, status)}",
-        ]
-    )
+
+    name: str
+    operation: Operation
+    status: str = ""
+    causes: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    stack_id: str = ""
+    repeatable: bool = False
+
+    @property
+    def cause(self) -> str:
+        """The reason, in lines."""
+        first, *others = self.causes or ("CloudFormation gives no reason in the stack's events",)
+        further = (f"Further: {one}." for one in others)
+        return "\n".join((f"Could not {self.operation} the stack {self.name}: {first}.", *further, *self.details))
+
+    def __str__(self) -> str:
+        if self.status.endswith("_IN_PROGRESS"):
+            return (
+                f"The {self.operation} of the stack {self.name} has not ended: it is {self.status}. "
+                "No transactor was replaced. Wait for its end, and run again."
+            )
+        effect = f"The stack is {self.status}{KEPT.get(self.status, '')}. " if self.status else ""
+        return f"{self.cause}\n{effect}No transactor was replaced. {self._advice}"
+
+    @property
+    def _advice(self) -> str:
+        cause = "Correct the cause."
+        if any(NO_LAUNCH_CONFIGURATIONS in one for one in self.causes):
+            cause = "AWS refuses launch configurations in this account: set datomic_template_flavor: modern."
+        if self.operation == "create":
+            delete = f"aws cloudformation delete-stack --stack-name {self.name}"
+            return f"{cause} Then {f'delete the stack ({delete}) and ' if self.status else ''}run create.yml."
+        if self.status == "UPDATE_ROLLBACK_FAILED":
+            return f"{cause} Then continue the rollback (aws cloudformation continue-update-rollback) and run again."
+        return f"{cause} Then run again."
 
 
-def unfinished(name: str, operation: str, status: str) -> str:
-    """The error of a run that ends before the operation does."""
-    return (
-        f"The {operation} of the stack {name} has not ended: it is {status}. No transactor was replaced. "
-        "Wait for its end, and run again."
-    )
-
-
-def _advice(name: str, operation: str, causes: Sequence[str], status: str) -> str:
-    cause = "Correct the cause."
-    if any(NO_LAUNCH_CONFIGURATIONS in one for one in causes):
-        cause = "AWS refuses launch configurations in this account: set datomic_template_flavor: modern."
-    if operation == "create":
-        delete = f"delete the stack (aws cloudformation delete-stack --stack-name {name}) and " if status else ""
-        return f"{cause} Then {delete}run create.yml."
-    if status == "UPDATE_ROLLBACK_FAILED":
-        return f"{cause} Then continue the rollback (aws cloudformation continue-update-rollback) and run again."
-    return f"{cause} Then run again."
+def operation(status: str) -> Operation:
+    """What brought a stack into that status."""
+    return "create" if status.startswith(("CREATE", "ROLLBACK", "DELETE")) else "update"
 
 
 def may_succeed_again(events: Sequence[Event]) -> bool:

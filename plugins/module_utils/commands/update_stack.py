@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""update_stack: amazon.aws.cloudformation changes the stack; meanwhile its events are shown, afterwards its failure."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..aws import sts
+from ..aws.client import Clients
+from ..errors import DatomicError
+from ..steps.stack import changes
+from ..steps.stack.events import Event
+from ..util import clock, redact
+from .follow_stack import POLL_SECONDS, Follower, Show
+from .plan_stack import read_template
+from .stack_failure import explain
+
+CLOUDFORMATION = "amazon.aws.cloudformation"
+ATTEMPTS = 180
+"""Requests, POLL_SECONDS apart, while the operation of an earlier request is in progress."""
+BEGUN = re.compile(r"AlreadyExistsException|is in (CREATE|UPDATE|ROLLBACK)\w*_IN_PROGRESS state")
+"""CloudFormation's answer to a request that it has accepted before. Its first answer was lost."""
+AGAIN = "The stack never had a transactor: this run deletes it and creates it again."
+
+RunModule = Callable[[str, Mapping[str, Any]], dict[str, Any]]
+"""Runs a module, given by its name, with these options and the connection; its result."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """template: a path. tags, notification_arns: all that the stack gets; tags None: those that it has.
+
+    resources: logical ids of the resources that an update changes, if they are known.
+    """
+
+    stack_name: str
+    template: str
+    tags: Mapping[str, str] | None = None
+    notification_arns: str = ""
+    resources: Sequence[str] = ()
+    account_id: str | None = None
+
+
+def update(options: Options, run_module: RunModule, aws: Clients | None, show: Show, note: Show) -> dict[str, Any]:
+    """The module's result, or DatomicError. aws: None where this process cannot ask AWS. note: shows a line with -v."""
+    began = clock.now()
+    body, content = read_template(options.template)
+    secrets = changes.secrets(content)
+    if options.account_id:
+        _refuse_other_account(options.account_id, run_module, aws)
+    request = {
+        "stack_name": options.stack_name,
+        "state": "present",
+        "template_body": body,
+        "notification_arns": options.notification_arns,
+        **({} if options.tags is None else {"tags": dict(options.tags)}),
+    }
+    found: list[Event] = []
+
+    def masked(line: str) -> None:
+        show(redact.values(line, secrets))
+
+    def attempt() -> tuple[dict[str, Any], str]:
+        with Follower(aws, options.stack_name, content, options.resources, masked, note) as follower:
+            done = _execute(run_module, request)
+        found.extend(follower.events)
+        return done, follower.stack_id
+
+    done, stack_id = attempt()
+    failure = explain(aws, options.stack_name, content, done)
+    if failure and failure.repeatable:
+        for line in [*failure.cause.splitlines(), AGAIN]:
+            masked(line)
+        gone = run_module(CLOUDFORMATION, {"stack_name": failure.stack_id, "state": "absent"})
+        if gone.get("failed"):
+            reason = gone.get("msg") or gone.get("output")
+            raise DatomicError(redact.values(f"{failure}\nCould not delete the stack: {reason}", secrets))
+        done, stack_id = attempt()
+        failure = explain(aws, options.stack_name, content, done)
+    if failure:
+        raise DatomicError(redact.values(str(failure), secrets), stack_id=failure.stack_id)
+    return {
+        "changed": bool(done["changed"]),
+        "stack_id": stack_id,
+        "outputs": done.get("stack_outputs", {}),
+        "seconds": round(clock.now() - began, 1),
+        "events": [
+            {name: redact.values(value, secrets) for name, value in event.as_returned().items()} for event in found
+        ],
+    }
+
+
+def _refuse_other_account(expected: str, run_module: RunModule, aws: Clients | None) -> None:
+    if aws:
+        sts.refuse_other_account(aws, expected)
+        return
+    identity = run_module("amazon.aws.aws_caller_info", {})
+    if identity.get("failed"):
+        raise DatomicError(str(identity.get("msg")))
+    sts.refuse(str(identity["account"]), expected)
+
+
+def _execute(run_module: RunModule, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of amazon.aws.cloudformation, after the end of the operation that an earlier request began."""
+    begun: dict[str, Any] = {}
+    for _attempt in range(ATTEMPTS):
+        done = {**run_module(CLOUDFORMATION, request), **begun}
+        if not done.get("failed") or not BEGUN.search(str(done.get("msg", ""))):
+            break
+        begun = {"changed": True}  # the last request will find nothing to do
+        clock.sleep(POLL_SECONDS)
+    return done

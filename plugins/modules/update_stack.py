@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The action plugin of the same name does it all.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: update_stack
+short_description: Create or update the stack of a Datomic system, and show its events meanwhile
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Runs M(amazon.aws.cloudformation), which creates or updates the stack and waits for the end. Meanwhile it shows
+    each event of the operation as a line, such as C(3/9 LaunchGroup UPDATE_IN_PROGRESS), where 3 of the 9 resources
+    that change have finished. During a rollback the lines have no count.
+  - If the operation fails, the first line of the error is the root cause, the resource that failed first. Then come
+    scaling activities, console output and log lines of the new instances if the auto scaling group failed, and last
+    what the stack is now and what to do.
+  - If the creation fails before the stack has a transactor, deletes the stack and creates it again, once.
+  - If an answer of CloudFormation is lost, waits for the operation that the request began. A lost connection or a
+    killed run does not stop CloudFormation.
+options:
+  stack_name:
+    description: The name of the stack.
+    type: str
+    required: true
+  template:
+    description:
+      - The file with the template, on the controller. Its secrets are masked in lines, errors and results.
+    type: path
+    required: true
+  tags:
+    description:
+      - All tags of the stack, see RV(datomic_onprem.aws.plan_stack#module:tags). Without this option a stack keeps its
+        tags.
+    type: dict
+  notification_arns:
+    description:
+      - The ARNs of all notification topics of the stack, separated by commas, see
+        RV(datomic_onprem.aws.plan_stack#module:notification_arns). A stack loses its other topics.
+    type: str
+    default: ""
+  resources:
+    description:
+      - The logical ids of the resources that an update changes, for the count in the lines. Without them the lines of
+        an update have no count. A creation counts the template's resources.
+    type: list
+    elements: str
+    default: []
+attributes:
+  action:
+    description: Runs M(amazon.aws.cloudformation) as a module, and reads events on the controller.
+    support: partial
+    details:
+      - Needs boto3 for the Python that runs C(ansible-playbook), and a local connection without C(become). Otherwise
+        there are no lines, no diagnostics and no second creation.
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: none
+    details: Changes nothing, and says so. M(datomic_onprem.aws.plan_stack) predicts the changes.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datomic_onprem.aws.account
+  - datomic_onprem.aws.attributes
+  - datomic_onprem.aws.attributes.action_group
+notes:
+  - Needs C(cloudformation:DescribeStackEvents) for the lines. Without it the stack changes without lines; C(-v) says so.
+seealso:
+  - module: datomic_onprem.aws.plan_stack
+  - module: amazon.aws.cloudformation
+"""
+
+EXAMPLES = r"""
+- name: Plan the update
+  datomic_onprem.aws.plan_stack:
+    stack_name: orders
+    template: aws/orders-cf.json
+  register: plan
+
+- name: Update the stack
+  datomic_onprem.aws.update_stack:
+    stack_name: orders
+    template: aws/orders-cf.json
+    tags: "{{ plan.tags }}"
+    notification_arns: "{{ plan.notification_arns }}"
+    resources: "{{ plan.changes | map(attribute='logical_id') }}"
+  when: plan.pending
+"""
+
+RETURN = r"""
+stack_id:
+  description: The stack's ARN. Empty if it is not known, because events cannot be read.
+  returned: success
+  type: str
+  sample: arn:aws:cloudformation:us-east-1:123456789012:stack/orders/51af3dc0
+outputs:
+  description: The outputs of the stack.
+  returned: success, not in check mode
+  type: dict
+  sample: {}
+seconds:
+  description: How long it took.
+  returned: success, not in check mode
+  type: float
+  sample: 48.3
+events:
+  description: The events of the operation, oldest first. Empty if events cannot be read.
+  returned: success, not in check mode
+  type: list
+  elements: dict
+  contains:
+    at:
+      description: When, in UTC.
+      type: str
+      sample: "2026-11-28T12:00:00Z"
+    logical_id:
+      description: The logical id of the resource, or the name of the stack.
+      type: str
+      sample: LaunchGroup
+    type:
+      description: The type of the resource.
+      type: str
+      sample: AWS::AutoScaling::AutoScalingGroup
+    status:
+      description: The status of the resource.
+      type: str
+      sample: UPDATE_COMPLETE
+    reason:
+      description: CloudFormation's reason. Often empty.
+      type: str
+      sample: ""
+"""
