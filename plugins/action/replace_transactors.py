@@ -15,7 +15,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import c
 from ansible_collections.datomic_onprem.aws.plugins.modules import replace_transactors
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
-from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.signals import Signals
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.signals import Signals, say
 
 
 class ActionModule(InProcess):
@@ -24,7 +24,7 @@ class ActionModule(InProcess):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         host = screen.host_prefix(task_vars)
-        self._signals = Signals(self._task, host, current_last_words)
+        self._signals = Signals(lambda: self._say(host, current_last_words()))
         self._shown = False
         with self._signals:
             result: dict[str, Any] = super().run(tmp, task_vars)
@@ -46,3 +46,7 @@ class ActionModule(InProcess):
         self._shown = True
         with self._signals.delayed():
             super()._show(line)
+
+    def _say(self, host: str, words: str) -> None:
+        if words:
+            say(self._task, f"{host}{words}")

@@ -23,7 +23,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.update
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess, give
-from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.signals import Signals
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.signals import Signals, say
 
 display = Display()
 
@@ -66,7 +66,7 @@ class ActionModule(InProcess):
             with signals.delayed():
                 display.v(f"{host}{line}")
 
-        with (signals := Signals(self._task, host, lambda: words)):
+        with (signals := Signals(lambda: say(self._task, f"{host}{words}"))):
             try:
                 return update(options, run_module, self._aws(connection, task_vars or {}, note), show, note)
             except DatomicError as error:

@@ -73,7 +73,8 @@ extends_documentation_fragment:
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:
-  - Needs C(cloudformation:DescribeStackEvents) for the lines. Without it the stack changes without lines; C(-v) says so.
+  - The lines need C(cloudformation:DescribeStackEvents). Without it the stack changes all the same, and C(-v) says why
+    there are no lines.
 seealso:
   - module: datomic_onprem.aws.plan_stack
   - module: amazon.aws.cloudformation

@@ -20,6 +20,13 @@ ABOVE = os.dup(2)
 """ansible-playbook's own standard error: it loads this file before it starts the worker, which has none left."""
 
 
+def say(task: Task, line: str) -> None:
+    """Show the line past ansible-playbook, which shows no line of a worker any more once it was stopped."""
+    if not task.no_log:
+        with contextlib.suppress(OSError):
+            os.write(ABOVE, f"{line}\n".encode())
+
+
 class Signals:
     """Inside, SIGINT and SIGTERM first show the last words, then do what they did before.
 
@@ -27,9 +34,8 @@ class Signals:
     way waits for its end: a process that dies with the lock leaves ansible-playbook waiting forever.
     """
 
-    def __init__(self, task: Task, host: str, last_words: Callable[[], str]) -> None:
-        """host: the start of the line, see screen.host_prefix."""
-        self._task, self._host, self._last_words = task, host, last_words
+    def __init__(self, say_last_words: Callable[[], None]) -> None:
+        self._say_last_words = say_last_words
         self._delayed = False
         self._waiting: int | None = None
         self._line_of_thread = threading.Lock()
@@ -66,11 +72,5 @@ class Signals:
     def _end(self, number: int) -> None:
         with self._line_of_thread:
             self.__exit__()  # first: if the words do not get through, the next signal ends this process as before
-            self._say(self._last_words())
+            self._say_last_words()
             signal.raise_signal(number)
-
-    def _say(self, words: str) -> None:
-        """Show words past ansible-playbook, which shows no line of a worker any more once it was stopped."""
-        if words and not self._task.no_log:
-            with contextlib.suppress(OSError):
-                os.write(ABOVE, f"{self._host}{words}\n".encode())

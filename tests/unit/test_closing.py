@@ -2,15 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a signal finds a replacement doing when it comes: waiting, or showing a line."""
+"""What a signal finds a worker doing when it comes: waiting, or showing a line."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.action.replace_transactors import Signals
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.signals import Signals
 
 
 @pytest.fixture
@@ -43,6 +44,28 @@ def test_a_signal_waits_for_the_line_that_is_under_way(ends: list[int]) -> None:
             lines.append("a standby beats")
         assert lines == ["a standby beats", "two instances"]
     assert ends == [signal.SIGINT]
+
+
+def test_a_signal_waits_for_the_line_of_a_thread(ends: list[int]) -> None:
+    lines: list[str] = []
+    begun, goes_on = threading.Event(), threading.Event()
+    signals = Signals(lambda: lines.append("CloudFormation goes on"))
+
+    def show() -> None:
+        with signals.delayed():
+            begun.set()
+            goes_on.wait(9)
+            lines.append("0/2 orders UPDATE_IN_PROGRESS")
+
+    with signals:
+        thread = threading.Thread(target=show)
+        thread.start()
+        assert begun.wait(9)
+        threading.Timer(0.1, goes_on.set).start()
+        signal.raise_signal(signal.SIGTERM)
+        assert lines == ["0/2 orders UPDATE_IN_PROGRESS", "CloudFormation goes on"]
+        thread.join(9)
+    assert ends == [signal.SIGTERM]
 
 
 def test_afterwards_a_signal_does_what_it_did(ends: list[int]) -> None:
