@@ -127,13 +127,23 @@ class Plan:
         return {**counts, "replace": len(self.transactors.replace)}
 
     @property
+    def reviewed(self) -> Plan:
+        """The plan without what depends on the clone of the repository that a run works in."""
+        return dataclasses.replace(
+            self,
+            findings=tuple(one for one in self.findings if not one.rule.startswith("git-")),
+            changes=tuple(one for one in self.changes if one.kind != "git"),
+        )
+
+    @property
     def digest(self) -> str:
         """SHA-256 of everything that a reviewer approves: all but what may be different a minute later.
 
         That is what runs now, notes, the texts of findings, which may hold ages and counts, and the order of changes.
+        Nor does it cover commits, see reviewed.
         """
-        findings = sorted([one.rule, one.severity, one.file, one.key] for one in self.findings)
-        changes = [dataclasses.asdict(change) for change in self.changes]
+        findings = sorted([one.rule, one.severity, one.file, one.key] for one in self.reviewed.findings)
+        changes = [dataclasses.asdict(change) for change in self.reviewed.changes]
         approved = {
             "version": VERSION,
             **{name: getattr(self, name) for name in ("system", "stack", "account", "region")},

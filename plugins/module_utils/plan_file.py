@@ -205,6 +205,7 @@ def differences(approved: Plan, made: Plan) -> list[str]:
 
     Both plans are of one system, stack, account and region.
     """
+    approved, made = approved.reviewed, made.reviewed
     found = [*_change_differences(approved, made), *_finding_differences(approved, made)]
     one, other = (_of_transactors(plan.transactors) for plan in (approved, made))
     found += [_differs(name, one[name], other[name]) for name in one if one[name] != other[name]]

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import plan_file
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError, Finding, RuleName
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Attribute, Plan, Replacement
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Attribute, Change, Plan, Replacement
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -248,6 +248,15 @@ def test_what_may_be_different_a_minute_later_is_no_difference() -> None:
         PLAN, now=replace(PLAN.now, active=None), notes=(), findings=(replace(WARNING, message="3 days old"),)
     )
     assert plan_file.differences(PLAN, later) == []
+
+
+def test_what_depends_on_the_clone_is_no_difference() -> None:
+    """A check with edits that are not committed is approved; the job that applies it runs in another clone."""
+    registers = Change("update", "git", "", "git", "2 files, 2 commits on main, not pushed")
+    ci = Finding("git-detached", "a run would be refused: HEAD is detached", "warning", "/builds/estate")
+    checked = replace(PLAN, changes=(*PLAN.changes, registers), findings=(*PLAN.findings, ci))
+    assert plan_file.differences(checked, PLAN) == plan_file.differences(PLAN, checked) == []
+    assert checked.digest == PLAN.digest
 
 
 @pytest.mark.parametrize(
