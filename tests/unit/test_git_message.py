@@ -148,6 +148,7 @@ def test_what_the_run_wrote(files: list[File], plan: Plan, expected: str) -> Non
             "LaunchGroup is UPDATE_FAILED. The stack is UPDATE_ROLLBACK_COMPLETE.",
             "not applied: stack rolled back",
         ),
+        ("stack", "LaunchGroup failed. The stack is UPDATE_ROLLBACK_FAILED.", "not applied: stack failed"),
         ("stack", "AccessDenied", "not applied: stack failed"),
         ("template", "disk full", "not applied: template failed"),
         ("transactors", "timed out", "transactors not replaced"),

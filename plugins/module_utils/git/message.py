@@ -147,7 +147,7 @@ def _phrase(key: str, before: str, after: str) -> str:
 
 
 def _failed(run: Run) -> str:
-    if run.failed_step == "stack" and any(words in run.failure for words in ("ROLLBACK", "rolled back")):
+    if run.failed_step == "stack" and "ROLLBACK_COMPLETE" in run.failure:
         return ROLLED_BACK
     return FAILED.get(run.failed_step, "not applied") if run.failed_step or run.failure else ""
 
