@@ -12,4 +12,4 @@ from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process impo
 
 class ActionModule(InProcess):
     module = create_cf_template
-    internal = frozenset(("_planned_dest", "_release_to_come"))
+    is_step = True

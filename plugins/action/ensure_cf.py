@@ -12,5 +12,5 @@ from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process impo
 
 class ActionModule(InProcess):
     module = ensure_cf
-    internal = frozenset(("_release_to_come",))
+    is_step = True
     services = ("ec2",)

@@ -12,4 +12,5 @@ from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process impo
 
 class ActionModule(InProcess):
     module = ensure_secrets
+    is_step = True
     services = ("ssm",)

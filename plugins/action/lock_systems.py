@@ -6,17 +6,35 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import inspect
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.desired import desired
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import System
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, me
+
+FILES = ("transactor_src", "cf_src", "template")
+OPTIONS = ("host", "stack_name", *FILES, "plan_file", "region", "account")
+HOME = "datomic_onprem.aws/locks"
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """What only one system may have. key: the same for all its names. what: its name in messages."""
+
+    host: str
+    key: str
+    what: str
 
 
 class ActionModule(ActionBase):
@@ -26,18 +44,20 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        texts = {name: {"type": "str", "default": ""} for name in OPTIONS[1:]}
         _validation, args = self.validate_argument_spec(
             {
                 "systems": {
                     "type": "list",
                     "elements": "dict",
                     "required": True,
-                    "options": {name: {"type": "str", "required": True, "no_log": False} for name in PARTS},
+                    "options": {"host": {"type": "str", "required": True}, **texts},
                 },
                 "timeout": {"type": "float", "default": 600.0},
             }
         )
-        if shared := shared_by(args["systems"]):
+        systems = [own for each in args["systems"] for own in owned(each)]
+        if shared := shared_by(systems):
             raise AnsibleActionFail(
                 "Two systems have the same stack, table or file, so that each would undo what the other does: "
                 f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory, or aws-dynamodb-table "
@@ -52,14 +72,31 @@ class ActionModule(ActionBase):
                 lambda line: screen.show(self._task, line),
             )
             try:
-                locks.take(((each["key"], each["what"]) for each in args["systems"]), args["timeout"])
+                locks.take(((own.key, own.what) for own in systems), args["timeout"])
             except DatomicError as error:
                 raise AnsibleActionFail(str(error)) from error
         return {"changed": False}
 
 
-PARTS = ("host", "key", "what")
-HOME = "datomic_onprem.aws/locks"
+def owned(system: Mapping[str, str]) -> Iterator[Own]:
+    """What the system shares with no other: its files, its stack, its table.
+
+    A file is the same under all its names. A stack or table is the same in one region of one account.
+    """
+    host, place = system["host"], (system["region"], system["account"])
+    for name in (*FILES, "plan_file"):
+        if system[name]:
+            yield Own(host, os.path.realpath(system[name]), system[name])
+    if system["stack_name"]:
+        yield Own(host, json.dumps(["stack", system["stack_name"], *place]), f"the stack {system['stack_name']}")
+    if not (system["stack_name"] and system["transactor_src"]):
+        return
+    # A transactor of another system on the same table would become a standby, and take over with other settings.
+    storage = desired(System(inspect(system["transactor_src"])))
+    if storage.table and not storage.endpoint:
+        region = storage.region or system["region"]
+        key = json.dumps(["table", storage.table, region, system["account"]])
+        yield Own(host, key, f"the table {storage.table} in {region}")
 
 
 def _untouched(task_vars: Mapping[str, Any] | None) -> str:
@@ -70,11 +107,11 @@ def _untouched(task_vars: Mapping[str, Any] | None) -> str:
     return "Nothing of this batch of hosts was changed."
 
 
-def shared_by(systems: Iterable[Mapping[str, str]]) -> list[str]:
+def shared_by(systems: Iterable[Own]) -> list[str]:
     """What several hosts have, each with the hosts; a file that has several names with all of them."""
     found: dict[str, dict[str, str]] = {}
     for each in systems:
-        found.setdefault(each["key"], {}).setdefault(each["host"], each["what"])
+        found.setdefault(each.key, {}).setdefault(each.host, each.what)
     return [_shared(key, names) for key, names in found.items() if len(names) > 1]
 
 

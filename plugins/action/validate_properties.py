@@ -10,21 +10,21 @@ from typing import Any
 
 from ansible_collections.datomic_onprem.aws.plugins.modules import validate_properties
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
-from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.findings import table
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.findings import refusal, table
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
 
 
 class ActionModule(InProcess):
     module = validate_properties
-    internal = frozenset(("_found", "_release_to_come"))
+    internal = frozenset(("_release_to_come",))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         findings = result.get("findings", [])
-        wrong = any(finding["severity"] == "error" for finding in findings)
-        shown = table(findings, result.get("accepted", []))
-        if shown and (wrong or self._task.args.get("table") != "errors"):
-            screen.show(self._task, shown)
+        if any(finding["severity"] == "error" for finding in findings):
+            return refusal(self._task, result)
+        if findings or result.get("accepted"):
+            screen.show(self._task, table(findings, result["accepted"]))
         # The table has them.
         result.pop("warnings", None)
         return result

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
 from .errors import Finding
-
-Change = Literal["create", "update", "delete"]
+from .plan import ChangeAction
 
 GENERATED = "<generated>"
 """In check mode, the random part of a name that only the real run makes."""
@@ -33,7 +32,7 @@ class Action:
     service: str
     resource: str
     name: str
-    change: Change
+    change: ChangeAction
     before: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     after: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     params: Any = None

@@ -27,13 +27,15 @@ Refused = Literal[
     "unwritable-value",
     # keys and options
     "invalid-value", "required-key", "invalid-option", "accept", "one-identity", "user-keys", "table-name",
-    "stack-name",
+    "stack-name", "stack-missing", "stack-status", "stack-flavor", "region", "aws", "stack-update",
+    "databases",
     # AWS
     "table-status", "table-key", "table-indexes", "table-global", "table-on-demand", "bucket-forbidden", "partition",
     "profile-taken", "user-missing", "access-key-limit", "unknown-instance-type", "security-group-missing",
-    "security-group-vpc", "vpc-missing", "ingress-group-missing", "replacement-obstacle",
+    "security-group-vpc", "vpc-missing", "ingress-group-missing", "replacement-obstacle", "transactors-surplus",
     # template
-    "template-plain-word", "zone-without-type", "template-size", "user-data-size", "template-region-without-image",
+    "template-plain-word", "zone-without-type", "template-secrets", "template-size", "user-data-size",
+    "template-region-without-image",
     "template-architecture", "template-old-image", "template-old-java", "template-new-java", "secrets-need-modern",
     "architecture", "image", "volume-size", "subnets", "release-number", "checksum-unknown", "java-option-quotes",
     "java-option-removed", "user-credentials", "secret-in-file", "secret-path", "secret-key", "secret-value",

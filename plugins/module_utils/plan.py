@@ -122,7 +122,8 @@ class Plan:
     @property
     def summary(self) -> dict[str, int]:
         """How many are created, updated and deleted, and how many transactors are replaced."""
-        actions = [change.action for change in self.changes]
+        # A commit follows from the other changes.
+        actions = [change.action for change in self.changes if change.kind != "git"]
         counts = {action: actions.count(action) for action in ("create", "update", "delete")}
         return {**counts, "replace": len(self.transactors.replace)}
 

@@ -169,6 +169,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+seconds:
+  description: How long the task took.
+  returned: always
+  type: float
+  sample: 2.4
 engine:
   description: The engine that did the work, V(native) or V(cli).
   returned: success

@@ -70,6 +70,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+seconds:
+  description: How long the task took.
+  returned: always
+  type: float
+  sample: 2.4
 actions:
   description: The changes in AWS. In check mode, the planned ones.
   returned: success

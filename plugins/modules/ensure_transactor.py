@@ -195,6 +195,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+seconds:
+  description: How long the task took.
+  returned: always
+  type: float
+  sample: 2.4
 engine:
   description: The engine that did the work, V(native) or V(cli).
   returned: success
@@ -255,8 +260,8 @@ properties:
   type: dict
   sample: {protocol: ddb, host: localhost, port: "4334", aws-dynamodb-table: orders, sql-password: "********"}
 findings:
-  description: All errors of the file and of AWS. Nothing was changed.
-  returned: on errors
+  description: All findings about the file and AWS. After an error, nothing was changed.
+  returned: success, or on errors
   type: list
   elements: dict
   contains:
@@ -271,7 +276,7 @@ findings:
       type: str
       sample: "Missing property: host"
     severity:
-      description: V(error).
+      description: V(error), V(warning) or V(note).
       returned: always
       type: str
       sample: error

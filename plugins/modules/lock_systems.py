@@ -19,7 +19,7 @@ description:
   - In check mode it neither waits nor locks.
 options:
   systems:
-    description: The stacks, tables and files that only one host of one run may use at a time.
+    description: The systems that only one host of one run may work on at a time.
     type: list
     elements: dict
     required: true
@@ -28,14 +28,35 @@ options:
         description: The inventory host.
         type: str
         required: true
-      key:
-        description: The value to compare, such as the real path of a file.
+      stack_name:
+        description: The stack. With it, the table that O(systems[].transactor_src) names is locked too.
         type: str
-        required: true
-      what:
-        description: Its name in messages.
+        default: ""
+      transactor_src:
+        description: The transactor's properties file.
         type: str
-        required: true
+        default: ""
+      cf_src:
+        description: The CloudFormation properties file.
+        type: str
+        default: ""
+      template:
+        description: The template.
+        type: str
+        default: ""
+      plan_file:
+        description: The file that gets the plan.
+        type: str
+        default: ""
+      region:
+        description: The stack's region.
+        type: str
+        default: ""
+      account:
+        description:
+          - Anything that differs between accounts. In one account and region, a stack of one name is one stack.
+        type: str
+        default: ""
   timeout:
     description: Seconds to wait for another run.
     type: float
@@ -62,8 +83,11 @@ EXAMPLES = r"""
   datomic_onprem.aws.lock_systems:
     systems:
       - host: orders
-        key: /srv/estate/aws/orders-transactor.properties
-        what: aws/orders-transactor.properties
+        stack_name: orders
+        transactor_src: aws/orders-transactor.properties
+        cf_src: aws/orders-cf.properties
+        template: aws/orders-cf.json
+        region: eu-central-1
     timeout: 60
 """
 

@@ -149,6 +149,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+seconds:
+  description: How long the task took.
+  returned: always
+  type: float
+  sample: 2.4
 commit:
   description: The id of the commit; V(null) without a commit, and in check mode.
   returned: always, also when the push failed

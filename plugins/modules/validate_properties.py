@@ -37,6 +37,32 @@ options:
     description: The heap of backups and restores, such as V(4g), to compare with the transactor's.
     type: str
     default: ""
+  databases:
+    description:
+      - The databases that a backup or a restore works on, to be checked. An empty list is an error.
+      - A backup needs O(datomic_home) too.
+    type: list
+    elements: dict
+    suboptions: &databases
+      name:
+        description: The database's name.
+        type: str
+        required: true
+      backup_uri:
+        description: The place of its backups. Each database needs its own.
+        type: str
+        required: true
+      uri:
+        description: The database's URI, if it does not follow from the transactor's file.
+        type: str
+      backup_region:
+        description: The region of the backup's bucket, if it is not the system's.
+        type: str
+      encryption:
+        description: The encryption of a backup in S3.
+        type: str
+        choices: [none, sse]
+        default: sse
   stack_name:
     description: The name of the stack, to be checked.
     type: str
@@ -88,15 +114,6 @@ options:
     type: str
     choices: ["", legacy, modern]
     default: ""
-  table:
-    description:
-      - When the findings are shown as a table.
-      - Use V(errors) when a later task checks the same files, so that each finding is shown once.
-      - A task with C(no_log) shows none.
-      - With a stdout callback such as C(ansible.posix.json) the table goes to standard error.
-    type: str
-    choices: [always, errors]
-    default: always
   instance_memory_mib:
     description: Memory of the instance type in MiB, for types that C(bin/datomic) does not know.
     type: int
@@ -246,8 +263,7 @@ accepted:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import validate
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import DATABASES, validate
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules import SECRETS_SPEC, SPEC
 
@@ -270,17 +286,17 @@ def main() -> None:
             "stack_version": TEXT,
             "running_heartbeat_msec": {"type": "int", "default": 0},
             "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},
-            "table": {"type": "str", "choices": ["always", "errors"], "default": "always"},
             "instance_memory_mib": {"type": "int"},
             "table_write_units": {"type": "int"},
             "log_bucket_writable": {"type": "bool"},
+            "databases": DATABASES,
             **SPEC,
             **SECRETS_SPEC,
         },
-        required_one_of=[("transactor_src", "cf_src")],
+        required_one_of=[("transactor_src", "cf_src", "databases")],
         supports_check_mode=True,
     )
-    run(module, lambda: validate(module.params, internal_options.get()))
+    run(module, lambda: validate(module.params))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible.playbook.task import Task
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import show
+
 HEAD = ("SEVERITY", "WHERE", "KEY", "MESSAGE")
 
 
@@ -24,6 +27,16 @@ def table(findings: Sequence[Mapping[str, Any]], accepted: Sequence[Mapping[str,
     for line, finding in enumerate(findings, 1):
         lines[line] += "".join(f"\n    {reason}" for reason in _reasons(finding))
     return "\n".join(lines)
+
+
+def refusal(task: Task, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Show the findings of a failed module, and return its result without them: Ansible would show them once more."""
+    findings = result["findings"]
+    show(task, table(findings, result.get("accepted", ())))
+    count = sum(finding["severity"] == "error" for finding in findings)
+    errors = "1 error" if count == 1 else f"{count} errors"
+    message = f"{errors}: see the table above, correct what it says, and run again. Nothing was changed."
+    return {"failed": True, "changed": False, "msg": message}
 
 
 def _place(finding: Mapping[str, Any]) -> str:

@@ -30,8 +30,8 @@ from ansible.module_utils.common.json import Direction, get_module_decoder, get_
 from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import shown_by
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 
 # What is read when a process starts has to be there then.
@@ -48,6 +48,8 @@ class InProcess(Normal):
     module: ModuleType
     services: tuple[str, ...] = ()
     """The AWS services whose clients the module always makes."""
+    is_step = False
+    """Whether a run reports how long the module took."""
     internal: frozenset[str] = frozenset()
     """Options that only the role's tasks set, and that are no options of the module. They need the worker's process."""
 
@@ -61,6 +63,13 @@ class InProcess(Normal):
         # Or each worker, when it first looks for garbage, walks through all that is here, which takes longer than most
         # tasks: https://docs.python.org/3/library/gc.html#gc.freeze
         gc.freeze()
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        began = clock.now()
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if self.is_step:
+            result.setdefault("seconds", round(clock.now() - began, 1))
+        return result
 
     def _execute_module(
         self,
@@ -84,12 +93,8 @@ class InProcess(Normal):
         # The worker is this task's alone and ends with it.
         os.environ.update(environment)
         host = screen.host_prefix(task_vars)
-        known = (task_vars or {}).get("datomic_checked", {}).get("findings", [])
-        with shown_by(
-            lambda line: self._show(f"{host}{line}"),
-            # The preflight's table has them.
-            (str(Finding(**finding)) for finding in known),
-        ):
+        known = (task_vars or {}).get("datomic_plan", {}).get("warned", ())
+        with shown_by(lambda line: self._show(f"{host}{line}"), known):
             return _result(self.module, args, internal)
 
     def _show(self, line: str) -> None:

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME, shared_by
+from ansible_collections.datomic_onprem.aws.plugins.action.lock_systems import HOME, OPTIONS, Own, owned, shared_by
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.util.subprocesses import started
@@ -125,18 +125,14 @@ def test_only_what_the_lock_itself_meets_is_told_of_its_directory(
 
 def test_hosts_with_one_file_under_several_names_are_told_all_of_them() -> None:
     """The real path alone is in no inventory."""
-
-    def system(host: str, key: str, what: str) -> dict[str, str]:
-        return {"host": host, "key": key, "what": what}
-
     assert shared_by(
         [
-            system("orders", "/srv/one.properties", "/srv/orders.properties"),
-            system("orders", "/srv/one.properties", "/srv/one.properties"),
-            system("billing", "/srv/one.properties", "/srv/billing.properties"),
-            system("orders", "hash", "the stack eu"),
-            system("billing", "hash", "the stack eu"),
-            system("orders", "other", "the table orders"),
+            Own("orders", "/srv/one.properties", "/srv/orders.properties"),
+            Own("orders", "/srv/one.properties", "/srv/one.properties"),
+            Own("billing", "/srv/one.properties", "/srv/billing.properties"),
+            Own("orders", "hash", "the stack eu"),
+            Own("billing", "hash", "the stack eu"),
+            Own("orders", "other", "the table orders"),
         ]
     ) == [
         "orders has /srv/orders.properties and billing has /srv/billing.properties, which are"
@@ -213,3 +209,56 @@ def test_two_runs_at_once_go_one_after_the_other(tmp_path: pathlib.Path, aws: Em
     assert [run.changed["wormbase"] for run in runs if "waiting for another run" in run.output] == [0]
     account = aws.snapshot()
     assert (len(account["roles"]), len(account["buckets"])) == (2, 1), "nothing is doubled"
+
+
+def system(directory: pathlib.Path, host: str, **given: str) -> dict[str, str]:
+    """A system whose transactor's file names the table of the host's name."""
+    names = {"transactor_src": "transactor.properties", "cf_src": "cf.properties", "template": "cf.json"}
+    paths = {option: str(directory / f"{host}-{name}") for option, name in names.items()}
+    found = dict.fromkeys(OPTIONS, "") | {"host": host, "stack_name": host, "region": "us-east-1"} | paths | given
+    transactor = pathlib.Path(found["transactor_src"])
+    if not transactor.exists():
+        transactor.write_text(f"protocol=ddb\naws-dynamodb-table={host}\naws-dynamodb-region=us-east-1\n")
+    return found
+
+
+def locked(directory: pathlib.Path, host: str, **given: str) -> set[str]:
+    return {own.key for own in owned(system(directory, host, **given))}
+
+
+def test_a_file_is_locked_under_its_real_path(tmp_path: pathlib.Path) -> None:
+    aws = tmp_path / "aws"
+    aws.mkdir()
+    orders = locked(aws, "orders")
+    (aws / "orders-cf.properties").touch()
+    (tmp_path / "link.properties").symlink_to("aws/orders-cf.properties")
+    (tmp_path / "link").symlink_to("aws")
+    for names in (
+        {"cf_src": "./aws/../aws/orders-cf.properties"},
+        {"cf_src": "link/orders-cf.properties"},
+        {"cf_src": "link.properties"},
+        {"template": "aws//orders-cf.json"},
+    ):
+        given = {option: str(tmp_path / name) for option, name in names.items()}
+        assert len(orders & locked(tmp_path, "billing", **given)) == 1, names
+
+
+def test_a_table_is_locked_in_its_region_and_its_account(tmp_path: pathlib.Path) -> None:
+    def shared(lines: str, **given: str) -> int:
+        path = tmp_path / "billing-transactor.properties"
+        path.write_text(lines)
+        return len(locked(tmp_path, "orders") & locked(tmp_path, "billing", **given))
+
+    table = "protocol=ddb\naws-dynamodb-table=orders\n"
+    assert shared(f"{table}aws-dynamodb-region=us-east-1\n") == 1
+    assert shared(table) == 1, "then the region is the stack's"
+    assert shared(table.replace("orders", "Orders")) == 0
+    assert shared(f"{table}aws-dynamodb-region=eu-west-1\n") == 0
+    assert shared(table, account="another") == 0
+    assert shared(table.replace("ddb", "sql")) == 0, "storage that is no table of DynamoDB"
+
+
+def test_two_systems_with_one_file_for_their_plans_are_refused(tmp_path: pathlib.Path) -> None:
+    plan = str(tmp_path / "plan.json")
+    systems = [system(tmp_path, host, plan_file=plan) for host in ("orders", "billing")]
+    assert shared_by(own for each in systems for own in owned(each)) == [f"orders and billing have {plan}"]

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 from typing import Any
 
@@ -50,7 +49,8 @@ def task_files(entry_point: str) -> set[str]:
 
 def used(entry_point: str) -> set[str]:
     """The variables that a user can set, by what tasks say and by what the role's own variables are made of."""
-    names, found = set(), set()
+    names: set[str] = set()
+    found: set[str] = set()
     for file in task_files(entry_point):
         text = re.sub(r"#.*", "", (ROLE / "tasks" / file).read_text())
         names |= set(NAME.findall(re.sub(r"datomic_\w+:(?= )|modules?/\w+", "", text)))
@@ -61,7 +61,6 @@ def used(entry_point: str) -> set[str]:
 
 
 NAMES_ONLY = {
-    "provision": {"datomic_databases"},
     "validate": {"datomic_databases", "datomic_secrets"},
 }
 """A spec judges values, and so decrypts them: who checks the files alone need not have the vault's password."""
@@ -76,21 +75,6 @@ def test_every_variable_that_is_used_is_in_the_spec(entry_point: str) -> None:
 def test_every_default_is_a_variable_of_some_entry_point() -> None:
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
     assert set(defaults) - {name for spec in SPECS.values() for name in spec["options"]} == set()
-
-
-def locked(directory: pathlib.Path, host: str, **given: Any) -> set[str]:
-    """What a host of the inventory locks."""
-    variables = {
-        "inventory_hostname": host,
-        "datomic_directory": str(directory),
-        "datomic_transactor_properties": f"{host}-transactor.properties",
-        "datomic_cf_properties": f"{host}-cf.properties",
-        "datomic_cf_template": f"{host}-cf.json",
-        "datomic_stack_name": host,
-        "datomic_aws": {},
-        "datomic_checked": {"region": "us-east-1", "table": host, "table_region": "us-east-1"},
-    }
-    return {each["key"] for each in value("_datomic_own", **{**variables, **given})}
 
 
 def value(name: str, **given: Any) -> Any:
@@ -110,72 +94,9 @@ def value(name: str, **given: Any) -> Any:
     ],
 )
 def test_an_option_of_the_connection_that_is_empty_is_none(given: dict[str, Any], connection: dict[str, Any]) -> None:
-    assert value("_datomic_aws", datomic_aws=given, datomic_checked={"region": "us-east-1"}) == connection
+    assert value("_datomic_aws", datomic_aws=given, _datomic_region="us-east-1") == connection
 
 
-@pytest.mark.parametrize(
-    ("given", "text"), [(True, "is lost with it"), (False, "data is not in it"), (None, "not in it")]
-)
-def test_the_data_is_not_in_a_stack_only_where_it_is_elsewhere(given: bool | None, text: str) -> None:
-    checked = {} if given is None else {"datomic_checked": {"storage_on_instance": given}}
-    for status in ("CREATE_FAILED", "ROLLBACK_COMPLETE"):
-        assert text in value("_datomic_obstacles", **checked)[status]
-
-
-def test_a_file_is_locked_under_its_real_path(tmp_path: pathlib.Path) -> None:
-    aws = tmp_path / "aws"
-    aws.mkdir()
-    (aws / "orders-cf.properties").touch()
-    (tmp_path / "link.properties").symlink_to("aws/orders-cf.properties")
-    (tmp_path / "link").symlink_to("aws")
-    for names in (
-        {"datomic_transactor_properties": "./aws/../aws/orders-transactor.properties"},
-        {"datomic_transactor_properties": "link/orders-transactor.properties"},
-        {"datomic_cf_properties": "link.properties"},
-        {"datomic_cf_template": "aws//orders-cf.json"},
-    ):
-        billing = locked(tmp_path, "billing", **names)
-        assert len(locked(aws, "orders") & billing) == 1, names
-
-
-def test_a_table_is_locked_in_its_region_and_under_its_connection(tmp_path: pathlib.Path) -> None:
-    def shared(table: dict[str, str], **given: Any) -> int:
-        orders = locked(tmp_path, "orders")
-        checked = {"region": "us-east-1", "table": "orders", "table_region": "us-east-1", **table}
-        return len(orders & locked(tmp_path, "billing", datomic_checked=checked, **given))
-
-    assert shared({}) == 1
-    assert shared({"table_region": ""}) == 1, "then it is the connection's"
-    assert shared({"table": "Orders"}) == 0
-    assert shared({"table_region": "eu-west-1"}) == 0
-    assert shared({}, datomic_aws={"profile": "another"}) == 0
-    assert shared({}, datomic_aws={"validate_certs": False, "session_token": "t"}) == 1, "the same account"
-    assert shared({"table": ""}) == 0, "storage that is no table of DynamoDB"
-    sql = locked(tmp_path, "orders", datomic_checked={"region": "us-east-1", "table": "", "table_region": ""})
-    assert len(sql) == len(locked(tmp_path, "orders")) - 1
-
-
-@pytest.mark.parametrize(
-    ("pending", "outdated", "replace", "surplus"),
-    [
-        (
-            True,
-            True,
-            "stale",
-            True,
-        ),  # a replacement was stopped, and the stack's update would terminate what it launched
-        (False, True, "stale", False),  # the next replacement finishes it
-        (False, False, "stale", True),  # somebody scaled the group by hand
-        (True, False, "never", False),
-    ],
-)
-def test_the_surplus_goes_before_the_update(pending: bool, outdated: bool, replace: str, surplus: bool) -> None:
-    instances = [{"stale": outdated}, {"stale": False}, {"stale": False}]
-    group = {"desired_capacity": 3, "min_size": 2}
-    given = {
-        "_datomic_group_size": 2,
-        "datomic_observed": {"group": group, "instances": instances},
-        "datomic_stack": {"pending": pending},
-        "datomic_replace": replace,
-    }
-    assert value("_datomic_surplus", **given) is surplus
+def test_the_role_keeps_few_variables_of_its_own() -> None:
+    own = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+    assert len(own) <= 12, "what to do is decided in Python"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from typing import Any, Protocol
 
 try:
@@ -60,6 +61,8 @@ class Aws:
         self._module = module
         self._read_timeout = READ_TIMEOUT
         self._clients: dict[tuple[str, str | None, str | None], Any] = {}
+        # botocore's sessions are not made for threads.
+        self._making = threading.Lock()
 
     def limit_time(self, seconds: float) -> None:
         """Make clients that wait less for an answer when the last call should end in so many seconds."""
@@ -81,17 +84,18 @@ class Aws:
         return found
 
     def client(self, service: str, region: str | None = None, endpoint: str | None = None) -> Any:
-        """A boto3 client; region and endpoint override the module's. Never call this inside a thread."""
+        """A boto3 client; region and endpoint override the module's."""
         key = (service, region, endpoint)
-        if key not in self._clients:
-            config = botocore.config.Config(
-                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-                read_timeout=self._read_timeout,
-                max_pool_connections=PARALLEL_CALLS,
-                user_agent_extra=USER_AGENT,
-            )
-            self._clients[key] = self._make(service, region, endpoint, config)
-        return self._clients[key]
+        with self._making:
+            if key not in self._clients:
+                config = botocore.config.Config(
+                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                    read_timeout=self._read_timeout,
+                    max_pool_connections=PARALLEL_CALLS,
+                    user_agent_extra=USER_AGENT,
+                )
+                self._clients[key] = self._make(service, region, endpoint, config)
+            return self._clients[key]
 
     def _make(self, service: str, region: str | None, endpoint: str | None, config: Any) -> Any:
         try:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..actions import Executors
@@ -30,6 +31,13 @@ def observe(aws: Aws, desired: Desired) -> dict[str, Parameter]:
             name = entry["Name"]
             found[name] = Parameter(entry["Value"], entry["Type"], int(entry["Version"]), keys.get(name, ""))
     return found
+
+
+def values(aws: Aws, names: Iterable[str]) -> dict[str, str]:
+    """The values of parameters that are no secrets, by name; without those that do not exist."""
+    names, client = sorted(set(names)), aws.client("ssm")
+    answer = aws_call("read the parameters", ", ".join(names), client.get_parameters, Names=names[:MOST_NAMES])
+    return {entry["Name"]: entry["Value"] for entry in answer["Parameters"]}
 
 
 def _kms_keys(client: Any, names: list[str]) -> dict[str, str]:

@@ -60,38 +60,27 @@ class Made:
 
     template: dict[str, Any]
     plannable: dict[str, Any]
-    warnings: list[str]
+    warnings: list[Finding]
     holds_secrets: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        return _text(self.template).encode()
 
 
 def create(aws: Aws, options: Options, engine: cli_engine.Options, *, check_mode: bool) -> dict[str, Any]:
     """Returns: changed, diff, template (masked), path, holds_secrets, sha256, engine, engine_reason, prediction."""
-    engine_reason = cli_engine.reason(engine, COMMAND)
-    if engine.is_cli and options.flavor != "legacy":
-        raise DatomicError(
-            f"bin/datomic makes no template of flavor {options.flavor}. Use engine: native (datomic_engine), or flavor:"
-            " legacy (datomic_template_flavor), whose launch configuration AWS refuses in accounts since 2024-10-01."
-        )
-    transactor, cf, findings = _files(options)
-    existing = _existing(options)
-    before = _parsed(existing)
-    chosen = ModernOptions.of(options.modern)
-    if options.flavor == "legacy":
-        made = _legacy(aws, transactor, cf, chosen, findings)
-    else:
-        made = _modern(aws, transactor, cf, chosen, findings, before, check_mode=check_mode)
-    raise_if_errors(user_data.too_long(made.template, transactor.path))
-    if engine.is_cli:
-        made = _by_cli(aws, engine, transactor, cf, options, made, check_mode=check_mode)
-    content = _text(made.template).encode()
-    raise_if_errors(_too_long(content))
-    for text in made.warnings:
-        warn(text)
-    too_open = made.holds_secrets and existing is not None and bool(_mode(options.dest) & 0o077)
+    existing = read(options)
+    made = make(aws, options, engine, parsed(existing), check_mode=check_mode)
+    for finding in made.warnings:
+        warn(str(finding))
+    content = made.content
     shown = redact.properties(made.template)
     diff = []
     if content != existing:
-        diff.append(_diff(options.dest, _shown(existing, before), _text(shown)))
+        diff.append(_diff(options.dest, _shown(existing), _text(shown)))
+    too_open = is_too_open(options, made, existing)
     if too_open:
         modes = (f"{options.dest} has mode {mode:04o}\n" for mode in (_mode(options.dest), OWNER_ONLY))
         diff.append(_diff(f"{options.dest} (mode)", *modes))
@@ -104,9 +93,35 @@ def create(aws: Aws, options: Options, engine: cli_engine.Options, *, check_mode
         "holds_secrets": made.holds_secrets,
         "sha256": hashlib.sha256(content).hexdigest(),
         "engine": "cli" if engine.is_cli else "native",
-        "engine_reason": engine_reason,
+        "engine_reason": cli_engine.reason(engine, COMMAND),
         "prediction": engine.is_cli and check_mode,
     }
+
+
+def make(aws: Aws, options: Options, engine: cli_engine.Options, before: Any, *, check_mode: bool) -> Made:
+    """The template. before: the parsed template in dest, None without one. Raises InputError with all errors."""
+    cli_engine.reason(engine, COMMAND)
+    if engine.is_cli and options.flavor != "legacy":
+        raise DatomicError(
+            f"bin/datomic makes no template of flavor {options.flavor}. Use engine: native (datomic_engine), or flavor:"
+            " legacy (datomic_template_flavor), whose launch configuration AWS refuses in accounts since 2024-10-01."
+        )
+    transactor, cf, findings = _files(options)
+    chosen = ModernOptions.of(options.modern)
+    if options.flavor == "legacy":
+        made = _legacy(aws, transactor, cf, chosen, findings)
+    else:
+        made = _modern(aws, transactor, cf, chosen, findings, before, check_mode=check_mode)
+    raise_if_errors(user_data.too_long(made.template, transactor.path))
+    if engine.is_cli:
+        made = _by_cli(aws, engine, transactor, cf, options, made, check_mode=check_mode)
+    raise_if_errors(_too_long(made.content))
+    return made
+
+
+def is_too_open(options: Options, made: Made, existing: bytes | None) -> bool:
+    """Whether others may read the secrets in the file."""
+    return made.holds_secrets and existing is not None and bool(_mode(options.dest) & 0o077)
 
 
 def _write(
@@ -162,7 +177,7 @@ def _text_of(value: str | int | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _existing(options: Options) -> bytes | None:
+def read(options: Options) -> bytes | None:
     """The content of dest, None when there is no such file."""
     dest = options.dest
     if os.path.realpath(dest) in (os.path.realpath(options.transactor_src), os.path.realpath(options.cf_src)):
@@ -189,7 +204,7 @@ def _read(path: str) -> bytes | None:
         return None
 
 
-def _parsed(existing: bytes | None) -> Any:
+def parsed(existing: bytes | None) -> Any:
     """The existing template; None without one, or when it is no JSON."""
     try:
         return json.loads(existing) if existing else None
@@ -197,10 +212,11 @@ def _parsed(existing: bytes | None) -> Any:
         return None
 
 
-def _shown(existing: bytes | None, before: Any) -> str:
+def _shown(existing: bytes | None) -> str:
     """The existing template, secrets masked; of a file that is no JSON only its size."""
     if existing is None:
         return ""
+    before = parsed(existing)
     return f"({len(existing)} bytes that are not JSON)\n" if before is None else _text(redact.properties(before))
 
 
@@ -232,13 +248,12 @@ def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: ModernOpt
         judged = legacy.judge_type(cf, kind)
     raise_if_errors([*findings, *judged])
     template = legacy.template(transactor, cf, unmapped)
-    warnings = [str(finding) for finding in [*judged, *legacy.old_java(cf)]]
+    warnings = [*judged, *legacy.old_java(cf)]
     holders = [file.path for file in (transactor, cf) if keys.masked(file) != file.as_dict()]
     if holders:
-        warnings.append(
-            f"{' and '.join(holders)} holds secrets, which the template and the user data show to everyone who may "
-            "describe the stack or the instance. The flavor modern leaves the secrets of properties out."
-        )
+        message = "holds secrets, which the template and the user data show to everyone who may describe the stack or "
+        message += "the instance. The flavor modern leaves the secrets of properties out."
+        warnings.append(Finding("template-secrets", f"{' and '.join(holders)} {message}", "warning"))
     return Made(template, template, warnings, bool(holders))
 
 
@@ -264,14 +279,16 @@ def _modern(
     with base.prefer_input_errors(findings):
         facts = launch.observe(aws, cf, options, zones=moved)
     found, wrong = machine.judge(cf, options, facts, group_may_be_missing=check_mode)
-    warnings = raise_if_errors([*findings, *wrong])
+    findings += wrong
+    raise_if_errors(findings)
     if found is None:  # a machine that cannot be judged has an error
         raise InputError(wrong)
     if placed and not moved:
         found = dataclasses.replace(found, zones=placed.zones)
-    warnings += raise_if_errors(modern_rules.valcache(transactor, options, found))
+    findings += modern_rules.valcache(transactor, options, found)
+    raise_if_errors(findings)
     template = modern.template(transactor, cf, options, found)
-    return Made(template, modern.plannable(template), warnings)
+    return Made(template, modern.plannable(template), [one for one in findings if one.severity == "warning"])
 
 
 def _by_cli(

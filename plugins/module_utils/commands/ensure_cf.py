@@ -19,17 +19,22 @@ from ..errors import DatomicError, Finding, raise_if_errors
 from ..properties import file as properties_file
 from ..properties.file import EMPTY, Properties
 from ..rules.facts import Facts, legible
-from ..screen import warn
 from ..steps import base, security_group
 from ..steps.ingress import Current
 from ..steps.security_group import Desired
 from ..system import DEFAULT_PORT, System
+from .prepared import Prepared
 
 COMMAND = "ensure-cf"
 
 
 def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The module's result. params: its options."""
+    return prepare(aws, params, check_mode=check_mode).run(System.of(params).accept, check_mode=check_mode)
+
+
+def prepare(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> Prepared:
+    """The step as it would be executed. InputError for errors that keep AWS from being asked."""
     engine = cli_engine.chosen(params, check_mode=check_mode)
     engine_reason = cli_engine.reason(engine, COMMAND)
     file = base.read(params["src"], params["dest"])
@@ -39,14 +44,10 @@ def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str
     version = home.version if home else system.datomic_version
     facts = Facts(legible(system.transactor), legible(cf), datomic_version=version, backup_heap=system.backup_heap)
     findings = [*file.findings, *system.transactor.findings, *rules.judge(facts, "ensure_cf")]
-
-    def counting() -> list[Finding]:
-        return rules.accepted(findings, system.accept)[0]
-
     if not cf.legible:
-        raise_if_errors(counting())
+        raise_if_errors(rules.accepted(findings, system.accept)[0])
     desired, _wrong = security_group.desired(system, exact=params["ingress"] == "exact")
-    current = _read(aws, system, desired, counting())
+    current = _read(aws, system, desired, rules.accepted(findings, system.accept)[0])
     comparison = security_group.Comparison(desired, current)
     findings += comparison.missing(cf)
     # With an error in these keys, the file names fewer rules than it means.
@@ -54,11 +55,14 @@ def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str
         findings += comparison.unnamed_findings(cf)
     memory = current.instance_type.memory_mib if current.instance_type else None
     findings += rules.learned(facts, instance_memory_mib=memory)
-    for text in raise_if_errors(counting()):
-        warn(text)
-    decision = Decision(security_group.defaults(cf, current, version), comparison.plan())
+    decision = Decision()
+    if not any(one.severity == "error" for one in rules.accepted(findings, system.accept)[0]):
+        decision = Decision(security_group.defaults(cf, current, version), comparison.plan())
     executors = security_groups.executors(aws, desired.region)
-    if engine.is_cli:
+
+    def conclude(check_mode: bool) -> dict[str, Any]:
+        if not engine.is_cli:
+            return cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), engine_reason)
         _refuse_unknown_to_tool(cf, desired)
         cli = cli_engine.prepare(aws, engine, COMMAND, desired.region)
         cli_engine.refuse_role(cli, sts.account(aws.client("sts", region=desired.region)).arn)
@@ -66,10 +70,9 @@ def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str
         def again(_new: Properties) -> cli_engine.Rest:
             return security_group.Comparison(desired, security_groups.observe(aws, desired)).plan(), executors
 
-        result = cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode)
-    else:
-        result = cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), engine_reason)
-    return result | {"findings": [one.as_returned() for one in counting()]}
+        return cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode)
+
+    return Prepared(file, findings, conclude, decision)
 
 
 def _refuse_unknown_to_tool(cf: Properties, desired: Desired) -> None:

@@ -21,7 +21,6 @@ from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, raise_if_errors
 from ..properties.file import Properties
 from ..rules.facts import Facts
-from ..screen import warn
 from ..steps import base
 from ..steps.transactor import bucket, checks, policies, table
 from ..steps.transactor.current import DEFAULT_PARTITION, Account, Bucket, Current, Role, Scaling, Table, Units, User
@@ -39,6 +38,7 @@ from ..steps.transactor.desired import (
 from ..steps.transactor.plan import decide, with_defaults
 from ..system import System
 from ..template.modern import start_policy
+from .prepared import Prepared
 
 COMMAND = "ensure-transactor"
 LOCAL_REGION = "us-east-1"
@@ -47,6 +47,11 @@ LOCAL_REGION = "us-east-1"
 
 def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The module's result. params: its options."""
+    return prepare(aws, params, check_mode=check_mode).run(System.of(params).accept, check_mode=check_mode)
+
+
+def prepare(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> Prepared:
+    """The step as it would be executed. InputError for errors that keep AWS from being asked."""
     options = Options(**{field.name: params[field.name] for field in dataclasses.fields(Options)})
     engine = cli_engine.chosen(params, check_mode=check_mode)
     engine_reason = cli_engine.reason(engine, COMMAND)
@@ -55,30 +60,29 @@ def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str
     system = System.of(params, transactor=file.now.at(file.src.path))
     wanted, found = _checked(file.src, system, aws)
     findings = [*checks.of_options(system, options), *file.findings, *found]
-
-    def counting() -> list[Finding]:
-        return rules.accepted(findings, system.accept)[0]
-
+    counting = rules.accepted(findings, system.accept)[0]
     # AWS is asked even when the file has errors, so that one message reports all of them.
-    if not file.src.legible or base.about_options(counting()) or _no_region(findings):
-        raise_if_errors(counting())
+    if not file.src.legible or base.about_options(counting) or _no_region(findings):
+        raise_if_errors(counting)
     resources = TransactorResources(aws, system, wanted, options)
-    with base.prefer_input_errors(counting()):
+    with base.prefer_input_errors(counting):
         current = resources.read()
     findings += rules.learned(Facts(system.transactor), **_learned(wanted, current, options))
     # Only now it is known which resources are new. The engine cli creates them without the defaults.
     options = with_defaults(options, wanted, current)
     decision = decide(system, wanted, current, options, _unique(check_mode))
     findings += decision.findings
-    for text in raise_if_errors(counting()):
-        warn(text)
-    executors = resources.executors(file, current)
-    if engine.is_cli:
-        result = _by_tool(resources, engine, file, decision, current, executors, check_mode=check_mode)
-    else:
-        result = cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), engine_reason)
-    resources.wait_for_profile(file, current, decision.plan, check_mode=check_mode)
-    return result
+
+    def conclude(check_mode: bool) -> dict[str, Any]:
+        executors = resources.executors(file, current)
+        if engine.is_cli:
+            result = _by_tool(resources, engine, file, decision, current, executors, check_mode=check_mode)
+        else:
+            result = cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), engine_reason)
+        resources.wait_for_profile(file, current, decision.plan, check_mode=check_mode)
+        return result
+
+    return Prepared(file, findings, conclude, decision)
 
 
 def _unique(check_mode: bool) -> Callable[[], str]:

@@ -140,10 +140,13 @@ class Cloud:
         """The group as it is now; None when there is none."""
         if clock.now() >= self._stack_read_at + STACK_SECONDS:
             self._stack, self._stack_read_at = None, clock.now()
-        options, system = self._options, self._system
+        options = self._options
         self._stack, group = observe(self._aws, options.stack_name, options.auto_scaling_group_name, self._stack)
-        if group is None:
-            return None
+        return group and self.reported(group)
+
+    def reported(self, group: Observed) -> Observed:
+        """The group with its heartbeats, and with the size of the options."""
+        options, system = self._options, self._system
         if options.size is not None:
             sizes = Sizes(options.size, options.size, options.size)
             group = dataclasses.replace(group, configured_sizes=sizes, configured_sizes_known=True)
@@ -237,14 +240,15 @@ def replace(
         if check_mode:
             return {**nothing, "steps": [], "note": cloud.missing}
         raise DatomicError(cloud.missing)
+    if check_mode:
+        steps, warning = planned(observed, options, system)
+        if warning:
+            warn(warning)
+        return {**nothing, **steps}
     goal = _goal(options, observed)
     outdated = goal.outdated(observed)
-    if check_mode and options.size and not goal.shrinking and (options.when == "always" or not outdated):
-        observed = preview.without_surplus(observed)  # another run, with when: surplus, comes before this one
     if warning := preview.shrink_warning(observed, goal, system.interval_msec, reports=system.has_heartbeats):
         warn(warning)
-    if check_mode:
-        return {**nothing, **_preview(observed, goal)}
     if options.strategy == "rolling" and outdated and not system.has_heartbeats:
         warn(
             "Without metrics nothing proves that a new transactor stands by before an old one goes: the run only waits "
@@ -259,6 +263,18 @@ def replace(
             files = options.files or tuple(filter(None, [options.transactor_src]))
             advice = "" if loop.replaced else restore_command.advice(files, options.commit_before)
             raise DatomicError(f"{error}\n{advice}".rstrip(), **error.details) from error
+
+
+def planned(observed: Observed, options: Options, system: Reporting) -> tuple[dict[str, Any], str]:
+    """What a run would do, as preview.result, and a warning or an empty text. DatomicError when it cannot now."""
+    goal = _goal(options, observed)
+    if options.size and not goal.shrinking and (options.when == "always" or not goal.outdated(observed)):
+        observed = preview.without_surplus(observed)  # another run, with when: surplus, comes before this one
+    warning = preview.shrink_warning(observed, goal, system.interval_msec, reports=system.has_heartbeats)
+    step = next_step(observed, goal)
+    if isinstance(step, Stop):
+        raise DatomicError(f"The transactors cannot be replaced now: {step.why}.")
+    return {"steps": []} if isinstance(step, Done) else preview.result(observed, goal), warning
 
 
 def _goal(options: Options, observed: Observed) -> Goal:
@@ -282,12 +298,3 @@ def _goal(options: Options, observed: Observed) -> Goal:
         settle_seconds=options.settle_seconds,
         shrinking=options.when == "surplus",
     )
-
-
-def _preview(observed: Observed, goal: Goal) -> dict[str, Any]:
-    step = next_step(observed, goal)
-    if isinstance(step, Stop):
-        raise DatomicError(f"The transactors cannot be replaced now: {step.why}.")
-    if isinstance(step, Done):
-        return {"steps": []}
-    return preview.result(observed, goal)

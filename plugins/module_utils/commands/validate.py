@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .. import rules
+from .. import internal_options, rules
 from ..errors import Finding, InputError
 from ..properties import keys
 from ..properties.file import EMPTY, Properties, inspect
@@ -27,30 +27,60 @@ from ..template.options import Options as ModernOptions
 FACTS = tuple(field.name for field in dataclasses.fields(Facts) if field.name not in ("transactor", "cf", "region"))
 """The options of the module that are facts for the rules."""
 
+DATABASES: Mapping[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "name": {"type": "str", "required": True},
+        "backup_uri": {"type": "str", "required": True},
+        "uri": {"type": "str", "no_log": True},
+        "backup_region": {"type": "str"},
+        "encryption": {"type": "str", "choices": ["none", "sse"], "default": "sse"},
+    },
+}
+"""The option databases."""
 
-def validate(params: Mapping[str, Any], internal: Mapping[str, Any]) -> dict[str, Any]:
-    """The module's result. params: its options. internal: those of internal_options.
 
-    Raises InputError with every finding when one of them is an error.
-    """
+@dataclasses.dataclass(frozen=True)
+class Read:
+    """Both files, what is known of the system without AWS, and findings about their text. EMPTY: not given."""
+
+    transactor: Properties
+    cf: Properties
+    facts: Facts
+    findings: tuple[Finding, ...]
+
+
+def files(params: Mapping[str, Any]) -> Read:
+    """Read the files that a module's options name, whatever is wrong with them."""
     transactor, cf = (inspect(params[src]) if params[src] else EMPTY for src in ("transactor_src", "cf_src"))
-    given = {name: params[name] for name in FACTS}
+    given = {name: params[name] for name in FACTS if params.get(name) is not None}
     if params["datomic_home"] and not params["datomic_version"]:
-        home = distribution.inspect(params["datomic_home"], to_come=internal.get("_release_to_come", ""))
+        to_come = internal_options.get().get("_release_to_come", "")
+        home = distribution.inspect(params["datomic_home"], to_come=to_come)
         # The file's release counts, which may be another one than that of the distribution.
         given["datomic_version"] = cf.get("datomic-version") or home.version
     facts = Facts(legible(transactor), legible(cf), **given)
-    findings = [*transactor.findings, *cf.findings, *rules.judge(facts)]
+    findings = [*transactor.findings, *cf.findings]
     if params["cf_src"] and params["modern"]:
         findings += modern_rules.of_options(cf, ModernOptions.of(params["modern"]))
-    found = [Finding(**one) for one in internal.get("_found", ())]
-    # Other modules apply the same acceptances, or none: their errors would stop them again.
-    errors = [one for one in found if one.severity == "error"]
-    errors += stack_name.findings(params["stack_name"]) if params["stack_name"] else []
-    milder = [one for one in found if one.severity != "error"]
-    files = (params["transactor_src"], params["cf_src"])
-    counting, accepted = rules.accepted(_merged(files, [*milder, *findings]), System.of(params).accept)
-    counting = _merged(files, [*errors, *counting])
+    return Read(transactor, cf, facts, tuple(findings))
+
+
+def validate(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The module's result. params: its options.
+
+    Raises InputError with every finding when one of them is an error.
+    """
+    read = files(params)
+    transactor, cf, facts = read.transactor, read.cf, read.facts
+    findings = [*read.findings, *rules.judge(facts)]
+    wrong = stack_name.findings(params["stack_name"]) if params["stack_name"] else []
+    if params["databases"] is not None:
+        wrong += backup_findings(params["databases"], params["datomic_home"])
+    paths = (params["transactor_src"], params["cf_src"])
+    counting, accepted = rules.accepted(merged(paths, findings), System.of(params).accept)
+    counting = merged(paths, [*wrong, *counting])
     for finding in counting:
         if finding.severity == "warning":
             warn_off_screen(str(finding))
@@ -75,12 +105,32 @@ def validate(params: Mapping[str, Any], internal: Mapping[str, Any]) -> dict[str
     }
 
 
+def backup_findings(databases: Sequence[Mapping[str, Any]], home: str | None) -> list[Finding]:
+    """What keeps databases from being backed up or restored, whichever they are."""
+
+    def repeated(option: str, advice: str) -> Iterator[Finding]:
+        values = [one[option].rstrip("/") for one in databases]
+        if len(set(values)) < len(values):
+            message = f"two of datomic_databases have the same {option} ({', '.join(values)})"
+            yield Finding("databases", message, suggestion=advice)
+
+    found = [*repeated("name", "give each database once"), *repeated("backup_uri", "each database needs its own")]
+    if not databases:
+        found.append(
+            Finding("databases", "datomic_databases is empty", suggestion="give the name and the backup_uri of each")
+        )
+    if not home:
+        advice = "give the root of a distribution, or run the entry point distribution first"
+        found.append(Finding("databases", "datomic_home is not set", suggestion=advice))
+    return found
+
+
 def _heartbeat(transactor: Properties) -> int:
     setting = keys.TRANSACTOR["heartbeat-interval-msec"]
     return keys.parse_integer(transactor.get(setting.name)) or int(setting.default)
 
 
-def _merged(files: tuple[str, str], findings: Iterable[Finding]) -> list[Finding]:
+def merged(files: tuple[str, str], findings: Iterable[Finding]) -> list[Finding]:
     """Each finding once, in the order of the files and their lines."""
     by_place = {(one.rule, one.file, one.key, one.message): one for one in findings}
     return sorted(by_place.values(), key=lambda one: (files.index(one.file) if one.file in files else 2, one.line))

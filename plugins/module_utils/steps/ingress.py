@@ -102,7 +102,7 @@ class IngressRule:
     def __str__(self) -> str:
         """Such as: tcp 22 from 0.0.0.0/0 (the office)."""
         group = f"{self.account}:{self.group_id}" if self.account else self.group_id
-        group += f" ({self.group_name})" if self.group_name else ""
+        group += f" ({self.group_name})" if self.group_name and group else self.group_name
         source = self.cidr or self.prefix_list or f"the security group {group}"
         return f"{self._what} from {source}" + (f" ({self.description})" if self.description else "")
 

@@ -11,9 +11,10 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ..actions import Action, Actions, Change, shown
+from ..actions import Action, Actions, shown
 from ..errors import Finding, FindingId, Severity
 from ..instance_memory import TOOL_MEMORY, default_heap
+from ..plan import ChangeAction
 from ..properties.file import Properties
 from ..properties.keys import REGION_NAME
 from ..system import System
@@ -250,7 +251,7 @@ class Comparison:
         present = group.ingress if group else ()
         before, added = [rule.as_state() for rule in present], [rule.as_state() for rule in self.lacking]
         if added:
-            change: Change = "update" if present else "create"
+            change: ChangeAction = "update" if present else "create"
             authorize = AuthorizeIngress(group.group_id if group else "", self.lacking)
             states = {"rules": before} if before else {}
             actions.append(Action("ec2", kind, title, change, states, {"rules": before + added}, authorize))

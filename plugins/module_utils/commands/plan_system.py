@@ -1,0 +1,661 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""plan_system: read the files, AWS and git once, and make the plan of a system. Changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from .. import git, plan_file, plan_guard, rules
+from ..actions import Actions
+from ..aws import change_set, ssm, stack, sts
+from ..aws.calls import run_parallel
+from ..aws.client import Aws
+from ..cli import engine as cli_engine
+from ..errors import DatomicError, Finding, InputError, Severity
+from ..plan import ACCEPTED, Change, Now, Plan, Replacement, Step
+from ..properties import keys
+from ..properties.file import MASK, Properties
+from ..rolling import heartbeats, preconditions, restore_command
+from ..rolling.state import MINUTE, Goal, Metrics, Observed
+from ..rules import storage
+from ..rules.facts import Facts
+from ..steps import base, plan_changes, secrets
+from ..steps.stack import compare, stack_name, status
+from ..system import System
+from . import create_cf_template, ensure_cf, ensure_transactor, replace_transactors, transactor_info, validate
+from .create_cf_template import Made
+from .prepared import Prepared
+
+T = TypeVar("T")
+NOTHING = Replacement()
+LAUNCH_SECONDS = 300.0
+"""How long nobody can write, about, when the old transactors end before the new ones start."""
+
+
+@dataclasses.dataclass
+class Planning:
+    """What is known of the system so far. findings: of all steps; those of final cannot be accepted."""
+
+    aws: Aws
+    params: Mapping[str, Any]
+    system: System
+    facts: Facts
+    check_mode: bool
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+    final: list[Finding] = dataclasses.field(default_factory=list)
+
+    @property
+    def transactor(self) -> Properties:
+        return self.system.transactor
+
+    @property
+    def cf(self) -> Properties:
+        return self.system.cf
+
+    def attempt(self, work: Callable[[], T]) -> T | None:
+        """The result, or None: then the error is among the findings, so that one message has all of them."""
+        try:
+            return work()
+        except InputError as error:
+            self.final += error.findings
+        except DatomicError as error:
+            self.final.append(Finding("aws", str(error)))
+        return None
+
+    def refuse_errors(self, findings: Iterable[Finding]) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+        """The findings that count, and the accepted ones. InputError when there is an error."""
+        counting, accepted = rules.accepted(validate.merged(self.files, findings), self.system.accept)
+        counting = validate.merged(self.files, [*self.final, *counting])
+        if any(finding.severity == "error" for finding in counting):
+            error = InputError(counting)
+            error.details["accepted"] = [{**one.as_returned(), "accepted_reason": reason} for one, reason in accepted]
+            raise error
+        return counting, accepted
+
+    def has_step(self, step: str) -> bool:
+        """Whether the run takes this step."""
+        return not self.params["only"] or step in self.params["only"]
+
+    @property
+    def files(self) -> tuple[str, str]:
+        return self.transactor.path, self.cf.path
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What AWS has, and what the steps make of it; None where an error kept that from being known."""
+
+    stack: stack.Stack | None
+    group: Observed | None
+    transactor: Prepared | None
+    cf: Prepared | None
+    secrets: tuple[Actions, dict[str, int]] | None
+
+
+def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The module's result. params: its options. Raises InputError with all errors of the files, of AWS and of git."""
+    planning = _files(aws, params, check_mode)
+    sts.refuse_other_account(aws, planning.system.account_id)
+    seen = _observe(planning)
+    flavor = _flavor(planning, seen.stack)
+    values = _generated(planning, seen)
+    template = create_cf_template.Options(
+        transactor_src=planning.transactor.path,
+        cf_src=planning.cf.path,
+        dest=params["template"],
+        flavor=flavor,
+        transactor_values=values[0],
+        cf_values=values[1],
+        modern=_modern(planning, seen),
+        planned_dest=None,
+    )
+    existing = planning.attempt(lambda: create_cf_template.read(template))
+    made = planning.attempt(lambda: _template(planning, template, existing)) if flavor else None
+    if made:
+        planning.findings += made.warnings
+    planning.facts = _with_what_runs(planning.facts, seen, flavor)
+    planning.findings += rules.judge(planning.facts)
+    planning.final += preconditions_of(planning, seen, changed=True) if made is None else ()
+    planning.refuse_errors(planning.findings)
+    if made is None or seen.transactor is None or seen.cf is None:  # each has an error
+        raise InputError(planning.final)
+    comparison, stack_changes = _stack(planning, seen, made)
+    planning.findings += comparison.findings
+    replacement = _replacement(planning, seen, comparison)
+    written, holding = _files_to_write(planning, seen, template, made, existing)
+    changes: list[Change] = [
+        *plan_changes.of_actions(seen.transactor.decision.plan.actions, "transactor"),
+        *_file_changes(planning, seen.transactor, "transactor"),
+        *plan_changes.of_actions(seen.cf.decision.plan.actions, "security_group"),
+        *_file_changes(planning, seen.cf, "security_group"),
+        *(plan_changes.of_actions(seen.secrets[0].actions, "secrets") if seen.secrets else ()),
+        *comparison.changes,
+        *stack_changes,
+        *_template_change(planning, template, written, pending=bool(stack_changes)),
+        *replacement.changes,
+    ]
+    changes = [change for change in changes if planning.has_step(change.step)]
+    registered = _git(planning, template, written, holding)
+    notes = [(*note,) for note in replacement.notes]
+    if registered.changed:
+        changes.append(Change("update", "git", "", "git", registered.note))
+    backs_up = _backs_up(params) and seen.stack is not None and any(change.kind != "git" for change in changes)
+    if backs_up:
+        notes.append(("backup", _backup_note(params)))
+        planning.final += validate.backup_findings(params["databases"], params["datomic_home"])
+    counting, accepted = planning.refuse_errors(planning.findings)
+    notes += [(ACCEPTED, f"{_relative(one, params['directory'])}: {reason}") for one, reason in accepted]
+    made_plan = Plan(
+        params["system"] or params["stack_name"],
+        params["stack_name"],
+        _account(planning, seen),
+        planning.cf.get("aws-region"),
+        now=_now(seen, replacement),
+        findings=tuple(_relative(finding, params["directory"]) for finding in counting),
+        changes=tuple(changes),
+        transactors=replacement.transactors,
+        notes=tuple(notes),
+        outputs=_outputs(planning, seen),
+    )
+    _guard(planning, made_plan)
+    steps: dict[str, dict[str, Any]] = {
+        "backup": {"changed": backs_up},
+        "git": {"changed": registered.changed},
+        "transactor": {"changed": _has_work(seen.transactor)},
+        "security_group": {"changed": _has_work(seen.cf)},
+        "secrets": {"changed": bool(seen.secrets and seen.secrets[0].changed)},
+        "template": {
+            "changed": template.dest in written,
+            "flavor": flavor,
+            "modern": dict(template.modern),
+            "holds_secrets": made.holds_secrets,
+        },
+        "surplus": {"changed": replacement.ends_surplus, "size": _group_size(planning)},
+        "stack": _stack_step(planning, seen, stack_changes, template),
+        # A run waits for the transactors of an updated stack.
+        "transactors": {"changed": replacement.due or (bool(stack_changes) and params["replace"] != "never")},
+    }
+    for name, step in steps.items():
+        step["changed"] = step["changed"] and planning.has_step(name)
+    return {
+        "changed": check_mode and made_plan.changed,
+        "pending": made_plan.changed,
+        "plan": made_plan.as_returned(),
+        "warned": [str(finding) for finding in counting if finding.severity == "warning"],
+        "steps": steps,
+    }
+
+
+def _files(aws: Aws, params: Mapping[str, Any], check_mode: bool) -> Planning:
+    """Read and judge the files. InputError with all errors, before AWS is asked."""
+    read = validate.files(params)
+    system = System.of(
+        {**params, "secrets": list(params["secrets"]), "datomic_version": read.facts.datomic_version},
+        read.transactor,
+        read.cf,
+    )
+    planning = Planning(aws, params, system, read.facts, check_mode)
+    planning.final += stack_name.findings(params["stack_name"])
+    connection, region = aws.region or "", read.cf.get("aws-region")
+    if region and connection and connection != region:
+        message = f"aws-region is {region}, but region in datomic_aws is {connection}"
+        planning.final.append(read.cf.finding("aws-region", message, "correct one of them", rule="region"))
+    planning.findings += read.findings
+    planning.refuse_errors([*planning.findings, *rules.judge(planning.facts)])
+    return planning
+
+
+def _observe(planning: Planning) -> Seen:
+    aws, params, check_mode = planning.aws, planning.params, True
+    name = params["stack_name"]
+    shared = {**params, "account_id": None, "dest": None, "secrets": list(params["secrets"])}
+    version = planning.facts.datomic_version
+
+    def attempt(work: Callable[[], T]) -> Callable[[], T | None]:
+        return lambda: planning.attempt(work)
+
+    observed, transactor, cf, kept = run_parallel(
+        attempt(lambda: transactor_info.observe(aws, name, "", detailed=False)),
+        attempt(
+            lambda: ensure_transactor.prepare(
+                aws, {**shared, "src": planning.transactor.path, "defaults": "secure"}, check_mode=check_mode
+            )
+        ),
+        attempt(
+            lambda: ensure_cf.prepare(
+                aws,
+                {**shared, "src": planning.cf.path, "transactor_src": planning.transactor.path}
+                | {"datomic_version": params["datomic_version"] or version},
+                check_mode=check_mode,
+            )
+        ),
+        attempt(lambda: _secrets(planning)),
+    )
+    found, group = observed or (None, None)
+    for prepared in (transactor, cf):
+        planning.findings += prepared.findings if prepared else ()
+    if observed and planning.has_step("stack"):
+        known = found.status if found else stack_status(planning)
+        on_instance = bool(storage.on_instance(planning.transactor))
+        region = planning.cf.get("aws-region")
+        planning.final += status.refusals(
+            name, known, region, may_create=params["create"], data_on_instance=on_instance
+        )
+    return Seen(found, group, transactor, cf, kept)
+
+
+def stack_status(planning: Planning) -> str:
+    """The status of a stack that observe does not return: it was never created, or there is none."""
+    client = planning.aws.client("cloudformation")
+    found = planning.attempt(lambda: stack.describe(client, planning.params["stack_name"]))
+    return found.status if found else ""
+
+
+def _secrets(planning: Planning) -> tuple[Actions, dict[str, int]] | None:
+    """The actions for the secrets, and the versions that they have afterwards; None without secrets."""
+    params, given = planning.params, planning.params["modern"]
+    if not params["secrets"]:
+        return None
+    values = {key: str(value) for key, value in params["secrets"].items()}
+    path = given.get("secrets_path") or f"/datomic/{params['stack_name']}"
+    desired = secrets.Desired(path, values, given.get("secrets_kms_key") or "", planning.system.tags)
+    if wrong := list(secrets.check(desired)):
+        raise InputError(wrong)
+    current = ssm.observe(planning.aws, desired)
+    actions = secrets.plan(desired, current)
+    return actions, secrets.versions(desired, current, actions)
+
+
+def _flavor(planning: Planning, found: stack.Stack | None) -> str:
+    """The template's flavor; empty, with a finding, when the stack's is to be kept and is not known."""
+    asked: str = planning.params["flavor"]
+    flavor = asked if asked != "auto" else found.flavor if found else "modern"
+    if not flavor:
+        planning.final.append(
+            Finding(
+                "stack-flavor",
+                f"The template of the stack {planning.params['stack_name']} has no auto scaling group LaunchGroup with "
+                "a launch configuration or a launch template: it may not be a stack of transactors. If "
+                "datomic_stack_name is correct, set datomic_template_flavor to legacy or modern",
+            )
+        )
+    return flavor
+
+
+def _generated(planning: Planning, seen: Seen) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The values that the steps write into the two files. Secrets are masked."""
+
+    def generated(prepared: Prepared | None) -> Mapping[str, str]:
+        if prepared is None or any(one.severity == "error" for one in prepared.findings):
+            return {}
+        result = planning.attempt(lambda: prepared.conclude(True))
+        return result["generated"] if result else {}
+
+    return generated(seen.transactor), generated(seen.cf)
+
+
+def _modern(planning: Planning, seen: Seen) -> dict[str, Any]:
+    """The option modern of create_cf_template."""
+    params = planning.params
+    versions = seen.secrets[1] if seen.secrets else {}
+    own = {"tags": dict(planning.system.tags), "secrets": list(params["secrets"]), "secrets_versions": versions}
+    return {**own, **params["modern"]}
+
+
+def _template(planning: Planning, options: create_cf_template.Options, existing: bytes | None) -> Made:
+    """The template. Errors about values that a step with errors would have generated are left out."""
+    engine = cli_engine.chosen(planning.params, check_mode=True)
+    before = create_cf_template.parsed(existing)
+    try:
+        return create_cf_template.make(planning.aws, options, engine, before, check_mode=True)
+    except InputError as error:
+        if planning.final:
+            raise InputError([one for one in error.findings if one.rule != "required-key"]) from error
+        raise
+
+
+def _with_what_runs(facts: Facts, seen: Seen, flavor: str) -> Facts:
+    found, instances = seen.stack, seen.group.instances if seen.group else ()
+    known = found is not None and bool(instances) and not any(instance.outdated for instance in instances)
+    return dataclasses.replace(
+        facts,
+        running_version=found.datomic_version if found and known else "",
+        stack_version=found.datomic_version if found else "",
+        running_heartbeat_msec=found.heartbeat_msec if found and known else 0,
+        new_stack_flavor="" if found else flavor,
+        flavor=flavor or facts.flavor,
+    )
+
+
+def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparison, list[Change]]:
+    """What the update of the stack changes: by our comparison, and in CloudFormation's words."""
+    params, found = planning.params, seen.stack
+    name, client = params["stack_name"], planning.aws.client("cloudformation")
+    if not planning.has_step("stack"):
+        return compare.Comparison(pending=False), []
+    if found is None:
+        return compare.Comparison(pending=True), [compare.created(name, made.template)]
+    names = compare.system_parameters(made.template)
+    resolved = ssm.values(planning.aws, names.values()) if names else {}
+    current = compare.Current(name, found.status, found.template, found.parameters, found.tags)
+    desired = compare.Desired(
+        made.template,
+        planning.system.tags,
+        resolved,
+        _completed(planning.transactor, seen.transactor),
+        _completed(planning.cf, seen.cf),
+        params["directory"],
+    )
+    comparison = compare.compare(current, desired)
+    if not comparison.pending:
+        return comparison, []
+    tags = {**found.tags, **planning.system.tags}
+    body = json.dumps(made.plannable, ensure_ascii=False)
+
+    def warn(text: str) -> None:
+        planning.findings.append(Finding("stack-update", text, "warning"))
+
+    planned = change_set.plan(client, name, body, tags if tags != found.tags else None, warn)
+    if planned.refusal:
+        message = f"CloudFormation refuses the update of the stack {name}: {planned.refusal.rstrip('.')}"
+        raise InputError([*planning.final, Finding("stack-update", message)])
+    if not planned.changed:
+        return dataclasses.replace(comparison, pending=False, form_only=True, changes=(), outdates=False), []
+    return comparison, [compare.stack_change(comparison, planned.changes)]
+
+
+def _completed(file: Properties, prepared: Prepared | None) -> Properties:
+    """The file with the values that its step writes into it."""
+    return base.planned(prepared.file, prepared.decision).at(file.path) if prepared else file
+
+
+@dataclasses.dataclass(frozen=True)
+class Replacing:
+    """due: replace_transactors has something to do. metrics: None when nobody asked for them."""
+
+    due: bool = False
+    ends_surplus: bool = False
+    transactors: Replacement = NOTHING
+    changes: tuple[Change, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    metrics: Metrics | None = None
+    now: float = 0.0
+
+
+def _replacement(planning: Planning, seen: Seen, comparison: compare.Comparison) -> Replacing:
+    params, group = planning.params, seen.group
+    size, never = _group_size(planning), params["replace"] == "never"
+    if group is None or not (planning.has_step("transactors") or planning.has_step("surplus")):
+        return Replacing()
+    outdates = comparison.pending and comparison.outdates
+    stale = any(instance.outdated for instance in group.instances)
+    surplus = _ends_surplus(planning, group, pending=comparison.pending, size=size)
+    due = not never and (outdates or stale or params["replace"] == "always" or not group.is_steady)
+    if not due and not surplus:
+        planning.findings += preconditions_of(planning, seen, changed=False)
+        return Replacing()
+    options = replace_transactors.Options(
+        stack_name=params["stack_name"],
+        strategy=params["strategy"],
+        when="always" if outdates else params["replace"],
+        transactor_src=planning.transactor.path,
+        settle_seconds=params["settle_seconds"],
+        size=size or None,
+    )
+    system = replace_transactors.reporting(options)
+    cloud = replace_transactors.Cloud(planning.aws, options, system)
+    group = cloud.reported(transactor_info.complete(planning.aws, group))
+    seen = dataclasses.replace(seen, group=group)
+    planning.findings += preconditions_of(planning, seen, changed=due)
+    steps: dict[str, Any] = {}
+    ending: dict[str, Any] = {}
+    if surplus:
+        only = dataclasses.replace(options, when="surplus")
+        ending = _steps(planning, group, only, system)
+    if due:
+        steps = _steps(planning, group, options, system)
+    failover = 3 * system.interval_msec / 1000 + 1
+    pause = LAUNCH_SECONDS if options.strategy == "terminate" else failover
+    replaced, ended = steps.get("replaced", []), [*ending.get("ended", []), *steps.get("ended", [])]
+    changes = [*_ended(ended, group, ending or steps, pause), *_replaced(replaced, group, steps, options, pause)]
+    if steps.get("steps") and not replaced and not ended:
+        changes.append(Change("update", "transactors", "", "transactors", "; ".join(steps["steps"])))
+    return Replacing(
+        due=bool(steps.get("steps")),
+        ends_surplus=surplus,
+        transactors=Replacement(tuple(replaced), pause if replaced or ended else 0.0, tuple(ended), failover),
+        changes=tuple(changes),
+        metrics=group.metrics,
+        now=group.now,
+    )
+
+
+def _steps(
+    planning: Planning,
+    group: Observed,
+    options: replace_transactors.Options,
+    system: replace_transactors.Reporting,
+) -> dict[str, Any]:
+    found = planning.attempt(lambda: replace_transactors.planned(group, options, system))
+    if found is None:
+        return {}
+    steps, warning = found
+    if warning:
+        planning.findings.append(Finding("transactors-surplus", warning, "warning"))
+    return steps
+
+
+def _ended(ended: Sequence[str], group: Observed, steps: Mapping[str, Any], pause: float) -> list[Change]:
+    if not ended:
+        return []
+    text = f"{len(ended)} of {len(group.members)} ended without a successor; writes pause up to {pause:g} s"
+    attributes = plan_changes.listed("step", steps.get("steps", ()))
+    return [Change("delete", "transactors", ", ".join(ended), "transactors", text, attributes)]
+
+
+def _replaced(
+    replaced: Sequence[str],
+    group: Observed,
+    steps: Mapping[str, Any],
+    options: replace_transactors.Options,
+    pause: float,
+) -> list[Change]:
+    if not replaced:
+        return []
+    count, total = len(replaced), len(group.members)
+    if options.strategy == "terminate":
+        how = f"the old ones end first; writes pause until a new one serves, about {pause / 60:g} min"
+    else:
+        new = max(0, group.configured_sizes.desired - (total - count))
+        how = f"{new} new {'one starts' if new == 1 else 'ones start'} first; writes pause once, up to {pause:g} s"
+    attributes = plan_changes.listed("step", steps["steps"])
+    return [Change("replace", "transactors", "", "transactors", f"{count} of {total} replaced: {how}", attributes)]
+
+
+def _ends_surplus(planning: Planning, group: Observed, *, pending: bool, size: int) -> bool:
+    """Whether the group has transactors above its size in the file, which the stack's update would terminate.
+
+    Without an update, the extra transactors of a stopped replacement are no surplus: the next replacement finishes it.
+    """
+    if not 0 < size < max(group.sizes.desired, len(group.instances)):
+        return False
+    runs = bool(group.instances) and not any(instance.outdated for instance in group.instances)
+    may = planning.params["replace"] != "never" or size < group.sizes.minimum
+    return may and (pending or runs)
+
+
+def preconditions_of(planning: Planning, seen: Seen, *, changed: bool) -> list[Finding]:
+    """What prevents a replacement: errors if this run replaces transactors, otherwise warnings."""
+    if seen.group is None or planning.params["replace"] == "never":
+        return []
+    # An update of the stack outdates all of them.
+    everything = frozenset(member.instance_id for member in seen.group.members)
+    goal = Goal(strategy=planning.params["strategy"], replacing=everything)
+    severity: Severity = "error" if changed else "warning"
+    return [Finding("replacement-obstacle", text, severity) for text in preconditions.unmet(seen.group, goal)]
+
+
+def _group_size(planning: Planning) -> int:
+    """The size of the group in the file, 0 without one."""
+    return keys.parse_integer(planning.cf.get("aws-autoscaling-group-size")) or 0
+
+
+def _has_work(prepared: Prepared) -> bool:
+    return prepared.decision.plan.changed or bool(prepared.decision.values)
+
+
+def _file_changes(planning: Planning, prepared: Prepared, step: Step) -> tuple[Change, ...]:
+    after = base.planned(prepared.file, prepared.decision)
+    return plan_changes.of_file(prepared.file.src, after, prepared.decision, step, planning.params["directory"])
+
+
+def _files_to_write(
+    planning: Planning, seen: Seen, options: create_cf_template.Options, made: Made, existing: bytes | None
+) -> tuple[list[str], list[str]]:
+    """The files that the run writes, and those of them that get a secret."""
+    written: list[str] = []
+    holding: list[str] = []
+    for prepared in filter(None, (seen.transactor, seen.cf)):
+        decision, path = prepared.decision, prepared.file.src.path
+        if decision.values or decision.late:
+            written.append(path)
+        masked = keys.masked(base.planned(prepared.file, decision))
+        if any(masked[key] == MASK for key in (*decision.values, *decision.late)):
+            holding.append(path)
+    if made.content != existing or create_cf_template.is_too_open(options, made, existing):
+        written.append(options.dest)
+    if made.holds_secrets:
+        holding.append(options.dest)
+    return written, holding
+
+
+def _template_change(
+    planning: Planning, options: create_cf_template.Options, written: Sequence[str], *, pending: bool
+) -> list[Change]:
+    """The template's file, where no change of the stack shows it."""
+    if pending or options.dest not in written:
+        return []
+    name = os.path.relpath(options.dest, planning.params["directory"])
+    return [Change("update", "file", name, "template", "form only: the stack has this template already")]
+
+
+def _git(
+    planning: Planning, options: create_cf_template.Options, written: Sequence[str], holding: Sequence[str]
+) -> git.Preview:
+    params = planning.params
+    if not params["commit"] or not planning.has_step("git"):
+        return git.Preview()
+    paths = [planning.transactor.path, planning.cf.path]
+    request = git.Request(
+        [*paths, options.dest] if os.path.isfile(options.dest) else paths,
+        "plan",
+        push=params["push"],
+        remote=params["push_remote"],
+        branch=params["push_branch"],
+        allow_secrets=params["commit_secrets"] == "allow",
+        timeout=params["git_timeout"],
+    )
+    found = planning.attempt(
+        lambda: git.preview(request, will_write=written, will_hold_secrets=holding, check=planning.check_mode)
+    )
+    if found is None:
+        return git.Preview()
+    planning.final += found.findings
+    return found
+
+
+def _backs_up(params: Mapping[str, Any]) -> bool:
+    return params["backup"] == "before_update" or bool(params["backup_max_age"])
+
+
+def _backup_note(params: Mapping[str, Any]) -> str:
+    names = ", ".join(one["name"] for one in params["databases"])
+    if params["backup"] == "before_update":
+        return f"{names} backed up before anything changes"
+    return f"{names}: a backup younger than {params['backup_max_age']} is required"
+
+
+def _account(planning: Planning, seen: Seen) -> str:
+    if seen.stack:
+        return sts.account_of(seen.stack.stack_id)
+    found = planning.attempt(lambda: sts.account(planning.aws.client("sts")))
+    return found.number if found else ""
+
+
+def _now(seen: Seen, replacement: Replacing) -> Now:
+    if seen.stack is None:
+        return Now()
+    active, standby = _beating(replacement)
+    members = len(seen.group.members) if seen.group else 0
+    return Now(seen.stack.status, seen.stack.datomic_version, members, active, standby)
+
+
+def _beating(replacement: Replacing) -> tuple[int | None, int | None]:
+    """How many active transactors and standbys beat in the newest minutes that CloudWatch shows; None when unknown."""
+    metrics = replacement.metrics
+    if metrics is None or not (metrics.active or metrics.standby):
+        return None, None
+    newest = max(beats.started_at for beats in (*metrics.active, *metrics.standby))
+    if newest < replacement.now - heartbeats.OLDEST:
+        return None, None
+    active, standby = heartbeats.pair(metrics, newest - MINUTE)
+    return math.floor(active + 0.5), math.floor(standby + 0.5)
+
+
+def _outputs(planning: Planning, seen: Seen) -> dict[str, str]:
+    """What other tools need of the system."""
+    transactor, table = planning.transactor, planning.system.table
+    region = transactor.get("aws-dynamodb-region") or planning.cf.get("aws-region")
+    found = {}
+    if table and not transactor.get("aws-dynamodb-override-endpoint"):
+        found["peer_uri"] = f"datomic:ddb://{region}/{table}/{{db}}"
+    if seen.stack:
+        found["stack_id"] = seen.stack.stack_id
+    return found
+
+
+def _relative(finding: Finding, directory: str) -> Finding:
+    """The finding with its file as the plan names files: the same on every machine."""
+    if not os.path.isabs(finding.file):
+        return finding
+    return dataclasses.replace(finding, file=os.path.relpath(finding.file, directory))
+
+
+def _guard(planning: Planning, made: Plan) -> None:
+    """Write the plan's file. InputError or DatomicError when the plan is forbidden, or not the approved one."""
+    if path := planning.params["plan_file"]:
+        plan_file.write(path, made)
+    planning.final += plan_guard.violations(made, planning.params["forbid"])
+    planning.refuse_errors(planning.findings)
+    if approved := planning.params["approved_plan"]:
+        plan_file.require_approval(approved, made)
+
+
+def _stack_step(
+    planning: Planning, seen: Seen, changes: Sequence[Change], options: create_cf_template.Options
+) -> dict[str, Any]:
+    found = seen.stack
+    tags = {**(found.tags if found else {}), **planning.system.tags}
+    commit = ""
+    # The stack's template is what runs only if no replacement is due.
+    outdated = seen.group and any(instance.outdated for instance in seen.group.instances)
+    if found and changes and not planning.check_mode and not outdated:
+        defaults = stack.parameter_defaults(found.template)
+        # A parameter that was set by hand is in no file.
+        if all(one.given == defaults.get(name, one.given) for name, one in found.parameters.items()):
+            commit = restore_command.commit_of(found.template, options.dest, planning.files)
+    return {
+        "changed": bool(changes),
+        "exists": found is not None,
+        "tags": tags,
+        "notification_arns": ",".join(found.topics) if found else "",
+        "commit_before": commit,
+    }

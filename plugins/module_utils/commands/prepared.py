@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ensure_transactor and ensure_cf have planned: plan_system reads it, the modules conclude it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import rules
+from ..actions import Decision
+from ..errors import Acceptance, Finding, raise_if_errors
+from ..screen import warn
+from ..steps.base import File
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """file: which the step completes. findings: all, also those that the user accepts.
+
+    decision: empty where an error keeps it from being made. conclude: executes it unless its argument, check_mode, is
+    true. Returns the module's result.
+    """
+
+    file: File
+    findings: Sequence[Finding]
+    conclude: Callable[[bool], dict[str, Any]]
+    decision: Decision
+
+    def run(self, accept: Sequence[Acceptance], *, check_mode: bool) -> dict[str, Any]:
+        """The module's result. InputError when an error is not accepted."""
+        counting = rules.accepted(self.findings, accept)[0]
+        for text in raise_if_errors(counting):
+            warn(text)
+        return self.conclude(check_mode) | {"findings": [one.as_returned() for one in counting]}

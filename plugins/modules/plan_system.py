@@ -1,0 +1,455 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plan what an update does to a system."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: plan_system
+short_description: Plan what an update does to a Datomic system
+version_added: 1.0.0
+author: Datomic On-Prem on AWS maintainers (@datomic-onprem)
+description:
+  - Reads both properties files, the system's resources in AWS and git, and makes the plan of an update.
+    C(docs/plan.md) explains it.
+  - Shows the plan on the screen. In check mode, a plan that is not empty counts as changed.
+  - Changes nothing, except for a change set that it deletes again if the stack is going to change.
+  - Reports all errors of the files, of AWS and of git in one table.
+options:
+  transactor_src:
+    description: The transactor's properties file.
+    type: path
+    required: true
+  cf_src:
+    description: The CloudFormation properties file.
+    type: path
+    required: true
+  template:
+    description: The file that the template is written to. It may not exist yet.
+    type: path
+    required: true
+  directory:
+    description:
+      - The directory of the system. The plan has the paths of files relative to it, so that it is the same on every
+        machine.
+    type: path
+    default: .
+  stack_name:
+    description: The name of the stack.
+    type: str
+    required: true
+  system:
+    description: The system's name in the plan, such as the inventory host. By default the name of the stack.
+    type: str
+  create:
+    description: Whether a stack that does not exist is created. Otherwise it is an error.
+    type: bool
+    default: false
+  flavor:
+    description: The template's flavor. V(auto) keeps the flavor of the stack, and is V(modern) for a new stack.
+    type: str
+    choices: [auto, legacy, modern]
+    default: auto
+  modern:
+    description: The options of the flavor V(modern), as M(datomic_onprem.aws.create_cf_template) takes them.
+    type: dict
+    default: {}
+  secrets:
+    description:
+      - Secret properties and their values, which M(datomic_onprem.aws.ensure_secrets) writes. The plan never has
+        the values.
+    type: dict
+    default: {}
+  datomic_version:
+    description: The release for a blank C(datomic-version).
+    type: str
+    default: ""
+  backup_heap:
+    description: The heap of backups, such as V(4g), to compare with the transactor's. Empty without backups.
+    type: str
+    default: ""
+  tags:
+    description: Tags of all resources. The stack keeps its other tags.
+    type: dict
+    default: {}
+  policies:
+    description:
+      - V(tool) writes the policies that C(bin/datomic) writes, with C(dynamodb:*) on the table in every region.
+      - V(least_privilege) grants reading and writing items in the table's region, logs in the bucket, and metrics in
+        the namespace C(Datomic). With it, a backup cannot be restored into a missing table.
+      - A policy is written only if its meaning changes.
+      - The default is V(tool). With O(defaults=secure) it is the kind of the existing policies, and
+        V(least_privilege)
+        for a system without policies.
+    type: str
+    choices: [tool, least_privilege]
+  permissions_boundary:
+    description:
+      - The ARN of a managed policy, which becomes the permissions boundary of every role and user that is created.
+      - An existing role or user without it is the warning C(permissions-boundary), with the command that sets it.
+    type: str
+  role_prefix:
+    description:
+      - The start of generated names of roles and users, such as V(datomic-aws-transactor). At most 48 characters.
+      - Names in the file stay.
+    type: str
+    default: datomic-aws
+  vpc_id:
+    description:
+      - The VPC of the security groups.
+      - The default is the VPC of the group whose id C(aws-security-group) has, or else the region's default VPC.
+    type: str
+  ingress:
+    description:
+      - What to do with rules of the security group that are not in the file, such as older ranges.
+      - V(report) keeps them and warns, with the command that revokes them. The warning is C(ingress-open) for a large
+        part of the Internet, and otherwise C(ingress-not-in-files).
+      - V(exact) adds missing rules first and then revokes the others. If peers may lose the transactor, it is the
+        warning C(ingress-revoked). When the port changes, that run keeps the rules of the old port for the running
+        transactors.
+      - V(exact) does not change a group without the description C(Provisioned by Datomic), or a group that instances
+        outside of O(stack_name) use. It is the error C(ingress-shared), which can be accepted.
+    type: str
+    choices: [report, exact]
+    default: report
+  table_billing_mode:
+    description:
+      - The default for a new table is V(PROVISIONED).
+      - V(PAY_PER_REQUEST) also changes an existing table. The change to V(PROVISIONED) is an error, because it would
+        limit the table.
+    type: str
+    choices: [PROVISIONED, PAY_PER_REQUEST]
+  table_read_capacity:
+    description:
+      - Read units, 100 by default for a new table.
+      - Raises an existing table, and never lowers it. Tables on demand have none.
+    type: int
+  table_write_capacity:
+    description:
+      - Write units, 50 by default for a new table.
+      - Raises an existing table, and never lowers it. Tables on demand have none.
+    type: int
+  table_max_read_capacity:
+    description:
+      - The most read units that Application Auto Scaling sets. The least is O(table_read_capacity), or else what the
+        table has when auto scaling is set up.
+      - Existing bounds are raised, and never lowered. Without this option auto scaling stays as it is. Tables on
+        demand
+        and DynamoDB Local have none.
+    type: int
+  table_max_write_capacity:
+    description: The same for write units and O(table_write_capacity).
+    type: int
+  table_target_utilization:
+    description:
+      - The target of auto scaling, in percent of the units in use, from 20 to 90.
+      - The default for a new scaling policy is 70. An existing one stays as it is.
+    type: int
+  table_point_in_time_recovery:
+    description:
+      - Whether DynamoDB keeps a history for point-in-time recovery. Without this option it stays as it is.
+      - This does not replace M(datomic_onprem.aws.backup_db), whose copy holds every write up to one moment.
+    type: bool
+  table_deletion_protection:
+    description: Whether DynamoDB refuses to delete the table. Without this option it stays as it is.
+    type: bool
+  bucket_block_public_access:
+    description: Whether the log bucket blocks all public access. Without this option it stays as it is.
+    type: bool
+  bucket_encryption:
+    description: The log bucket's default encryption. Without this option it stays as it is.
+    type: str
+    choices: [AES256, "aws:kms"]
+  bucket_tls_only:
+    description:
+      - Whether a statement of the bucket policy denies requests without TLS. V(false) removes that statement. Other
+        statements stay.
+      - Without this option the bucket policy stays as it is.
+    type: bool
+  bucket_expiration_days:
+    description:
+      - Days until logs are deleted, by the lifecycle rule C(datomic-logs-expiration). Other rules stay.
+      - Without this option the rule stays as it is.
+    type: int
+  replace:
+    description: Which transactors the run replaces, as O(datomic_onprem.aws.replace_transactors#module:when).
+    type: str
+    choices: [stale, always, never]
+    default: stale
+  strategy:
+    description: How it replaces them, as O(datomic_onprem.aws.replace_transactors#module:strategy).
+    type: str
+    choices: [rolling, terminate]
+    default: rolling
+  settle_seconds:
+    description: Seconds in service after which a new transactor counts as ready, without metrics.
+    type: int
+    default: 300
+  backup:
+    description: Whether the run backs up the databases before it changes anything.
+    type: str
+    choices: [never, before_update]
+    default: never
+  backup_max_age:
+    description: The age that the newest backups may have at most, such as V(24h), where the run takes none.
+    type: str
+  databases:
+    description: The system's databases.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The database's name.
+        type: str
+        required: true
+      backup_uri:
+        description: The place of its backups.
+        type: str
+        required: true
+      uri:
+        description: The database's URI, if it does not follow from the transactor's file.
+        type: str
+      backup_region:
+        description: The region of the backup's bucket, if it is not the system's.
+        type: str
+      encryption:
+        description: The encryption of a backup in S3.
+        type: str
+        choices: [none, sse]
+        default: sse
+  commit:
+    description: Whether the run commits the files.
+    type: bool
+    default: true
+  commit_secrets:
+    description: Whether files with secrets in clear text may be committed.
+    type: str
+    choices: [refuse, allow]
+    default: refuse
+  push:
+    description: Whether the run pushes the commits. The plan asks the remote.
+    type: bool
+    default: false
+  push_remote:
+    description: The remote, as O(datomic_onprem.aws.register_files#module:push_remote).
+    type: str
+    default: ""
+  push_branch:
+    description: The branch, as O(datomic_onprem.aws.register_files#module:push_branch).
+    type: str
+    default: ""
+  git_timeout:
+    description: Seconds for each git command.
+    type: float
+    default: 300
+  only:
+    description: The steps that the run takes. By default all.
+    type: list
+    elements: str
+    choices: [backup, transactor, security_group, secrets, template, stack, transactors, git, surplus]
+    default: []
+  forbid:
+    description:
+      - What the plan must not have. An error, before anything changes.
+      - V(replacement) of a transactor; V(outage), a planned pause of writes longer than one failover; V(shrink),
+        fewer transactors or less capacity;
+        V(image), another machine image; V(deletion) of a resource.
+    type: list
+    elements: str
+    choices: [replacement, outage, shrink, image, deletion]
+    default: []
+  plan_file:
+    description: A file that gets the plan as JSON, with mode C(0600). Also in check mode.
+    type: path
+  approved_plan:
+    description:
+      - A file that O(plan_file) has written. The module fails if its plan is another one, and reports the
+        differences.
+    type: path
+  fail_on_changes:
+    description: In check mode, fail after the plan was shown if it is not empty.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Shows the details of each change below its line.
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datomic_onprem.aws.accept
+  - datomic_onprem.aws.account
+  - datomic_onprem.aws.engine
+  - datomic_onprem.aws.attributes
+  - datomic_onprem.aws.attributes.action_group
+seealso:
+  - module: datomic_onprem.aws.ensure_transactor
+  - module: datomic_onprem.aws.ensure_cf
+  - module: datomic_onprem.aws.create_cf_template
+  - module: datomic_onprem.aws.update_stack
+  - module: datomic_onprem.aws.replace_transactors
+  - module: datomic_onprem.aws.register_files
+"""
+
+EXAMPLES = r"""
+- name: Plan an update
+  datomic_onprem.aws.plan_system:
+    stack_name: orders
+    transactor_src: aws/orders-transactor.properties
+    cf_src: aws/orders-cf.properties
+    template: aws/orders-cf.json
+    region: eu-central-1
+    forbid: [outage, deletion]
+    plan_file: orders-plan.json
+  register: planned
+
+- name: Create or update the stack
+  datomic_onprem.aws.update_stack:
+    stack_name: orders
+    template: aws/orders-cf.json
+    tags: "{{ planned.steps.stack.tags }}"
+    notification_arns: "{{ planned.steps.stack.notification_arns }}"
+    region: eu-central-1
+  when: planned.steps.stack.changed
+"""
+
+RETURN = r"""
+pending:
+  description: Whether a run has something to do.
+  returned: success
+  type: bool
+  sample: true
+plan:
+  description: The plan, in the form of C(docs/plan.schema.json). Secrets are masked.
+  returned: success
+  type: dict
+  sample:
+    version: 1
+    system: orders
+    stack: orders
+    account: "123456789012"
+    region: eu-central-1
+    summary: {create: 0, update: 2, delete: 0, replace: 2}
+    digest: 3f1c2d9e
+warned:
+  description: The warnings that the plan shows. Later modules of the role do not repeat them.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+steps:
+  description:
+    - The steps of a run, each with C(changed), which says whether the run takes it, and with what it needs.
+    - The names are C(backup), C(git), C(transactor), C(security_group), C(secrets), C(template), C(surplus), C(stack)
+      and C(transactors).
+  returned: success
+  type: dict
+  contains:
+    template:
+      description: The template. C(flavor) and C(modern) are options of M(datomic_onprem.aws.create_cf_template).
+      returned: always
+      type: dict
+      sample: {changed: true, flavor: modern, modern: {}, holds_secrets: false}
+    surplus:
+      description: Transactors above the group's C(size) in the file, to be terminated before the stack is updated.
+      returned: always
+      type: dict
+      sample: {changed: false, size: 2}
+    stack:
+      description:
+        - The stack. C(tags) and C(notification_arns) are options of M(datomic_onprem.aws.update_stack).
+        - C(commit_before) is the commit of the files from which the stack's current template was made. Empty if git
+          does not prove it, in check mode, and if nothing changes.
+      returned: always
+      type: dict
+      sample: {changed: true, exists: true, tags: {team: orders}, notification_arns: "", commit_before: 3f1c2d9}
+findings:
+  description: All findings, if there is an error among them.
+  returned: on errors
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from typing import get_args
+
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_system import plan
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import DATABASES
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import STEPS
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan_guard import Forbidden
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import ROLE_PREFIX
+
+
+def main() -> None:
+    spec = {
+        "transactor_src": {"type": "path", "required": True},
+        "cf_src": {"type": "path", "required": True},
+        "template": {"type": "path", "required": True},
+        "directory": {"type": "path", "default": "."},
+        "stack_name": {"type": "str", "required": True},
+        "system": {"type": "str"},
+        "create": {"type": "bool", "default": False},
+        "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"], "default": "auto"},
+        "modern": {"type": "dict", "default": {}},
+        "secrets": {"type": "dict", "default": {}, "no_log": True},
+        "datomic_version": {"type": "str", "default": ""},
+        "backup_heap": {"type": "str", "default": ""},
+        "account_id": {"type": "str"},
+        "tags": {"type": "dict", "default": {}},
+        "policies": {"type": "str", "choices": ["tool", "least_privilege"]},
+        "permissions_boundary": {"type": "str"},
+        "role_prefix": {"type": "str", "default": ROLE_PREFIX},
+        "vpc_id": {"type": "str"},
+        "ingress": {"type": "str", "choices": ["report", "exact"], "default": "report"},
+        "table_billing_mode": {"type": "str", "choices": ["PROVISIONED", "PAY_PER_REQUEST"]},
+        "table_read_capacity": {"type": "int"},
+        "table_write_capacity": {"type": "int"},
+        "table_max_read_capacity": {"type": "int"},
+        "table_max_write_capacity": {"type": "int"},
+        "table_target_utilization": {"type": "int"},
+        "table_point_in_time_recovery": {"type": "bool"},
+        "table_deletion_protection": {"type": "bool"},
+        "bucket_block_public_access": {"type": "bool"},
+        "bucket_encryption": {"type": "str", "choices": ["AES256", "aws:kms"]},
+        "bucket_tls_only": {"type": "bool"},
+        "bucket_expiration_days": {"type": "int"},
+        "replace": {"type": "str", "choices": ["stale", "always", "never"], "default": "stale"},
+        "strategy": {"type": "str", "choices": ["rolling", "terminate"], "default": "rolling"},
+        "settle_seconds": {"type": "int", "default": 300},
+        "backup": {"type": "str", "choices": ["never", "before_update"], "default": "never"},
+        "backup_max_age": {"type": "str"},
+        "databases": DATABASES,
+        "commit": {"type": "bool", "default": True},
+        "commit_secrets": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
+        "push": {"type": "bool", "default": False},
+        "push_remote": {"type": "str", "default": ""},
+        "push_branch": {"type": "str", "default": ""},
+        "git_timeout": {"type": "float", "default": 300},
+        "only": {"type": "list", "elements": "str", "choices": [*STEPS, "surplus"], "default": []},
+        "forbid": {"type": "list", "elements": "str", "choices": list(get_args(Forbidden)), "default": []},
+        "plan_file": {"type": "path"},
+        "approved_plan": {"type": "path"},
+        "fail_on_changes": {"type": "bool", "default": False},
+        **rules.SPEC,
+        **engine.SPEC,
+    }
+    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
+    run(module, lambda: plan(Aws(module), module.params, check_mode=module.check_mode))
+
+
+if __name__ == "__main__":
+    main()
