@@ -367,12 +367,12 @@ steps:
       sample: {changed: false, size: 2}
     stack:
       description:
-        - The stack. C(tags) and C(notification_arns) are options of M(datomic_onprem.aws.update_stack).
+        - The stack. C(tags), C(notification_arns) and C(resources) are options of M(datomic_onprem.aws.update_stack).
         - C(commit_before) is the commit of the files from which the stack's current template was made. Empty if git
           does not prove it, in check mode, and if nothing changes.
       returned: always
       type: dict
-      sample: {changed: true, exists: true, tags: {team: orders}, notification_arns: "", commit_before: 3f1c2d9}
+      sample: {changed: true, exists: true, tags: {team: orders}, notification_arns: "", commit_before: ""}
 findings:
   description: All findings, if there is an error among them.
   returned: on errors

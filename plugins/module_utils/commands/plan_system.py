@@ -127,7 +127,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     planning.refuse_errors(planning.findings)
     if made is None or seen.transactor is None or seen.cf is None:  # each has an error
         raise InputError(planning.final)
-    comparison, stack_changes = _stack(planning, seen, made)
+    comparison, stack_changes, resources = _stack(planning, seen, made)
     planning.findings += comparison.findings
     replacement = _replacement(planning, seen, comparison)
     written, holding = _files_to_write(planning, seen, template, made, existing)
@@ -179,7 +179,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
             "holds_secrets": made.holds_secrets,
         },
         "surplus": {"changed": replacement.ends_surplus, "size": _group_size(planning)},
-        "stack": _stack_step(planning, seen, stack_changes, template),
+        "stack": _stack_step(planning, seen, stack_changes, template) | {"resources": resources},
         # A run waits for the transactors of an updated stack.
         "transactors": {"changed": replacement.due or (bool(stack_changes) and params["replace"] != "never")},
     }
@@ -335,14 +335,18 @@ def _with_what_runs(facts: Facts, seen: Seen, flavor: str) -> Facts:
     )
 
 
-def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparison, list[Change]]:
-    """What the update of the stack changes: by our comparison, and in CloudFormation's words."""
+def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparison, list[Change], list[str]]:
+    """What the update of the stack changes: by our comparison, in CloudFormation's words, and which resources."""
     params, found = planning.params, seen.stack
     name, client = params["stack_name"], planning.aws.client("cloudformation")
     if not planning.has_step("stack"):
-        return compare.Comparison(pending=False), []
+        return compare.Comparison(pending=False), [], []
     if found is None:
-        return compare.Comparison(pending=True), [compare.created(name, made.template)]
+        return (
+            compare.Comparison(pending=True),
+            [compare.created(name, made.template)],
+            list(made.template["Resources"]),
+        )
     names = compare.system_parameters(made.template)
     resolved = ssm.values(planning.aws, names.values()) if names else {}
     current = compare.Current(name, found.status, found.template, found.parameters, found.tags)
@@ -356,7 +360,7 @@ def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparis
     )
     comparison = compare.compare(current, desired)
     if not comparison.pending:
-        return comparison, []
+        return comparison, [], []
     tags = {**found.tags, **planning.system.tags}
     body = json.dumps(made.plannable, ensure_ascii=False)
 
@@ -368,8 +372,9 @@ def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparis
         message = f"CloudFormation refuses the update of the stack {name}: {planned.refusal.rstrip('.')}"
         raise InputError([*planning.final, Finding("stack-update", message)])
     if not planned.changed:
-        return dataclasses.replace(comparison, pending=False, form_only=True, changes=(), outdates=False), []
-    return comparison, [compare.stack_change(comparison, planned.changes)]
+        return dataclasses.replace(comparison, pending=False, form_only=True, changes=(), outdates=False), [], []
+    resources = [change.logical_id for change in planned.changes]
+    return comparison, [compare.stack_change(comparison, planned.changes)], resources
 
 
 def _completed(file: Properties, prepared: Prepared | None) -> Properties:
