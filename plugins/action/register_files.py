@@ -13,4 +13,3 @@ from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process impo
 class ActionModule(InProcess):
     module = register_files
     is_step = True
-    internal = frozenset(("expected", "planned", "planned_only", "preflight", "secrets_expected"))

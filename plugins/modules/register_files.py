@@ -260,7 +260,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding, InputError
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git import Request, register
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.message import FAILED, Run
@@ -301,7 +300,6 @@ def _registered(module: AnsibleModule) -> Mapping[str, Any]:
         branch=options["push_branch"] or "",
         allow_secrets=options["secrets"] == "allow",
         timeout=options["timeout"],
-        **internal_options.get(),
     )
     return register(request, check=module.check_mode)
 

@@ -13,9 +13,6 @@ import subprocess
 import zlib
 from typing import Any
 
-from ansible_collections.datomic_onprem.aws.plugins.action.register_files import ActionModule
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
-
 from tests.modules import run_module
 
 FILE = "aws/orders.properties"
@@ -114,10 +111,8 @@ def sample(root: pathlib.Path) -> Repository:
 
 
 def registering(repository: Repository | None, *paths: str, check: bool = False, **options: Any) -> dict[str, Any]:
-    """The result of register_files; the paths start at the repository's root. options: internal ones too."""
+    """The result of register_files; the paths start at the repository's root."""
     files = [str(repository.root / path) if repository else path for path in paths]
-    internal = {name: options.pop(name) for name in ActionModule.internal & options.keys()}
-    with internal_options.given(internal):
-        result = run_module("register_files", {"paths": files, "commit_message": "register", **options}, check=check)
+    result = run_module("register_files", {"paths": files, "commit_message": "register", **options}, check=check)
     result.pop("invocation", None)
     return result

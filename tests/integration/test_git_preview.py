@@ -102,7 +102,7 @@ def test_a_check_warns_of_what_a_clone_in_ci_lacks(repository: Repository) -> No
     assert all(text in message for text in ("HEAD is detached", "git config user.name", "has no remote origin"))
     checked = previewing(repository, push=True, check=True)
     assert [finding.severity for finding in checked.findings] == ["warning"] * 3
-    assert all(finding.reason == "A run is refused. A check is not." for finding in checked.findings)
+    assert all(finding.message.startswith("a run would be refused: ") for finding in checked.findings)
     assert (checked.files, checked.note) == ((FILE,), "1 file, 1 commit, not pushed")
 
 

@@ -41,9 +41,6 @@ class Request:
 
     paths: as the user wrote them. message: the commit's; where it is blank, run has what to make one of.
     remote, branch: empty for those of the upstream. timeout: seconds for each command.
-    Internal options: expected: files that later steps write; secrets_expected: those of them that get a secret.
-    planned: files that earlier steps of a check would have written; planned_only: report no others.
-    preflight: a check that refuses what a run would be refused for; other checks only warn of some of it.
     """
 
     paths: Sequence[str]
@@ -54,11 +51,6 @@ class Request:
     branch: str = ""
     allow_secrets: bool = False
     timeout: float = TIMEOUT
-    expected: Sequence[str] = ()
-    secrets_expected: Sequence[str] = ()
-    planned: Sequence[str] = ()
-    planned_only: bool = False
-    preflight: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,35 +97,70 @@ def preview(
     """
     with _os_errors(request.paths):
         try:
-            place = _place(request, will_write)
+            look = _look(request, will_write, will_hold_secrets, check=check)
         except InputError as error:
             return Preview(error.findings)
+        edited = look.staged.paths
+        written = {os.path.relpath(os.path.realpath(path), look.place.root) for path in will_write}
+        files = tuple(sorted(written.union(edited)))
+        changed = bool(files) or look.behind
+        note = _note(look, len(files), bool(edited) + bool(written)) if changed else ""
+        return Preview(tuple(look.warnings), tuple(edited), files, note, changed)
+
+
+def register(request: Request, *, check: bool) -> dict[str, Any]:
+    """Commit the files as they are in the work tree, and push. check: change nothing.
+
+    Returns: `changed`, `commit`, `files`, `pushed`, `branch`, `diff`.
+    """
+    with _os_errors(request.paths):
+        if not request.run and not request.message.strip():
+            raise InputError([Finding("git-message", "the commit message is empty", key="commit_message")])
+        if check:
+            look = _look(request, (), (), check=True)
+            _warn(str(finding) for finding in look.warnings)
+            staged = look.staged
+            pushed = look.where is not None and (look.behind or bool(staged.after))
+            return _result(look.place, staged, pushed=pushed)
+        place = _place(request)
         where, errors = _refusals(request, place)
-        lenient = check and not place.branch
-        found = [_milder(one) if lenient and one.rule in OF_A_CLONE else one for one in errors]
-        if _has_errors(found):
-            return Preview(tuple(found))
-        with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
-            staged = _stage(place, scratch, request.allow_secrets, will_hold_secrets, lenient=check)
-        found += staged.findings
-        behind = False
-        try:
-            # Asks the remote even if there is something to commit: what it refuses, the run would fail with.
-            behind = where is not None and is_behind(place.git, where)
-        except DatomicError as error:
-            refusal = Finding("git-push", str(error), key="push")
-            found.append(_milder(refusal) if lenient else refusal)
-        if _has_errors(found):
-            return Preview(tuple(found))
-        written = {os.path.relpath(os.path.realpath(path), place.root) for path in will_write}
-        files = tuple(sorted(written.union(staged.paths)))
-        changed = bool(files) or behind
-        commits = bool(staged.paths) + bool(written)
-        note = _note(place.branch, where, len(files), commits) if changed else ""
-        return Preview(tuple(found), tuple(staged.paths), files, note, changed)
+        raise_if_errors(errors)
+        return _commit_and_push(request, place, where)
 
 
-def _place(request: Request, expected: Sequence[str]) -> Place:
+@dataclasses.dataclass(frozen=True)
+class _Look:
+    """What a run finds. where: none without a push. behind: the remote lacks commits that are there already."""
+
+    place: Place
+    where: Target | None
+    staged: Staged
+    behind: bool
+    warnings: list[Finding]
+
+
+def _look(request: Request, will_write: Sequence[str], will_hold_secrets: Sequence[str], *, check: bool) -> _Look:
+    """See preview(). InputError with everything that git would refuse."""
+    place = _place(request, will_write)
+    where, errors = _refusals(request, place)
+    lenient = check and not place.branch
+    found = [_milder(one) if lenient and one.rule in OF_A_CLONE else one for one in errors]
+    raise_if_errors(found)
+    with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
+        staged = _stage(place, scratch, request.allow_secrets, will_hold_secrets, lenient=check)
+    found += staged.findings
+    behind = False
+    try:
+        # Asks the remote even if there is something to commit: what it refuses, the run would fail with.
+        behind = where is not None and is_behind(place.git, where)
+    except DatomicError as error:
+        refusal = Finding("git-push", str(error), key="push")
+        found.append(_milder(refusal) if lenient else refusal)
+    raise_if_errors(found)
+    return _Look(place, where, staged, behind, found)
+
+
+def _place(request: Request, expected: Sequence[str] = ()) -> Place:
     if not 0 < request.timeout <= LONGEST_TIMEOUT:
         message = f"timeout must be more than 0 and at most {LONGEST_TIMEOUT} seconds, it is {request.timeout}"
         raise InputError([Finding("git-timeout", message, key="timeout")])
@@ -148,17 +175,13 @@ def _refusals(request: Request, place: Place) -> tuple[Target | None, list[Findi
 
 
 def _milder(finding: Finding) -> Finding:
-    return dataclasses.replace(finding, severity="warning", reason="A run is refused. A check is not.")
+    return dataclasses.replace(finding, severity="warning", message=f"a run would be refused: {finding.message}")
 
 
-def _has_errors(found: Iterable[Finding]) -> bool:
-    return any(finding.severity == "error" for finding in found)
-
-
-def _note(branch: str, where: Target | None, files: int, commits: int) -> str:
-    on = f" on {branch}" if branch else ""
+def _note(look: _Look, files: int, commits: int) -> str:
+    on = f" on {look.place.branch}" if look.place.branch else ""
     done = f"{_counted(files, 'file')}, {_counted(commits, 'commit')}{on}" if commits else "no commit"
-    return f"{done}, {f'pushed to {where.shown}' if where else 'not pushed'}"
+    return f"{done}, {f'pushed to {look.where.shown}' if look.where else 'not pushed'}"
 
 
 def _counted(number: int, what: str) -> str:
@@ -173,57 +196,13 @@ def _os_errors(paths: Iterable[str]) -> Iterator[None]:
         raise DatomicError(f"Could not register {', '.join(paths)}: {error.strerror} ({error.filename}).") from error
 
 
-def register(request: Request, *, check: bool) -> dict[str, Any]:
-    """Commit the files as they are in the work tree, and push. check: change nothing.
-
-    Returns: `changed`, `commit`, `files`, `pushed`, `branch`, `diff`.
-    """
-    with _os_errors(request.paths):
-        place = _place(request, request.expected)
-        where, errors = _refusals(request, place)
-        if not request.run and not request.message.strip():
-            errors.append(Finding("git-message", "the commit message is empty, or not text", key="commit_message"))
-        lenient = check and not request.preflight and not place.branch
-        if any(not (lenient and error.rule in OF_A_CLONE) for error in errors):
-            raise InputError(errors)
-        if check:
-            return _checked(request, place, where, [str(error) for error in errors], lenient)
-        return _commit_and_push(request, place, where)
-
-
-def _checked(
-    request: Request, place: Place, where: Target | None, refusals: list[str], lenient: bool
-) -> dict[str, Any]:
-    """The result of a check."""
-    files = {os.path.relpath(os.path.realpath(path), place.root) for path in request.planned}
-    diff: list[dict[str, str]] = []
-    pushed = False
-    if not request.planned_only:
-        with tempfile.TemporaryDirectory(prefix="register-files-") as scratch:
-            staged = _stage(
-                place, scratch, request.allow_secrets, request.secrets_expected, lenient=not request.preflight
-            )
-        files.update(staged.paths)
-        diff = staged.diff
-        _warn(raise_if_errors(staged.findings))
-        try:
-            # Asks the remote even if there is something to commit: what it refuses, the run would fail with.
-            pushed = where is not None and is_behind(place.git, where)
-        except DatomicError as error:
-            if not lenient:
-                raise
-            refusals = [*refusals, str(error)]
-    _warn(f"A run would be refused: {text}" for text in refusals)
-    return _result(place, sorted(files), diff, pushed=pushed or (where is not None and bool(files)))
-
-
 def _commit_and_push(request: Request, place: Place, where: Target | None) -> dict[str, Any]:
     workspace = Workspace(place.git, place.git_directory)
     with workspace.open() as lock:
-        staged = _stage(place, workspace.directory, request.allow_secrets, request.secrets_expected, lenient=False)
+        staged = _stage(place, workspace.directory, request.allow_secrets, (), lenient=False)
         _warn(raise_if_errors(staged.findings))
         commit = _commit(place, workspace, lock, staged, _message(request, staged)) if staged.after else None
-        result = _result(place, staged.paths, staged.diff, commit=commit)
+        result = _result(place, staged, commit=commit)
         try:
             if not where or not is_behind(place.git, where):
                 return result
@@ -244,21 +223,14 @@ def _message(request: Request, staged: Staged) -> str:
     return messages.overridden(request.run, own) if own else messages.message(request.run, staged.files)
 
 
-def _result(
-    place: Place,
-    files: list[str],
-    diff: list[dict[str, str]],
-    *,
-    commit: str | None = None,
-    pushed: bool = False,
-) -> dict[str, Any]:
+def _result(place: Place, staged: Staged, *, commit: str | None = None, pushed: bool = False) -> dict[str, Any]:
     return {
-        "changed": bool(files) or pushed,
+        "changed": bool(staged.after) or pushed,
         "commit": commit,
-        "files": files,
+        "files": staged.paths,
         "pushed": pushed,
         "branch": place.branch or None,
-        "diff": diff,
+        "diff": staged.diff,
     }
 
 
