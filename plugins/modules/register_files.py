@@ -48,7 +48,8 @@ options:
   plan:
     description:
       - The plan of the run that makes the commit, as RV(datomic_onprem.aws.plan_system#module:plan).
-      - The module makes the commit's message from it and from the files. The subject says what changed in the files,
+      - >-
+        The module makes the commit's message from it and from the files. The subject says what changed in the files,
         such as C(orders: memory-index-max 256m -> 512m). The body has the lines of the plan. Secrets are masked.
     type: dict
   stage:
@@ -64,7 +65,8 @@ options:
     type: str
   failed_step:
     description:
-      - The step of the run that failed, with O(stage=after). The subject of a message from O(plan) says it, such as
+      - >-
+        The step of the run that failed, with O(stage=after). The subject of a message from O(plan) says it, such as
         C(not applied: stack rolled back).
     type: str
     choices: [transactor, security_group, secrets, template, surplus, stack, transactors]

@@ -561,7 +561,6 @@ def _git(
     paths = [planning.transactor.path, planning.cf.path]
     request = git.Request(
         [*paths, options.dest] if os.path.isfile(options.dest) else paths,
-        "plan",
         push=params["push"],
         remote=params["push_remote"],
         branch=params["push_branch"],
