@@ -10,13 +10,13 @@ import base64
 import binascii
 import dataclasses
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...errors import Finding
 from ...properties import keys
 from ...util import redact
+from . import document
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """CloudFormation's placeholder for a value that is known only after the update."""
@@ -25,9 +25,6 @@ HASHED = "(Truncated-Signature):"
 LONGEST = 120
 """Characters of a value that are shown."""
 IMAGE = "ImageId"
-LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
-LAUNCH_TYPES = ("AWS::AutoScaling::LaunchConfiguration", LAUNCH_TEMPLATE)
-"""Types of the resource from which a group launches its instances."""
 
 KEYS = {
     "DatomicDeployBucket": "datomic-deploy-s3-bucket",
@@ -44,7 +41,6 @@ KEYS = {
 }
 """The property or variable that gives a parameter of the templates its value."""
 
-_KEY = re.compile(r"(?:export )?[A-Za-z][\w.@-]*")
 _SYMBOLS = {"Add": "+", "Remove": "-", "Modify": "~", "Import": "+", "Dynamic": "~"}
 _MANNERS = {"True": ", replaced", "False": ", in place", "Conditional": ", in place or replaced, as its policy says"}
 
@@ -138,15 +134,17 @@ def _decoded(value: Any) -> str:
 
 
 def _user_data_details(before: str, after: str) -> list[Detail]:
-    """The properties that differ, one by one. Of the script around them only whether it differs."""
-    (old, script), (new, new_script) = _properties(before), _properties(after)
+    """The properties that differ, one by one. Of the script around them only how many lines."""
+    old, new = document.read_script(before), document.read_script(after)
     found = [
-        Detail(f"UserData {key}", shown_property(key, old.get(key)), shown_property(key, new.get(key)))
-        for key in dict.fromkeys([*old, *new])
-        if old.get(key) != new.get(key)
+        Detail(f"UserData {key}", *(shown_property(key, one.properties.get(key)) for one in (old, new)))
+        for key in dict.fromkeys([*old.properties, *new.properties])
+        if old.properties.get(key) != new.properties.get(key)
     ]
-    if script != new_script:
-        found.append(Detail("UserData script", f"{len(script)} lines", f"{len(new_script)} lines"))
+    if changed := document.changed_lines(old.script, new.script):
+        found.append(
+            Detail("UserData script", f"{len(old.script)} lines", f"{len(new.script)} lines, {changed} changed")
+        )
     return found
 
 
@@ -154,21 +152,8 @@ def shown_property(key: str, value: str | None) -> str:
     """A property's value as it is shown; empty for None."""
     if value is None:
         return ""
-    line: str = redact.properties(f"{key.removeprefix('export ')}={value}")
+    line: str = redact.properties(f"{key}={value}")
     return shown(line.partition("=")[2])
-
-
-def _properties(text: str) -> tuple[dict[str, str], list[str]]:
-    """The lines of the form key=value, and the other lines."""
-    values: dict[str, str] = {}
-    script: list[str] = []
-    for line in text.splitlines():
-        key, separator, value = line.partition("=")
-        if separator and _KEY.fullmatch(key):
-            values[key] = value
-        else:
-            script.append(line)
-    return values, script
 
 
 def text_lines(part: Any) -> Iterator[str]:
@@ -224,7 +209,7 @@ def added(template: Any) -> list[Change]:
 def outdates(changes: Iterable[Change]) -> bool:
     """Whether the group launches something else after the update, so that running instances become outdated."""
     return any(
-        change.type in LAUNCH_TYPES
+        change.type in document.LAUNCH_TYPES
         and (change.action != "Modify" or change.replacement == "True" or bool(change.details))
         for change in changes
     )
@@ -232,7 +217,7 @@ def outdates(changes: Iterable[Change]) -> bool:
 
 def image(changes: Iterable[Change], parameters: Iterable[ParameterChange]) -> dict[str, str]:
     """The machine image before and after; empty if it stays."""
-    launches = (change for change in changes if change.type in LAUNCH_TYPES)
+    launches = (change for change in changes if change.type in document.LAUNCH_TYPES)
     for one in [*parameters, *(detail for change in launches for detail in change.details)]:
         if one.name.rpartition(".")[2] == IMAGE:
             return {"before": one.before, "after": one.after}

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -184,9 +183,7 @@ def _parameters(desired: Desired) -> dict[str, Parameter]:
 
 
 def _of_user_data(old: _Side, new: _Side, desired: Desired) -> Iterator[Change]:
-    if old.user_data is None or new.user_data is None:
-        return
-    before, after = old.user_data.properties, new.user_data.properties
+    before, after = ((side.user_data or UserData()).properties for side in (old, new))
     for key in dict.fromkeys([*after, *before]):
         if before.get(key) != after.get(key):
             yield _property(key, before.get(key), after.get(key), desired.transactor, desired)
@@ -265,7 +262,7 @@ def _outdates(old: _Side, new: _Side) -> bool:
 
 def _notes(old: _Side, new: _Side, *, image: bool, tags: bool) -> Iterator[str]:
     before, after = old.user_data or UserData(), new.user_data or UserData()
-    if lines := _changed_lines(before.script, after.script):
+    if lines := document.changed_lines(before.script, after.script):
         yield f"script changed ({lines} {'line' if lines == 1 else 'lines'})"
     same = {key for key, value in after.properties.items() if before.properties.get(key) == value}
     if rewritten := sorted(key for key in same if before.lines[key] != after.lines[key]):
@@ -280,11 +277,6 @@ def _notes(old: _Side, new: _Side, *, image: bool, tags: bool) -> Iterator[str]:
         yield "tags changed"
     if unchanged:
         yield f"{' and '.join(unchanged)} unchanged"
-
-
-def _changed_lines(before: Sequence[str], after: Sequence[str]) -> int:
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    return sum(max(b - a, d - c) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal")
 
 
 def stack_change(comparison: Comparison, planned: Sequence[changes.Change]) -> Change:
@@ -316,7 +308,7 @@ def _manner(change: changes.Change) -> str:
         return "in place or replaced"
     if change.attributes and not change.details:
         return ", ".join(change.attributes)
-    return "new version" if change.type == changes.LAUNCH_TEMPLATE else "in place"
+    return "new version" if change.type == document.LAUNCH_TEMPLATE else "in place"
 
 
 def created(name: str, template: Mapping[str, Any]) -> Change:

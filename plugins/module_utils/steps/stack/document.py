@@ -6,16 +6,21 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...template.legacy import FROM_METADATA
-from .changes import LAUNCH_TYPES
+
+LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
+LAUNCH_TYPES = ("AWS::AutoScaling::LaunchConfiguration", LAUNCH_TEMPLATE)
+"""Types of the resource from which a group launches its instances."""
 
 # The command of bin/datomic's templates and of ours that writes the properties, such as: cat <<EOF >aws.properties
-_HERE_DOCUMENT = re.compile(r"cat\b.*<<-?\s*(['\"]?)([\w-]+)\1.*")
+_HERE_DOCUMENT = re.compile(r"(?i)(?=.*properties)cat\b.*<<-?\s*(['\"]?)([\w-]+)\1.*")
+_QUOTED = re.compile(r"(?im)^(?=.*properties)cat\b.*<<-?\s*['\"]")
 _ESCAPED = re.compile(r"\\([\\$`])")
 _PROPERTY = re.compile(r"((?:\\.|[^\\=])*)=(.*)", re.DOTALL)
 _JAVA_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
@@ -36,7 +41,11 @@ class UserData(NamedTuple):
 
 
 def parsed(template: Any) -> Mapping[str, Any]:
-    """The template, of JSON or YAML, with the short forms of functions written out. Empty if it cannot be read."""
+    """The template, of JSON or YAML, with the short forms of functions written out. Empty if it cannot be read.
+
+    CloudFormation returns a question mark for each character outside of ASCII. Such a template counts as changed.
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220
+    """
     found = _parsed_yaml(template) if isinstance(template, str) else template
     return found if isinstance(found, Mapping) else {}
 
@@ -106,7 +115,7 @@ def resolved(node: Any, values: Mapping[str, str]) -> Any:
 def launch(resources: Any) -> tuple[Mapping[str, Any], str]:
     """The properties with which instances are launched, and the resource's logical id. Empty without such a resource.
 
-    resources: of a template. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
+    resources: of a template.
     """
     for logical_id, resource in resources.items() if isinstance(resources, Mapping) else ():
         if isinstance(resource, Mapping) and resource.get("Type") in LAUNCH_TYPES:
@@ -141,47 +150,50 @@ def _substituted(escaped: str, name: str, values: Mapping[str, str]) -> str:
 def user_data(launched: Mapping[str, Any], values: Mapping[str, str]) -> UserData | None:
     """The user data of instances that are launched with these properties. values: of the parameters.
 
-    In the script and the lines as they are written, parameters stay marks: their changes are changes of parameters.
-    None without user data whose properties can be read.
+    Parameters stay marks in the script and in the lines as they are written: their changes are changes of parameters.
+    None without user data, and for some that a function other than Fn::Base64 makes.
     """
     node = launched.get("UserData")
-    node = node["Fn::Base64"] if isinstance(node, Mapping) and set(node) == {"Fn::Base64"} else None
-    if node is None:
+    if not isinstance(node, Mapping) or set(node) != {"Fn::Base64"}:
         return None
-    split, split_resolved = _split(text(node, {})), _split(text(node, values))
-    if split is None or split_resolved is None:
-        return None
-    (script, written), (_, lines) = split, split_resolved
+    read = read_script(text(node["Fn::Base64"], values))
+    script, written = _split(text(node["Fn::Base64"], {}))
+    return read._replace(script=tuple(script), written=tuple(written))
+
+
+def read_script(script: str) -> UserData:
+    """The properties in a script of the legacy or the modern template, and the rest of it."""
+    others, written = _split(script)
     properties, by_key = {}, {}
-    for line, read in zip(lines, _as_on_instance(script, lines), strict=True):
-        if found := _PROPERTY.fullmatch(read):
+    for line in written:
+        # The shell leaves a here-document alone whose delimiter is quoted.
+        found = _PROPERTY.fullmatch(line if _QUOTED.search(script) else _ESCAPED.sub(r"\1", line))
+        if found:
             key = _read_by_java(found[1])
             properties[key], by_key[key] = _read_by_java(found[2]), line
-    return UserData(tuple(script), tuple(written), properties, by_key)
+    return UserData(tuple(others), tuple(written), properties, by_key)
 
 
-def _split(script: str) -> tuple[list[str], list[str]] | None:
+def _split(script: str) -> tuple[list[str], list[str]]:
     """The script without the lines of properties, and these. The properties that an instance sets belong to the script.
 
-    None if no command writes properties.
+    No properties if no command writes them.
     """
     lines = script.split("\n")
     for start, line in enumerate(lines):
         found = _HERE_DOCUMENT.fullmatch(line)
-        if found and "properties" in line.lower() and found[2] in lines[start + 1 :]:
+        if found and found[2] in lines[start + 1 :]:
             end = lines.index(found[2], start + 1)
             body = lines[start + 1 : end]
             generated = [one for one in body if one in FROM_METADATA.values()]
             return [*lines[: start + 1], *generated, *lines[end:]], [one for one in body if one not in generated]
-    return None
+    return lines, []
 
 
-def _as_on_instance(script: list[str], written: list[str]) -> list[str]:
-    """The lines as the shell writes them. It leaves a here-document alone whose delimiter is quoted."""
-    command = next(line for line in script if _HERE_DOCUMENT.fullmatch(line) and "properties" in line.lower())
-    if re.search(r"<<-?\s*['\"]", command):
-        return written
-    return [_ESCAPED.sub(r"\1", line) for line in written]
+def changed_lines(before: Sequence[str], after: Sequence[str]) -> int:
+    """How many lines differ."""
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    return sum(max(b - a, d - c) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal")
 
 
 def _read_by_java(text: str) -> str:
