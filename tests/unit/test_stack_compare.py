@@ -371,10 +371,21 @@ def test_the_image_that_applies_here_is_one_line() -> None:
     assert found.details == ()
 
 
+def test_a_mapping_whose_value_here_is_not_known_counts_as_a_whole() -> None:
+    template = made_legacy(*files(cf=LEGACY_CF))
+    zone = {"Fn::Select": ["0", {"Fn::GetAZs": ""}]}
+    template["Resources"]["LaunchConfig"]["Properties"]["KeyName"] = {"Fn::FindInMap": ["Keys", zone, "Key"]}
+    template["Mappings"]["Keys"] = {"us-east-1a": {"Key": "first"}}
+    assert not update(stack(template), copy.deepcopy(template)).pending
+    assert update(stack(template), with_another(template, ("Mappings", "Keys", "us-east-1a", "Key"))).pending
+
+
 def test_a_new_image_of_systems_manager_is_one_line() -> None:
     template = made_modern(*files())
     name = compare.system_parameters(template)["ImageId"]
-    assert lines(update(stack(template), template, resolved={name: NEXT_AMI})) == [Attribute("image", AMI, NEXT_AMI)]
+    found = update(stack(template), template, resolved={name: NEXT_AMI})
+    assert lines(found) == [Attribute("image", AMI, NEXT_AMI)]
+    assert (found.details, found.findings) == ((), ()), "nobody set it by hand"
     unknown = update(stack(template), template, resolved={})
     assert lines(unknown) == [Attribute("image", AMI, "(known after the update)")]
 
@@ -468,10 +479,11 @@ def test_the_line_of_a_stack() -> None:
         ),
         changes.Change(
             "Modify", "LaunchTemplate", "AWS::EC2::LaunchTemplate", "False", (),
-            (Detail("UserData memory-index-max", "512m", "256m"), Detail("LaunchTemplateData.Ebs", "", "true")),
+            (Detail("UserData script", "9 lines", "9 lines, 1 changed"), Detail("LaunchTemplateData.Ebs", "", "true")),
         ),
         changes.Change("Modify", "Dashboard", "AWS::CloudWatch::Dashboard", "False", ("Metadata",)),
         *(changes.Change("Add", name, "AWS::CloudWatch::Alarm") for name in ("A", "B", "C")),
+        *(changes.Change("Remove", name, "AWS::CloudWatch::Alarm") for name in ("D", "E")),
         changes.Change("Remove", "LaunchConfig", "AWS::AutoScaling::LaunchConfiguration"),
     ]  # fmt: skip
     assert compare.stack_change(found, planned) == Change(
@@ -480,7 +492,7 @@ def test_the_line_of_a_stack() -> None:
         "orders",
         "stack",
         "LaunchGroup (in place or replaced), LaunchTemplate (new version), Dashboard (Metadata), 3 Alarms (created), "
-        "LaunchConfig (deleted); image and tags unchanged",
+        "D (deleted), E (deleted), LaunchConfig (deleted); image and tags unchanged",
         (
             Attribute("LaunchGroup LaunchTemplate.Version", "1", "(known after the update)"),
             Attribute("LaunchTemplate LaunchTemplateData.Ebs", "", "true"),
