@@ -294,7 +294,7 @@ def stack_change(comparison: Comparison, planned: Sequence[changes.Change]) -> C
     deletes = tuple(
         one.logical_id
         for one in planned
-        if (one.action == "Remove" or one.replacement == "True") and one.type not in changes.LAUNCH_TYPES
+        if (one.action == "Remove" or one.replacement == "True") and one.type not in document.LAUNCH_TYPES
     )
     return Change("update", "stack", comparison.stack, "stack", text, attributes, deletes)
 
