@@ -26,7 +26,7 @@ from tests.modules import CREDENTIALS, run_module
 
 TRANSACTOR = "aws/wormbase-transactor.properties"
 CF = "aws/wormbase-cf.properties"
-NO_CHANGE_CALLS = 26
+NO_CHANGE_CALLS = 16
 SENTINEL = "hunter2hunter2"
 STEPS = """
 - hosts: datomic

@@ -15,7 +15,12 @@ import botocore.exceptions
 import botocore.parsers
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import sts
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.calls import aws_call, aws_pages, run_parallel
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.calls import (
+    aws_call,
+    aws_pages,
+    once,
+    run_parallel,
+)
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.errors import aws_errors
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import AwsError
@@ -111,6 +116,23 @@ def test_the_less_time_is_left_the_shorter_an_answer_is_waited_for(left: float, 
     aws.client("sts")
     aws.limit_time(left)
     assert aws.client("sts").meta.config.read_timeout == seconds
+
+
+def test_what_several_threads_need_is_called_once() -> None:
+    calls: list[int] = []
+
+    def slow() -> str:
+        calls.append(len(calls))
+        time.sleep(0.05)
+        if len(calls) == 1:
+            raise AwsError("lost")
+        return "answer"
+
+    shared = once(slow)
+    with pytest.raises(AwsError, match="lost"):
+        shared()
+    assert run_parallel(shared, shared, shared) == ("answer",) * 3
+    assert calls == [0, 1], "an error is not kept"
 
 
 def test_the_account_of_a_stack_is_in_its_arn() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
@@ -131,3 +132,16 @@ def run_parallel(*calls: Callable[[], Any]) -> tuple[Any, ...]:
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(PARALLEL_CALLS, len(calls))) as pool:
         futures = [pool.submit(call) for call in calls]
     return tuple(future.result() for future in futures)
+
+
+def once(call: Callable[[], A]) -> Callable[[], A]:
+    """A call that several threads need: the first makes it, the others wait for its result. An error is not kept."""
+    lock, results = threading.Lock(), list[A]()
+
+    def shared() -> A:
+        with lock:
+            if not results:
+                results.append(call())
+            return results[0]
+
+    return shared

@@ -9,15 +9,13 @@ from __future__ import annotations
 import functools
 
 from ..properties.file import Properties
-from ..steps.ingress import Current
+from ..steps.ingress import NOTHING, Current
 from ..steps.security_group import GROUP_ID
 from ..template.machine import GROUP, TYPE, Facts, release_objects
 from ..template.options import Options
 from . import ec2, s3, security_groups
 from .calls import run_parallel
 from .client import Clients
-
-NOTHING = Current()
 
 
 def observe(aws: Clients, cf: Properties, options: Options, *, zones: bool, known: Current = NOTHING) -> Facts:

@@ -53,6 +53,11 @@ class Stack:
     def datomic_version(self) -> str:
         return self.parameters.get("DatomicVersion", Parameter("")).value
 
+    @property
+    def was_created(self) -> bool:
+        """False for a stack that consists of a change set only."""
+        return self.status != "REVIEW_IN_PROGRESS"
+
 
 def describe(client: Any, name: str) -> Stack | None:
     """The stack of that name or id; None if there is none, or only a deleted one. InputError for an invalid name."""
@@ -161,7 +166,7 @@ def observe(client: Any, name: str) -> Stack | None:
 def existing(client: Any, name: str) -> Stack | None:
     """As describe. None also for a stack that was never created."""
     found = describe(client, name)
-    return None if found is None or found.status == "REVIEW_IN_PROGRESS" else found
+    return found if found and found.was_created else None
 
 
 def with_template(client: Any, found: Stack) -> Stack:

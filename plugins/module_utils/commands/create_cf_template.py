@@ -25,6 +25,7 @@ from ..properties.file import Properties
 from ..rules.facts import Facts, legible
 from ..screen import warn
 from ..steps import base
+from ..steps.ingress import NOTHING, Current
 from ..template import legacy, machine, modern, modern_rules, user_data
 from ..template.options import Options as ModernOptions
 from ..util import atomic_write, redact
@@ -98,8 +99,19 @@ def create(aws: Aws, options: Options, engine: cli_engine.Options, *, check_mode
     }
 
 
-def make(aws: Aws, options: Options, engine: cli_engine.Options, before: Any, *, check_mode: bool) -> Made:
-    """The template. before: the parsed template in dest, None without one. Raises InputError with all errors."""
+def make(
+    aws: Aws,
+    options: Options,
+    engine: cli_engine.Options,
+    before: Any,
+    known: Current = NOTHING,
+    *,
+    check_mode: bool,
+) -> Made:
+    """The template. before: the parsed template in dest, None without one. Raises InputError with all errors.
+
+    known: what ensure_cf has read for the same file.
+    """
     cli_engine.reason(engine, COMMAND)
     if engine.is_cli and options.flavor != "legacy":
         raise DatomicError(
@@ -111,7 +123,7 @@ def make(aws: Aws, options: Options, engine: cli_engine.Options, before: Any, *,
     if options.flavor == "legacy":
         made = _legacy(aws, transactor, cf, chosen, findings)
     else:
-        made = _modern(aws, transactor, cf, chosen, findings, before, check_mode=check_mode)
+        made = _modern(aws, transactor, cf, chosen, findings, before, known, check_mode=check_mode)
     raise_if_errors(user_data.too_long(made.template, transactor.path))
     if engine.is_cli:
         made = _by_cli(aws, engine, transactor, cf, options, made, check_mode=check_mode)
@@ -264,6 +276,7 @@ def _modern(
     options: ModernOptions,
     findings: list[Finding],
     before: Any,
+    known: Current,
     *,
     check_mode: bool,
 ) -> Made:
@@ -277,7 +290,7 @@ def _modern(
     placed = modern.placement(before)
     moved = placed is None or (placed.instance_type, placed.subnets) != (cf.get(machine.TYPE), options.subnets)
     with base.prefer_input_errors(findings):
-        facts = launch.observe(aws, cf, options, zones=moved)
+        facts = launch.observe(aws, cf, options, zones=moved, known=known)
     found, wrong = machine.judge(cf, options, facts, group_may_be_missing=check_mode)
     findings += wrong
     raise_if_errors(findings)

@@ -72,7 +72,7 @@ def prepare(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> Prepare
 
         return cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode)
 
-    return Prepared(file, findings, conclude, decision)
+    return Prepared(file, findings, conclude, decision, current)
 
 
 def _refuse_unknown_to_tool(cf: Properties, desired: Desired) -> None:

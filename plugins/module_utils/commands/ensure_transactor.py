@@ -50,8 +50,13 @@ def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str
     return prepare(aws, params, check_mode=check_mode).run(System.of(params).accept, check_mode=check_mode)
 
 
-def prepare(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> Prepared:
-    """The step as it would be executed. InputError for errors that keep AWS from being asked."""
+def prepare(
+    aws: Aws, params: Mapping[str, Any], account: Callable[[], Account] | None = None, *, check_mode: bool
+) -> Prepared:
+    """The step as it would be executed. InputError for errors that keep AWS from being asked.
+
+    account: that of the credentials, where it is known without asking. The engine cli has to know the user or role too.
+    """
     options = Options(**{field.name: params[field.name] for field in dataclasses.fields(Options)})
     engine = cli_engine.chosen(params, check_mode=check_mode)
     engine_reason = cli_engine.reason(engine, COMMAND)
@@ -64,7 +69,7 @@ def prepare(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> Prepare
     # AWS is asked even when the file has errors, so that one message reports all of them.
     if not file.src.legible or base.about_options(counting) or _no_region(findings):
         raise_if_errors(counting)
-    resources = TransactorResources(aws, system, wanted, options)
+    resources = TransactorResources(aws, system, wanted, options, None if engine.is_cli else account)
     with base.prefer_input_errors(counting):
         current = resources.read()
     findings += rules.learned(Facts(system.transactor), **_learned(wanted, current, options))
@@ -165,11 +170,19 @@ def _refuse_unknown_to_tool(system: System, current: Current, decision: Decision
 class TransactorResources:
     """The AWS resources of a system: their clients, reads and changes."""
 
-    def __init__(self, aws: Aws, system: System, desired: Desired, options: Options) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        system: System,
+        desired: Desired,
+        options: Options,
+        account: Callable[[], Account] | None = None,
+    ) -> None:
         self.aws = aws
         self.system = system
         self.desired = desired
         self.options = options
+        self.account = account
         self.region = desired.region or aws.region or LOCAL_REGION
 
     def client(self, service: str) -> Any:
@@ -212,7 +225,7 @@ class TransactorResources:
 
     def _account(self) -> Callable[[], Account]:
         client = self.client("sts")
-        return lambda: sts.account(client)
+        return self.account or (lambda: sts.account(client))
 
     def _table(self) -> Callable[[], Table | None]:
         name, endpoint, path = self.desired.table, self.desired.endpoint, self.system.transactor.path

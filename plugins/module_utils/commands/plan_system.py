@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 from .. import git, plan_file, plan_guard, rules
 from ..actions import Actions
 from ..aws import change_set, ssm, stack, sts
-from ..aws.calls import run_parallel
+from ..aws.calls import once, run_parallel
 from ..aws.client import Aws
+from ..aws.stack import Stack
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, InputError, Severity
 from ..plan import ACCEPTED, Change, Now, Plan, Replacement, Step
@@ -28,7 +29,9 @@ from ..rolling.state import MINUTE, Goal, Metrics, Observed
 from ..rules import storage
 from ..rules.facts import Facts
 from ..steps import base, plan_changes, secrets
+from ..steps.ingress import NOTHING as UNREAD
 from ..steps.stack import compare, stack_name, status
+from ..steps.transactor.current import Account
 from ..system import System
 from . import create_cf_template, ensure_cf, ensure_transactor, replace_transactors, transactor_info, validate
 from .create_cf_template import Made
@@ -42,13 +45,18 @@ LAUNCH_SECONDS = 300.0
 
 @dataclasses.dataclass
 class Planning:
-    """What is known of the system so far. findings: of all steps; those of final cannot be accepted."""
+    """What is known of the system so far. findings: of all steps; those of final cannot be accepted.
+
+    stack, account: read once, when one of the steps needs them first.
+    """
 
     aws: Aws
     params: Mapping[str, Any]
     system: System
     facts: Facts
     check_mode: bool
+    stack: Callable[[], Stack | None]
+    account: Callable[[], Account]
     findings: list[Finding] = dataclasses.field(default_factory=list)
     final: list[Finding] = dataclasses.field(default_factory=list)
 
@@ -93,7 +101,7 @@ class Planning:
 class Seen:
     """What AWS has, and what the steps make of it; None where an error kept that from being known."""
 
-    stack: stack.Stack | None
+    stack: Stack | None
     group: Observed | None
     transactor: Prepared | None
     cf: Prepared | None
@@ -103,7 +111,6 @@ class Seen:
 def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The module's result. params: its options. Raises InputError with all errors of the files, of AWS and of git."""
     planning = _files(aws, params, check_mode)
-    sts.refuse_other_account(aws, planning.system.account_id)
     seen = _observe(planning)
     flavor = _flavor(planning, seen.stack)
     values = _generated(planning, seen)
@@ -118,7 +125,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         planned_dest=None,
     )
     existing = planning.attempt(lambda: create_cf_template.read(template))
-    made = planning.attempt(lambda: _template(planning, template, existing)) if flavor else None
+    made = planning.attempt(lambda: _template(planning, template, existing, seen.cf)) if flavor else None
     if made:
         planning.findings += made.warnings
     planning.facts = _with_what_runs(planning.facts, seen, flavor)
@@ -156,7 +163,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     made_plan = Plan(
         params["system"] or params["stack_name"],
         params["stack_name"],
-        _account(planning, seen),
+        planning.account().number,
         planning.cf.get("aws-region"),
         now=_now(seen, replacement),
         findings=tuple(_relative(finding, params["directory"]) for finding in counting),
@@ -202,7 +209,9 @@ def _files(aws: Aws, params: Mapping[str, Any], check_mode: bool) -> Planning:
         read.transactor,
         read.cf,
     )
-    planning = Planning(aws, params, system, read.facts, check_mode)
+    found = once(lambda: stack.describe(aws.client("cloudformation"), params["stack_name"]))
+    asked = once(lambda: sts.account(aws.client("sts")))
+    planning = Planning(aws, params, system, read.facts, check_mode, found, once(lambda: _account(found, asked)))
     planning.final += stack_name.findings(params["stack_name"])
     connection, region = aws.region or "", read.cf.get("aws-region")
     if region and connection and connection != region:
@@ -210,7 +219,18 @@ def _files(aws: Aws, params: Mapping[str, Any], check_mode: bool) -> Planning:
         planning.final.append(read.cf.finding("aws-region", message, "correct one of them", rule="region"))
     planning.findings += read.findings
     planning.refuse_errors([*planning.findings, *rules.judge(planning.facts)])
+    if system.account_id:
+        sts.refuse_other_account(aws, system.account_id, asked().number)
     return planning
+
+
+def _account(found: Callable[[], Stack | None], asked: Callable[[], Account]) -> Account:
+    """The account of the credentials: that of the stack, and asked without one."""
+    try:
+        described = found()
+    except DatomicError:
+        described = None  # reported where the stack is observed
+    return sts.of_stack(described.stack_id) if described else asked()
 
 
 def _observe(planning: Planning) -> Seen:
@@ -223,10 +243,13 @@ def _observe(planning: Planning) -> Seen:
         return lambda: planning.attempt(work)
 
     observed, transactor, cf, kept = run_parallel(
-        attempt(lambda: transactor_info.observe(aws, name, "", detailed=False)),
+        attempt(lambda: _running(planning)),
         attempt(
             lambda: ensure_transactor.prepare(
-                aws, {**shared, "src": planning.transactor.path, "defaults": "secure"}, check_mode=check_mode
+                aws,
+                {**shared, "src": planning.transactor.path, "defaults": "secure"},
+                planning.account,
+                check_mode=check_mode,
             )
         ),
         attempt(
@@ -243,7 +266,8 @@ def _observe(planning: Planning) -> Seen:
     for prepared in (transactor, cf):
         planning.findings += prepared.findings if prepared else ()
     if observed and planning.has_step("stack"):
-        known = found.status if found else stack_status(planning)
+        described = planning.stack()
+        known = described.status if described else ""
         on_instance = bool(storage.on_instance(planning.transactor))
         region = planning.cf.get("aws-region")
         planning.final += status.refusals(
@@ -252,11 +276,12 @@ def _observe(planning: Planning) -> Seen:
     return Seen(found, group, transactor, cf, kept)
 
 
-def stack_status(planning: Planning) -> str:
-    """The status of a stack that observe does not return: it was never created, or there is none."""
-    client = planning.aws.client("cloudformation")
-    found = planning.attempt(lambda: stack.describe(client, planning.params["stack_name"]))
-    return found.status if found else ""
+def _running(planning: Planning) -> tuple[Stack | None, Observed | None]:
+    """The stack and its group, None for what does not exist."""
+    found = planning.stack()
+    if found is None or not found.was_created:
+        return None, None
+    return transactor_info.observe(planning.aws, found.name, "", found, detailed=False)
 
 
 def _secrets(planning: Planning) -> tuple[Actions, dict[str, int]] | None:
@@ -274,7 +299,7 @@ def _secrets(planning: Planning) -> tuple[Actions, dict[str, int]] | None:
     return actions, secrets.versions(desired, current, actions)
 
 
-def _flavor(planning: Planning, found: stack.Stack | None) -> str:
+def _flavor(planning: Planning, found: Stack | None) -> str:
     """The template's flavor; empty, with a finding, when the stack's is to be kept and is not known."""
     asked: str = planning.params["flavor"]
     flavor = asked if asked != "auto" else found.flavor if found else "modern"
@@ -310,12 +335,14 @@ def _modern(planning: Planning, seen: Seen) -> dict[str, Any]:
     return {**own, **params["modern"]}
 
 
-def _template(planning: Planning, options: create_cf_template.Options, existing: bytes | None) -> Made:
+def _template(
+    planning: Planning, options: create_cf_template.Options, existing: bytes | None, cf: Prepared | None
+) -> Made:
     """The template. Errors about values that a step with errors would have generated are left out."""
     engine = cli_engine.chosen(planning.params, check_mode=True)
-    before = create_cf_template.parsed(existing)
+    before, known = create_cf_template.parsed(existing), cf.ingress if cf else UNREAD
     try:
-        return create_cf_template.make(planning.aws, options, engine, before, check_mode=True)
+        return create_cf_template.make(planning.aws, options, engine, before, known, check_mode=True)
     except InputError as error:
         if planning.final:
             raise InputError([one for one in error.findings if one.rule != "required-key"]) from error
@@ -585,13 +612,6 @@ def _backup_note(params: Mapping[str, Any]) -> str:
     if params["backup"] == "before_update":
         return f"{names} backed up before anything changes"
     return f"{names}: a backup younger than {params['backup_max_age']} is required"
-
-
-def _account(planning: Planning, seen: Seen) -> str:
-    if seen.stack:
-        return sts.account_of(seen.stack.stack_id)
-    found = planning.attempt(lambda: sts.account(planning.aws.client("sts")))
-    return found.number if found else ""
 
 
 def _now(seen: Seen, replacement: Replacing) -> Now:

@@ -15,6 +15,7 @@ from ..actions import Decision
 from ..errors import Acceptance, Finding, raise_if_errors
 from ..screen import warn
 from ..steps.base import File
+from ..steps.ingress import NOTHING, Current
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,13 +23,14 @@ class Prepared:
     """file: which the step completes. findings: all, also those that the user accepts.
 
     decision: empty where an error keeps it from being made. conclude: executes it unless its argument, check_mode, is
-    true. Returns the module's result.
+    true. Returns the module's result. ingress: what ensure_cf has read.
     """
 
     file: File
     findings: Sequence[Finding]
     conclude: Callable[[bool], dict[str, Any]]
     decision: Decision
+    ingress: Current = NOTHING
 
     def run(self, accept: Sequence[Acceptance], *, check_mode: bool) -> dict[str, Any]:
         """The module's result. InputError when an error is not accepted."""

@@ -155,6 +155,9 @@ class Current:
     others: tuple[str, ...] = ()
 
 
+NOTHING = Current()
+
+
 def revocation(region: str, group_id: str, rules: Iterable[IngressRule]) -> str:
     """The command that revokes these rules. EC2 takes rules by their properties, whatever their descriptions."""
     permissions: list[Mapping[str, Any]] = [rule.permission() for rule in rules]

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The calls of a plan without changes; docs/development/performance.md justifies each."""
+
+from __future__ import annotations
+
+import pathlib
+from collections import Counter
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.integration.planning import System
+
+ROLE = Counter(("iam:GetInstanceProfile", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"))
+STACK = Counter(
+    (
+        "cloudformation:DescribeStacks",
+        "cloudformation:GetTemplate",
+        "autoscaling:DescribeAutoScalingGroups",
+        "dynamodb:DescribeTable",
+        "s3:GetBucketTagging",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeVpcs",
+    )
+)
+TRANSACTOR_POLICIES = 2
+"""For the table, and for the logs."""
+LEGACY_CALLS = STACK + ROLE + ROLE + Counter({"iam:GetRolePolicy": TRANSACTOR_POLICIES + 1})
+
+
+def test_a_legacy_system(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    system = System(aws, tmp_path / "aws")
+    system.create()
+    assert system.calls_of_nothing_to_do() == LEGACY_CALLS
+    assert LEGACY_CALLS.total() == 16
+    assert system.calls_of_nothing_to_do(account_id="123456789012") == LEGACY_CALLS + Counter(["sts:GetCallerIdentity"])
+
+
+@pytest.mark.parametrize("kind", ["c4.large", "c7g.large"])
+def test_a_modern_system_with_secrets(aws: Emulator, tmp_path: pathlib.Path, kind: str) -> None:
+    """One of the types has a memory that is known without AWS."""
+    cf = {"aws-instance-type": kind, "datomic-deploy-s3-bucket": "datomic-pro-downloads"}
+    system = System(aws, tmp_path / "aws", "modern", {"memcached-password": "a-password-nobody-sees"}, cf)
+    system.create()
+    calls = LEGACY_CALLS + Counter({"ec2:DescribeInstanceTypes": 1, "ssm:GetParameters": 2})
+    assert system.calls_of_nothing_to_do() == calls
+    assert calls.total() <= 20
+
+
+def test_an_error_of_the_stack_is_one_error_and_hides_no_other(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    system = System(aws, tmp_path / "aws")
+    system.create()
+    aws.fault("cloudformation:DescribeStacks", code="AccessDenied", status=403, times=9)
+    aws.fault("dynamodb:DescribeTable", code="AccessDeniedException", status=400, times=9)
+    failed = system.plan()
+    errors = [one["message"] for one in failed["findings"] if one["severity"] == "error"]
+    assert sorted(one.partition(":")[0] for one in errors) == [
+        "Could not read the stack wormbase",
+        "Could not read the table wormbase",
+    ]
