@@ -46,8 +46,3 @@ def refuse(found: str, expected: str) -> None:
             f"The credentials belong to account {found}, not to {expected}: nothing was changed. "
             "Use the profile of that account."
         )
-
-
-def account_of(arn: str) -> str:
-    """The number of the account that an ARN names."""
-    return arn.split(":")[4]
