@@ -497,6 +497,7 @@ def test_the_line_of_a_stack() -> None:
             Attribute("LaunchGroup LaunchTemplate.Version", "1", "(known after the update)"),
             Attribute("LaunchTemplate LaunchTemplateData.Ebs", "", "true"),
         ),
+        ("D", "E"),
     )
 
 
