@@ -352,6 +352,7 @@ steps:
     - The steps of a run, each with C(changed), which says whether the run takes it, and with what it needs.
     - The names are C(backup), C(git), C(transactor), C(security_group), C(secrets), C(template), C(surplus), C(stack)
       and C(transactors).
+    - C(edited) of C(git) is whether files differ from the last commit before the run.
   returned: success
   type: dict
   contains:

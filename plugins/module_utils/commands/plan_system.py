@@ -175,7 +175,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     _guard(planning, made_plan)
     steps: dict[str, dict[str, Any]] = {
         "backup": {"changed": backs_up},
-        "git": {"changed": registered.changed},
+        "git": {"changed": registered.changed, "edited": bool(registered.edited)},
         "transactor": {"changed": _has_work(seen.transactor)},
         "security_group": {"changed": _has_work(seen.cf)},
         "secrets": {"changed": bool(seen.secrets and seen.secrets[0].changed)},
