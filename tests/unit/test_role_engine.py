@@ -15,7 +15,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engi
 ROLE = pathlib.Path(__file__).resolve().parents[2] / "roles" / "datomic"
 
 
-@pytest.mark.parametrize(("file", "count"), [("_provision", 2), ("_template", 1)])
+@pytest.mark.parametrize(("file", "count"), [("_plan", 1), ("_apply", 3)])
 def test_every_option_is_handed_on(file: str, count: int) -> None:
     listed = yaml.safe_load((ROLE / "tasks" / f"{file}.yml").read_text())
     blocks = [task.get("block", [task]) for task in listed]

@@ -707,35 +707,6 @@ def test_the_module_takes_facts_and_acceptances(files: dict[str, str]) -> None:
     assert "the rule 'nonsense' cannot be accepted" in refused["msg"]
 
 
-def test_a_module_that_refuses_is_not_accepted_away(files: dict[str, str]) -> None:
-    found = {"rule": "single-transactor", "message": "as another module names an error", "severity": "error"}
-    warning = {**found, "message": "as another module warns of it", "severity": "warning"}
-    accept = [{"rule": "single-transactor", "reason": "a test system"}]
-    result = run_module("validate_properties", {**files, "_found": [found, warning], "accept": accept})
-    assert result["failed"]
-    assert result["msg"] == found["message"]
-
-
-def test_the_module_judges_what_other_modules_found_with_the_files(files: dict[str, str]) -> None:
-    found: dict[str, object] = {
-        "rule": "table-key",
-        "message": "another key",
-        "file": files["transactor_src"],
-        "line": 4,
-        "reason": "so",
-    }
-    again: dict[str, object] = {
-        "rule": "open-to-anyone",
-        "message": "0.0.0.0/0 lets the whole Internet connect to the transactor",
-    }
-    again |= {"severity": "warning", "file": files["cf_src"], "line": 10, "key": "aws-ingress-cidrs"}
-    result = run_module("validate_properties", {**files, "_found": [found, again]})
-    assert result["failed"]
-    assert f"{files['transactor_src']}:4: another key" in result["msg"]
-    assert [one["rule"] for one in result["findings"]] == ["table-key", "single-transactor", "open-to-anyone"]
-    assert result["findings"][0]["reason"] == "so"
-
-
 def test_the_module_asks_a_distribution_for_the_release(files: dict[str, str], tmp_path: pathlib.Path) -> None:
     pathlib.Path(files["cf_src"]).write_text(text(CF, {"datomic-version": ""}))
     assert "Missing property: datomic-version" in run_module("validate_properties", files)["msg"]
