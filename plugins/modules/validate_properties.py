@@ -18,7 +18,7 @@ description:
     Unknown keys, wrong types and bounds, lines that Datomic's two readers understand differently, memory that does
     not fit, releases that must not be run, and more. All rules are listed in C(docs/rules.md).
   - Every error of both files comes in one message. Warnings do not fail the task.
-  - Makes no call to AWS. Facts that only AWS knows can be given as options.
+  - Makes no call to AWS. M(datomic_onprem.aws.plan_system) applies the same rules with what AWS knows.
 options:
   transactor_src:
     description: The transactor's properties file.
@@ -90,39 +90,6 @@ options:
       - The form of their values is checked. Values of a wrong type are left to that module.
     type: dict
     default: {}
-  running_version:
-    description:
-      - The release that runs now, RV(datomic_onprem.aws.transactor_info#module:running_version).
-      - Without it and O(stack_version), no rule about the update from one release to another applies.
-    type: str
-    default: ""
-  stack_version:
-    description:
-      - The release that the stack names, RV(datomic_onprem.aws.transactor_info#module:stack.datomic_version).
-      - It counts when O(running_version) is unknown, and a warning says so.
-    type: str
-    default: ""
-  running_heartbeat_msec:
-    description:
-      - The V(heartbeat-interval-msec) of the transactors that run now,
-        RV(datomic_onprem.aws.transactor_info#module:running_heartbeat_msec). V(0) when it is unknown.
-    type: int
-    default: 0
-  new_stack_flavor:
-    description:
-      - The flavor of the template for a new stack. Leave it out when the stack exists.
-    type: str
-    choices: ["", legacy, modern]
-    default: ""
-  instance_memory_mib:
-    description: Memory of the instance type in MiB, for types that C(bin/datomic) does not know.
-    type: int
-  table_write_units:
-    description: The provisioned write capacity of the table. Leave it out for a table on demand.
-    type: int
-  log_bucket_writable:
-    description: Whether the log bucket exists and can be written, where that is known.
-    type: bool
 attributes:
   check_mode:
     support: full
@@ -145,11 +112,10 @@ EXAMPLES = r"""
     transactor_src: aws/orders-transactor.properties
     cf_src: aws/orders-cf.properties
 
-- name: Check an update, and accept one rule
+- name: Check both files, and accept one rule
   datomic_onprem.aws.validate_properties:
     transactor_src: aws/orders-transactor.properties
     cf_src: aws/orders-cf.properties
-    running_version: 1.0.6735
     accept:
       - rule: single-transactor
         reason: A test system that may be down.
@@ -166,26 +132,6 @@ datomic_version:
   returned: success
   type: str
   sample: 1.0.7277
-table:
-  description: The DynamoDB table of the transactor's file; empty without that file and with any other storage.
-  returned: success
-  type: str
-  sample: orders
-table_region:
-  description: The region of that table; empty when the file has none, so that the connection's counts.
-  returned: success
-  type: str
-  sample: us-east-1
-heartbeat_interval_msec:
-  description: The V(heartbeat-interval-msec) of the transactor's file, or Datomic's default.
-  returned: success
-  type: int
-  sample: 5000
-storage_on_instance:
-  description: Whether the database is on the transactor's own machine, and lost with it.
-  returned: success
-  type: bool
-  sample: false
 findings:
   description: All findings, in the order of files and lines. They are also shown as a table.
   returned: always
@@ -282,13 +228,6 @@ def main() -> None:
             "engine": {"type": "str", "choices": ["", "auto", "native", "cli"], "default": ""},
             "flavor": {"type": "str", "choices": ["", "auto", "legacy", "modern"], "default": ""},
             "modern": {"type": "dict", "default": {}},
-            "running_version": TEXT,
-            "stack_version": TEXT,
-            "running_heartbeat_msec": {"type": "int", "default": 0},
-            "new_stack_flavor": {"type": "str", "choices": ["", "legacy", "modern"], "default": ""},
-            "instance_memory_mib": {"type": "int"},
-            "table_write_units": {"type": "int"},
-            "log_bucket_writable": {"type": "bool"},
             "databases": DATABASES,
             **SPEC,
             **SECRETS_SPEC,

@@ -691,17 +691,12 @@ def test_the_module_tells_every_error_of_both_files_at_once(files: dict[str, str
     assert "a heap of 9216m on c4.large" in result["msg"]
 
 
-def test_the_module_takes_facts_and_acceptances(files: dict[str, str]) -> None:
-    accept = [
-        {"rule": "single-transactor", "reason": "a test system"},
-        {"rule": "release-downgrade", "reason": "restored from a backup"},
-    ]
-    facts = {"running_version": "1.0.7622", "log_bucket_writable": True, "table_write_units": 50}
-    result = run_module("validate_properties", {**files, **facts, "accept": accept})
+def test_the_module_takes_acceptances(files: dict[str, str]) -> None:
+    accept = [{"rule": "single-transactor", "reason": "a test system"}]
+    result = run_module("validate_properties", {**files, "accept": accept})
     assert not result["failed"], result.get("msg")
     assert [(one["rule"], one["accepted_reason"]) for one in result["accepted"]] == [
-        ("single-transactor", "a test system"),
-        ("release-downgrade", "restored from a backup"),
+        ("single-transactor", "a test system")
     ]
     refused = run_module("validate_properties", {**files, "accept": [{"rule": "nonsense", "reason": "x"}]})
     assert "the rule 'nonsense' cannot be accepted" in refused["msg"]
@@ -714,22 +709,6 @@ def test_the_module_asks_a_distribution_for_the_release(files: dict[str, str], t
     assert result["datomic_version"] == "1.0.7277"
     fresh = {"datomic_home": str(tmp_path / "none"), "_release_to_come": "1.0.7622"}
     assert run_module("validate_properties", {**files, **fresh})["datomic_version"] == "1.0.7622"
-
-
-def test_the_module_tells_the_table(files: dict[str, str]) -> None:
-    def told(**changes: str | None) -> tuple[str, str]:
-        pathlib.Path(files["transactor_src"]).write_text(
-            text(TRANSACTOR, {name.replace("_", "-"): new for name, new in changes.items()})
-        )
-        result = run_module("validate_properties", files)
-        assert not result["failed"], result["msg"]
-        return result["table"], result["table_region"]
-
-    assert told() == ("orders", "us-east-1")
-    assert told(aws_dynamodb_table=None) == ("datomic", "us-east-1")
-    assert told(protocol="ddb-local", aws_dynamodb_override_endpoint="dynamodb:8000") == ("", "")
-    alone = run_module("validate_properties", {"cf_src": files["cf_src"]})
-    assert (alone["table"], alone["table_region"]) == ("", "")
 
 
 def test_the_module_judges_the_modern_options_with_the_files(files: dict[str, str]) -> None:
@@ -748,16 +727,18 @@ def test_a_distribution_of_another_release_is_no_contradiction(files: dict[str, 
     assert "release-ignored" not in {one["rule"] for one in result["findings"]}
 
 
-def test_the_module_says_where_the_database_is_kept(files: dict[str, str]) -> None:
-    assert run_module("validate_properties", files)["storage_on_instance"] is False
-    pathlib.Path(files["transactor_src"]).write_text(text(TRANSACTOR, {"protocol": "dev"}))
-    assert "storage-on-instance" in [one["rule"] for one in run_module("validate_properties", files)["findings"]]
-    accept = [{"rule": "storage-on-instance", "reason": "A demo."}]
-    assert run_module("validate_properties", {**files, "accept": accept})["storage_on_instance"] is True
-
-
 def test_the_module_needs_a_file() -> None:
     assert "one of the following is required" in run_module("validate_properties", {})["msg"]
+
+
+def test_the_module_refuses_databases_that_cannot_be_backed_up(tmp_path: pathlib.Path) -> None:
+    twice = [{"name": "orders", "backup_uri": f"s3://backups/orders{end}"} for end in ("", "/")]
+    refused = run_module("validate_properties", {"databases": twice})
+    for part in ("the same name", "the same backup_uri", "datomic_home is not set"):
+        assert part in refused["msg"]
+    assert "datomic_databases is empty" in run_module("validate_properties", {"databases": []})["msg"]
+    fine = {"databases": twice[:1], "datomic_home": str(fake_cli.build(tmp_path))}
+    assert not run_module("validate_properties", fine)["failed"]
 
 
 def test_a_missing_file_does_not_hide_the_other(files: dict[str, str], tmp_path: pathlib.Path) -> None:

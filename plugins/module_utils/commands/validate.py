@@ -12,20 +12,17 @@ from typing import Any
 
 from .. import internal_options, rules
 from ..errors import Finding, InputError
-from ..properties import keys
 from ..properties.file import EMPTY, Properties, inspect
 from ..releases import distribution
 from ..rules.facts import Facts, legible
-from ..rules.storage import on_instance
 from ..screen import warn_off_screen
 from ..steps.stack import stack_name
-from ..steps.transactor.desired import desired
 from ..system import System
 from ..template import modern_rules
 from ..template.options import Options as ModernOptions
 
-FACTS = tuple(field.name for field in dataclasses.fields(Facts) if field.name not in ("transactor", "cf", "region"))
-"""The options of the module that are facts for the rules."""
+FACTS = ("datomic_version", "backup_heap", "engine", "flavor", "secrets")
+"""The options of a module that are facts for the rules."""
 
 DATABASES: Mapping[str, Any] = {
     "type": "list",
@@ -54,7 +51,7 @@ class Read:
 def files(params: Mapping[str, Any]) -> Read:
     """Read the files that a module's options name, whatever is wrong with them."""
     transactor, cf = (inspect(params[src]) if params[src] else EMPTY for src in ("transactor_src", "cf_src"))
-    given = {name: params[name] for name in FACTS if params.get(name) is not None}
+    given = {name: params[name] for name in FACTS}
     if params["datomic_home"] and not params["datomic_version"]:
         to_come = internal_options.get().get("_release_to_come", "")
         home = distribution.inspect(params["datomic_home"], to_come=to_come)
@@ -73,8 +70,7 @@ def validate(params: Mapping[str, Any]) -> dict[str, Any]:
     Raises InputError with every finding when one of them is an error.
     """
     read = files(params)
-    transactor, cf, facts = read.transactor, read.cf, read.facts
-    findings = [*read.findings, *rules.judge(facts)]
+    findings = [*read.findings, *rules.judge(read.facts)]
     wrong = stack_name.findings(params["stack_name"]) if params["stack_name"] else []
     if params["databases"] is not None:
         wrong += backup_findings(params["databases"], params["datomic_home"])
@@ -89,17 +85,10 @@ def validate(params: Mapping[str, Any]) -> dict[str, Any]:
         error = InputError(counting)
         error.details["accepted"] = returned
         raise error
-    storage = desired(System(transactor))
-    # With an endpoint, the table is not in AWS.
-    table = "" if storage.endpoint else storage.table
     return {
         "changed": False,
-        "region": cf.get("aws-region"),
-        "datomic_version": facts.given_version,
-        "table": table,
-        "table_region": storage.region if table else "",
-        "heartbeat_interval_msec": _heartbeat(transactor),
-        "storage_on_instance": bool(on_instance(transactor)),
+        "region": read.cf.get("aws-region"),
+        "datomic_version": read.facts.given_version,
         "findings": [finding.as_returned() for finding in counting],
         "accepted": returned,
     }
@@ -123,11 +112,6 @@ def backup_findings(databases: Sequence[Mapping[str, Any]], home: str | None) ->
         advice = "give the root of a distribution, or run the entry point distribution first"
         found.append(Finding("databases", "datomic_home is not set", suggestion=advice))
     return found
-
-
-def _heartbeat(transactor: Properties) -> int:
-    setting = keys.TRANSACTOR["heartbeat-interval-msec"]
-    return keys.parse_integer(transactor.get(setting.name)) or int(setting.default)
 
 
 def merged(files: tuple[str, str], findings: Iterable[Finding]) -> list[Finding]:
