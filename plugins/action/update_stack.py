@@ -47,10 +47,12 @@ class ActionModule(InProcess):
         ActionBase.run(self, tmp, task_vars)
         _validation, given = self.validate_argument_spec({**aws_argument_spec(), **OPTIONS})
         options = Options(**{name: given[name] for name in OPTIONS})
-        if self._task.check_mode:
-            return {"changed": False, "msg": f"The stack {options.stack_name} was not changed: this is a check."}
-        connection = {name: value for name, value in self._task.args.items() if name not in OPTIONS}
         host = screen.host_prefix(task_vars)
+        if self._task.check_mode:
+            message = f"The stack {options.stack_name} was not changed: this is a check."
+            self._show(f"{host}{message}")
+            return {"changed": False, "msg": message}
+        connection = {name: value for name, value in self._task.args.items() if name not in OPTIONS}
         words = f"CloudFormation goes on with the stack {options.stack_name}. Run again when it has finished."
 
         def run_module(name: str, args: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Signals:
     def __init__(self, say_last_words: Callable[[], None]) -> None:
         self._say_last_words = say_last_words
         self._delayed = False
+        self._ending = False
         self._waiting: int | None = None
         self._line_of_thread = threading.Lock()
         self._before: dict[int, Any] = {}
@@ -66,11 +67,16 @@ class Signals:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self._delayed:
             self._waiting = number
+        elif self._ending:
+            # ansible-playbook sends SIGTERM right after SIGINT: the words come first, unless they do not get through.
+            signal.signal(number, self._before[number])
         else:
             self._end(number)
 
     def _end(self, number: int) -> None:
+        self._ending = True
         with self._line_of_thread:
-            self.__exit__()  # first: if the words do not get through, the next signal ends this process as before
+            # First: if the words do not get through, the next signal ends this process as before.
+            signal.signal(number, self._before[number])
             self._say_last_words()
             signal.raise_signal(number)

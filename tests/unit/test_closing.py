@@ -33,6 +33,21 @@ def test_a_signal_shows_the_last_words_and_then_does_what_it_did(ends: list[int]
     assert ends == [number]
 
 
+def test_the_next_signal_comes_after_the_words(ends: list[int]) -> None:
+    """ansible-playbook sends SIGTERM after SIGINT at once."""
+    lines: list[str] = []
+
+    def say() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        lines.append(f"{len(ends)} came through")
+
+    with Signals(say):
+        signal.raise_signal(signal.SIGINT)
+        assert (lines, ends) == (["0 came through"], [signal.SIGINT])
+        signal.raise_signal(signal.SIGTERM)
+    assert ends == [signal.SIGINT, signal.SIGTERM]
+
+
 def test_a_signal_waits_for_the_line_that_is_under_way(ends: list[int]) -> None:
     lines: list[str] = []
 
