@@ -491,12 +491,9 @@ def test_the_line_of_a_stack() -> None:
         "stack",
         "orders",
         "stack",
-        "LaunchGroup (in place or replaced), LaunchTemplate (new version), Dashboard (Metadata), 3 Alarms (created), "
-        "D (deleted), E (deleted), LaunchConfig (deleted); image and tags unchanged",
-        (
-            Attribute("LaunchGroup LaunchTemplate.Version", "1", "(known after the update)"),
-            Attribute("LaunchTemplate LaunchTemplateData.Ebs", "", "true"),
-        ),
+        "LaunchGroup (in place), LaunchTemplate (new version: Ebs), Dashboard (in place: Metadata), "
+        "3 Alarms (created), D (deleted), E (deleted), LaunchConfig (deleted); image and tags unchanged",
+        (Attribute("LaunchTemplate LaunchTemplateData.Ebs", "", "true"),),
         ("D", "E"),
     )
 
@@ -512,6 +509,43 @@ def test_what_an_update_deletes() -> None:
     ]
     found = edited("modern", {"memory-index-max": "256m"})
     assert compare.stack_change(found, planned).deletes == ("Topic", "LaunchGroup")
+
+
+@pytest.mark.parametrize(
+    ("policy", "manner"),
+    [
+        ({}, "in place"),
+        ({"AutoScalingReplacingUpdate": {"WillReplace": "false"}}, "in place"),
+        ({"AutoScalingReplacingUpdate": {"WillReplace": True}}, "in place or replaced"),
+        ({"AutoScalingReplacingUpdate": {"WillReplace": {"Ref": "GroupSize"}}}, "in place or replaced"),
+    ],
+)
+def test_a_group_is_replaced_only_if_its_policy_says_so(policy: dict[str, Any], manner: str) -> None:
+    template = made_modern(*files())
+    more = copy.deepcopy(template)
+    more["Resources"]["LaunchGroup"]["UpdatePolicy"] = policy
+    group = changes.Change("Modify", "LaunchGroup", "AWS::AutoScaling::AutoScalingGroup", "Conditional", ("Tags",))
+    line = compare.stack_change(update(stack(template), more), [group]).text
+    assert line == f"LaunchGroup ({manner}: Tags); image and tags unchanged"
+    always = compare.stack_change(update(stack(template), more), [dataclasses.replace(group, replacement="True")])
+    assert always.text.startswith("LaunchGroup (replaced: Tags)")
+
+
+def test_properties_are_in_the_order_of_the_files_the_transactors_first() -> None:
+    found = edited(
+        "modern",
+        {"object-cache-max": "2g", "memory-index-threshold": "64m"},
+        java_xmx="3g",
+        aws_autoscaling_group_size="3",
+        aws_instance_type="m7g.xlarge",
+    )
+    assert [one.name for one in lines(found)] == [
+        "memory-index-threshold",
+        "object-cache-max",
+        "aws-instance-type",
+        "aws-autoscaling-group-size",
+        "java-xmx",
+    ]
 
 
 def test_the_line_of_a_stack_without_a_changed_resource() -> None:

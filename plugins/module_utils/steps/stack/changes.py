@@ -20,6 +20,7 @@ from . import document
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """CloudFormation's placeholder for a value that is known only after the update."""
+LATER = "(known after the update)"
 HASHED = "(Truncated-Signature):"
 """The start of a value that CloudFormation shows as a hash, because it is long."""
 LONGEST = 120
@@ -109,7 +110,7 @@ def shown(value: Any) -> str:
         return ""
     text = value if isinstance(value, str) else json.dumps(value)
     if UNKNOWN in text:
-        return "(known after the update)"
+        return LATER
     if text.startswith(HASHED):
         return "(changed)"
     text = redact.properties(text).replace("\n", " ")

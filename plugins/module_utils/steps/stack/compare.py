@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...errors import Finding
@@ -16,8 +16,9 @@ from ...plan import Attribute, Change
 from ...properties import keys
 from ...properties.file import EMPTY, Properties
 from . import changes, document
-from .changes import KEYS, Parameter, shown
+from .changes import KEYS, Detail, Parameter, shown
 from .document import UserData
+from .failures import GROUP_TYPE
 
 NO_CHANGE = ("AWSTemplateFormatVersion", "Description", "Mappings", "Metadata")
 """The sections that CloudFormation does not update by themselves. A mapping's values are compared where they are used.
@@ -69,7 +70,8 @@ class Comparison:
     pending: whether an update is needed; otherwise there are no changes, and nobody has to make a change set.
     form_only: not pending, although the documents differ. changes: of kind "property", one for each property, and one
     named IMAGE if that changes. findings: parameters that were set by hand. outdates: whether instances that run become
-    outdated. notes, details: what else changes, for stack_change(): in the line, and below it.
+    outdated. notes, details: what else changes, for stack_change(): in the line, and below it. kept: the logical ids of
+    the groups that an update never replaces.
     """
 
     pending: bool
@@ -80,6 +82,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     details: tuple[Attribute, ...] = ()
     stack: str = ""
+    kept: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,8 +158,9 @@ def compare(current: Current, desired: Desired) -> Comparison:
         return Comparison(pending=False, form_only=not same)
     if not old.template:
         return Comparison(pending=True, outdates=True, notes=("its template cannot be read",), stack=current.name)
-    found = {one.name: one for one in _of_parameters(old, new, desired)}
-    found |= {one.name: one for one in _of_user_data(old, new, desired)}
+    found = {one.name: one for one in _of_user_data(old, new, desired)}
+    for one in sorted(_of_parameters(old, new, desired), key=lambda one: one.attributes[0].line):
+        found.setdefault(one.name, one)
     image = _image(old, new)
     others = _other_parameters(old, new, set(found))
     details = [*others, *_sections(old, new), *_attributes("tag ", current.tags, tags)]
@@ -168,6 +172,7 @@ def compare(current: Current, desired: Desired) -> Comparison:
         notes=tuple(_notes(old, new, image=bool(image), tags=tags != dict(current.tags))),
         details=tuple(details),
         stack=current.name,
+        kept=tuple(_kept(desired.template)),
     )
 
 
@@ -282,15 +287,22 @@ def _notes(old: _Side, new: _Side, *, image: bool, tags: bool) -> Iterator[str]:
 def stack_change(comparison: Comparison, planned: Sequence[changes.Change]) -> Change:
     """The line of the stack. planned: the resources of the change set of the pending update."""
     lines = {(one.before, one.after) for change in comparison.changes for one in change.attributes}
-    details = [
-        Attribute(f"{change.logical_id} {detail.name}", detail.before, detail.after)
+    details: dict[str, list[Detail]] = {
+        change.logical_id: [
+            one
+            for one in change.details
+            if "UserData" not in one.name and (one.before, one.after) not in lines and one.after != changes.LATER
+        ]
         for change in planned
-        for detail in change.details
-        if "UserData" not in detail.name and (detail.before, detail.after) not in lines
-    ]
-    resources = _listed((one.logical_id, one.type, _manner(one)) for one in planned)
+    }
+    resources = _listed(
+        (one.logical_id, one.type, _manner(one, details[one.logical_id], comparison.kept)) for one in planned
+    )
     text = "; ".join([*([resources] if resources else []), *comparison.notes])
-    attributes = (*details, *comparison.details)
+    attributes = (
+        *(Attribute(f"{name} {one.name}", one.before, one.after) for name, found in details.items() for one in found),
+        *comparison.details,
+    )
     deletes = tuple(
         one.logical_id
         for one in planned
@@ -299,16 +311,26 @@ def stack_change(comparison: Comparison, planned: Sequence[changes.Change]) -> C
     return Change("update", "stack", comparison.stack, "stack", text, attributes, deletes)
 
 
-def _manner(change: changes.Change) -> str:
+def _manner(change: changes.Change, details: Iterable[Detail], kept: Collection[str]) -> str:
+    """What happens to the resource, and by which of its properties and attributes."""
     if change.action != "Modify":
         return MANNERS.get(change.action, "changed")
+    manner = "new version" if change.type == document.LAUNCH_TEMPLATE else "in place"
     if change.replacement == "True":
-        return "replaced"
-    if change.replacement == "Conditional":
-        return "in place or replaced"
-    if change.attributes and not change.details:
-        return ", ".join(change.attributes)
-    return "new version" if change.type == document.LAUNCH_TEMPLATE else "in place"
+        manner = "replaced"
+    elif change.replacement == "Conditional" and change.logical_id not in kept:
+        manner = "in place or replaced"
+    names = dict.fromkeys(one.name.removeprefix("LaunchTemplateData.").partition(".")[0] for one in details)
+    why = ", ".join(dict.fromkeys([*names, *change.attributes]))
+    return f"{manner}: {why}" if why else manner
+
+
+def _kept(template: Mapping[str, Any]) -> Iterator[str]:
+    """The groups whose policy does not replace them. CloudFormation leaves open whether it does."""
+    for logical_id, resource in template.get("Resources", {}).items():
+        policy = resource.get("UpdatePolicy", {}).get("AutoScalingReplacingUpdate", {})
+        if resource.get("Type") == GROUP_TYPE and policy.get("WillReplace", False) in (False, "false"):
+            yield logical_id
 
 
 def created(name: str, template: Mapping[str, Any]) -> Change:
