@@ -32,7 +32,7 @@ Refused = Literal[
     # AWS
     "table-status", "table-key", "table-indexes", "table-global", "table-on-demand", "bucket-forbidden", "partition",
     "profile-taken", "user-missing", "access-key-limit", "unknown-instance-type", "security-group-missing",
-    "security-group-vpc", "vpc-missing", "ingress-group-missing", "replacement-obstacle", "transactors-surplus",
+    "security-group-vpc", "vpc-missing", "ingress-group-missing", "replacement-obstacle", "transactors-unproved",
     # template
     "template-plain-word", "zone-without-type", "template-secrets", "template-size", "user-data-size",
     "template-region-without-image",

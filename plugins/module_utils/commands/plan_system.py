@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from .. import git, plan_file, plan_guard, rules
@@ -20,12 +19,12 @@ from ..aws.calls import once, run_parallel
 from ..aws.client import Aws
 from ..aws.stack import Stack
 from ..cli import engine as cli_engine
-from ..errors import DatomicError, Finding, InputError, Severity
-from ..plan import ACCEPTED, Change, Now, Plan, Replacement, Step
+from ..errors import DatomicError, Finding, InputError
+from ..plan import ACCEPTED, Change, Now, Plan, Step
 from ..properties import keys
 from ..properties.file import MASK, Properties
-from ..rolling import heartbeats, preconditions, restore_command
-from ..rolling.state import MINUTE, Goal, Metrics, Observed
+from ..rolling import restore_command
+from ..rolling.state import Observed
 from ..rules import storage
 from ..rules.facts import Facts
 from ..steps import base, plan_changes, secrets
@@ -33,79 +32,13 @@ from ..steps.ingress import NOTHING as UNREAD
 from ..steps.stack import compare, stack_name, status
 from ..steps.transactor.current import Account
 from ..system import System
-from . import create_cf_template, ensure_cf, ensure_transactor, replace_transactors, transactor_info, validate
+from . import create_cf_template, ensure_cf, ensure_transactor, transactor_info, validate
 from .create_cf_template import Made
+from .plan_replacement import Replacing, beating, group_size, plan_replacement, preconditions_of
+from .planning import Planning, Seen
 from .prepared import Prepared
 
 T = TypeVar("T")
-NOTHING = Replacement()
-LAUNCH_SECONDS = 300.0
-"""How long nobody can write, about, when the old transactors end before the new ones start."""
-
-
-@dataclasses.dataclass
-class Planning:
-    """What is known of the system so far. findings: of all steps; those of final cannot be accepted.
-
-    stack, account: read once, when one of the steps needs them first.
-    """
-
-    aws: Aws
-    params: Mapping[str, Any]
-    system: System
-    facts: Facts
-    check_mode: bool
-    stack: Callable[[], Stack | None]
-    account: Callable[[], Account]
-    findings: list[Finding] = dataclasses.field(default_factory=list)
-    final: list[Finding] = dataclasses.field(default_factory=list)
-
-    @property
-    def transactor(self) -> Properties:
-        return self.system.transactor
-
-    @property
-    def cf(self) -> Properties:
-        return self.system.cf
-
-    def attempt(self, work: Callable[[], T]) -> T | None:
-        """The result, or None: then the error is among the findings, so that one message has all of them."""
-        try:
-            return work()
-        except InputError as error:
-            self.final += error.findings
-        except DatomicError as error:
-            self.final.append(Finding("aws", str(error)))
-        return None
-
-    def refuse_errors(self, findings: Iterable[Finding]) -> tuple[list[Finding], list[tuple[Finding, str]]]:
-        """The findings that count, and the accepted ones. InputError when there is an error."""
-        counting, accepted = rules.accepted(validate.merged(self.files, findings), self.system.accept)
-        counting = validate.merged(self.files, [*self.final, *counting])
-        if any(finding.severity == "error" for finding in counting):
-            error = InputError(counting)
-            error.details["accepted"] = [{**one.as_returned(), "accepted_reason": reason} for one, reason in accepted]
-            raise error
-        return counting, accepted
-
-    def has_step(self, step: str) -> bool:
-        """Whether the run takes this step."""
-        return not self.params["only"] or step in self.params["only"]
-
-    @property
-    def files(self) -> tuple[str, str]:
-        return self.transactor.path, self.cf.path
-
-
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """What AWS has, and what the steps make of it; None where an error kept that from being known."""
-
-    stack: Stack | None
-    group: Observed | None
-    transactor: Prepared | None
-    cf: Prepared | None
-    secrets: tuple[Actions, dict[str, int]] | None
 
 
 def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -136,7 +69,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         raise InputError(planning.final)
     comparison, stack_changes, resources = _stack(planning, seen, made)
     planning.findings += comparison.findings
-    replacement = _replacement(planning, seen, comparison)
+    replacement = plan_replacement(planning, seen, comparison)
     written, holding = _files_to_write(planning, seen, template, made, existing)
     changes: list[Change] = [
         *plan_changes.of_actions(seen.transactor.decision.plan.actions, "transactor"),
@@ -151,7 +84,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     ]
     changes = [change for change in changes if planning.has_step(change.step)]
     registered = _git(planning, template, written, holding)
-    notes = [(*note,) for note in replacement.notes]
+    notes: list[tuple[str, str]] = []
     if registered.changed:
         changes.append(Change("update", "git", "", "git", registered.note))
     backs_up = _backs_up(params) and seen.stack is not None and any(change.kind != "git" for change in changes)
@@ -185,7 +118,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
             "modern": dict(template.modern),
             "holds_secrets": made.holds_secrets,
         },
-        "surplus": {"changed": replacement.ends_surplus, "size": _group_size(planning)},
+        "surplus": {"changed": replacement.ends_surplus, "size": group_size(planning)},
         "stack": _stack_step(planning, seen, stack_changes, template) | {"resources": resources},
         # A run waits for the transactors of an updated stack.
         "transactors": {"changed": replacement.due or (bool(stack_changes) and params["replace"] != "never")},
@@ -409,137 +342,6 @@ def _completed(file: Properties, prepared: Prepared | None) -> Properties:
     return base.planned(prepared.file, prepared.decision).at(file.path) if prepared else file
 
 
-@dataclasses.dataclass(frozen=True)
-class Replacing:
-    """due: replace_transactors has something to do. metrics: None when nobody asked for them."""
-
-    due: bool = False
-    ends_surplus: bool = False
-    transactors: Replacement = NOTHING
-    changes: tuple[Change, ...] = ()
-    notes: tuple[tuple[str, str], ...] = ()
-    metrics: Metrics | None = None
-    now: float = 0.0
-
-
-def _replacement(planning: Planning, seen: Seen, comparison: compare.Comparison) -> Replacing:
-    params, group = planning.params, seen.group
-    size, never = _group_size(planning), params["replace"] == "never"
-    if group is None or not (planning.has_step("transactors") or planning.has_step("surplus")):
-        return Replacing()
-    outdates = comparison.pending and comparison.outdates
-    stale = any(instance.outdated for instance in group.instances)
-    surplus = _ends_surplus(planning, group, pending=comparison.pending, size=size)
-    due = not never and (outdates or stale or params["replace"] == "always" or not group.is_steady)
-    if not due and not surplus:
-        planning.findings += preconditions_of(planning, seen, changed=False)
-        return Replacing()
-    options = replace_transactors.Options(
-        stack_name=params["stack_name"],
-        strategy=params["strategy"],
-        when="always" if outdates else params["replace"],
-        transactor_src=planning.transactor.path,
-        settle_seconds=params["settle_seconds"],
-        size=size or None,
-    )
-    system = replace_transactors.reporting(options)
-    cloud = replace_transactors.Cloud(planning.aws, options, system)
-    group = cloud.reported(transactor_info.complete(planning.aws, group))
-    seen = dataclasses.replace(seen, group=group)
-    planning.findings += preconditions_of(planning, seen, changed=due)
-    steps: dict[str, Any] = {}
-    ending: dict[str, Any] = {}
-    if surplus:
-        only = dataclasses.replace(options, when="surplus")
-        ending = _steps(planning, group, only, system)
-    if due:
-        steps = _steps(planning, group, options, system)
-    failover = 3 * system.interval_msec / 1000 + 1
-    pause = LAUNCH_SECONDS if options.strategy == "terminate" else failover
-    replaced, ended = steps.get("replaced", []), [*ending.get("ended", []), *steps.get("ended", [])]
-    changes = [*_ended(ended, group, ending or steps, pause), *_replaced(replaced, group, steps, options, pause)]
-    if steps.get("steps") and not replaced and not ended:
-        changes.append(Change("update", "transactors", "", "transactors", "; ".join(steps["steps"])))
-    return Replacing(
-        due=bool(steps.get("steps")),
-        ends_surplus=surplus,
-        transactors=Replacement(tuple(replaced), pause if replaced or ended else 0.0, tuple(ended), failover),
-        changes=tuple(changes),
-        metrics=group.metrics,
-        now=group.now,
-    )
-
-
-def _steps(
-    planning: Planning,
-    group: Observed,
-    options: replace_transactors.Options,
-    system: replace_transactors.Reporting,
-) -> dict[str, Any]:
-    found = planning.attempt(lambda: replace_transactors.planned(group, options, system))
-    if found is None:
-        return {}
-    steps, warning = found
-    if warning:
-        planning.findings.append(Finding("transactors-surplus", warning, "warning"))
-    return steps
-
-
-def _ended(ended: Sequence[str], group: Observed, steps: Mapping[str, Any], pause: float) -> list[Change]:
-    if not ended:
-        return []
-    text = f"{len(ended)} of {len(group.members)} ended without a successor; writes pause up to {pause:g} s"
-    attributes = plan_changes.listed("step", steps.get("steps", ()))
-    return [Change("delete", "transactors", ", ".join(ended), "transactors", text, attributes)]
-
-
-def _replaced(
-    replaced: Sequence[str],
-    group: Observed,
-    steps: Mapping[str, Any],
-    options: replace_transactors.Options,
-    pause: float,
-) -> list[Change]:
-    if not replaced:
-        return []
-    count, total = len(replaced), len(group.members)
-    if options.strategy == "terminate":
-        how = f"the old ones end first; writes pause until a new one serves, about {pause / 60:g} min"
-    else:
-        new = max(0, group.configured_sizes.desired - (total - count))
-        how = f"{new} new {'one starts' if new == 1 else 'ones start'} first; writes pause once, up to {pause:g} s"
-    attributes = plan_changes.listed("step", steps["steps"])
-    return [Change("replace", "transactors", "", "transactors", f"{count} of {total} replaced: {how}", attributes)]
-
-
-def _ends_surplus(planning: Planning, group: Observed, *, pending: bool, size: int) -> bool:
-    """Whether the group has transactors above its size in the file, which the stack's update would terminate.
-
-    Without an update, the extra transactors of a stopped replacement are no surplus: the next replacement finishes it.
-    """
-    if not 0 < size < max(group.sizes.desired, len(group.instances)):
-        return False
-    runs = bool(group.instances) and not any(instance.outdated for instance in group.instances)
-    may = planning.params["replace"] != "never" or size < group.sizes.minimum
-    return may and (pending or runs)
-
-
-def preconditions_of(planning: Planning, seen: Seen, *, changed: bool) -> list[Finding]:
-    """What prevents a replacement: errors if this run replaces transactors, otherwise warnings."""
-    if seen.group is None or planning.params["replace"] == "never":
-        return []
-    # An update of the stack outdates all of them.
-    everything = frozenset(member.instance_id for member in seen.group.members)
-    goal = Goal(strategy=planning.params["strategy"], replacing=everything)
-    severity: Severity = "error" if changed else "warning"
-    return [Finding("replacement-obstacle", text, severity) for text in preconditions.unmet(seen.group, goal)]
-
-
-def _group_size(planning: Planning) -> int:
-    """The size of the group in the file, 0 without one."""
-    return keys.parse_integer(planning.cf.get("aws-autoscaling-group-size")) or 0
-
-
 def _has_work(prepared: Prepared) -> bool:
     return prepared.decision.plan.changed or bool(prepared.decision.values)
 
@@ -617,21 +419,9 @@ def _backup_note(params: Mapping[str, Any]) -> str:
 def _now(seen: Seen, replacement: Replacing) -> Now:
     if seen.stack is None:
         return Now()
-    active, standby = _beating(replacement)
+    active, standby = beating(replacement)
     members = len(seen.group.members) if seen.group else 0
     return Now(seen.stack.status, seen.stack.datomic_version, members, active, standby)
-
-
-def _beating(replacement: Replacing) -> tuple[int | None, int | None]:
-    """How many active transactors and standbys beat in the newest minutes that CloudWatch shows; None when unknown."""
-    metrics = replacement.metrics
-    if metrics is None or not (metrics.active or metrics.standby):
-        return None, None
-    newest = max(beats.started_at for beats in (*metrics.active, *metrics.standby))
-    if newest < replacement.now - heartbeats.OLDEST:
-        return None, None
-    active, standby = heartbeats.pair(metrics, newest - MINUTE)
-    return math.floor(active + 0.5), math.floor(standby + 0.5)
 
 
 def _outputs(planning: Planning, seen: Seen) -> dict[str, str]:

@@ -241,19 +241,13 @@ def replace(
             return {**nothing, "steps": [], "note": cloud.missing}
         raise DatomicError(cloud.missing)
     if check_mode:
-        steps, warning = planned(observed, options, system)
-        if warning:
-            warn(warning)
+        steps, warnings = planned(observed, options, system)
+        for text in warnings:
+            warn(text)
         return {**nothing, **steps}
     goal = _goal(options, observed)
-    outdated = goal.outdated(observed)
-    if warning := preview.shrink_warning(observed, goal, system.interval_msec, reports=system.has_heartbeats):
-        warn(warning)
-    if options.strategy == "rolling" and outdated and not system.has_heartbeats:
-        warn(
-            "Without metrics nothing proves that a new transactor stands by before an old one goes: the run only waits "
-            f"for {options.settle_seconds} s in service. {system.hint}"
-        )
+    for text in _warnings(observed, goal, system):
+        warn(text)
     limits = {"timeout": options.timeout, "poll_seconds": options.poll_seconds}
     loop = Loop(cloud, observed, goal, **limits, show=show)
     with screen.last_words(lambda: f"Stopped. {loop.standing()}"):
@@ -265,16 +259,27 @@ def replace(
             raise DatomicError(f"{error}\n{advice}".rstrip(), **error.details) from error
 
 
-def planned(observed: Observed, options: Options, system: Reporting) -> tuple[dict[str, Any], str]:
-    """What a run would do, as preview.result, and a warning or an empty text. DatomicError when it cannot now."""
+def planned(observed: Observed, options: Options, system: Reporting) -> tuple[dict[str, Any], list[str]]:
+    """What a run would do, as preview.result, and its warnings. DatomicError when it cannot be done now."""
     goal = _goal(options, observed)
     if options.size and not goal.shrinking and (options.when == "always" or not goal.outdated(observed)):
         observed = preview.without_surplus(observed)  # another run, with when: surplus, comes before this one
-    warning = preview.shrink_warning(observed, goal, system.interval_msec, reports=system.has_heartbeats)
     step = next_step(observed, goal)
     if isinstance(step, Stop):
         raise DatomicError(f"The transactors cannot be replaced now: {step.why}.")
-    return {"steps": []} if isinstance(step, Done) else preview.result(observed, goal), warning
+    result = {"steps": []} if isinstance(step, Done) else preview.result(observed, goal)
+    return result, _warnings(observed, goal, system)
+
+
+def _warnings(observed: Observed, goal: Goal, system: Reporting) -> list[str]:
+    shrinks = preview.shrink_warning(observed, goal, system.interval_msec, reports=system.has_heartbeats)
+    unproved = ""
+    if goal.strategy == "rolling" and goal.outdated(observed) and not system.has_heartbeats:
+        unproved = (
+            "Without metrics nothing proves that a new transactor stands by before an old one goes: the run only waits "
+            f"for {goal.settle_seconds:.0f} s in service. {system.hint}"
+        )
+    return [text for text in (shrinks, unproved) if text]
 
 
 def _goal(options: Options, observed: Observed) -> Goal:
