@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from .. import rules
 from ..actions import Actions
 from ..aws.client import Aws
+from ..aws.stack import Stack
 from ..errors import DatomicError, Finding, InputError
 from ..properties.file import Properties
 from ..rolling.state import Observed
