@@ -254,6 +254,16 @@ generated:
   returned: success, or after a partial failure
   type: dict
   sample: {aws-transactor-role: datomic-aws-transactor, aws-peer-role: datomic-aws-peer}
+outputs:
+  description:
+    - What other tools need. C(peer_uri), in which C({db}) is the name of a database, C(table_arn), C(log_bucket_arn),
+      C(transactor_role_arn) and C(peer_role_arn), as far as the system has them.
+    - In check mode without those that only the run generates.
+  returned: success
+  type: dict
+  sample:
+    peer_uri: datomic:ddb://eu-central-1/orders/{db}
+    table_arn: arn:aws:dynamodb:eu-central-1:123456789012:table/orders
 properties:
   description: All properties of the completed file. Secrets are masked.
   returned: success

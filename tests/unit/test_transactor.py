@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.actions import Action, Decision
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.actions import GENERATED, Action, Decision
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys import check as check_keys
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.keys import table_of
@@ -38,6 +38,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transacto
     desired,
     keys_of,
 )
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.outputs import outputs
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import System
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -376,3 +377,23 @@ def test_policies_name_the_account_s_partition(partition: str) -> None:
     for grant in grants:
         document = policies.document(grant, "orders", "our-logs", account, "us-east-1")
         assert f"arn:{partition}:" in str(document)
+
+
+def test_outputs_are_what_the_run_leaves() -> None:
+    blank = {"aws-peer-role": "", "aws-s3-log-bucket-id": ""}
+    file = parse({"protocol": "ddb", "aws-dynamodb-table": "orders", "aws-transactor-role": "old", **blank})
+    wanted = desired(System(file))
+    old = Role("old", exists=True, arn="arn:aws:iam::123456789012:role/teams/old")
+    current = Current(ACCOUNT, "eu-central-1", roles={"aws-transactor-role": old, "aws-peer-role": Role("")})
+    after = file.edit({"aws-peer-role": "datomic-aws-peer", "aws-s3-log-bucket-id": f"datomic-logs-{GENERATED}"})
+    assert outputs(wanted, current, after) == {
+        "peer_uri": "datomic:ddb://eu-central-1/orders/{db}",
+        "table_arn": "arn:aws:dynamodb:eu-central-1:123456789012:table/orders",
+        "transactor_role_arn": "arn:aws:iam::123456789012:role/teams/old",
+        "peer_role_arn": "arn:aws:iam::123456789012:role/datomic-aws-peer",
+    }
+    named = after.edit({"aws-s3-log-bucket-id": "logs"})
+    assert outputs(wanted, current, named)["log_bucket_arn"] == "arn:aws:s3:::logs"
+    assert "table_arn" not in outputs(wanted, dataclasses.replace(current, account=Account()), after)
+    dev = parse({"protocol": "dev"})
+    assert outputs(desired(System(dev)), current, dev) == {}

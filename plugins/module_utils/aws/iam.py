@@ -54,12 +54,14 @@ def role(client: Any, name: str, policies: Iterable[str], known: Collection[str]
     if found is None and not set(policies) <= set(held):
         found = read(client, "role", name)
     found = found or {}
+    described = profile[name] if profile and complete else found
     return Role(
         name,
         exists=True,
+        arn=described.get("Arn", ""),
         owner=tag(found, OWNER_TAG),
         profile=in_profile,
-        trust=profile[name] if profile and complete else found.get("AssumeRolePolicyDocument") or {},
+        trust=described.get("AssumeRolePolicyDocument") or {},
         policies=held,
         others=_other_policies(client, name, set(inline) - {*policies, *known}, attached),
         boundary=_boundary(found) if boundary else None,
@@ -146,13 +148,13 @@ def _list_names(client: Any, kind: Kind) -> frozenset[str]:
 
 
 def profile_roles(client: Any, name: str) -> dict[str, Any] | None:
-    """The trust policies of the roles in an instance profile, by role; None when there is no such profile."""
+    """The roles in an instance profile as IAM describes them, by name; None when there is no such profile."""
     operation = client.get_instance_profile
     answer = aws_call("read the instance profile", name, operation, expected=NOT_FOUND, InstanceProfileName=name)
     if answer is None:
         return None
     roles = answer["InstanceProfile"].get("Roles", [])
-    return {held["RoleName"]: held.get("AssumeRolePolicyDocument") or {} for held in roles}
+    return {held["RoleName"]: held for held in roles}
 
 
 def _inline_policies(client: Any, kind: Kind, name: str, policies: Iterable[str]) -> dict[str, Any]:

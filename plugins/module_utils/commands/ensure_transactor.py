@@ -35,6 +35,7 @@ from ..steps.transactor.desired import (
     desired,
     without_wrong_keys,
 )
+from ..steps.transactor.outputs import outputs
 from ..steps.transactor.plan import decide, with_defaults
 from ..system import System
 from ..template.modern import start_policy
@@ -85,7 +86,8 @@ def prepare(
         else:
             result = cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), engine_reason)
         resources.wait_for_profile(file, current, decision.plan, check_mode=check_mode)
-        return result
+        after = base.planned(file, decision) if check_mode else file.now
+        return {**result, "outputs": outputs(resources.desired, current, after)}
 
     return Prepared(file, findings, conclude, decision)
 

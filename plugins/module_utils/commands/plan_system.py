@@ -30,7 +30,7 @@ from ..rules.facts import Facts
 from ..steps import base, plan_changes, secrets
 from ..steps.ingress import NOTHING as UNREAD
 from ..steps.stack import compare, stack_name, status
-from ..steps.transactor.current import Account
+from ..steps.transactor.current import DEFAULT_PARTITION, Account
 from ..system import System
 from . import create_cf_template, ensure_cf, ensure_transactor, transactor_info, validate
 from .create_cf_template import Made
@@ -39,6 +39,12 @@ from .planning import Planning, Seen
 from .prepared import Prepared
 
 T = TypeVar("T")
+CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+"""Hosts of the AWS console. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html"""
 
 
 def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -46,14 +52,14 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     planning = _files(aws, params, check_mode)
     seen = _observe(planning)
     flavor = _flavor(planning, seen.stack)
-    values = _generated(planning, seen)
+    results = [_concluded(planning, prepared) for prepared in (seen.transactor, seen.cf)]
     template = create_cf_template.Options(
         transactor_src=planning.transactor.path,
         cf_src=planning.cf.path,
         dest=params["template"],
         flavor=flavor,
-        transactor_values=values[0],
-        cf_values=values[1],
+        transactor_values=results[0].get("generated", {}),
+        cf_values=results[1].get("generated", {}),
         modern=_modern(planning, seen),
         planned_dest=None,
     )
@@ -103,7 +109,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         changes=tuple(changes),
         transactors=replacement.transactors,
         notes=tuple(notes),
-        outputs=_outputs(planning, seen),
+        outputs={**results[0].get("outputs", {}), **_outputs(planning, seen, made)},
     )
     _guard(planning, made_plan)
     steps: dict[str, dict[str, Any]] = {
@@ -248,16 +254,11 @@ def _flavor(planning: Planning, found: Stack | None) -> str:
     return flavor
 
 
-def _generated(planning: Planning, seen: Seen) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The values that the steps write into the two files. Secrets are masked."""
-
-    def generated(prepared: Prepared | None) -> Mapping[str, str]:
-        if prepared is None or any(one.severity == "error" for one in prepared.findings):
-            return {}
-        result = planning.attempt(lambda: prepared.conclude(True))
-        return result["generated"] if result else {}
-
-    return generated(seen.transactor), generated(seen.cf)
+def _concluded(planning: Planning, prepared: Prepared | None) -> dict[str, Any]:
+    """The result of the step's check, whose values are masked; empty where an error keeps it from being made."""
+    if prepared is None or any(one.severity == "error" for one in prepared.findings):
+        return {}
+    return planning.attempt(lambda: prepared.conclude(True)) or {}
 
 
 def _modern(planning: Planning, seen: Seen) -> dict[str, Any]:
@@ -424,15 +425,15 @@ def _now(seen: Seen, replacement: Replacing) -> Now:
     return Now(seen.stack.status, seen.stack.datomic_version, members, active, standby)
 
 
-def _outputs(planning: Planning, seen: Seen) -> dict[str, str]:
-    """What other tools need of the system."""
-    transactor, table = planning.transactor, planning.system.table
-    region = transactor.get("aws-dynamodb-region") or planning.cf.get("aws-region")
-    found = {}
-    if table and not transactor.get("aws-dynamodb-override-endpoint"):
-        found["peer_uri"] = f"datomic:ddb://{region}/{table}/{{db}}"
+def _outputs(planning: Planning, seen: Seen, made: Made) -> dict[str, str]:
+    """What other tools need of the system, besides its transactor's resources."""
+    region, name, found = planning.cf.get("aws-region"), planning.params["stack_name"], {}
     if seen.stack:
-        found["stack_id"] = seen.stack.stack_id
+        found["stack_arn"] = seen.stack.stack_id
+    if "Dashboard" in made.template["Resources"]:
+        console = CONSOLES.get(planning.account().partition, CONSOLES[DEFAULT_PARTITION])
+        where = f"cloudwatch/home?region={region}#dashboards/dashboard/datomic-{name}"
+        found["dashboard_url"] = f"https://{region}.{console}/{where}"
     return found
 
 

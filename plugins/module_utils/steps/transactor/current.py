@@ -110,7 +110,7 @@ class Role:
 
     trust: its trust policy, None for a role that does not exist. others: its policies that this system did not write.
     owner: the value of OWNER_TAG; empty without it, and for a role that was found complete.
-    boundary: the ARN of its permissions boundary, empty without one; None when not read.
+    boundary: the ARN of its permissions boundary, empty without one; None when not read. arn: empty for a new role.
     """
 
     name: str
@@ -121,6 +121,7 @@ class Role:
     owner: str = ""
     others: tuple[OtherPolicy, ...] = ()
     boundary: str | None = None
+    arn: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
