@@ -139,5 +139,5 @@ def _because(plan: Plan) -> str:
 
 def _finding(name: Forbidden, rule: Refused, message: str, place: Attribute | None = None, key: str = "") -> Finding:
     place = place or Attribute("")
-    suggestion = f"datomic_forbid has {name}: undo the change, or remove {name} from it"
+    suggestion = f"undo the change, or remove {name} from datomic_forbid"
     return Finding(rule, message, "error", place.file, place.line, key, suggestion=suggestion)
