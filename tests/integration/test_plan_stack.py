@@ -164,8 +164,12 @@ def test_what_cloudformation_refuses_fails_with_its_reason(aws: Emulator, file: 
     assert "AWS::EarlyValidation::ResourceExistenceCheck" in result["msg"]
     assert "cloudformation:DescribeEvents" in warned(result)
     file.write_text(groups.template("second"))
-    aws.configure(change_set_failure="Transform failed with: license-key=x")
-    assert "Transform failed with" in plan(aws, file, check=check)["msg"]
+    file.write_text(groups.template("second", properties=f"license-key={SENTINEL}"))
+    aws.configure(change_set_failure=f"Transform failed with: {SENTINEL}.")
+    assert (
+        "refuses the update of the stack orders: Transform failed with: ********. The"
+        in plan(aws, file, check=check)["msg"]
+    )
 
 
 def test_a_change_set_that_takes_its_time_in_pages(aws: Emulator, file: pathlib.Path) -> None:

@@ -399,6 +399,7 @@ def test_a_legacy_stack_becomes_modern() -> None:
     details = {one.name: (one.before, one.after) for one in found.details}
     assert details["parameter SecurityGroups"] == ("datomic", "sg-0123456789abcdef0")
     assert details["Parameters SecurityGroups.Type"] == ("CommaDelimitedList", "List<AWS::EC2::SecurityGroup::Id>")
+    assert not [name for name in details if name.startswith("Parameters ImageId")], "parameter ImageId says it"
     assert found.notes[0].startswith("script changed (")
 
 

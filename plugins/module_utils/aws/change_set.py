@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import AwsError
-from ..steps.stack.changes import Change, Detail, Parameter, details
+from ..steps.stack import document
+from ..steps.stack.changes import Change, Detail, Parameter, details, secrets
+from ..util import redact
 from .calls import aws_call, aws_pages, tag_list, waited
 from .errors import aws_errors
 from .stack import parameters
@@ -33,7 +35,7 @@ WAIT_SECONDS = 600
 
 @dataclasses.dataclass(frozen=True)
 class ChangeSet:
-    """What an update would do. refusal: CloudFormation's reason to refuse it; empty if it does not."""
+    """What an update would do. refusal: CloudFormation's reason to refuse it, secrets masked; empty if it does not."""
 
     changes: Sequence[Change] = ()
     parameters: Mapping[str, Parameter] = dataclasses.field(default_factory=dict)
@@ -51,11 +53,15 @@ def plan(client: Any, stack: str, body: str, tags: Mapping[str, str] | None, war
     if tags is not None:
         request["Tags"] = tag_list(tags)
     try:
-        return _plan(client, {**request, "ChangeSetName": NAME}, warn)
+        planned = _plan(client, {**request, "ChangeSetName": NAME}, warn)
     except AwsError as error:
         if error.code not in ANOTHER_PLAN:
             raise
-        return _plan(client, {**request, "ChangeSetName": f"{NAME}-{uuid.uuid4().hex}"}, warn)
+        planned = _plan(client, {**request, "ChangeSetName": f"{NAME}-{uuid.uuid4().hex}"}, warn)
+    if not planned.refusal:
+        return planned
+    hidden = redact.values(planned.refusal.rstrip("."), secrets(document.parsed(body)))
+    return dataclasses.replace(planned, refusal=hidden)
 
 
 def _plan(client: Any, request: Mapping[str, Any], warn: Callable[[str], None]) -> ChangeSet:

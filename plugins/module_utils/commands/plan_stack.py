@@ -22,7 +22,6 @@ from ..rolling import restore_command
 from ..steps.stack import changes
 from ..steps.stack.changes import Parameter, ParameterChange
 from ..template import legacy
-from ..util import redact
 
 Warn = Callable[[str], None]
 
@@ -42,18 +41,17 @@ def plan(
     refuse_other_account(aws, account_id)
     client = aws.client("cloudformation")
     body, content = read_template(template)
-    secrets = changes.secrets(content)
     found = stack.describe(client, stack_name)
     current = found or Stack(stack_name, "", "")
     all_tags = {**current.tags, **tags}
-    planned = _change_set(client, found, body, all_tags, secrets, warn) if found else ChangeSet(changes.added(content))
+    planned = _change_set(client, found, body, all_tags, warn) if found else ChangeSet(changes.added(content))
     current_template = functools.cache(lambda: stack.template(client, stack_name))
     parameters: list[ParameterChange] = []
     if planned.changed:
         _warn_of_zones(aws, content, current.parameters.get("InstanceType"), warn)
         parameters = _parameter_changes(current, planned, current_template)
         for finding in (changes.by_hand(stack_name, one) for one in parameters if one.by_hand):
-            warn(redact.values(str(finding), secrets))
+            warn(str(finding))
     has_commit = found and planned.changed and files and not check_mode
     return {
         "changed": check_mode and planned.changed,
@@ -71,9 +69,7 @@ def plan(
     }
 
 
-def _change_set(
-    client: Any, current: Stack, body: str, tags: Mapping[str, str], secrets: set[str], warn: Warn
-) -> ChangeSet:
+def _change_set(client: Any, current: Stack, body: str, tags: Mapping[str, str], warn: Warn) -> ChangeSet:
     if current.status == "REVIEW_IN_PROGRESS":
         raise DatomicError(
             f"The stack {current.name} is REVIEW_IN_PROGRESS: a change set that was to create it was never executed. "
@@ -81,9 +77,8 @@ def _change_set(
         )
     planned = change_set.plan(client, current.name, body, tags if tags != current.tags else None, warn)
     if planned.refusal:
-        reason = redact.values(planned.refusal.rstrip("."), secrets)
         raise DatomicError(
-            f"CloudFormation refuses the update of the stack {current.name}: {reason}. "
+            f"CloudFormation refuses the update of the stack {current.name}: {planned.refusal}. "
             "The stack was not changed. Correct this, and run again."
         )
     return planned

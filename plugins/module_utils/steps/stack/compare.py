@@ -235,10 +235,13 @@ def _other_parameters(old: _Side, new: _Side, properties: set[str]) -> Iterator[
 
 
 def _sections(old: _Side, new: _Side) -> Iterator[Attribute]:
-    """Sections other than the resources, whose details only CloudFormation knows."""
+    """Sections other than the resources, whose details only CloudFormation knows. Of parameters those of both."""
     for section in dict.fromkeys([*old.sections, *new.sections]):
+        before, after = old.sections.get(section, {}), new.sections.get(section, {})
+        if section == "Parameters":
+            before, after = ({name: side[name] for name in {*before} & {*after}} for side in (before, after))
         if section != "Resources":
-            yield from _attributes(f"{section} ", old.sections.get(section, {}), new.sections.get(section, {}))
+            yield from _attributes(f"{section} ", before, after)
 
 
 def _attributes(prefix: str, before: Any, after: Any) -> Iterator[Attribute]:

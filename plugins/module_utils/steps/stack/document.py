@@ -46,7 +46,12 @@ def parsed(template: Any) -> Mapping[str, Any]:
     CloudFormation returns a question mark for each character outside of ASCII. Such a template counts as changed.
     https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220
     """
-    found = _parsed_yaml(template) if isinstance(template, str) else template
+    found = template
+    if isinstance(template, str):
+        try:
+            found = json.loads(template)
+        except ValueError:
+            found = _parsed_yaml(template)
     return found if isinstance(found, Mapping) else {}
 
 
