@@ -30,6 +30,8 @@ OPTIONS = {
 }
 CODES = {"ec2": "UnauthorizedOperation", "dynamodb": "AccessDeniedException", "ssm": "AccessDeniedException"}
 
+WAITS = ("HeadBucket", "RunInstances")
+
 
 class Runs:
     """A module that is run from nothing, with some call refused."""
@@ -53,14 +55,12 @@ class Runs:
         return run_module(self.module, {**CREDENTIALS, "endpoint_url": self.aws.url, **file, **self.options})
 
     def calls(self) -> list[Call]:
-        """One of each kind that a run makes, but for the dry run of a launch: without an answer, a wait stands in."""
+        """One of each kind that a run makes, but for those that only wait: they take a refusal for an answer."""
         self.prepare()
         result = self.run()
         assert not result["failed"], result["msg"]
         return list(
-            {
-                call.name: call for call in self.aws.calls() if call.permissions and call.operation != "RunInstances"
-            }.values()
+            {call.name: call for call in self.aws.calls() if call.permissions and call.operation not in WAITS}.values()
         )
 
     def resources(self, refused: Call) -> set[str]:
