@@ -154,6 +154,7 @@ def _changed(change: Change) -> Row:
     details = tuple(
         Row(_printable(each.name), _values(each, change), place=_place(each.file, each.line))
         for each in change.attributes
+        if each.before != each.after
     )
     name, text = _printable(change.name), _printable(change.text)
     subject = {"property": name, "file": "file", "stack": "stack", "transactors": "transactors"}.get(

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import re
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 from tests.emulator import Emulator
@@ -59,10 +61,7 @@ BOOT_SECONDS = 300.0
 
 @dataclasses.dataclass
 class System:
-    """One system: its files in the git repository, its options as the role passes them.
-
-    secrets: property to value. options: what plan_system gets besides.
-    """
+    """One system: its files in a git repository. secrets: property to value."""
 
     aws: Emulator
     directory: pathlib.Path
@@ -72,7 +71,6 @@ class System:
     instance_type: str = "c7g.large"
     secrets: dict[str, str] = dataclasses.field(default_factory=dict)
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.aws.configure(launch_configurations=True, simulator=True)
@@ -116,10 +114,38 @@ class System:
         if commit:
             self.commit()
 
+    def value(self, file: str, key: str) -> str:
+        (found,) = re.findall(rf"(?m)^{key}=(.*)$", (self.directory / file).read_text())
+        return str(found)
+
     def module(self, name: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
         result = run_module(name, {**CREDENTIALS, "endpoint_url": self.aws.url, **options}, check=check)
         assert not result["failed"], result["msg"]
         return result
+
+    def plan(self, *, check: bool = True, **options: Any) -> dict[str, Any]:
+        """The result of plan_system, or its failure. options: besides those that the role always passes."""
+        given = {
+            "transactor_src": str(self.directory / self.transactor),
+            "cf_src": str(self.directory / self.cf),
+            "template": str(self.directory / self.template),
+            "directory": str(self.directory),
+            "stack_name": self.name,
+            "engine": "native",
+            "secrets": self.secrets,
+            "tags": self.tags,
+            **options,
+        }
+        return run_module("plan_system", {**CREDENTIALS, "endpoint_url": self.aws.url, **given}, check=check)
+
+    @contextlib.contextmanager
+    def edited(self, file: str, **values: str) -> Iterator[None]:
+        """Inside, and committed, the file has these values."""
+        before = (self.directory / file).read_text()
+        self.edit(file, **values)
+        yield
+        (self.directory / file).write_text(before)
+        self.commit()
 
     def provision(self) -> None:
         """Everything but the stack."""
@@ -149,18 +175,21 @@ class System:
         self.commit()
         self.aws.advance(BOOT_SECONDS)
 
-    def stack(self, body: str, **parameters: str) -> None:
+    def stack(self, body: str) -> None:
         """Create or update the stack."""
         cloudformation = self.aws.backstage("cloudformation")
         stacks = [one["StackName"] for one in cloudformation.describe_stacks()["Stacks"]]
         call = cloudformation.update_stack if self.name in stacks else cloudformation.create_stack
-        call(
-            StackName=self.name,
-            TemplateBody=body,
-            Capabilities=["CAPABILITY_IAM"],
-            Tags=[{"Key": key, "Value": value} for key, value in self.tags.items()],
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        )
+        try:
+            call(
+                StackName=self.name,
+                TemplateBody=body,
+                Capabilities=["CAPABILITY_IAM"],
+                Tags=[{"Key": key, "Value": value} for key, value in self.tags.items()],
+            )
+        except cloudformation.exceptions.ClientError as error:
+            if "No updates" not in str(error):
+                raise
 
     def group(self) -> dict[str, Any]:
         groups = self.aws.backstage("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
