@@ -122,8 +122,8 @@ class Plan:
     @property
     def summary(self) -> dict[str, int]:
         """How many are created, updated and deleted, and how many transactors are replaced."""
-        # A commit follows from the other changes.
-        actions = [change.action for change in self.changes if change.kind != "git"]
+        # A commit follows from the other changes. Transactors have numbers of their own.
+        actions = [change.action for change in self.changes if change.kind not in ("git", "transactors")]
         counts = {action: actions.count(action) for action in ("create", "update", "delete")}
         return {**counts, "replace": len(self.transactors.replace)}
 

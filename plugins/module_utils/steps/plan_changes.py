@@ -82,7 +82,7 @@ def _text(action: Action) -> str:
     if action.change == "delete":
         return f"{named} deleted"
     changed = _attributes(action)
-    if len(changed) <= 2 and all(len(one.before) + len(one.after) <= LONGEST_TEXT for one in changed):
+    if len(changed) <= 3 and all(len(one.before) + len(one.after) <= LONGEST_TEXT for one in changed):
         return ", ".join(f"{one.name} {one.before or 'none'} -> {one.after or 'none'}" for one in changed)
     return f"{named} changes"
 
