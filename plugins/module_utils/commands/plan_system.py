@@ -379,7 +379,9 @@ def _template_change(
     if pending or options.dest not in written:
         return []
     name = os.path.relpath(options.dest, planning.params["directory"])
-    return [Change("update", "file", name, "template", "form only: the stack has this template already")]
+    if os.path.exists(options.dest):
+        return [Change("update", "file", name, "template", "only its form changes: the stack needs no update")]
+    return [Change("create", "file", name, "template", "the template that the stack has already")]
 
 
 def _git(
