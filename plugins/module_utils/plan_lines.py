@@ -163,7 +163,7 @@ def _changed(change: Change) -> Row:
     if change.kind == "file":
         text = f"{name} ({text})" if text else name
     if text:
-        return Row(subject, text, change.action, details=details)
+        return Row(subject, text, "note" if change.kind == "git" else change.action, details=details)
     text = ", ".join(each.text if each.subject == name else f"{each.subject} {each.text}" for each in details)
     places = ", ".join(dict.fromkeys(each.place for each in details if each.place))
     return Row(subject, text, change.action, places)

@@ -142,7 +142,7 @@ class System:
     def edited(self, file: str, **values: str) -> Iterator[None]:
         """Inside, and committed, the file has these values."""
         before = (self.directory / file).read_text()
-        self.edit(file, **values)
+        self.edit(file, True, **values)
         yield
         (self.directory / file).write_text(before)
         self.commit()

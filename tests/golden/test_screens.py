@@ -125,7 +125,7 @@ def releases(start: Start) -> Shots:
     with orders.edited(orders.cf, datomic_version="1.0.7705"):
         yield "release-up", orders.plan()
     orders.edit(orders.cf, datomic_version="1.0.7187")
-    older = {"modern": {"sha256": "0" * 64}}
+    older: dict[str, Any] = {"modern": {"sha256": "0" * 64}}
     yield "release-down", orders.plan(**older)
     accept = [{"rule": "release-downgrade", "reason": "1.0.7277 leaks memory, support case 4711"}]
     yield "release-down-accepted", orders.plan(**older, accept=accept)
@@ -165,7 +165,10 @@ def tools(start: Start) -> Shots:
     """bin/datomic does the work, or only the backups."""
     orders = start(flavor="legacy", release="1.0.7277", instance_type="c4.large")
     home, java = orders.directory.parent / "distribution", orders.directory.parent / "jdk"
-    tool = {"datomic_home": str(fake_cli.build(home, orders.release)), "java_home": str(fake_cli.java(java))}
+    tool: dict[str, Any] = {
+        "datomic_home": str(fake_cli.build(home, orders.release)),
+        "java_home": str(fake_cli.java(java)),
+    }
     yield "create-cli", orders.plan(create=True, engine="cli", flavor="legacy", **tool)
     orders.apply()
     orders.edit(orders.transactor, memory_index_max="256m")

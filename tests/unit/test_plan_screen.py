@@ -192,7 +192,7 @@ def test_values_that_come_and_go() -> None:
   ~ file                    aws/orders-cf.json
   ~ file                    aws/orders-cf.properties (generated java-xmx)
   · git                     1 file, 1 commit on main
-Plan: 2 to create, 6 to update, 1 to delete, 0 transactors to replace.
+Plan: 2 to create, 5 to update, 1 to delete, 0 transactors to replace.
 """)
 
 
