@@ -154,7 +154,8 @@ def _changed(change: Change) -> Row:
     details = tuple(
         Row(_printable(each.name), _values(each, change), place=_place(each.file, each.line))
         for each in change.attributes
-        if each.before != each.after
+        # A generated value may be blank.
+        if each.before != each.after or not change.text
     )
     name, text = _printable(change.name), _printable(change.text)
     subject = {"property": name, "file": "file", "stack": "stack", "transactors": "transactors"}.get(

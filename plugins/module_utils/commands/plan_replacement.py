@@ -22,6 +22,7 @@ from . import replace_transactors, transactor_info
 from .planning import Planning, Seen
 
 NOTHING = Replacement()
+_BEFORE = "before the last update of the stack"
 LAUNCH_SECONDS = 300.0
 """How long nobody can write, about, when the old transactors end before the new ones start."""
 
@@ -34,6 +35,7 @@ class Replacing:
     ends_surplus: bool = False
     transactors: Replacement = NOTHING
     changes: tuple[Change, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
     metrics: Metrics | None = None
     now: float = 0.0
 
@@ -47,9 +49,11 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
     stale = any(instance.outdated for instance in group.instances)
     surplus = _ends_surplus(planning, group, pending=comparison.pending, size=size)
     due = not never and (outdates or stale or params["replace"] == "always" or not group.is_steady)
+    kept = (outdates or stale) and never
+    notes = (("transactors", f"those launched {_BEFORE} stay: datomic_replace is never"),) if kept else ()
     if not due and not surplus:
         planning.findings += preconditions_of(planning, seen, changed=False)
-        return Replacing()
+        return Replacing(notes=notes)
     options = replace_transactors.Options(
         stack_name=params["stack_name"],
         strategy=params["strategy"],
@@ -73,7 +77,8 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
     failover = 3 * system.interval_msec / 1000 + 1
     pause = LAUNCH_SECONDS if options.strategy == "terminate" else failover
     replaced, ended = steps.get("replaced", []), [*ending.get("ended", []), *steps.get("ended", [])]
-    changes = [*_ended(ended, group, ending or steps, pause), *_replaced(replaced, group, steps, options, pause)]
+    why = "" if outdates or not stale else f", launched {_BEFORE}"
+    changes = [*_ended(ended, group, ending or steps, pause), *_replaced(replaced, group, steps, options, pause, why)]
     if steps.get("steps") and not replaced and not ended:
         changes.append(Change("update", "transactors", "", "transactors", "; ".join(steps["steps"])))
     return Replacing(
@@ -81,6 +86,7 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
         ends_surplus=surplus,
         transactors=Replacement(tuple(replaced), pause if replaced or ended else 0.0, tuple(ended), failover),
         changes=tuple(changes),
+        notes=notes,
         metrics=group.metrics,
         now=group.now,
     )
@@ -114,6 +120,7 @@ def _replaced(
     steps: Mapping[str, Any],
     options: replace_transactors.Options,
     pause: float,
+    why: str,
 ) -> list[Change]:
     if not replaced:
         return []
@@ -122,9 +129,10 @@ def _replaced(
         how = f"the old ones end first; writes pause until a new one serves, about {pause / 60:g} min"
     else:
         new = max(0, group.configured_sizes.desired - (total - count))
-        how = f"{new} new {'one starts' if new == 1 else 'ones start'} first; writes pause once, up to {pause:g} s"
+        how = f"{new} new {'one starts' if new == 1 else 'ones start'} first" if new else "the new ones run already"
+        how += f"; writes pause once, up to {pause:g} s"
     attributes = plan_changes.listed("step", steps["steps"])
-    return [Change("replace", "transactors", "", "transactors", f"{count} of {total} replaced: {how}", attributes)]
+    return [Change("replace", "transactors", "", "transactors", f"{count} of {total} replaced{why}: {how}", attributes)]
 
 
 def _ends_surplus(planning: Planning, group: Observed, *, pending: bool, size: int) -> bool:

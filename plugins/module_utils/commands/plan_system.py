@@ -90,7 +90,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     ]
     changes = [change for change in changes if planning.has_step(change.step)]
     registered = _git(planning, template, written, holding)
-    notes: list[tuple[str, str]] = []
+    notes: list[tuple[str, str]] = [*replacement.notes]
     if registered.changed:
         changes.append(Change("update", "git", "", "git", registered.note))
     backs_up = _backs_up(params) and seen.stack is not None and any(change.kind != "git" for change in changes)
@@ -303,11 +303,10 @@ def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparis
     if not planning.has_step("stack"):
         return compare.Comparison(pending=False), [], []
     if found is None:
-        return (
-            compare.Comparison(pending=True),
-            [compare.created(name, made.template)],
-            list(made.template["Resources"]),
-        )
+        line = compare.created(name, made.template)
+        started = f"starts {group_size(planning)} x {planning.cf.get('aws-instance-type')}"
+        line = dataclasses.replace(line, text=f"{line.text}; {started}")
+        return compare.Comparison(pending=True), [line], list(made.template["Resources"])
     names = compare.system_parameters(made.template)
     resolved = ssm.values(planning.aws, names.values()) if names else {}
     current = compare.Current(name, found.status, found.template, found.parameters, found.tags)
@@ -443,7 +442,8 @@ def _relative(finding: Finding, directory: str) -> Finding:
     """The finding with its file as the plan names files: the same on every machine."""
     if not os.path.isabs(finding.file):
         return finding
-    return dataclasses.replace(finding, file=os.path.relpath(finding.file, directory))
+    relative = os.path.relpath(finding.file, directory)
+    return dataclasses.replace(finding, file="" if relative == "." else relative)
 
 
 def _guard(planning: Planning, made: Plan) -> None:
