@@ -239,7 +239,8 @@ def _sections(old: _Side, new: _Side) -> Iterator[Attribute]:
     for section in dict.fromkeys([*old.sections, *new.sections]):
         before, after = old.sections.get(section, {}), new.sections.get(section, {})
         if section == "Parameters":
-            before, after = ({name: side[name] for name in {*before} & {*after}} for side in (before, after))
+            both = [name for name in after if name in before]
+            before, after = ({name: side[name] for name in both} for side in (before, after))
         if section != "Resources":
             yield from _attributes(f"{section} ", before, after)
 
