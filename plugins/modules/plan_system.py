@@ -54,10 +54,6 @@ options:
     type: str
     choices: [auto, legacy, modern]
     default: auto
-  modern:
-    description: The options of the flavor V(modern), as M(datomic_onprem.aws.create_cf_template) takes them.
-    type: dict
-    default: {}
   secrets:
     description:
       - Secret properties and their values, which M(datomic_onprem.aws.ensure_secrets) writes. The plan never has
@@ -290,6 +286,7 @@ extends_documentation_fragment:
   - datomic_onprem.aws.accept
   - datomic_onprem.aws.account
   - datomic_onprem.aws.engine
+  - datomic_onprem.aws.modern
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 seealso:
@@ -393,6 +390,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main imp
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import STEPS
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan_guard import Forbidden
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import ROLE_PREFIX
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import SPEC as MODERN
 
 
 def main() -> None:
@@ -405,7 +403,7 @@ def main() -> None:
         "system": {"type": "str"},
         "create": {"type": "bool", "default": False},
         "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"], "default": "auto"},
-        "modern": {"type": "dict", "default": {}},
+        "modern": {"type": "dict", "default": {}, "options": MODERN},
         "secrets": {"type": "dict", "default": {}, "no_log": True},
         "datomic_version": {"type": "str", "default": ""},
         "backup_heap": {"type": "str", "default": ""},

@@ -99,19 +99,6 @@ def test_check_mode_tells_the_same_and_writes_nothing(files: pathlib.Path) -> No
         assert planned[key] == done[key]
 
 
-def test_check_mode_writes_the_planned_template_where_it_is_told_to(files: pathlib.Path) -> None:
-    (files / "tx.properties").write_text(TRANSACTOR + SECRETS)
-    there = {"_planned_dest": str(files / "private" / "planned.json")}
-    assert _run(files, check=True)["path"] == str(files / "cf.json")
-    planned = _run(files, there, check=True)
-    path = pathlib.Path(planned["path"])
-    assert (path, _mode(path), planned["holds_secrets"]) == (files / "private" / "planned.json", 0o600, True)
-    assert _mode(path.parent) == 0o700
-    assert _run(files, there)["path"] == str(files / "cf.json")
-    assert path.read_bytes() == (files / "cf.json").read_bytes()
-    assert _run(files, there, check=True)["path"] == str(files / "cf.json"), "nothing is planned"
-
-
 def test_the_diff_is_of_the_template(files: pathlib.Path) -> None:
     _run(files)
     (files / "cf.properties").write_text(CF.replace("size=2", "size=3"))

@@ -14,6 +14,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import modern
 
 from tests.emulator import Emulator
 from tests.modules import CREDENTIALS, run_module
@@ -46,7 +47,6 @@ def make(
     group: Mapping[str, str] | None = None,
     *,
     check: bool = False,
-    planned_dest: str | None = None,
     **modern: Any,
 ) -> dict[str, Any]:
     files = {"transactor_src": (transactor(**(tx or {})), "tx"), "cf_src": (cf(**(group or {})), "cf")}
@@ -54,7 +54,6 @@ def make(
         (directory / name).write_bytes(properties.raw)
     params: dict[str, Any] = {option: str(directory / name) for option, (_properties, name) in files.items()}
     params |= {"dest": str(directory / "orders.json"), "flavor": "modern", "modern": modern, "endpoint_url": aws.url}
-    params |= {"_planned_dest": planned_dest} if planned_dest else {}
     return run_module("create_cf_template", CREDENTIALS | params, check=check)
 
 
@@ -124,7 +123,7 @@ def test_a_change_set_can_be_planned_for_a_group_that_is_yet_to_be_made(
     stacks = account.backstage("cloudformation")
     stacks.create_stack(StackName="orders", TemplateBody=(tmp_path / "orders.json").read_text(), **CAPABLE)
     files = {"aws_security_group": "another"}
-    result = make(account, tmp_path, None, files, check=True, planned_dest=str(tmp_path / "planned.json"))
+    result = make(account, tmp_path, None, files, check=True)
     group = {"Type": "List<AWS::EC2::SecurityGroup::Id>", "Default": "<generated>"}
     assert group.items() <= result["template"]["Parameters"]["SecurityGroups"].items()
 
@@ -132,7 +131,7 @@ def test_a_change_set_can_be_planned_for_a_group_that_is_yet_to_be_made(
         stacks.create_change_set(StackName="orders", ChangeSetName=name, TemplateBody=body, **CAPABLE)
         return dict(stacks.describe_change_set(StackName="orders", ChangeSetName=name))
 
-    planned = change_set((tmp_path / "planned.json").read_text(), "planned")
+    planned = change_set(json.dumps(modern.plannable(result["template"])), "planned")
     assert "LaunchTemplate" in [change["ResourceChange"]["LogicalResourceId"] for change in planned["Changes"]]
     refused = change_set(json.dumps(result["template"]), "refused")
     assert (refused["Status"], "<generated> for parameter name" in refused["StatusReason"]) == ("FAILED", True)

@@ -52,7 +52,6 @@ class Options:
     transactor_values: Mapping[str, Any]
     cf_values: Mapping[str, Any]
     modern: Mapping[str, Any]
-    planned_dest: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,12 +84,13 @@ def create(aws: Aws, options: Options, engine: cli_engine.Options, *, check_mode
     if too_open:
         modes = (f"{options.dest} has mode {mode:04o}\n" for mode in (_mode(options.dest), OWNER_ONLY))
         diff.append(_diff(f"{options.dest} (mode)", *modes))
-    path = _write(options, made, content, existing, too_open=too_open, check_mode=check_mode)
+    if not check_mode:
+        _write(options, content, existing, too_open=too_open)
     return {
         "changed": bool(diff),
         "diff": diff,
         "template": shown,
-        "path": path,
+        "path": options.dest,
         "holds_secrets": made.holds_secrets,
         "sha256": hashlib.sha256(content).hexdigest(),
         "engine": "cli" if engine.is_cli else "native",
@@ -136,22 +136,11 @@ def is_too_open(options: Options, made: Made, existing: bytes | None) -> bool:
     return made.holds_secrets and existing is not None and bool(_mode(options.dest) & 0o077)
 
 
-def _write(
-    options: Options, made: Made, content: bytes, existing: bytes | None, *, too_open: bool, check_mode: bool
-) -> str:
-    """Write the template, in check mode only the planned one. Returns the path of the template to use."""
-    if check_mode:
-        if content == existing or not options.planned_dest:
-            return options.dest
-        os.makedirs(os.path.dirname(options.planned_dest), mode=0o700, exist_ok=True)
-        planned = _text(made.plannable).encode()
-        atomic_write.replace(options.planned_dest, planned, was=_read(options.planned_dest))
-        return options.planned_dest
+def _write(options: Options, content: bytes, existing: bytes | None, *, too_open: bool) -> None:
     if too_open:
         os.chmod(options.dest, OWNER_ONLY)
     if content != existing:
         atomic_write.replace(options.dest, content, was=existing)
-    return options.dest
 
 
 def _files(options: Options) -> tuple[Properties, Properties, list[Finding]]:

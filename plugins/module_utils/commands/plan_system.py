@@ -61,7 +61,6 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         transactor_values=results[0].get("generated", {}),
         cf_values=results[1].get("generated", {}),
         modern=_modern(planning, seen),
-        planned_dest=None,
     )
     existing = planning.attempt(lambda: create_cf_template.read(template))
     made = planning.attempt(lambda: _template(planning, template, existing, seen.cf)) if flavor else None
@@ -262,11 +261,11 @@ def _concluded(planning: Planning, prepared: Prepared | None) -> dict[str, Any]:
 
 
 def _modern(planning: Planning, seen: Seen) -> dict[str, Any]:
-    """The option modern of create_cf_template."""
+    """The option modern of create_cf_template: what the inventory gives for it alone wins."""
     params = planning.params
     versions = seen.secrets[1] if seen.secrets else {}
-    own = {"tags": dict(planning.system.tags), "secrets": list(params["secrets"]), "secrets_versions": versions}
-    return {**own, **params["modern"]}
+    shared = {"tags": dict(planning.system.tags), "secrets": list(params["secrets"]), "secrets_versions": versions}
+    return {**params["modern"], **{name: params["modern"].get(name) or value for name, value in shared.items()}}
 
 
 def _template(

@@ -66,3 +66,24 @@ class Machine:
     security_groups: tuple[str, ...]
     root_device: str = ROOT_DEVICE
     zones: tuple[str, ...] = ()
+
+
+SPEC: dict[str, dict[str, Any]] = {
+    "subnets": {"type": "list", "elements": "str", "default": []},
+    "image_id": {"type": "str", "default": ""},
+    "java_version": {"type": "int", "choices": [17, 21, 25], "default": 17},
+    "volume_size": {"type": "int", "default": 20},
+    "valcache": {"type": "bool", "default": True},
+    "session_manager": {"type": "bool", "default": False},
+    "extra_jars": {"type": "list", "elements": "str", "default": []},
+    "sha256": {"type": "str", "default": ""},
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "secrets_versions": {"type": "dict", "default": {}, "no_log": False},
+    "secrets_path": {"type": "str", "default": "", "no_log": False},
+    "secrets_kms_key": {"type": "str", "default": "", "no_log": False},
+    "alarms": {"type": "bool", "default": True},
+    "alarm_topic": {"type": "str", "default": ""},
+    "alarm_email": {"type": "str", "default": ""},
+    "tags": {"type": "dict", "default": {}},
+}
+"""The suboptions of the option modern."""
