@@ -61,3 +61,14 @@ def test_an_error_of_the_stack_is_one_error_and_hides_no_other(aws: Emulator, tm
         "Could not read the stack wormbase",
         "Could not read the table wormbase",
     ]
+
+
+def test_another_type_of_a_legacy_system_is_looked_up_in_the_zones(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    system = System(aws, tmp_path / "aws")
+    system.create()
+    cf = pathlib.Path(system.files["cf_src"])
+    cf.write_text(cf.read_text().replace("c4.large", "m3.large"))
+    aws.clear_calls()
+    (finding,) = [one for one in system.plan()["plan"]["findings"] if one["rule"] == "zone-without-type"]
+    assert "m3.large is not offered in us-east-1d, us-east-1f" in finding["message"]
+    assert {"DescribeInstanceTypeOfferings", "DescribeSubnets"} < {call.operation for call in aws.calls()}

@@ -17,7 +17,7 @@ from ..aws.change_set import ChangeSet
 from ..aws.client import Aws
 from ..aws.stack import Stack
 from ..aws.sts import refuse_other_account
-from ..errors import AwsError, DatomicError
+from ..errors import AwsError, DatomicError, Finding
 from ..rolling import restore_command
 from ..steps.stack import changes
 from ..steps.stack.changes import Parameter, ParameterChange
@@ -48,7 +48,8 @@ def plan(
     current_template = functools.cache(lambda: stack.template(client, stack_name))
     parameters: list[ParameterChange] = []
     if planned.changed:
-        _warn_of_zones(aws, content, current.parameters.get("InstanceType"), warn)
+        for finding in zone_findings(aws, content, current.parameters.get("InstanceType")):
+            warn(str(finding))
         parameters = _parameter_changes(current, planned, current_template)
         for finding in (changes.by_hand(stack_name, one) for one in parameters if one.by_hand):
             warn(str(finding))
@@ -92,23 +93,23 @@ def _parameter_changes(current: Stack, planned: ChangeSet, template: Callable[[]
     return changes.parameter_changes(current.parameters, planned.parameters, stack.parameter_defaults(template()))
 
 
-def _warn_of_zones(aws: Aws, template: Any, current: Parameter | None, warn: Warn) -> None:
+def zone_findings(aws: Aws, template: Any, current: Parameter | None) -> list[Finding]:
     """A legacy template uses all zones: warn of those that lack its instance type. Asks AWS only about a new type."""
     name = legacy.instance_type(template)
     if not name or (current and current.given == name):
-        return
+        return []
+    finding = functools.partial(Finding, "zone-without-type", severity="warning", key="aws-instance-type")
     try:
         offering, zones = ec2.zones(aws.client("ec2"), name)
     except AwsError as error:
-        warn(f"{error} The zones that lack the instance type {name} are not known.")
-        return
-    lacking = [zone for zone in zones if zone not in offering]
-    if lacking and offering:
-        warn(
-            f"{name} is not offered in {', '.join(lacking)}, and the legacy template uses all zones: a launch there"
-            " fails and is repeated in another zone. Use the flavor modern (datomic_template_flavor), which names the"
-            " zones that offer the type, or another instance type."
-        )
+        return [finding(message=f"{error} The zones that lack the instance type {name} are not known")]
+    lacking = [zone for zone in zones if offering and zone not in offering]
+    message = (
+        f"{name} is not offered in {', '.join(lacking)}, and the legacy template uses all zones: a launch there fails"
+        " and is repeated in another zone"
+    )
+    suggestion = "the flavor modern (datomic_template_flavor), which names the zones that offer it, or another type"
+    return [finding(message=message, suggestion=suggestion)] if lacking else []
 
 
 def _commit_before(current: Stack, template: Callable[[], Any], path: str, files: Sequence[str]) -> str:
