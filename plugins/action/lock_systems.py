@@ -56,6 +56,10 @@ class ActionModule(ActionBase):
                 "timeout": {"type": "float", "default": 600.0},
             }
         )
+        if not args["systems"]:
+            raise AnsibleActionFail(
+                "There is no system to lock. Start at the first task of the role. Nothing was changed."
+            )
         systems = [own for each in args["systems"] for own in owned(each)]
         if shared := shared_by(systems):
             raise AnsibleActionFail(

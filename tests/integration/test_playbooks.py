@@ -37,7 +37,6 @@ STEPS = """
         tasks_from: "{{ item }}"
       loop: [stack, replace]
 """
-PLANNED = STEPS.replace("[stack, replace]", "[provision, template]")
 OWN_PROCEDURE = (
     STEPS.replace("[stack, replace]", "STEPS_OF_IT")
     + """
@@ -85,11 +84,6 @@ def value(estate: Estate, path: str, key: str) -> str:
     return found
 
 
-def planned_templates(estate: Estate) -> list[pathlib.Path]:
-    """What checks have left, which may hold secrets."""
-    return list(pathlib.Path(estate.environment["HOME"]).glob(".ansible/datomic_onprem.aws/planned/*"))
-
-
 def in_service(aws: Emulator) -> list[str]:
     groups = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     return [i["InstanceId"] for group in groups for i in group["Instances"] if i["LifecycleState"] == "InService"]
@@ -108,24 +102,20 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     assert plan.writes() == []
     assert snapshot(aws) == before
     assert estate.git("status", "--porcelain") == "", "no file was touched"
+    said = " ".join(plan.output.split())
     for shown in (
-        "+aws-s3-log-bucket-id=datomic-logs-<generated>",
-        "+aws-transactor-role=datomic-aws-transactor",
-        "+java-xmx=2625m",
+        "aws-s3-log-bucket-id (not set) -> datomic-logs-<generated> aws/wormbase-transactor.properties:114",
+        "aws-transactor-role (not set) -> datomic-aws-transactor aws/wormbase-transactor.properties:38",
+        "java-xmx (not set) -> 2625m aws/wormbase-cf.properties:23",
         "LaunchGroup",
-        "legacy-new-stack",
+        "[legacy-new-stack]",
+        "Plan: 6 to create, 2 to update, 0 to delete, 0 transactors to replace.",
     ):
-        assert shown in plan.output
-    # A check that was killed between the template and the stack.
-    (estate.directory / "planned.yml").write_text(PLANNED)
-    successful(estate.play("planned.yml", "--check", "-e", "datomic_commit=false"))
-    (estate.directory / "planned.yml").unlink()
-    (left,) = planned_templates(estate)
-    assert left.stat().st_mode & 0o077 == left.parent.stat().st_mode & 0o077 == 0
-    assert estate.git("status", "--porcelain") == "", "nothing that somebody may commit"
+        assert shown in said, plan.output
 
-    successful(estate.play("create.yml"))
-    assert planned_templates(estate) == []
+    created = successful(estate.play("create.yml"))
+    said = " ".join(created.output.split())
+    assert said.index("Plan: 6 to create, ") < said.index("Provision the table") < said.index("Applied: 6 created, ")
     keep_the_flavor(estate)
     account = snapshot(aws)
     role = value(estate, TRANSACTOR, "aws-transactor-role")
@@ -149,8 +139,13 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     plan = successful(estate.play("update.yml", "--check", "--diff"))
     assert plan.writes() == []
     assert old in plan.output, "the plan names the instance that would go"
-    for shown in (" (AWS::AutoScaling::LaunchConfiguration), replaced", "UserData memory-index-max 512m -> 256m"):
-        assert shown in plan.output
+    said = " ".join(plan.output.split())
+    for shown in (
+        f"~ memory-index-max 512m -> 256m {TRANSACTOR}:56",
+        "LaunchConfig (replaced)",
+        "± transactors 1 of 1",
+    ):
+        assert shown in said, plan.output
     assert in_service(aws) == [old]
     aws.set_stack_status("wormbase", "UPDATE_IN_PROGRESS")
     busy = estate.play("update.yml")
@@ -435,30 +430,32 @@ ROLE = """
 """
 
 
-def test_no_run_begins_or_goes_on_behind_the_preflight(estate: Estate, aws: Emulator) -> None:
+def test_no_run_applies_anything_without_its_plan_and_its_locks(estate: Estate, aws: Emulator) -> None:
     successful(estate.play("create.yml"))
     keep_the_flavor(estate)
     (estate.directory / "role.yml").write_text(ROLE)
     estate.edit(TRANSACTOR, memory_index_max="256m")
     before, head = snapshot(aws), estate.git("rev-parse", "HEAD")
-    for playbook, start in (
-        ("update.yml", "Provision the resources of the files"),
-        ("role.yml", "Wait for other runs*"),
+    behind = estate.play("update.yml", "--start-at-task", "Provision the security group")
+    assert 'No matching task "Provision the security group" found' in behind.output, behind.output
+    assert (behind.calls, behind.changed) == ([], {})
+    for start, said in (
+        ("Wait for other runs*", "There is no system to lock. Start at the first task of the role."),
+        ("Plan the system", "The locks are missing. Start at the first task of the role."),
+        ("Apply the plan", "The locks are missing. Start at the first task of the role."),
     ):
-        run = estate.play(playbook, "--start-at-task", start)
-        assert f'No matching task "{start}" found' in run.output, run.output
-        assert (run.calls, run.changed) == ([], {})
+        refused(estate.play("role.yml", "--start-at-task", start), said, "Nothing was changed.")
     for playbook, *options in (
         ("update.yml", "--tags", "provision"),
         ("role.yml", "--tags", "network"),
     ):
         run = successful(estate.play(playbook, *options))
-        assert "The system wormbase was neither checked nor changed: --tags or" in run.output, run.output
+        assert "wormbase: neither planned nor changed, because --tags or" in run.output, run.output
         assert run.calls == []
     assert (snapshot(aws), estate.git("rev-parse", "HEAD")) == (before, head)
-    whole = successful(estate.play("role.yml", "--check", "--tags", "datomic"))
-    assert "UserData memory-index-max 512m -> 256m" in whole.output, "the steps have the tags of the role"
-    assert "neither checked nor changed" not in whole.output
+    whole = successful(estate.play("role.yml", "--tags", "datomic", "-e", "datomic_replace=never"))
+    assert "cloudformation:UpdateStack" in whole.writes(), "the steps have the tags of the role"
+    assert "neither planned nor changed" not in whole.output
 
 
 def test_an_inventory_of_other_machines_too(estate: Estate, aws: Emulator) -> None:
