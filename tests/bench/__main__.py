@@ -50,6 +50,7 @@ def rows(chosen: set[str], size: Size) -> Iterator[Row]:
             with Emulator() as aws:
                 if "3" in chosen:
                     yield from calls.counts(aws)
+                    yield from calls.plans(aws)
                 if "4" in chosen:
                     yield from calls.chain(aws, size.runs)
                 if "8" in chosen:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rows 3 and 4: how many calls ensure_transactor makes, and how many of them wait for each other."""
+"""Rows 3 and 4: how many calls ensure_transactor and a plan make, and how many of them wait for each other."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from collections.abc import Sequence
 from tests.bench.figures import Row, others_garbage_aside, paired, spread
 from tests.emulator import Emulator
 from tests.golden.harness import CASES, play
+from tests.integration.planning import System
 from tests.modules import CREDENTIALS, run_module
 
 CASE = "transactor-again-sample"
 """Of the recorded cases: a fresh account, then nothing to do."""
 LATENCY = 0.1
 CHAIN_GOAL = 5
+LEGACY_GOAL, MODERN_GOAL = 16, 20
+"""Calls of a plan without changes."""
 
 
 def counts(aws: Emulator) -> list[Row]:
@@ -55,6 +58,37 @@ def counts(aws: Emulator) -> list[Row]:
             details={"calls": list(again.calls), "tool_calls": list(tool_again["calls"])},
         ),
     ]
+
+
+def plans(aws: Emulator) -> list[Row]:
+    """Rows 3c and 3d: the calls of a plan without changes, which are all that update.yml makes then."""
+    public = {"datomic-deploy-s3-bucket": "datomic-pro-downloads"}
+    secrets = {"memcached-password": "secret"}
+    rows = []
+    for number, work, goal, flavor, kept, cf in (
+        ("3c", "legacy", LEGACY_GOAL, "legacy", {}, {}),
+        ("3d", "modern, with secrets", MODERN_GOAL, "modern", secrets, public),
+    ):
+        aws.reset()
+        with tempfile.TemporaryDirectory() as directory:
+            system = System(aws, pathlib.Path(directory) / "aws", flavor, kept, cf)
+            system.create()
+            calls = sorted(system.calls_of_nothing_to_do().elements())
+        writes = [call for call in calls if _writes(call)]
+        rows.append(
+            Row(
+                number,
+                f"calls of a plan without changes, {work}",
+                "",
+                f"{len(calls)} calls, {len(writes)} writes",
+                f"at most {goal} calls, 0 writes",
+                len(calls),
+                goal,
+                not writes,
+                {"calls": calls},
+            )
+        )
+    return rows
 
 
 def _writes(call: str) -> bool:

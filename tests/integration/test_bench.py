@@ -64,6 +64,7 @@ def test_calls_are_compared_with_those_of_bin_datomic(aws: Emulator) -> None:
     assert fresh.met, fresh.figure
     assert again.met, again.figure
     assert len(again.details["tool_calls"]) > len(again.details["calls"]) > 0
+    assert all(row.met for row in calls.plans(aws))
     (chain,) = calls.chain(aws, 1)
     assert 1 <= chain.measured <= chain.limit, chain.figure
 
