@@ -132,13 +132,16 @@ class System:
                 self.module(OURS + "ensure_secrets", {**connection, "path": "/datomic/wormbase", "secrets": secrets})
             made = self.module(OURS + "create_cf_template", {**connection, **files, "dest": str(self.template)})
             stack = {"stack_name": "wormbase", "state": "present", "template_body": self.template.read_text()}
-            # The role's task does the same: ansible-core 2.19 shows a module's options in its result.
+            # update_stack does the same: ansible-core 2.19 shows a module's options, here the template, in its result.
             self.stack({**connection, **stack}, no_log=made["holds_secrets"])
         finally:
             self.register()
 
     def stack(self, params: Mapping[str, Any], *, no_log: bool) -> None:
-        """Once more when the answer to an earlier request was lost. The role's own `until` is tried by playbooks."""
+        """Once more when the answer to an earlier request was lost. Playbooks try update_stack's own repetition.
+
+        A thread that reads events would make the order of calls, at which runs are killed, a matter of chance.
+        """
         try:
             self.module(STACK_MODULE, params, no_log=no_log)
         except ModuleError as error:
