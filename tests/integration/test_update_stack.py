@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import stack
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import follow_stack
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.update_stack import AGAIN
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.stack.events import Progress
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.stack.events import STACK_TYPE, Event, Progress
 
 from tests.emulator import Emulator
 from tests.emulator.test_cloudformation import ALARM
@@ -141,6 +145,26 @@ def test_whatever_the_reader_meets_the_update_goes_on(
     done = follow(aws, file)
     assert done.result["changed"]
     assert done.notes == ["The events of the stack orders are not shown: 'Event' object has no attribute 'nothing'"]
+
+
+def test_nobody_waits_long_for_the_last_events(
+    aws: Emulator, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups.create(aws)
+    file.write_text(groups.template("second"))
+    answered = threading.Event()
+
+    def events(client: Any, name: str, until: str = "") -> Iterator[Event]:
+        answered.wait(60 if until else 0)
+        return iter([Event("orders", "", STACK_TYPE, "CREATE_COMPLETE", event_id="1")])
+
+    monkeypatch.setattr(stack, "events", events)
+    monkeypatch.setattr(follow_stack, "LAST_LOOK_SECONDS", 0.1)
+    began = time.monotonic()
+    done = follow(aws, file)
+    assert (done.lines, done.result["changed"]) == ([], True)
+    assert time.monotonic() - began < 30
+    answered.set()
 
 
 def test_an_update_that_fails_says_why_first(aws: Emulator, file: pathlib.Path) -> None:
