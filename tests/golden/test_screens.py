@@ -21,7 +21,8 @@ from typing import Any
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import plan_file
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan_lines import WIDTH, closing, render
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan_lines import WIDTH, applied, closing, render
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.findings import table
 
 from tests import fake_cli
 from tests.emulator import Emulator
@@ -33,6 +34,7 @@ RANDOM = re.compile(
     r"(?<=datomic-logs-)[0-9a-f-]{36}|(?<=/)[0-9a-f-]{36}|(?<=\b(?:sg|lt)-)[0-9a-f]{17}|(?<=\bi-)[0-9a-f]{17}"
     r"|(?<=\bvpc-)[0-9a-f]{17}|(?<=-)[0-9A-Z]{12}\b"
 )
+SECONDS = {"transactor": 9.2, "security_group": 1.4, "template": 2.0, "stack": 48.0, "transactors": 200.0, "git": 1.1}
 
 Start = Callable[..., System]
 Result = dict[str, Any]
@@ -51,6 +53,7 @@ def modern(start: Start) -> Shots:
     orders = start()
     yield "create", orders.plan(create=True)
     yield "create-diff", orders.plan(create=True)
+    yield "applied-create-80-columns", orders.plan(create=True)
     yield "create-not-asked-for", orders.plan()
     orders.apply()
     yield "nothing-to-do", orders.plan()
@@ -76,6 +79,8 @@ def modern(start: Start) -> Shots:
         yield "edit-several-80-columns", several
         yield "edit-several-60-columns", several
         yield "edit-several-diff", several
+        yield "applied-edit-several-80-columns", several
+        yield "failed-edit-several-80-columns", several
     yield "table-settings", orders.plan(table_billing_mode="PAY_PER_REQUEST", table_point_in_time_recovery=True)
     orders.tags["team"] = "databases"
     yield "tags-added", orders.plan()
@@ -227,7 +232,11 @@ def several_systems(start: Start) -> Shots:
 
 
 @pytest.mark.parametrize("situations", FLOWS, ids=lambda flow: flow.__name__)
-def test_screens(situations: Callable[[Start], Shots], tmp_path: pathlib.Path, aws: Emulator) -> None:
+def test_screens(
+    situations: Callable[[Start], Shots], tmp_path: pathlib.Path, aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "estate").mkdir()
+    monkeypatch.chdir(tmp_path / "estate")
 
     def start(**options: Any) -> System:
         return System(aws, tmp_path / "estate", **options)
@@ -258,8 +267,15 @@ def text(name: str, result: Result | list[tuple[str, Result, str]]) -> str:
         blocks = [render(plan, width=width) for _system, plan, _end in plans if plan]
         return "\n".join([*blocks, closing(plans, width=width)])
     if result["failed"]:
-        return str(result["msg"])
-    return render(Plan.of(result["plan"]), width=width, diff="diff" in name, notes=True)
+        return table(result["findings"], result.get("accepted", ())) if "findings" in result else str(result["msg"])
+    plan = Plan.of(result["plan"])
+    if name.startswith("applied"):
+        return applied(plan, SECONDS, width=width)
+    if name.startswith("failed"):
+        return applied(
+            plan, {step: SECONDS[step] for step in ("security_group", "template", "stack")}, failed="stack", width=width
+        )
+    return render(plan, width=width, diff="diff" in name, notes=True)
 
 
 def content(result: Result | list[tuple[str, Result, str]]) -> Any:

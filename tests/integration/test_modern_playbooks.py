@@ -102,12 +102,12 @@ def test_a_smaller_group(estate: Estate, aws: Emulator) -> None:
     assert check.returncode == 0, check.output
     assert snapshot(aws) == before
     said = " ".join(check.output.split())
-    assert said.count("has 2 transactors, and its size is 1: this task terminates 1 of them before the stack") == 1
+    assert said.count("has 2 transactors, and its size is 1: 1 of them ends before the stack") == 1
     assert "would leave the group at minimum 1, desired 1, maximum 1" in said
     run = estate.play("update.yml")
     assert run.returncode == 0, run.output
     said = " ".join(run.output.split())
-    assert said.count("has 2 transactors, and its size is 1: this task terminates 1 of them before the stack") == 1
+    assert said.count("has 2 transactors, and its size is 1: 1 of them ends before the stack") == 1
     calls = [call.partition(":")[2] for call in run.writes()]
     assert calls.count("TerminateInstanceInAutoScalingGroup") == 1, "what was not outdated is not replaced"
     assert calls.index("TerminateInstanceInAutoScalingGroup") < calls.index("UpdateStack")

@@ -134,7 +134,7 @@ def test_a_group_that_somebody_scaled_by_hand(aws: Emulator) -> None:
     assert len(found["ended"]) == 1
     assert found["steps"][-1] == "leave the group at minimum 2, desired 2, maximum 2"
     (warning,) = warnings
-    assert "has 3 transactors, and its size is 2: this task terminates 1 of them (" in warning
+    assert "has 3 transactors, and its size is 2: 1 of them ends (" in warning
     # In a check, a task before this one would have ended it.
     found, warnings = groups.check(aws, **METRICS, size=2)
     assert (found["steps"], found["ended"], warnings) == ([], [], [])

@@ -49,9 +49,13 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
     stale = any(instance.outdated for instance in group.instances)
     surplus = _ends_surplus(planning, group, pending=comparison.pending, size=size)
     due = not never and (outdates or stale or params["replace"] == "always" or not group.is_steady)
-    kept = (outdates or stale) and never
-    notes = (("transactors", f"those launched {_BEFORE} stay: datomic_replace is never"),) if kept else ()
+    notes: tuple[tuple[str, str], ...] = ()
+    if (outdates or stale) and never:
+        notes += (("transactors", f"those launched {_BEFORE} stay: datomic_replace is never"),)
     if not due and not surplus:
+        more = size - group.configured_sizes.desired
+        if comparison.pending and more > 0:
+            notes += (("transactors", f"{more} more with the update of the stack"),)
         planning.findings += preconditions_of(planning, seen, changed=False)
         return Replacing(notes=notes)
     options = replace_transactors.Options(

@@ -97,6 +97,7 @@ def shrink_warning(observed: Observed, goal: Goal, interval_msec: float, *, repo
     if not going:
         return ""
     before = " before the stack is updated" if goal.shrinking else ""
+    ends = f"{len(going)} of them {'ends' if len(going) == 1 else 'end'}{before}"
     unknown = (
         "Heartbeats name no instance, so it is unknown which one is active"
         if reports
@@ -104,7 +105,7 @@ def shrink_warning(observed: Observed, goal: Goal, interval_msec: float, *, repo
     )
     return (
         f"The group {observed.group} has {len(observed.members)} transactors, and its size is "
-        f"{observed.configured_sizes.desired}: this task terminates {len(going)} of them{before} ({_names(going)} as "
+        f"{observed.configured_sizes.desired}: {ends} ({_names(going)} as "
         f"things are now). {unknown}. If the active one goes, nobody can write for up to "
         f"{3 * interval_msec / 1000 + 1:g} s (3 heartbeats and 1 s), until a standby takes over."
     )

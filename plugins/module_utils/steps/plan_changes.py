@@ -51,10 +51,13 @@ def of_actions(actions: Iterable[Action], step: Step) -> tuple[Change, ...]:
 def _of_owner(kind: str, name: str, actions: list[Action], step: Step) -> Change:
     (base, *_others) = [*(one for one in actions if one.resource in BASES), actions[0]]
     is_new = base.resource in BASES and base.change == "create"
-    attributes = tuple(attribute for action in actions for attribute in _attributes(action))
+    attributes = [attribute for action in actions for attribute in _attributes(action)]
+    if is_new:  # what it has in the end: a bucket is marked as unfinished in between
+        last = {one.name: one for one in attributes}
+        attributes = [one for one in last.values() if one.after and one.name != "exists"]
     said = [_setting(action) if is_new else _text(action) for action in actions if not (is_new and action is base)]
     text = ", ".join(dict.fromkeys(text for text in said if text))
-    return Change("create" if is_new else "update", kind, name, step, text, attributes)
+    return Change("create" if is_new else "update", kind, name, step, text, tuple(attributes))
 
 
 def _setting(action: Action) -> str:
@@ -89,7 +92,12 @@ def _text(action: Action) -> str:
 
 def _attributes(action: Action) -> list[Attribute]:
     """The values that differ."""
-    before, after = dict(_leaves(action.before)), dict(_leaves(action.after))
+    # A role has several policies.
+    policy = _name(action) if action.resource in ("role_policy", "user_policy") else "policy"
+    before, after = (
+        {name.replace("policy", policy, 1): value for name, value in _leaves(side)}
+        for side in (action.before, action.after)
+    )
     return [
         Attribute(name, before.get(name, ""), after.get(name, ""))
         for name in dict.fromkeys([*before, *after])
