@@ -70,7 +70,10 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
     cloud = replace_transactors.Cloud(planning.aws, options, system)
     group = cloud.reported(transactor_info.complete(planning.aws, group))
     seen = dataclasses.replace(seen, group=group)
-    planning.findings += preconditions_of(planning, seen, changed=due)
+    unmet = preconditions_of(planning, seen, changed=due)
+    planning.findings += unmet
+    if due and unmet:
+        return Replacing()
     steps: dict[str, Any] = {}
     ending: dict[str, Any] = {}
     if surplus:
@@ -160,6 +163,13 @@ def preconditions_of(planning: Planning, seen: Seen, *, changed: bool) -> list[F
     goal = Goal(strategy=planning.params["strategy"], replacing=everything)
     severity: Severity = "error" if changed else "warning"
     return [Finding("replacement-obstacle", text, severity) for text in preconditions.unmet(seen.group, goal)]
+
+
+def refuse_replacement(planning: Planning, seen: Seen) -> None:
+    """Add what would prevent a replacement to the findings."""
+    if seen.group:
+        seen = dataclasses.replace(seen, group=transactor_info.complete(planning.aws, seen.group))
+        planning.final += preconditions_of(planning, seen, changed=True)
 
 
 def group_size(planning: Planning) -> int:

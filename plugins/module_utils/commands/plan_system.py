@@ -34,7 +34,7 @@ from ..steps.transactor.current import DEFAULT_PARTITION, Account
 from ..system import System
 from . import create_cf_template, ensure_cf, ensure_transactor, plan_stack, transactor_info, validate
 from .create_cf_template import Made
-from .plan_replacement import Replacing, beating, group_size, plan_replacement, preconditions_of
+from .plan_replacement import Replacing, beating, group_size, plan_replacement, refuse_replacement
 from .planning import Planning, Seen
 from .prepared import Prepared
 
@@ -68,8 +68,13 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         planning.findings += made.warnings
     planning.facts = _with_what_runs(planning.facts, seen, flavor)
     planning.findings += rules.judge(planning.facts)
-    planning.final += preconditions_of(planning, seen, changed=True) if made is None else ()
-    planning.refuse_errors(planning.findings)
+    try:
+        planning.refuse_errors(planning.findings)
+    except InputError:
+        # One message has all errors, also of what this run may not reach.
+        planning.attempt(lambda: refuse_replacement(planning, seen))
+        _git(planning, template, *(_files_to_write(planning, seen, template, made, existing) if made else ([], [])))
+        planning.refuse_errors(planning.findings)
     if made is None or seen.transactor is None or seen.cf is None:  # each has an error
         raise InputError(planning.final)
     comparison, stack_changes, resources = _stack(planning, seen, made)
@@ -271,15 +276,16 @@ def _modern(planning: Planning, seen: Seen) -> dict[str, Any]:
 def _template(
     planning: Planning, options: create_cf_template.Options, existing: bytes | None, cf: Prepared | None
 ) -> Made:
-    """The template. Errors about values that a step with errors would have generated are left out."""
+    """The template. An error is left out if its value has one, or if a step with errors would have generated it."""
     engine = cli_engine.chosen(planning.params, check_mode=True)
     before, known = create_cf_template.parsed(existing), cf.ingress if cf else UNREAD
     try:
         return create_cf_template.make(planning.aws, options, engine, before, known, check_mode=True)
     except InputError as error:
-        if planning.final:
-            raise InputError([one for one in error.findings if one.rule != "required-key"]) from error
-        raise
+        errors = [one for one in (*planning.final, *planning.findings) if one.severity == "error"]
+        known_wrong = {(one.file, one.key) for one in errors if one.key}
+        found = [one for one in error.findings if (one.file, one.key) not in known_wrong]
+        raise InputError([one for one in found if not errors or one.rule != "required-key"]) from error
 
 
 def _with_what_runs(facts: Facts, seen: Seen, flavor: str) -> Facts:
