@@ -38,7 +38,8 @@ def test_the_surplus_goes_and_the_stack_s_update_ends_nothing(aws: Emulator, siz
     assert found["steps"][-1] == f"leave the group at minimum {smaller}, desired {smaller}, maximum {smaller}"
     (warning,) = warnings
     assert f"has {size} transactors, and its size is {smaller}" in warning
-    assert f"terminates {size - smaller} of them before the stack is updated" in warning
+    ends = "1 of them ends" if size - smaller == 1 else f"{size - smaller} of them end"
+    assert f"{ends} before the stack is updated" in warning
     assert "up to 16 s (3 heartbeats and 1 s)" in warning
     assert all(identity in warning for identity in found["ended"])
     lines: list[str] = []
