@@ -12,9 +12,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from ..plan import ACCEPTED, Attribute, Change, ChangeAction, Plan
+from .. import plan_lines
+from ..plan import ACCEPTED, Plan
 from ..properties import keys
 from ..properties.file import MASK, Properties
 from ..util import redact
@@ -26,7 +27,6 @@ PHRASE = 40
 NAME = 12
 """Characters of the system's name where a subject would be too long otherwise."""
 BODY = 100
-SYMBOLS: dict[ChangeAction, str] = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 EXPLAINED = {
     "aws-autoscaling-group-size": "{} transactors",
     "aws-instance-type": "{}",
@@ -78,7 +78,7 @@ def message(run: Run, files: Sequence[File]) -> str:
     subject = _subject(_clean(run.plan.system), phrases, [*rest, *filter(None, [failed])])
     paragraphs = [
         _wrapped(f"Reason: {redact.output(run.reason)}") if run.reason.strip() else [],
-        list(_plan(run.plan)),
+        _plan(run.plan),
         [line for subject, text in run.plan.notes if subject == ACCEPTED for line in _wrapped(f"Accepted: {text}")],
         _wrapped(f"{failed.partition(':')[0].capitalize()}: {_first_line(run.failure)}") if run.failure.strip() else [],
     ]
@@ -164,22 +164,10 @@ def _subject(system: str, phrases: Sequence[str], rest: Sequence[str]) -> str:
     return f"{short}: {len(phrases)} change{'s' if len(phrases) > 1 else ''}{tails[-1]}"
 
 
-def _plan(plan: Plan) -> Iterator[str]:
-    for change in plan.changes:
-        if change.kind != "git":
-            yield from _wrapped(f"{SYMBOLS[change.action]} {_line(change)}")
-
-
-def _line(change: Change) -> str:
-    text = change.text or ", ".join(_value(one) for one in change.attributes)
-    if change.kind == "property":
-        return text or change.name
-    return ": ".join(filter(None, [f"{change.kind} {change.name}".rstrip(), text]))
-
-
-def _value(one: Attribute) -> str:
-    values = " -> ".join(filter(None, [one.before, one.after or "none"]))
-    return f"{one.name} {values}" + (f" ({one.file}:{one.line})" if one.line else "")
+def _plan(plan: Plan) -> list[str]:
+    """The plan as on the screen, without its warnings and what it says about commits."""
+    shown = dataclasses.replace(plan.reviewed, findings=())
+    return plan_lines.render(shown, width=BODY).splitlines() if shown.changed else []
 
 
 def _first_line(text: str) -> str:
