@@ -271,16 +271,16 @@ def _outdates(old: _Side, new: _Side) -> bool:
 
 def _notes(old: _Side, new: _Side, *, image: bool, tags: bool) -> Iterator[str]:
     before, after = old.user_data or UserData(), new.user_data or UserData()
+    same = {key for key, value in after.properties.items() if before.properties.get(key) == value}
+    orders = [[key for key in side.properties if key in same] for side in (before, after)]
     if lines := document.changed_lines(before.script, after.script):
         yield f"script changed ({lines} {'line' if lines == 1 else 'lines'})"
-    same = {key for key, value in after.properties.items() if before.properties.get(key) == value}
     if rewritten := sorted(key for key in same if before.lines[key] != after.lines[key]):
         yield f"{', '.join(rewritten)} written in another form"
-    if [key for key in before.properties if key in same] != [key for key in after.properties if key in same]:
+    if not lines and orders[0] != orders[1]:
         yield "properties in another order"
-    for section in ("Outputs", "Conditions"):
-        if old.sections.get(section, {}) != new.sections.get(section, {}):
-            yield f"{section.lower()} changed"
+    if old.sections.get("Outputs", {}) != new.sections.get("Outputs", {}):
+        yield "outputs changed"
     unchanged = [name for name, changed in ((IMAGE, image), ("tags", tags)) if not changed]
     if tags:
         yield "tags changed"
