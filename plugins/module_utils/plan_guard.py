@@ -119,7 +119,8 @@ def _deletion(plan: Plan) -> Iterator[Finding]:
             yield _finding("deletion", "forbidden-deletion", f"{_title(change)} would be deleted{again}")
         if change.deletes:
             names = ", ".join(change.deletes)
-            message = f"{names} of the {_title(change)} would be deleted or replaced by another one"
+            other = " or replaced by another one" if change.kind == "stack" else ""
+            message = f"{names} of the {_title(change)} would be deleted{other}"
             yield _finding("deletion", "forbidden-deletion", message)
 
 

@@ -130,14 +130,15 @@ def test_image() -> None:
 
 
 def test_deletion() -> None:
-    revoked = Change("delete", "ec2 security group ingress", "datomic", "security_group", "10.0.0.0/8 revoked")
+    revoked = Change("update", "security group", "datomic", "security_group", deletes=("tcp 22 from 10.0.0.0/8",))
+    table = Change("delete", "dynamodb table", "old", "transactor")
     anew = Change("replace", "dynamodb table", "orders", "transactor")
     removed = dataclasses.replace(STACK, deletes=("Topic", "Dashboard"))
-    end = "would be deleted"
-    assert found(revoked, anew, removed) == [
-        f"ec2 security group ingress datomic {end}",
-        f"dynamodb table orders {end.replace('deleted', 'deleted and created again')}",
-        f"Topic, Dashboard of the stack orders {end.replace('deleted', 'deleted or replaced by another one')}",
+    assert found(revoked, table, anew, removed) == [
+        "tcp 22 from 10.0.0.0/8 of the security group datomic would be deleted",
+        "dynamodb table old would be deleted",
+        "dynamodb table orders would be deleted and created again",
+        "Topic, Dashboard of the stack orders would be deleted or replaced by another one",
     ]
     others = [Change("delete", kind, "x", "stack") for kind in ("property", "file", "transactors")]
     assert found(*others, Change("replace", "transactors", "", "transactors")) == []

@@ -57,7 +57,14 @@ def _of_owner(kind: str, name: str, actions: list[Action], step: Step) -> Change
         attributes = [one for one in last.values() if one.after and one.name != "exists"]
     said = [_setting(action) if is_new else _text(action) for action in actions if not (is_new and action is base)]
     text = ", ".join(dict.fromkeys(text for text in said if text))
-    return Change("create" if is_new else "update", kind, name, step, text, tuple(attributes))
+    deletes = tuple(name for action in actions if action.change == "delete" for name in _deleted(action))
+    return Change("create" if is_new else "update", kind, name, step, text, tuple(attributes), deletes)
+
+
+def _deleted(action: Action) -> tuple[str, ...]:
+    if isinstance(action.params, RevokeIngress):
+        return tuple(str(rule) for rule in action.params.rules)
+    return (_name(action),)
 
 
 def _setting(action: Action) -> str:
