@@ -110,13 +110,14 @@ def test_no_remote_is_said_before_anything_is_committed(tmp_path: pathlib.Path) 
     repository = sample(tmp_path / "alone")
     repository.write(FILE, "host=b\n")
     everything = repository.everything()
-    assert "no remote origin: it has none" in registering(repository, FILE, push=True)["msg"]
+    assert (
+        "the repository has no remote origin (git remote add origin URL)"
+        in registering(repository, FILE, push=True)["msg"]
+    )
     repository.git("remote", "add", "origin", "/nowhere")
     everything = repository.everything()
     assert "the branch main has no upstream branch" in registering(repository, FILE, push=True)["msg"]
-    assert (
-        "no remote fork: its remotes are origin" in registering(repository, FILE, push=True, push_remote="fork")["msg"]
-    )
+    assert "no remote fork, only origin" in registering(repository, FILE, push=True, push_remote="fork")["msg"]
     assert "is no name of a branch" in registering(repository, FILE, push=True, push_branch="a..b")["msg"]
     assert repository.everything() == everything
 

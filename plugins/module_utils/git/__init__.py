@@ -171,7 +171,7 @@ def _refusals(request: Request, place: Place) -> tuple[Target | None, list[Findi
     """Where to push, and everything that prevents a commit and its push."""
     where, wrong = target(place.git, place.branch, request.remote, request.branch) if request.push else (None, [])
     detached = [] if place.branch or where else [_detached(place)]
-    return where, [*findings(place), *wrong, *detached]
+    return where, [*findings(place), *detached, *wrong]
 
 
 def _milder(finding: Finding) -> Finding:
@@ -239,8 +239,8 @@ def _detached(place: Place) -> Finding:
         "git-detached",
         "HEAD is detached, so that a commit would belong to no branch",
         file=place.root,
-        suggestion="as in a CI job, set datomic_push, datomic_push_remote and datomic_push_branch "
-        "(options push, push_remote and push_branch), or git switch BRANCH",
+        suggestion="git switch BRANCH. A CI job sets datomic_push, datomic_push_remote and datomic_push_branch "
+        "(options push, push_remote and push_branch)",
     )
 
 

@@ -48,8 +48,8 @@ def target(git: Git, local: str, remote: str, branch: str) -> tuple[Target | Non
     remotes = git.must("remote").line.split()
     name = remote or ("" if upstream == "." else upstream) or "origin"
     if name not in remotes and not (remote and _is_address(remote)):
-        known = f"its remotes are {', '.join(remotes)}" if remotes else "it has none"
-        return None, [_wrong(f"the repository has no remote {name}: {known}", f"git remote add {name} URL")]
+        known = f", only {', '.join(remotes)}" if remotes else ""
+        return None, [_wrong(f"the repository has no remote {name}{known}", f"git remote add {name} URL")]
     merged = _configured(git, local, "merge").removeprefix("refs/heads/") if name == upstream else ""
     if branch or merged or (remote and local):
         wanted = branch or merged or local
