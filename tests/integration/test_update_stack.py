@@ -186,10 +186,17 @@ def test_an_update_that_fails_says_why_first(aws: Emulator, file: pathlib.Path) 
     # Of a request that AWS refuses, not the cause of the failure before.
     aws.fault("cloudformation:UpdateStack", code="AccessDenied", status=403, times=9)
     refused = follow(aws, file)
-    assert refused.failure.startswith("Could not update the stack orders: Failed to update stack orders: An error ")
-    assert "AccessDenied" in refused.failure
+    assert refused.failure.startswith(
+        "Could not update the stack orders: An error occurred (AccessDenied) when calling "
+    )
+    assert refused.failure.endswith(
+        "\nThe stack was not changed. No transactor was replaced. Correct the cause. Then run again."
+    )
     assert "IamInstanceProfile" not in refused.failure
     assert refused.lines == []
+    aws.backstage("cloudformation").delete_stack(StackName="orders")
+    aws.fault("cloudformation:CreateStack", code="AccessDenied", status=403, times=9)
+    assert "\nNo stack was created. No transactor was replaced. Correct" in follow(aws, file).failure
 
 
 @pytest.mark.parametrize("apart", [False, True])
@@ -304,14 +311,24 @@ def test_a_group_that_fails_shows_what_its_instances_said(aws: Emulator, file: p
     template["Parameters"]["GroupSize"]["Default"] = "2"
     file.write_text(json.dumps(template))
     aws.backstage("s3").create_bucket(Bucket="logs")
+    said = f"Could not connect to s3://token@bucket\nlicense-key={SENTINEL}\naws_secret_access_key={SENTINEL}\n"
+
+    def run(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        done = module(aws)(name, options)
+        aws.backstage("s3").put_object(Bucket="logs", Key="orders/now.log", Body=said.encode())
+        return done
+
     aws.fault("ec2:GetConsoleOutput", code="UnauthorizedOperation", status=403)
-    failed = follow(aws, file)
-    lines = failed.failure.splitlines()
-    assert lines, failed
+    lines = follow(aws, file, run=run).failure.splitlines()
     assert lines[0].startswith("Could not create the stack orders: LaunchGroup (AWS::AutoScaling::AutoScalingGroup) is")
     assert "Allow ec2:GetConsoleOutput" in lines[1]
-    assert lines[2] == "Logs in s3://logs/orders/: none since the launch"
-    assert lines[3].startswith("The stack is ROLLBACK_COMPLETE and has no resources.")
+    assert lines[2:6] == [
+        "Log s3://logs/orders/now.log:",
+        "  Could not connect to s3://********@bucket",
+        "  license-key=********",
+        "  aws_secret_access_key=********",
+    ]
+    assert lines[6].startswith("The stack is ROLLBACK_COMPLETE and has no resources.")
     assert calls(aws, "DeleteStack") == 0
 
 

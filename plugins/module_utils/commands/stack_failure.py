@@ -16,7 +16,7 @@ from ..rolling.state import Activity
 from ..steps.stack import changes, failures
 from ..steps.stack.events import Event
 from ..steps.stack.failures import GROUP_TYPE, Failure, Operation
-from ..util import clock
+from ..util import clock, redact
 
 DELETED = "Stack Deleted"
 """amazon.aws.cloudformation's output, without a failure, if it cannot read the stack for a moment."""
@@ -71,13 +71,15 @@ def explain(aws: Clients | None, name: str, template: Any, done: Mapping[str, An
 
 def _by_module(name: str, done: Mapping[str, Any], *details: str) -> Failure:
     """The failure as amazon.aws.cloudformation reports it."""
-    outcome, refusal = str(done.get("output", "")), str(done.get("msg", ""))
-    operation: Operation = "create" if "create" in (outcome or refusal).lower() else "update"
+    text = str(done.get("output", "")) or str(done.get("msg", ""))
+    operation: Operation = "create" if "create" in text.lower() else "update"
+    request = f"Failed to {operation} stack {name}: "
+    refused = text.startswith(f"{request}An error occurred (") and EARLIER_REQUEST not in text
     causes = failures.root_causes(failures.events_of(done.get("log", ())))
     if not causes:
         missing = "amazon.aws.cloudformation cannot find it any more"
-        causes = [missing if outcome == DELETED else (outcome or refusal).rstrip(".")]
-    return Failure(name, operation, STATUSES.get(outcome, ""), tuple(causes), details)
+        causes = [missing if text == DELETED else text.removeprefix(request).rstrip(".")]
+    return Failure(name, operation, STATUSES.get(text, ""), tuple(causes), details, refused=refused)
 
 
 def _group_failed(found: Sequence[Event]) -> bool:
@@ -110,4 +112,5 @@ def _details(aws: Clients, template: Any, found: Sequence[Event], activities: Se
     if launched and (bucket := properties.get("aws-s3-log-bucket-id")):
         since = min(one.started_at for one in launched)
         lines += diagnostics.log(aws.client("s3"), bucket, properties.get("aws-dynamodb-table", ""), since)
-    return lines
+    # Programs may print secrets that are in no template.
+    return [redact.output(redact.properties(line)) for line in lines]

@@ -58,6 +58,7 @@ class Failure:
 
     operation: "create" or "update"; status: the stack's, empty if no operation began; details: lines of diagnostics.
     repeatable: whether the stack provably never had a transactor, and creating it again may succeed.
+    refused: whether CloudFormation did not accept the request.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Failure:
     details: tuple[str, ...] = ()
     stack_id: str = ""
     repeatable: bool = False
+    refused: bool = False
 
     @property
     def cause(self) -> str:
@@ -82,6 +84,8 @@ class Failure:
                 "No transactor was replaced. Wait for its end, and run again."
             )
         effect = f"The stack is {self.status}{KEPT.get(self.status, '')}. " if self.status else ""
+        if self.refused:
+            effect = "No stack was created. " if self.operation == "create" else "The stack was not changed. "
         return f"{self.cause}\n{effect}No transactor was replaced. {self._advice}"
 
     @property
