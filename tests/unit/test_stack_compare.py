@@ -427,6 +427,38 @@ def test_parameters_that_were_set_by_hand_are_warnings() -> None:
     assert lines(found) == [Attribute("aws-autoscaling-group-size", "5", "2", "aws/cf.properties", 6)]
 
 
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
+NAMES = st.sampled_from(
+    ["Resources", "Parameters", "Mappings", "Type", "Properties", "UserData", "Default", "LaunchTemplateData", "a"]
+    + ["Ref", "Fn::Base64", "Fn::Join", "Fn::Sub", "Fn::FindInMap", "Fn::GetAtt"]
+)
+ANYTHING = st.recursive(
+    SCALARS | st.sampled_from(["Xmx", *document.LAUNCH_TYPES]),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(NAMES, part, max_size=4),
+    max_leaves=30,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(template=ANYTHING, resource=ANYTHING, properties=ANYTHING)
+def test_any_template_of_a_stack_can_be_compared(template: Any, resource: Any, properties: Any) -> None:
+    desired = made_modern(*files())
+    for found in (
+        template,
+        {"Resources": {"LaunchConfig": resource}, "Parameters": template},
+        {"Resources": {"LaunchConfig": {"Type": document.LAUNCH_TYPES[0], "Properties": properties}}},
+        {"Resources": {"LaunchConfig": {"Type": document.LAUNCH_TYPES[0], "Properties": {"UserData": properties}}}},
+    ):
+        assert update(dataclasses.replace(stack(desired), template=found), desired).pending
+
+
+def test_keys_and_values_of_yaml_that_json_does_not_have() -> None:
+    text = "Mappings: {Accounts: {123456789012: {true: !!binary aGk=}}}\nResources:\nParameters:\n"
+    template = made_modern(*files())
+    assert update(dataclasses.replace(stack(template), template=text), template).pending
+    assert document.parsed(text)["Mappings"]["Accounts"].keys() == {"123456789012"}
+
+
 def test_a_stack_template_that_cannot_be_read_is_pending() -> None:
     template = made_modern(*files())
     found = update(dataclasses.replace(stack(template), template="{"), template)

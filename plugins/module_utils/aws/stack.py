@@ -214,7 +214,7 @@ def _sizes(group: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> dic
 
 def _section(template: Any, *path: str) -> Mapping[str, Any]:
     """The part of a template at this path; empty if it is not there or cannot be read."""
-    part: Any = document.parsed(template)
+    part = document.parsed(template)
     for key in path:
-        part = part.get(key) if isinstance(part, Mapping) else None
-    return part if isinstance(part, Mapping) else {}
+        part = document.mapping(part.get(key))
+    return part

@@ -188,9 +188,8 @@ def parameter_changes(
 
 def defaults(template: Any) -> dict[str, str]:
     """The defaults of a parsed template's parameters."""
-    declared = template.get("Parameters") if isinstance(template, Mapping) else None
-    pairs = declared.items() if isinstance(declared, Mapping) else ()
-    return {name: str(one["Default"]) for name, one in pairs if isinstance(one, Mapping) and "Default" in one}
+    declared = document.mapping(document.mapping(template).get("Parameters"))
+    return {name: str(one["Default"]) for name, one in declared.items() if "Default" in document.mapping(one)}
 
 
 def by_hand(stack: str, parameter: ParameterChange) -> Finding:

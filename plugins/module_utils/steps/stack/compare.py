@@ -105,10 +105,8 @@ class _Side:
             template.get("Mappings", {}),
             values,
         )
-        declared = found.get("Parameters", {})
-        found["Parameters"] = {
-            name: {key: one.get(key) for key in OF_TYPE} for name, one in declared.items() if isinstance(one, Mapping)
-        }
+        declared = document.mapping(found.get("Parameters")).items()
+        found["Parameters"] = {name: {key: document.mapping(one).get(key) for key in OF_TYPE} for name, one in declared}
         launch, logical_id = document.launch(found.get("Resources"))
         user_data = document.user_data(launch, values)
         return cls(template, parameters, values, found, {"": logical_id, **launch}, user_data)

@@ -52,7 +52,7 @@ def parsed(template: Any) -> Mapping[str, Any]:
             found = json.loads(template)
         except ValueError:
             found = _parsed_yaml(template)
-    return found if isinstance(found, Mapping) else {}
+    return mapping(found)
 
 
 def _parsed_yaml(text: str) -> Any:
@@ -77,14 +77,26 @@ def _parsed_yaml(text: str) -> Any:
     Loader.add_multi_constructor("!", short_form)
     Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_yaml_str)
     try:
-        return yaml.load(text, Loader)
+        return _with_text_keys(yaml.load(text, Loader))
     except yaml.YAMLError:
         return None
 
 
+def _with_text_keys(part: Any) -> Any:
+    """In YAML, the key of an account or of a port is a number."""
+    if isinstance(part, Mapping):
+        return {str(key): _with_text_keys(value) for key, value in part.items()}
+    return [_with_text_keys(one) for one in part] if isinstance(part, list) else part
+
+
+def mapping(part: Any) -> Mapping[str, Any]:
+    """The part, or an empty one where a template has something else."""
+    return part if isinstance(part, Mapping) else {}
+
+
 def canonical(part: Any) -> str:
     """A text that is the same for documents that differ in form only. 1, 1.0, true and "1" are four values."""
-    return json.dumps(part, sort_keys=True)
+    return json.dumps(part, sort_keys=True, default=str)
 
 
 def looked_up(part: Any, mappings: Any, values: Mapping[str, str]) -> Any:
@@ -107,7 +119,7 @@ def _found_in_map(keys: Any, mappings: Any, values: Mapping[str, str]) -> Any:
     try:
         name, first, second = (resolved(key, values) for key in keys)
         return mappings[name][first][second]
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):
         return {"Fn::FindInMap": keys, "Mappings": mappings}
 
 
@@ -122,10 +134,10 @@ def launch(resources: Any) -> tuple[Mapping[str, Any], str]:
 
     resources: of a template.
     """
-    for logical_id, resource in resources.items() if isinstance(resources, Mapping) else ():
-        if isinstance(resource, Mapping) and resource.get("Type") in LAUNCH_TYPES:
-            properties = resource.get("Properties", {})
-            return properties.get("LaunchTemplateData", properties), logical_id
+    for logical_id, resource in mapping(resources).items():
+        if mapping(resource).get("Type") in LAUNCH_TYPES:
+            properties = mapping(resource.get("Properties"))
+            return mapping(properties.get("LaunchTemplateData", properties)), logical_id
     return {}, ""
 
 
@@ -135,7 +147,7 @@ def text(node: Any, values: Mapping[str, str]) -> str:
         return node
     if isinstance(node, Mapping) and len(node) == 1:
         ((name, value),) = node.items()
-        if name == "Ref":
+        if name == "Ref" and isinstance(value, str):
             return values.get(value, _mark(value))
         if name == "Fn::Join" and isinstance(value, list) and len(value) == 2 and isinstance(value[1], list):
             return str(value[0]).join(text(one, values) for one in value[1])
