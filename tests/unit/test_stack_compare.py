@@ -429,8 +429,22 @@ def test_parameters_that_were_set_by_hand_are_warnings() -> None:
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
 NAMES = st.sampled_from(
-    "Resources Parameters Mappings Type Properties UserData Default LaunchTemplateData "
-    "Ref Fn::Base64 Fn::Join Fn::Sub Fn::FindInMap Fn::GetAtt".split()
+    [
+        "Resources",
+        "Parameters",
+        "Mappings",
+        "Type",
+        "Properties",
+        "UserData",
+        "Default",
+        "LaunchTemplateData",
+        "Ref",
+        "Fn::Base64",
+        "Fn::Join",
+        "Fn::Sub",
+        "Fn::FindInMap",
+        "Fn::GetAtt",
+    ]
 )
 ANYTHING = st.recursive(
     SCALARS | st.sampled_from(["Xmx", *document.LAUNCH_TYPES]),
