@@ -21,6 +21,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client impo
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.follow_stack import Show
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.update_stack import Options, update
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess, give
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.signals import Signals, say
@@ -53,6 +54,7 @@ class ActionModule(InProcess):
             self._show(f"{host}{message}")
             return {"changed": False, "msg": message}
         connection = {name: value for name, value in self._task.args.items() if name not in OPTIONS}
+        began = clock.now()
         words = f"CloudFormation goes on with the stack {options.stack_name}. Run again when it has finished."
 
         def run_module(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +74,8 @@ class ActionModule(InProcess):
             try:
                 return update(options, run_module, self._aws(connection, task_vars or {}, note), show, note)
             except DatomicError as error:
-                return {"failed": True, "msg": str(error), **error.details}
+                seconds = round(clock.now() - began, 1)
+                return {"failed": True, "msg": str(error), "seconds": seconds, **error.details}
 
     def _aws(self, connection: Mapping[str, Any], task_vars: dict[str, Any], note: Show) -> Aws | None:
         """The clients of this process; None where it cannot or must not ask AWS itself."""

@@ -109,8 +109,8 @@ outputs:
   type: dict
   sample: {}
 seconds:
-  description: How long it took.
-  returned: success, not in check mode
+  description: How long it took, until the end or the failure.
+  returned: not in check mode
   type: float
   sample: 48.3
 events:

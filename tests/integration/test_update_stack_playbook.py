@@ -124,6 +124,7 @@ def test_a_failure_is_read_from_the_top(aws: Emulator, directory: pathlib.Path) 
         f"The stack is UPDATE_ROLLBACK_COMPLETE{KEPT['UPDATE_ROLLBACK_COMPLETE']}. No transactor was replaced. "
         "Correct the cause. Then run again.",
     ]
+    assert '"seconds": ' in printed, "the report of the run says how long each step took"
     assert "{" not in "".join(lines[lines.index(UPDATED[0]) : first + 7]), "no JSON before the reason"
 
 
