@@ -50,6 +50,24 @@ def test_a_modern_system_with_secrets(aws: Emulator, tmp_path: pathlib.Path, kin
     assert calls.total() <= 20
 
 
+def test_a_changed_system_makes_one_change_set_and_reads_what_a_replacement_needs(
+    aws: Emulator, tmp_path: pathlib.Path
+) -> None:
+    system = System(aws, tmp_path / "aws")
+    system.create()
+    file = pathlib.Path(system.files["transactor_src"])
+    file.write_text(file.read_text().replace("memory-index-max=512m", "memory-index-max=256m"))
+    aws.clear_calls()
+    assert system.plan()["plan"]["transactors"]["replace"]
+    made = Counter(f"{call.service}:{call.operation}" for call in aws.calls())
+    del made["cloudformation:DescribeChangeSet"]  # as often as it takes until the change set is ready
+    change_set = Counter(("cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet"))
+    group = Counter(
+        ("autoscaling:DescribeInstanceRefreshes", "autoscaling:DescribeScalingActivities", "ec2:DescribeInstances")
+    )
+    assert made == LEGACY_CALLS + change_set + group
+
+
 def test_an_error_of_the_stack_is_one_error_and_hides_no_other(aws: Emulator, tmp_path: pathlib.Path) -> None:
     system = System(aws, tmp_path / "aws")
     system.create()
