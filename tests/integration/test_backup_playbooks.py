@@ -111,6 +111,7 @@ def test_the_engine_cli_in_the_whole_procedure(machine: Machine) -> None:
     done = machine.play("create.yml")
     assert done.returncode == 0, done.output
     machine.configure(example("engines.md") + example("backups.md").replace("datomic_home", "_datomic_unused"))
+    machine.estate.edit("aws/wormbase-transactor.properties", memory_index_max="256m")
     stopped = machine.play("update.yml")
     assert stopped.returncode, "the backup before the update fails: there is no such database"
     assert "There is no such bucket" in stopped.output or "does not exist" in stopped.output

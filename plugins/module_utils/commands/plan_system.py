@@ -97,10 +97,12 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     notes: list[tuple[str, str]] = [*replacement.notes]
     if registered.changed:
         changes.append(Change("update", "git", "", "git", registered.note))
-    backs_up = _backs_up(params) and seen.stack is not None and any(change.kind != "git" for change in changes)
+    backs_up = _backs_up(params) and seen.stack is not None
+    if backs_up:
+        planning.final += validate.backup_findings(params["databases"], params["datomic_home"])
+    backs_up = backs_up and any(change.kind != "git" for change in changes)
     if backs_up:
         notes.append(("backup", _backup_note(params)))
-        planning.final += validate.backup_findings(params["databases"], params["datomic_home"])
     counting, accepted = planning.refuse_errors(planning.findings)
     notes += [(ACCEPTED, f"{_relative(one, params['directory'])}: {reason}") for one, reason in accepted]
     made_plan = Plan(
