@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from .errors import Finding
 from .plan import STEPS, Attribute, Change, Plan, Replacement
@@ -119,6 +119,24 @@ def closing(outcomes: Sequence[tuple[str, Plan | None, str]], *, width: int = WI
     return "\n".join(lines)
 
 
+def listed(findings: Iterable[tuple[str, Finding, Sequence[str]]], *, width: int = WIDTH) -> str:
+    """Findings without a plan: (severity, finding, reasons), the reasons below it. Empty without findings."""
+    rows = [
+        Row(
+            f"{severity:<8} {_printable(finding.key)}".rstrip(),
+            _said(finding),
+            place=_place(finding.file, finding.line),
+            details=tuple(Row("", _printable(reason)) for reason in reasons),
+        )
+        for severity, finding, reasons in findings
+    ]
+    return "\n".join(
+        line
+        for row, block in zip(rows, _blocks(rows, width, ""), strict=True)
+        for line in [*block, *(line for each in _blocks(row.details, width, "    ") for line in each)]
+    )
+
+
 def columns(text: str) -> int:
     """How many columns of a terminal the text takes."""
     return sum(
@@ -172,13 +190,17 @@ def _changed(change: Change) -> Row:
 
 def _found(finding: Finding) -> Row:
     """The id is shown because an inventory accepts a finding by it."""
-    text = ": ".join(part for part in (finding.message, finding.suggestion) if part)
     style = "note" if finding.severity == "note" else "warning"
     rule = f" [{finding.rule}]" if finding.rule and style == "warning" else ""
     reason = ": ".join(_printable(part) for part in (finding.reason, finding.source) if part)
     details = (Row("", reason),) if reason else ()
     place = _place(finding.file, finding.line)
-    return Row(_printable(finding.key), _printable(text) + rule, style, place, details)
+    return Row(_printable(finding.key), _said(finding) + rule, style, place, details)
+
+
+def _said(finding: Finding) -> str:
+    separator = " " if finding.message.endswith((".", ":")) else "; "
+    return _printable(separator.join(part for part in (finding.message, finding.suggestion) if part))
 
 
 def _values(attribute: Attribute, change: Change) -> str:

@@ -11,22 +11,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.playbook.task import Task
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import Finding
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan_lines import listed
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.plan_screen import COLUMNS
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.screen import show
 
-HEAD = ("SEVERITY", "WHERE", "KEY", "MESSAGE")
 
-
-def table(findings: Sequence[Mapping[str, Any]], accepted: Sequence[Mapping[str, Any]] = ()) -> str:
+def table(
+    findings: Sequence[Mapping[str, Any]], accepted: Sequence[Mapping[str, Any]] = (), width: int = COLUMNS
+) -> str:
     """A row for each finding of validate_properties, with its rule and reasons below; empty without findings."""
-    findings = [*findings, *({**one, "severity": "accepted"} for one in accepted)]
-    if not findings:
-        return ""
-    rows = [HEAD, *((one["severity"], _place(one), one["key"], one["message"]) for one in findings)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD) - 1)]
-    lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows]
-    for line, finding in enumerate(findings, 1):
-        lines[line] += "".join(f"\n    {reason}" for reason in _reasons(finding))
-    return "\n".join(lines)
+    shown = [*((one["severity"], one) for one in findings), *(("accepted", one) for one in accepted)]
+    return listed(((severity, _finding(one), _reasons(one)) for severity, one in shown), width=width)
 
 
 def refusal(task: Task, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,18 +35,16 @@ def refusal(task: Task, result: Mapping[str, Any]) -> dict[str, Any]:
     return {"failed": True, "changed": False, "msg": message}
 
 
-def _place(finding: Mapping[str, Any]) -> str:
-    """File and line, from the working directory if that is shorter."""
-    if not finding["file"]:
-        return ""
-    file = min(finding["file"], os.path.relpath(finding["file"]), key=len)
-    return f"{file}:{finding['line']}" if finding["line"] else str(file)
+def _finding(given: Mapping[str, Any]) -> Finding:
+    """With its file from the working directory if that is shorter."""
+    file = min(given["file"], os.path.relpath(given["file"]), key=len) if given["file"] else ""
+    values = {name: value for name, value in given.items() if name != "accepted_reason"}
+    return Finding(**{**values, "file": file})
 
 
-def _reasons(finding: Mapping[str, Any]) -> list[str]:
-    source = f" ({finding['source']})" if finding["reason"] and finding["source"] else ""
-    reason = finding["reason"] + source
+def _reasons(given: Mapping[str, Any]) -> list[str]:
+    source = f" ({given['source']})" if given["reason"] and given["source"] else ""
+    reason = given["reason"] + source
     # The rule is shown without a reason too: an inventory accepts it by this name.
-    rule = [f"{finding['rule']}: {reason}" if reason else str(finding["rule"])]
-    about = (("suggestion", finding["suggestion"]), ("accepted", finding.get("accepted_reason", "")))
-    return rule + [f"{name}: {text}" for name, text in about if text]
+    rule = f"{given['rule']}: {reason}" if reason else str(given["rule"])
+    return [rule, *(f"accepted: {text}" for text in [given.get("accepted_reason", "")] if text)]

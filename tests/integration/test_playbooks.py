@@ -542,8 +542,8 @@ def test_all_that_aws_has_against_the_files_is_told_at_once(estate: Estate, aws:
     refused(run, "4 errors:", "Datomic's has id (S, HASH)", "there is no security group nosuch", "Allow ssm:")
     assert "secrets-need-modern" in run.output
     assert SENTINEL not in run.output
-    rows = [line.split() for line in run.output.rpartition("SEVERITY ")[2].splitlines()]
-    shown = {(row[0], row[2]) for row in rows if row and row[0] in ("error", "note")}
+    rows = [line.split() for line in run.output.splitlines()]
+    shown = {(row[0], row[1]) for row in rows if row and row[0] in ("error", "note")}
     assert {("error", "aws-dynamodb-table"), ("error", "aws-ingress-groups")} <= shown
     assert ("note", "aws-autoscaling-group-size") in shown, "the same table has the findings of the files"
 

@@ -30,15 +30,17 @@ def test_a_row_for_each_finding_with_its_reasons_below(tmp_path: pathlib.Path, m
         Finding("accept", "accept: no such rule", "warning"),
         Finding("table-key", "is missing", "note", file="other", key="host", reason="of course"),
     ]
-    assert table([finding.as_returned() for finding in findings]).splitlines() == [
-        "SEVERITY  WHERE                       KEY       MESSAGE",
-        "error     aws/orders-cf.properties:7  java-xmx  no value",
+    accepted = [{**findings[1].as_returned(), "accepted_reason": "it comes with the next release"}]
+    assert table([finding.as_returned() for finding in findings], accepted, width=60).splitlines() == [
+        "error    java-xmx  no value; 2g  aws/orders-cf.properties:7",
         "    required-key: it is needed (docs)",
-        "    suggestion: 2g",
-        "warning                                         accept: no such rule",
+        "warning            accept: no such rule",
         "    accept",
-        "note      other                       host      is missing",
+        "note     host      is missing    other",
         "    table-key: of course",
+        "accepted           accept: no such rule",
+        "    accept",
+        "    accepted: it comes with the next release",
     ]
 
 

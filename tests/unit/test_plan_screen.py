@@ -105,7 +105,7 @@ def test_the_screen() -> None:
 orders   us-east-1 · stack orders (UPDATE_COMPLETE) · 1.0.7277, 2 transactors, 1 active + 1 standby
   ~ memory-index-max       256m -> 512m             aws/orders-transactor.properties:54
   ~ aws-instance-type      c7g.large -> c7g.xlarge  aws/orders-cf.properties:12
-  ! java-xmx               stays 2625m, 33 % of 8 GiB: blank it [heap-fits-instance]  aws/orders-cf.properties:23
+  ! java-xmx               stays 2625m, 33 % of 8 GiB; blank it [heap-fits-instance]  aws/orders-cf.properties:23
   ~ dynamodb table orders  point-in-time recovery off -> on
   ~ stack                  LaunchTemplate (new version), LaunchGroup (in place); image and tags unchanged
   ± transactors            2 of 2 replaced: 2 new ones start first; writes pause once, up to 16 s
@@ -123,7 +123,7 @@ orders   account 123456789012 · us-east-1
                          aws/orders-transactor.properties:54
   ~ aws-instance-type      c7g.large -> c7g.xlarge
                            aws/orders-cf.properties:12
-  ! java-xmx               stays 2625m, 33 % of 8 GiB: blank
+  ! java-xmx               stays 2625m, 33 % of 8 GiB; blank
                            it [heap-fits-instance]
                            aws/orders-cf.properties:23
   ~ dynamodb table orders  point-in-time recovery off -> on
@@ -149,7 +149,7 @@ def test_nothing_to_do_with_a_warning() -> None:
     first, *rest = lines(render(dataclasses.replace(NOTHING, findings=(HEAP,)), width=160))
     assert first.startswith("orders   nothing to do · ")
     assert rest == [
-        "  ! java-xmx  stays 2625m, 33 % of 8 GiB: blank it [heap-fits-instance]  aws/orders-cf.properties:23"
+        "  ! java-xmx  stays 2625m, 33 % of 8 GiB; blank it [heap-fits-instance]  aws/orders-cf.properties:23"
     ]
 
 
