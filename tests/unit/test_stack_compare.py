@@ -466,6 +466,42 @@ def test_any_template_of_a_stack_can_be_compared(template: Any, resource: Any, p
         assert update(dataclasses.replace(stack(desired), template=found), desired).pending
 
 
+def with_script(template: Template, script: Any) -> Template:
+    found = copy.deepcopy(template)
+    found["Resources"]["LaunchConfig"]["Properties"]["UserData"] = {"Fn::Base64": script}
+    return found
+
+
+def test_user_data_without_properties_is_a_script() -> None:
+    template = made_legacy(*files(cf=LEGACY_CF))
+    found = update(stack(with_script(template, "#!/bin/sh\n./start\n")), template)
+    assert (lines(found), found.outdates) == ([], True)
+    assert found.notes[0].startswith("script changed (")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"Fn::Sub": "cat <<EOF >a.properties\nport=${Port}\nhome=${!HOME}\nEOF"},
+        {"Fn::Sub": ["cat <<EOF >a.properties\nport=${P}\nhome=${!HOME}\nEOF", {"P": {"Ref": "Port"}}]},
+        {
+            "Fn::Join": [
+                "\n",
+                ["cat <<EOF >a.properties", {"Fn::Join": ["=", ["port", {"Ref": "Port"}]]}, "home=${HOME}", "EOF"],
+            ]
+        },
+    ],
+    ids=["sub", "sub with variables", "join"],
+)
+def test_user_data_of_others_has_properties_too(script: Any) -> None:
+    values = TX | {"port": "4334", "home": "x"}
+    template = made_legacy(*files(values, LEGACY_CF))
+    found = update(stack(with_script(template, script), Port="4335"), template, files(values, LEGACY_CF))
+    both = {one.name: one for one in lines(found)}
+    assert (both["port"].before, both["port"].after) == ("4335", "4334")
+    assert (both["home"].before, both["home"].after) == ("${HOME}", "x")
+
+
 def test_keys_and_values_of_yaml_that_json_does_not_have() -> None:
     text = "Mappings: {Accounts: {123456789012: {true: !!binary aGk=}}}\nResources:\nParameters:\n"
     template = made_modern(*files())

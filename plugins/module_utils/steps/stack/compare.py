@@ -186,7 +186,10 @@ def _parameters(desired: Desired) -> dict[str, Parameter]:
 
 
 def _of_user_data(old: _Side, new: _Side, desired: Desired) -> Iterator[Change]:
+    """Without those of a stack whose script has no properties that can be read."""
     before, after = ((side.user_data or UserData()).properties for side in (old, new))
+    if not before or not after:
+        return
     for key in dict.fromkeys([*after, *before]):
         if before.get(key) != after.get(key):
             yield _property(key, before.get(key), after.get(key), desired.transactor, desired)

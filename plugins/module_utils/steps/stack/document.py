@@ -151,8 +151,10 @@ def text(node: Any, values: Mapping[str, str]) -> str:
             return values.get(value, _mark(value))
         if name == "Fn::Join" and isinstance(value, list) and len(value) == 2 and isinstance(value[1], list):
             return str(value[0]).join(text(one, values) for one in value[1])
-        if name == "Fn::Sub" and isinstance(value, str):
-            return _SUBSTITUTED.sub(lambda found: _substituted(found[1], found[2], values), value)
+        body, names = value if name == "Fn::Sub" and isinstance(value, list) and len(value) == 2 else (value, {})
+        if name == "Fn::Sub" and isinstance(body, str):
+            known = {**values, **{key: text(one, values) for key, one in mapping(names).items()}}
+            return _SUBSTITUTED.sub(lambda found: _substituted(found[1], found[2], known), body)
     return _mark(node)
 
 
