@@ -15,8 +15,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Pla
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.plan_screen import COLUMNS, show_lines
 
-PLAN, REPORT = "datomic_plan", "datomic_report"
-"""The variables in which the role registers the results of plan_system and of this module."""
+# The variables in which the role registers the results of plan_system and of this module.
+PLAN = "datomic_plan"
+REPORT = "datomic_report"
 
 
 class ActionModule(ActionBase):

@@ -78,9 +78,7 @@ options:
       - V(least_privilege) grants reading and writing items in the table's region, logs in the bucket, and metrics in
         the namespace C(Datomic). With it, a backup cannot be restored into a missing table.
       - A policy is written only if its meaning changes.
-      - The default is V(tool). With O(defaults=secure) it is the kind of the existing policies, and
-        V(least_privilege)
-        for a system without policies.
+      - The default is the kind of the existing policies, and V(least_privilege) for a system without policies.
     type: str
     choices: [tool, least_privilege]
   permissions_boundary:
