@@ -197,7 +197,6 @@ diagnostics:
   sample: ["Scaling activity: We currently do not have sufficient m5.large capacity."]
 """
 
-from ansible.module_utils.common.warnings import warn
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.replace_transactors import Options, replace
@@ -231,7 +230,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = Options(**{name: module.params[name] for name in spec if module.params[name] is not None})
-    run(module, lambda: replace(Aws(module), options, check_mode=module.check_mode, warn=warn, show=screen.show))
+    run(module, lambda: replace(Aws(module), options, check_mode=module.check_mode, warn=screen.warn, show=screen.show))
 
 
 if __name__ == "__main__":

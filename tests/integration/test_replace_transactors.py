@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
 
 from tests.emulator import Emulator
 from tests.integration import groups
@@ -216,3 +217,12 @@ def test_a_group_without_a_stack_gets_its_own_sizes_back(aws: Emulator) -> None:
     assert [each["LaunchConfigurationName"] for each in group["Instances"]] == ["second"]
     assert not group["Tags"]
     assert any("Without metrics" in line for line in lines)
+
+
+def test_a_warning_that_the_plan_has_shown_is_not_repeated(aws: Emulator) -> None:
+    groups.create(aws)
+    groups.update(aws)
+    options = {**CREDENTIALS, "endpoint_url": aws.url, "stack_name": "orders"}
+    (warning,) = run_module("replace_transactors", options, check=True)["warnings"]
+    with screen.shown_by(print, [warning]):
+        assert "warnings" not in run_module("replace_transactors", options, check=True)
