@@ -223,6 +223,7 @@ def test_a_warning_that_the_plan_has_shown_is_not_repeated(aws: Emulator) -> Non
     groups.create(aws)
     groups.update(aws)
     options = {**CREDENTIALS, "endpoint_url": aws.url, "stack_name": "orders"}
-    (warning,) = run_module("replace_transactors", options, check=True)["warnings"]
+    assert run_module("replace_transactors", options, check=True)["warnings"]
+    _result, (warning,) = groups.check(aws)
     with screen.shown_by(print, [warning]):
         assert "warnings" not in run_module("replace_transactors", options, check=True)
