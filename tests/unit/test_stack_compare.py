@@ -453,7 +453,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(template=ANYTHING, resource=ANYTHING, properties=ANYTHING)
 def test_any_template_of_a_stack_can_be_compared(template: Any, resource: Any, properties: Any) -> None:
     desired = made_modern(*files())
@@ -592,6 +592,32 @@ def test_what_an_update_deletes() -> None:
     ]
     found = edited("modern", {"memory-index-max": "256m"})
     assert compare.stack_change(found, planned).deletes == ("Topic", "LaunchGroup")
+
+
+def test_a_value_that_happens_to_change_like_a_property_is_not_hidden() -> None:
+    of = files(cf=CF | {"aws-instance-monitoring": "false"})
+    template = made_modern(*of)
+    data = template["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]
+    data["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] = False
+    found = update(stack(made_modern(*files())), template, of)
+    encrypted, monitored = (
+        "LaunchTemplateData.BlockDeviceMappings.0.Ebs.Encrypted",
+        "LaunchTemplateData.Monitoring.Enabled",
+    )
+    details = tuple(Detail(name, "true", "false") for name in (encrypted, monitored))
+    launch = changes.Change("Modify", "LaunchTemplate", document.LAUNCH_TEMPLATE, "False", (), details)
+    line = compare.stack_change(found, [launch])
+    assert line.attributes == (Attribute(f"LaunchTemplate {encrypted}", "true", "false"),)
+
+
+def test_an_image_is_not_named_twice() -> None:
+    of = files(cf=LEGACY_CF)
+    old = made_legacy(*of)
+    old["Mappings"]["AWSRegionArch2AMI"]["us-east-1"]["64h"] = "ami-1"
+    detail = Detail("ImageId", "ami-1", legacy.IMAGES["us-east-1"])
+    launch = changes.Change("Modify", "LaunchConfig", document.LAUNCH_TYPES[0], "True", (), (detail,))
+    line = compare.stack_change(update(stack(old), made_legacy(*of), of), [launch])
+    assert (line.text, line.attributes) == ("LaunchConfig (replaced); tags unchanged", ())
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ class Comparison:
     form_only: not pending, although the documents differ. changes: of kind "property", one for each property, and one
     named IMAGE if that changes. findings: parameters that were set by hand. outdates: whether instances that run become
     outdated. notes, details: what else changes, for stack_change(): in the line, and below it. kept: the logical ids of
-    the groups that an update never replaces.
+    the groups that an update never replaces. rewritten: the properties of resources that differ although each parameter
+    counts as the same, as "LOGICAL-ID PATH".
     """
 
     pending: bool
@@ -83,6 +84,7 @@ class Comparison:
     details: tuple[Attribute, ...] = ()
     stack: str = ""
     kept: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +173,7 @@ def compare(current: Current, desired: Desired) -> Comparison:
         details=tuple(details),
         stack=current.name,
         kept=tuple(_kept(desired.template)),
+        rewritten=tuple(_rewritten(old, new)),
     )
 
 
@@ -262,6 +265,13 @@ def _by_hand(stack: str, old: _Side, new: _Side, desired: Desired) -> Iterator[F
             yield dataclasses.replace(finding, file=place[0], line=place[1])
 
 
+def _rewritten(old: _Side, new: _Side) -> Iterator[str]:
+    before, after = (document.mapping(side.sections.get("Resources")) for side in (old, new))
+    for logical_id in after:
+        one, other = (document.mapping(side.get(logical_id)).get("Properties", {}) for side in (before, after))
+        yield from (f"{logical_id} {detail.name}" for detail in changes.details(one, other))
+
+
 def _outdates(old: _Side, new: _Side) -> bool:
     """Whether instances that are launched after the update differ from those that run."""
     ours, theirs = document.canonical(new.launch), document.canonical(old.launch)
@@ -291,15 +301,7 @@ def _notes(old: _Side, new: _Side, *, image: bool, tags: bool) -> Iterator[str]:
 
 def stack_change(comparison: Comparison, planned: Sequence[changes.Change]) -> Change:
     """The line of the stack. planned: the resources of the change set of the pending update."""
-    lines = {(one.before, one.after) for change in comparison.changes for one in change.attributes}
-    details: dict[str, list[Detail]] = {
-        change.logical_id: [
-            one
-            for one in change.details
-            if "UserData" not in one.name and (one.before, one.after) not in lines and one.after != changes.LATER
-        ]
-        for change in planned
-    }
+    details = {one.logical_id: [each for each in one.details if _is_news(one, each, comparison)] for one in planned}
     resources = _listed(
         (one.logical_id, one.type, _manner(one, details[one.logical_id], comparison.kept)) for one in planned
     )
@@ -314,6 +316,16 @@ def stack_change(comparison: Comparison, planned: Sequence[changes.Change]) -> C
         if (one.action == "Remove" or one.replacement == "True") and one.type not in document.LAUNCH_TYPES
     )
     return Change("update", "stack", comparison.stack, "stack", text, attributes, deletes)
+
+
+def _is_news(change: changes.Change, detail: Detail, comparison: Comparison) -> bool:
+    """Whether neither the line of a property nor another resource has this detail as its consequence."""
+    if "UserData" in detail.name or detail.after == changes.LATER:
+        return False
+    lines = {(one.before, one.after): one.name for change in comparison.changes for one in change.attributes}
+    line, name = lines.get((detail.before, detail.after)), f"{change.logical_id} {detail.name}"
+    rewritten = any(one == name or one.startswith(f"{name}.") for one in comparison.rewritten)
+    return line is None or (rewritten and line != IMAGE)
 
 
 def _manner(change: changes.Change, details: Iterable[Detail], kept: Collection[str]) -> str:
