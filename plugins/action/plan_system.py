@@ -28,8 +28,6 @@ class ActionModule(InProcess):
             self._show_plan(Plan.of(result["plan"]))
         elif result.get("findings"):
             return refusal(self._task, result)
-        if result.get("changed") and self._task.args.get("fail_on_changes") in (True, "true", "True", "yes"):
-            result.update(failed=True, msg="The plan is not empty, and fail_on_changes asks for an empty one.")
         return result
 
     def _show_plan(self, plan: Plan) -> None:

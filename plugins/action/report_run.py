@@ -26,7 +26,12 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _validation, args = self.validate_argument_spec(
-            {"plan": {"type": "dict"}, "results": {"type": "dict"}, "failure": {"type": "str", "default": ""}}
+            {
+                "plan": {"type": "dict"},
+                "results": {"type": "dict"},
+                "failure": {"type": "str", "default": ""},
+                "fail_on_changes": {"type": "bool", "default": False},
+            }
         )
         if args["results"] is not None:
             return self._report(Plan.of(args["plan"]), args["results"], args["failure"])
@@ -40,6 +45,10 @@ class ActionModule(ActionBase):
         elif known["inventory_hostname"] == known["ansible_play_hosts"][-1]:
             outcomes = list(_outcomes(known))
             show_lines(self._task, lambda _paint: plan_lines.closing(outcomes, width=COLUMNS))
+        # plan_system reports changes in check mode only.
+        if args["fail_on_changes"] and known.get(PLAN, {}).get("changed"):
+            message = "The plan has changes, and datomic_fail_on_changes is true."
+            return {"changed": False, "failed": True, "msg": message}
         return {"changed": False}
 
     def _report(self, plan: Plan, results: Mapping[str, Any], failure: str) -> dict[str, Any]:

@@ -265,10 +265,6 @@ options:
       - A file that O(plan_file) has written. The module fails if its plan is another one, and reports the
         differences.
     type: path
-  fail_on_changes:
-    description: In check mode, fail after the plan was shown if it is not empty.
-    type: bool
-    default: false
 attributes:
   check_mode:
     support: full
@@ -440,7 +436,6 @@ def main() -> None:
         "forbid": {"type": "list", "elements": "str", "choices": list(get_args(Forbidden)), "default": []},
         "plan_file": {"type": "path"},
         "approved_plan": {"type": "path"},
-        "fail_on_changes": {"type": "bool", "default": False},
         **rules.SPEC,
         **engine.SPEC,
     }

@@ -29,6 +29,10 @@ options:
     description: The error of the step that failed. The task fails too.
     type: str
     default: ""
+  fail_on_changes:
+    description: Without O(results), in check mode, fail after the table if the host's plan, C(datomic_plan), has changes.
+    type: bool
+    default: false
 attributes:
   action:
     description: Runs on the controller only.
