@@ -30,7 +30,7 @@ options:
     type: str
     default: ""
   fail_on_changes:
-    description: Without O(results), in check mode, fail after the table if the host's plan, C(datomic_plan), has changes.
+    description: In check mode, without O(results), fail if the plan of the host, C(datomic_plan), has changes.
     type: bool
     default: false
 attributes:
