@@ -28,6 +28,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan_lines impo
     applied,
     closing,
     columns,
+    listed,
     render,
 )
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import plan_screen, screen
@@ -349,6 +350,15 @@ def test_no_value_is_altered(before: str, after: str, file: str, width: int) -> 
     for value in (before, after):
         if value and value.isprintable() and value == value.strip():
             assert re.search(r"(^|\s)" + re.escape(" ".join(value.split())) + r"(\s|$)", " ".join(shown))
+
+
+@given(st.lists(findings, max_size=4), st.lists(texts, max_size=2), widths)
+def test_listed_findings(found: list[Finding], reasons: list[str], width: int) -> None:
+    shown = listed([(one.severity, one, reasons) for one in found], width=width)
+    assert shown.replace("\n", "").isprintable()
+    assert len(re.findall("(?m)^(warning|note)", shown)) == len(found)
+    for line in shown.split("\n"):
+        assert columns(line) <= width or len(line.split()) <= 2, line
 
 
 @given(plans, widths)
