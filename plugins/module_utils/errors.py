@@ -28,7 +28,7 @@ Refused = Literal[
     # keys and options
     "invalid-value", "required-key", "invalid-option", "accept", "one-identity", "user-keys", "table-name",
     "stack-name", "stack-missing", "stack-status", "stack-flavor", "region", "aws", "stack-update",
-    "databases",
+    "databases", "parameter-by-hand",
     # AWS
     "table-status", "table-key", "table-indexes", "table-global", "table-on-demand", "bucket-forbidden", "partition",
     "profile-taken", "user-missing", "access-key-limit", "unknown-instance-type", "security-group-missing",

@@ -98,8 +98,8 @@ options:
     default: []
   commit_before:
     description:
-      - The commit of O(files) that the replaced transactors were made from, as M(datomic_onprem.aws.plan_stack) returns
-        it. The error of a failed replacement shows the command that restores it.
+      - The commit of O(files) that the replaced transactors were made from, as M(datomic_onprem.aws.plan_system)
+        returns it. The error of a failed replacement shows the command that restores it.
     type: str
 attributes:
   check_mode:

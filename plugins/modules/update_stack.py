@@ -34,13 +34,13 @@ options:
     required: true
   tags:
     description:
-      - All tags of the stack, see RV(datomic_onprem.aws.plan_stack#module:tags). Without this option a stack keeps its
-        tags.
+      - All tags of the stack, see RV(datomic_onprem.aws.plan_system#module:steps.stack). Without this option a stack
+        keeps its tags.
     type: dict
   notification_arns:
     description:
       - The ARNs of all notification topics of the stack, separated by commas, see
-        RV(datomic_onprem.aws.plan_stack#module:notification_arns). A stack loses its other topics.
+        RV(datomic_onprem.aws.plan_system#module:steps.stack). A stack loses its other topics.
     type: str
     default: ""
   resources:
@@ -60,7 +60,7 @@ attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
     support: none
-    details: Changes nothing, and says so. M(datomic_onprem.aws.plan_stack) predicts the changes.
+    details: Changes nothing, and says so. M(datomic_onprem.aws.plan_system) predicts the changes.
   diff_mode:
     support: none
   idempotent:
@@ -76,25 +76,28 @@ notes:
   - The lines need C(cloudformation:DescribeStackEvents). Without it the stack changes all the same, and C(-v) says why
     there are no lines.
 seealso:
-  - module: datomic_onprem.aws.plan_stack
+  - module: datomic_onprem.aws.plan_system
   - module: amazon.aws.cloudformation
 """
 
 EXAMPLES = r"""
-- name: Plan the update
-  datomic_onprem.aws.plan_stack:
+- name: Plan the system
+  datomic_onprem.aws.plan_system:
     stack_name: orders
+    transactor_src: aws/orders-transactor.properties
+    cf_src: aws/orders-cf.properties
     template: aws/orders-cf.json
-  register: plan
+    only: [stack]
+  register: planned
 
 - name: Update the stack
   datomic_onprem.aws.update_stack:
     stack_name: orders
     template: aws/orders-cf.json
-    tags: "{{ plan.tags }}"
-    notification_arns: "{{ plan.notification_arns }}"
-    resources: "{{ plan.changes | map(attribute='logical_id') }}"
-  when: plan.pending
+    tags: "{{ planned.steps.stack.tags }}"
+    notification_arns: "{{ planned.steps.stack.notification_arns }}"
+    resources: "{{ planned.steps.stack.resources }}"
+  when: planned.pending
 """
 
 RETURN = r"""

@@ -24,26 +24,6 @@ from tests.emulator import Emulator
 from tests.integration.groups import Clients, emulated_time
 from tests.modules import CREDENTIALS, run_module
 
-STACK = {**CREDENTIALS, "stack_name": "orders"}
-
-
-def plan(aws: Emulator, file: pathlib.Path, *, check: bool = False, **params: Any) -> dict[str, Any]:
-    options = {**STACK, "endpoint_url": aws.url, "template": str(file), **params}
-    return run_module("plan_stack", options, check=check)
-
-
-def update(aws: Emulator, file: pathlib.Path, planned: dict[str, Any], **params: Any) -> dict[str, Any]:
-    """By amazon.aws.cloudformation."""
-    return module(aws, **params)(
-        "amazon.aws.cloudformation",
-        {
-            "stack_name": "orders",
-            "template_body": file.read_text(),
-            "tags": planned["tags"],
-            "notification_arns": planned["notification_arns"],
-        },
-    )
-
 
 def module(aws: Emulator, **params: Any) -> RunModule:
     """Runs modules with the connection. params: options that the connection has besides."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import change_set
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.update_stack import AGAIN
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.policies import TRANSACTOR_ACTIONS
 
@@ -22,8 +23,9 @@ from tests.emulator import Call, Emulator
 from tests.estate import ROOT, Estate
 from tests.integration import groups
 from tests.integration.ensuring import ROLES, USERS, ensure
+from tests.integration.groups import Clients
 from tests.integration.operator_policies import POLICIES, filled, holds
-from tests.integration.stacks import follow, plan
+from tests.integration.stacks import follow
 from tests.integration.test_backup_modules import Site
 from tests.integration.test_replace_transactors_rolling import PROPERTIES, system
 from tests.modules import CREDENTIALS, run_module
@@ -151,7 +153,7 @@ def test_the_operators_policy_is_what_the_playbooks_need(aws: Emulator, tmp_path
     assert follow(aws, file, stack_name="wormbase").failure
     template["Resources"]["Topic"] = {"Type": "AWS::IAM::Role", "Properties": {}}
     file.write_text(json.dumps(template))
-    assert plan(aws, file, stack_name="wormbase")["failed"]
+    assert change_set.plan(Clients(aws).client("cloudformation"), "wormbase", file.read_text(), None, print).refusal
     needed |= of_log(call for call in aws.calls() if not call.operation.startswith(("Create", "Update")))
     aws.reset()
     interrupted(aws, tmp_path)

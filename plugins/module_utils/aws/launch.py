@@ -2,15 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modern template needs of AWS, read in parallel."""
+"""What a template needs of AWS about its instances."""
 
 from __future__ import annotations
 
 import functools
+from typing import Any
 
+from ..errors import AwsError, Finding
 from ..properties.file import Properties
 from ..steps.ingress import NOTHING, Current
 from ..steps.security_group import GROUP_ID
+from ..steps.stack.changes import Parameter
+from ..template import legacy
 from ..template.machine import GROUP, TYPE, Facts, release_objects
 from ..template.options import Options
 from . import ec2, s3, security_groups
@@ -44,3 +48,22 @@ def observe(aws: Clients, cf: Properties, options: Options, *, zones: bool, know
     )
     unreadable = {uri: code for uri, code in zip(uris, codes, strict=True) if code}
     return Facts(kind, image, named, found, vpc_id, offering, default, unreadable)
+
+
+def zone_findings(aws: Clients, template: Any, current: Parameter | None) -> list[Finding]:
+    """A legacy template uses all zones: warn of those that lack its instance type. Asks AWS only about a new type."""
+    name = legacy.instance_type(template)
+    if not name or (current and current.given == name):
+        return []
+    finding = functools.partial(Finding, "zone-without-type", severity="warning", key="aws-instance-type")
+    try:
+        offering, zones = ec2.zones(aws.client("ec2"), name)
+    except AwsError as error:
+        return [finding(message=f"{error} The zones that lack the instance type {name} are not known")]
+    lacking = [zone for zone in zones if offering and zone not in offering]
+    message = (
+        f"{name} is not offered in {', '.join(lacking)}, and the legacy template uses all zones: a launch there fails"
+        " and is repeated in another zone"
+    )
+    suggestion = "the flavor modern (datomic_template_flavor), which names the zones that offer it, or another type"
+    return [finding(message=message, suggestion=suggestion)] if lacking else []

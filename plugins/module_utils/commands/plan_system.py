@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from .. import git, plan_file, plan_guard, rules
 from ..actions import Actions
-from ..aws import change_set, ssm, stack, sts
+from ..aws import change_set, launch, ssm, stack, sts
 from ..aws.calls import once, run_parallel
 from ..aws.client import Aws
 from ..aws.stack import Stack
@@ -32,7 +32,7 @@ from ..steps.ingress import NOTHING as UNREAD
 from ..steps.stack import compare, stack_name, status
 from ..steps.transactor.current import DEFAULT_PARTITION, Account
 from ..system import System
-from . import create_cf_template, ensure_cf, ensure_transactor, plan_stack, transactor_info, validate
+from . import create_cf_template, ensure_cf, ensure_transactor, transactor_info, validate
 from .create_cf_template import Made
 from .plan_replacement import Replacing, beating, group_size, plan_replacement, refuse_replacement
 from .planning import Planning, Seen
@@ -310,7 +310,7 @@ def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparis
     if not planning.has_step("stack"):
         return compare.Comparison(pending=False), [], []
     runs = found.parameters.get("InstanceType") if found else None
-    planning.findings += plan_stack.zone_findings(planning.aws, made.template, runs)
+    planning.findings += launch.zone_findings(planning.aws, made.template, runs)
     if found is None:
         line = compare.created(name, made.template)
         started = f"starts {group_size(planning)} x {planning.cf.get('aws-instance-type')}"

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,7 +19,6 @@ from ..steps.stack import changes
 from ..steps.stack.events import Event
 from ..util import clock, redact
 from .follow_stack import POLL_SECONDS, Follower, Show
-from .plan_stack import read_template
 from .stack_failure import explain
 
 CLOUDFORMATION = "amazon.aws.cloudformation"
@@ -50,7 +50,7 @@ class Options:
 def update(options: Options, run_module: RunModule, aws: Clients | None, show: Show, note: Show) -> dict[str, Any]:
     """The module's result, or DatomicError. aws: None where this process cannot ask AWS. note: shows a line with -v."""
     began = clock.now()
-    body, content = read_template(options.template)
+    body, content = _read_template(options.template)
     secrets = changes.secrets(content)
     if options.account_id:
         _refuse_other_account(options.account_id, run_module, aws)
@@ -116,3 +116,18 @@ def _execute(run_module: RunModule, request: Mapping[str, Any]) -> dict[str, Any
         begun = {"changed": True}  # the last request will find nothing to do
         clock.sleep(POLL_SECONDS)
     return done
+
+
+def _read_template(path: str) -> tuple[str, Any]:
+    """The template's text, and its content: parsed if it is JSON, otherwise the text."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            body = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        message = f"Could not read the template {path}: {reason}. Run the entry point template first."
+        raise DatomicError(message) from error
+    try:
+        return body, json.loads(body)
+    except ValueError:
+        return body, body

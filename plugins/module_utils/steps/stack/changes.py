@@ -10,10 +10,9 @@ import base64
 import binascii
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...errors import Finding
 from ...properties import keys
 from ...util import redact
 from . import document
@@ -41,9 +40,6 @@ KEYS = {
     "Xmx": "java-xmx",
 }
 """The property or variable that gives a parameter of the templates its value."""
-
-_SYMBOLS = {"Add": "+", "Remove": "-", "Modify": "~", "Import": "+", "Dynamic": "~"}
-_MANNERS = {"True": ", replaced", "False": ", in place", "Conditional": ", in place or replaced, as its policy says"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,13 +76,6 @@ class Parameter:
     @property
     def given(self) -> str:
         return self.name or self.value
-
-
-@dataclasses.dataclass(frozen=True)
-class ParameterChange(Detail):
-    """A parameter that changes. by_hand: before is not the default of the stack's current template."""
-
-    by_hand: bool = False
 
 
 def details(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Detail, ...]:
@@ -172,88 +161,7 @@ def secrets(template: Any) -> set[str]:
     return {value for key, _equals, value in pairs if value and keys.is_secret(key)}
 
 
-def parameter_changes(
-    current: Mapping[str, Parameter], desired: Mapping[str, Parameter], defaults: Mapping[str, str]
-) -> list[ParameterChange]:
-    """The parameters whose values change. defaults: of the stack's current template."""
-    found = []
-    for name in dict.fromkeys([*current, *desired]):
-        one, other = current.get(name), desired.get(name)
-        before, after = one and one.value, other and other.value
-        if before != after:
-            by_hand = one is not None and name in defaults and one.given != defaults[name]
-            found.append(ParameterChange(name, shown(before), shown(after), by_hand))
-    return found
-
-
 def defaults(template: Any) -> dict[str, str]:
     """The defaults of a parsed template's parameters."""
     declared = document.mapping(document.mapping(template).get("Parameters"))
     return {name: str(one["Default"]) for name, one in declared.items() if "Default" in document.mapping(one)}
-
-
-def by_hand(stack: str, parameter: ParameterChange) -> Finding:
-    """The warning of a parameter that was set by hand and that the update changes."""
-    name, key = parameter.name, KEYS.get(parameter.name, "")
-    effect = f"sets it to {parameter.after!r}" if key else "removes it: the new template has no such parameter"
-    message = f"the parameter {name} of the stack {stack} was set by hand to {parameter.before!r}; the update {effect}"
-    return Finding("", message, "warning", key=key, suggestion=f"to keep it, write it to {key}" if key else "")
-
-
-def added(template: Any) -> list[Change]:
-    """The resources of a stack that does not exist yet."""
-    resources = template.get("Resources", {}) if isinstance(template, Mapping) else {}
-    return [Change("Add", name, str(resource.get("Type", ""))) for name, resource in resources.items()]
-
-
-def outdates(changes: Iterable[Change]) -> bool:
-    """Whether the group launches something else after the update, so that running instances become outdated."""
-    return any(
-        change.type in document.LAUNCH_TYPES
-        and (change.action != "Modify" or change.replacement == "True" or bool(change.details))
-        for change in changes
-    )
-
-
-def image(changes: Iterable[Change], parameters: Iterable[ParameterChange]) -> dict[str, str]:
-    """The machine image before and after; empty if it stays."""
-    launches = (change for change in changes if change.type in document.LAUNCH_TYPES)
-    for one in [*parameters, *(detail for change in launches for detail in change.details)]:
-        if one.name.rpartition(".")[2] == IMAGE:
-            return {"before": one.before, "after": one.after}
-    return {}
-
-
-def lines(stack: str, result: Mapping[str, Any]) -> list[str]:
-    """The module's result for the terminal: one line for each change, and one for each value below it."""
-    found = [f"  ± image {_arrow(result['image'])}"] if result.get("image") else []
-    found += [
-        f"  ~ parameter {one['name']} {_arrow(one)}" for one in result.get("parameters", ()) if one["name"] != IMAGE
-    ]
-    for change in result.get("changes", ()):
-        symbol = "±" if change["replacement"] == "True" else _SYMBOLS.get(change["action"], "~")
-        attributes = f": {', '.join(change['attributes'])}" if change["attributes"] else ""
-        manner = _MANNERS.get(change["replacement"], "") + attributes
-        found.append(f"  {symbol} {change['logical_id']} ({change['type']}){manner}")
-        found += [f"      {detail['name']} {_arrow(detail)}" for detail in change["details"]]
-    return [f"Changes of the stack {stack}:", *found] if found else []
-
-
-def _arrow(one: Mapping[str, Any]) -> str:
-    return f"{one['before'] or '(none)'} -> {one['after'] or '(none)'}"
-
-
-def diff(stack: str, changes: Iterable[Change], parameters: Iterable[ParameterChange]) -> list[dict[str, str]]:
-    """Ansible's diff: one line for each value."""
-    before = [f"parameter {one.name}: {one.before}" for one in parameters]
-    after = [f"parameter {one.name}: {one.after}" for one in parameters]
-    for change in changes:
-        name = f"{change.logical_id} ({change.type})"
-        before += [name] if change.action != "Add" else []
-        after += [name] if change.action != "Remove" else []
-        before += [f"{name} {detail.name}: {detail.before}" for detail in change.details]
-        after += [f"{name} {detail.name}: {detail.after}" for detail in change.details]
-    if not before and not after:
-        return []
-    headers = dict.fromkeys(("before_header", "after_header"), f"stack {stack}")
-    return [{**headers, "before": "\n".join([*before, ""]), "after": "\n".join([*after, ""])}]

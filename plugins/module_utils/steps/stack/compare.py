@@ -257,12 +257,22 @@ def _attributes(prefix: str, before: Any, after: Any) -> Iterator[Attribute]:
 
 def _by_hand(stack: str, old: _Side, new: _Side, desired: Desired) -> Iterator[Finding]:
     """Parameters that were set by hand, and that the update changes."""
-    for one in changes.parameter_changes(old.parameters, new.parameters, changes.defaults(old.template)):
-        if one.by_hand:
-            finding = changes.by_hand(stack, one)
-            file = _file(finding.key, desired)
-            place = _place(finding.key, file, desired) if file else ("", 0)
-            yield dataclasses.replace(finding, file=place[0], line=place[1])
+    defaults = changes.defaults(old.template)
+    for name, one in old.parameters.items():
+        other, key = new.parameters.get(name), KEYS.get(name, "")
+        if one.given == defaults.get(name, one.given) or (other and other.value == one.value):
+            continue
+        effect = f"sets it to {shown(other and other.value)!r}" if key else "removes it: the new template has none"
+        file = _file(key, desired)
+        place = _place(key, file, desired) if file else ("", 0)
+        yield Finding(
+            "parameter-by-hand",
+            f"the parameter {name} of the stack {stack} was set by hand to {shown(one.value)!r}; the update {effect}",
+            "warning",
+            *place,
+            key=key,
+            suggestion=f"to keep it, write it to {key}" if key else "",
+        )
 
 
 def _rewritten(old: _Side, new: _Side) -> Iterator[str]:
