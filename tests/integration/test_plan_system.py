@@ -81,7 +81,10 @@ def test_all_that_aws_has_against_the_files(orders: System, aws: Emulator) -> No
         file.write("aws-ingress-groups=nosuch\n")
     aws.fault(match="ssm:", times=99, code="AccessDeniedException", status=400)
     said = ("Datomic's has id (S, HASH)", "there is no security group nosuch", "Allow ssm:")
-    assert SENTINEL not in refused(orders, *said, create=True, secrets={"memcached-password": SENTINEL})
+    secrets = {"memcached-password": SENTINEL}
+    assert SENTINEL not in refused(orders, *said, create=True, secrets=secrets)
+    severities = {one["severity"] for one in orders.plan(create=True, secrets=secrets)["findings"]}
+    assert severities == {"error", "warning", "note"}, "the same table has the findings of the files"
 
 
 def test_errors_of_the_files_need_no_aws(orders: System, aws: Emulator) -> None:

@@ -9,12 +9,17 @@ A run costs seconds of CPU: what a single module decides is tested with the modu
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import re
+import stat
+import subprocess
 import sys
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import yaml
@@ -84,6 +89,11 @@ def value(estate: Estate, path: str, key: str) -> str:
     return found
 
 
+def lines(output: str) -> int:
+    """How many lines a run printed, blank ones included, warnings excluded."""
+    return len(re.sub(r"(?m)^  ! .*\n(?: {4}.*\n)*", "", output).splitlines())
+
+
 def in_service(aws: Emulator) -> list[str]:
     groups = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     return [i["InstanceId"] for group in groups for i in group["Instances"] if i["LifecycleState"] == "InService"]
@@ -128,8 +138,9 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     commits = estate.git("rev-list", "--count", "HEAD")
     again = successful(estate.play("update.yml"))
     assert again.changed == {"wormbase": 0}
-    assert again.writes() == [], "a change set shows whether the template differs"
+    assert again.kinds() == {"read": len(again.calls)}
     assert len(again.calls) <= NO_CHANGE_CALLS, "docs/development/performance.md justifies each"
+    assert lines(again.output) <= 25, again.output
     assert estate.git("rev-list", "--count", "HEAD") == commits, "no empty commit"
     # Left half done by a run that was killed: the stack is as it should be, the group is not.
     aws.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=group(aws), MaxSize=2)
@@ -154,8 +165,6 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     (estate.directory / "steps.yml").write_text(STEPS)
     aws.set_stack_status("wormbase", "UPDATE_ROLLBACK_FAILED")
     refused(estate.play("steps.yml"), "The stack wormbase is UPDATE_ROLLBACK_FAILED.", "continue-update-rollback")
-    aws.set_stack_status("wormbase", "ROLLBACK_COMPLETE")
-    refused(estate.play("update.yml"), "The stack wormbase is ROLLBACK_COMPLETE.", "delete the stack")
     aws.set_stack_status("wormbase", "CREATE_COMPLETE")
 
     done = successful(estate.play("update.yml"))
@@ -166,7 +175,7 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
 
 
 LATER = """
-- ansible.builtin.import_playbook: datomic_onprem.aws.update
+- ansible.builtin.import_playbook: datomic_onprem.aws.create
 - hosts: datomic
   gather_facts: false
   tasks:
@@ -181,7 +190,6 @@ LATER = """
 
 
 def test_a_plan_holds_for_its_own_files(estate: Estate, aws: Emulator) -> None:
-    successful(estate.play("create.yml"))
     (estate.directory / "later.yml").write_text(LATER)
     successful(estate.play("later.yml"))
     assert {name.partition("/")[2] for name in snapshot(aws)["tables"]} == {"wormbase", "second"}
@@ -211,11 +219,9 @@ def test_several_systems_at_once_and_one_alone(estate: Estate, aws: Emulator) ->
     add_hosts(estate, "billing", directory=books)
     mistaken = estate.play("create.yml", "--limit", "orders,billing", "-e", "datomic_stack_name=orders")
     refused(mistaken, "orders and billing have the stack orders", "Nothing was changed.")
-    estate.edit("aws/orders-transactor.properties", aws_dynamodb_table="wormbase")
-    copied = estate.play("create.yml", "--limit", "orders,wormbase")
-    refused(copied, "wormbase and orders have the table wormbase in us-east-1", "aws-dynamodb-table")
-    estate.edit("aws/orders-transactor.properties", aws_dynamodb_table="orders")
-    successful(estate.play("create.yml"))
+    created = successful(estate.play("create.yml"))
+    table = [line.split() for line in created.output.splitlines() if line.endswith(("OUTCOME", "  applied"))]
+    assert [row[0] for row in table] == ["SYSTEM", "wormbase", "orders", "billing"], "last, one line for each"
     one_by_one = ("-e", "datomic_serial=1", "-e", "datomic_stack_name=orders", "--limit", "orders,billing")
     late = estate.play("update.yml", *one_by_one)
     assert late.returncode != 0
@@ -272,64 +278,51 @@ def test_a_stack_that_fails_says_why(estate: Estate, aws: Emulator) -> None:
     assert estate.git("status", "--porcelain") == "", "the names are committed all the same"
 
 
-def test_what_cannot_be_registered_stops_the_run_first(estate: Estate, aws: Emulator) -> None:
-    before = snapshot(aws)
-    clean = estate.git("status", "--porcelain")
-    estate.git("switch", "--quiet", "--detach")
-    run = estate.play("create.yml")
-    refused(run, "HEAD is detached")
-    assert "Register the files" not in run.output, "a backup may have run by then"
-    estate.git("switch", "--quiet", "-")
-    estate.edit(TRANSACTOR, license_key=SENTINEL)
-    # The properties file is encrypted, but the template, with the same secret in its user data, would not be.
-    (estate.directory / ".git" / "info" / "attributes").write_text("aws/*.properties filter=conceal\n")
-    estate.git("config", "filter.conceal.clean", f"sed s/{SENTINEL}/concealed/")
-    commits = estate.git("rev-list", "--count", "HEAD")
-    run = estate.play("create.yml")
-    refused(run, "aws/wormbase-cf.json this run would put a secret in clear text into it")
-    assert SENTINEL not in run.output
-    assert snapshot(aws) == before
-    assert estate.git("rev-list", "--count", "HEAD") == commits
-    assert estate.git("status", "--porcelain").split() == ["M", TRANSACTOR], clean
+STEP_TASKS = {
+    "Register the files in git": "git",
+    "Provision the table, the log bucket and the roles": "transactor",
+    "Provision the security group": "security_group",
+    "Write the CloudFormation template": "template",
+    "Create or update the stack": "stack",
+    "Replace outdated transactors": "transactors",
+}
 
 
-def test_a_template_that_git_would_not_take_stops_the_run_first(
-    estate: Estate, aws: Emulator, tmp_path: pathlib.Path
-) -> None:
-    before = snapshot(aws)
-    (tmp_path / "outside").mkdir()
-    elsewhere = f"datomic_cf_template={tmp_path}/outside/cf.json"
-    refused(estate.play("create.yml", "-e", elsewhere), "outside/cf.json: is not in a git repository")
-    (estate.directory / ".git" / "info" / "exclude").write_text("*.json\n")
-    ignored = "aws/wormbase-cf.json: is ignored by git (.git/info/exclude:1: *.json)"
-    refused(estate.play("create.yml", "--check"), ignored)
-    assert snapshot(aws) == before
-    assert estate.git("status", "--porcelain") == ""
-    # A procedure of one's own that writes no template has none to register.
-    own = estate.directory / "own.yml"
-    own.write_text(STEPS.replace("[stack, replace]", "[provision, register]"))
-    successful(estate.play("own.yml"))
-    own.unlink()
-    assert estate.git("status", "--porcelain") == ""
-    successful(estate.play("create.yml", "-e", elsewhere, "-e", "datomic_commit=false"))
+def applied(run: Run) -> set[str]:
+    """The steps whose tasks reported a change."""
+    tasks = re.findall(r"TASK \[[^:]* : ([^\]]*)\] \*+\n((?:(?!TASK).*\n)*)", successful(run).output)
+    return {STEP_TASKS[name] for name, text in tasks if "\nchanged: [" in f"\n{text}"}
 
 
-def test_a_check_counts_and_shows_what_the_run_does(estate: Estate, aws: Emulator) -> None:
-    plan = successful(estate.play("create.yml", "--check", "--diff"))
-    assert successful(estate.play("create.yml")).changed == plan.changed
-    # An edit that nobody has committed: registered first, and no file is written afterwards but the template.
+def test_a_check_plans_exactly_what_the_run_does(estate: Estate, aws: Emulator) -> None:
+    file = estate.directory / ".git" / "plan.json"
+
+    def planned(*arguments: str) -> set[str]:
+        """The steps of the plan of a check."""
+        check = successful(estate.play(*arguments, "--check", "-e", f"datomic_plan_file={file}"))
+        assert check.writes() == []
+        made = json.loads(file.read_text())
+        assert check.changed == {"wormbase": 1}
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        plans.append((check, made))
+        return {change["step"] for change in made["changes"]}
+
+    plans: list[tuple[Run, dict[str, Any]]] = []
+    # The template is no change in itself: the stack shows it.
+    written = {"template", "git"}
+    assert planned("create.yml") | written == applied(estate.play("create.yml"))
+    # An edit that nobody has committed, and of which one value cannot be taken at once.
     estate.edit(TRANSACTOR, memory_index_max="256m")
-    with (estate.directory / TRANSACTOR).open("a") as file:
-        file.write("\nheartbeat-interval-msec=2000\n")
-    plan = successful(estate.play("update.yml", "--check", "--diff"))
-    assert plan.output.count("+memory-index-max=256m") == 1
-    assert "2000 is less than half of 5000, which runs now" in " ".join(plan.output.split())
-    assert successful(estate.play("update.yml")).changed == plan.changed
+    with (estate.directory / TRANSACTOR).open("a") as edited:
+        edited.write("\nheartbeat-interval-msec=2000\n")
+    assert planned("update.yml") | written == applied(estate.play("update.yml"))
+    said = " ".join(plans[-1][0].output.split())
+    assert said.count("~ memory-index-max 512m -> 256m") == 1
+    assert "2000 is less than half of 5000, which runs now" in said
     # What changes in AWS alone is nothing to register, and the new tags of a stack reach its group.
     given = {"datomic_table_point_in_time_recovery": True, "datomic_tags": {"team": "orders"}}
     arguments = ("update.yml", "-e", json.dumps({**given, "datomic_replace": "never"}))
-    plan = successful(estate.play(*arguments, "--check"))
-    assert successful(estate.play(*arguments)).changed == plan.changed == {"wormbase": 2}
+    assert planned(*arguments) == applied(estate.play(*arguments)) == {"transactor", "stack"}
 
 
 def test_an_own_procedure_of_single_entry_points(estate: Estate) -> None:
@@ -352,39 +345,13 @@ def test_an_own_procedure_of_single_entry_points(estate: Estate) -> None:
     assert estate.git("log", "-1", "--format=%s").startswith("wormbase: memory-index-max 512m -> 256m")
 
 
-def test_no_release_is_older_than_the_stack_s_whatever_runs(estate: Estate, aws: Emulator) -> None:
-    estate.edit(CF, datomic_version="1.0.7364")
-    successful(estate.play("create.yml"))
-    estate.edit(CF, datomic_version="1.0.7277")
-    older = "1.0.7277 is older than 1.0.7364"
-    refused(estate.play("update.yml"), older)
-    aws.client("autoscaling").update_auto_scaling_group(
-        AutoScalingGroupName=group(aws), MinSize=0, MaxSize=0, DesiredCapacity=0
-    )
-    aws.advance(600)
-    assert in_service(aws) == []
-    refused(estate.play("update.yml", "--check"), f"{older}, which the stack names", "accept release-downgrade")
-    estate.edit(CF, datomic_version="1.0.7469")
-    plan = successful(estate.play("update.yml", "--check", "-e", "datomic_replace=never"))
-    assert "not known which release runs: judged as 1.0.7364, which the stack names" in plan.output
-
-
 def test_a_run_without_credentials_or_with_two_bad_files(estate: Estate, aws: Emulator) -> None:
     nobody = estate.play("create.yml", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     refused(nobody, "Could not read the stack wormbase: Unable to locate credentials. Set a profile")
     elsewhere = estate.play("create.yml", "-e", json.dumps({"datomic_aws": {"ec2_region": "eu-west-1"}}))
-    refused(elsewhere, "region in datomic_aws is eu-west-1, but aws-region in")
-    estate.edit(CF, aws_region="us-east-9")
-    estate.edit(TRANSACTOR, aws_dynamodb_region="us-east-9")
-    nowhere = estate.play("create.yml")
-    refused(nowhere, "Could not read the stack wormbase: ", "There is no such region: correct aws-region in the file")
-    estate.edit(CF, aws_region="us-east-1")
-    estate.edit(TRANSACTOR, aws_dynamodb_region="us-east-1")
-    (estate.directory / "steps.yml").write_text(STEPS)
-    for playbook in ("create.yml", "steps.yml"):
-        stranger = estate.play(playbook, "-e", "datomic_account_id=999999999999")
-        refused(stranger, "The credentials belong to account 123456789012, not to 999999999999: nothing was changed.")
-        assert {call["service"] for call in stranger.calls} == {"sts"}, "nothing else was asked"
+    refused(elsewhere, "aws-region is us-east-1, but region in datomic_aws is eu-west-1")
+    stranger = estate.play("create.yml", "-e", "datomic_account_id=999999999999")
+    refused(stranger, "The credentials belong to account 123456789012, not to 999999999999: nothing was changed.")
     asked = len(estate.calls())
     estate.edit(TRANSACTOR, host="", memory_index_max="1 g")
     estate.edit(CF, aws_autoscaling_group_size="0")
@@ -488,6 +455,59 @@ def test_a_playbook_runs_where_ansible_playbook_runs(playbook: pathlib.Path) -> 
     assert play["vars"].get("ansible_become", True) is (playbook.stem == "distribution")
 
 
+PTY = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+def answer(estate: Estate, says: str, *arguments: str) -> tuple[int, str]:
+    """Run update.yml at a terminal, where somebody answers its question."""
+    before = len(estate.calls())
+    with subprocess.Popen(
+        [sys.executable, "-c", PTY, "ansible-playbook", "-i", "inventory", "update.yml", *arguments],
+        cwd=estate.directory,
+        env=estate.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        output = ""
+        while "Type yes" not in output:
+            read = process.stdout.read(1)
+            assert read, output
+            output += read
+        assert "Plan: " in output, "nobody is asked before the plan is shown"
+        assert not [call for call in estate.calls()[before:] if call["kind"] == "write"]
+        # Ansible drops what was typed before it waits for the answer.
+        with contextlib.suppress(BrokenPipeError):
+            while process.poll() is None:
+                process.stdin.write(f"{says}\r")
+                process.stdin.flush()
+                time.sleep(0.5)
+        output += process.stdout.read()
+    return process.returncode, output
+
+
+def test_what_decides_whether_a_plan_is_applied(estate: Estate, aws: Emulator) -> None:
+    successful(estate.play("create.yml"))
+    estate.edit(TRANSACTOR, memory_index_max="256m")
+    estate.edit(CF, aws_instance_type="c4.xlarge")
+    before, head = snapshot(aws), estate.git("rev-parse", "HEAD")
+    check = estate.play("update.yml", "--check", "-e", "datomic_fail_on_changes=true")
+    refused(check, "~ memory-index-max 512m -> 256m", "Plan: 0 to create", "The plan is not empty")
+    shown, _error, rest = check.output.partition("[ERROR]")
+    assert lines(shown) <= 40, shown
+    assert '"plan":' not in rest, "no screen of JSON"
+    confirm = ("-e", "datomic_confirm=true")
+    refused(estate.play("update.yml", *confirm), "Plan: 0 to create", "Nobody confirmed the plan with yes.")
+    code, output = answer(estate, "no", *confirm)
+    assert code != 0
+    assert "Nobody confirmed the plan with yes. Nothing was changed." in " ".join(output.split()), output
+    assert (snapshot(aws), estate.git("rev-parse", "HEAD")) == (before, head)
+    code, output = answer(estate, "yes", *confirm, "-e", "datomic_replace=never")
+    assert (code, "Applied: " in output) == (0, True), output
+
+
 Spoil = Callable[[Estate, Emulator], object]
 
 
@@ -531,21 +551,6 @@ def test_a_file_that_may_not_be_read(estate: Estate, aws: Emulator) -> None:
     assert result["failed"]
     assert f"{estate.directory / TRANSACTOR}: cannot be read: Permission denied" in result["msg"]
     assert aws.calls() == []
-
-
-def test_all_that_aws_has_against_the_files_is_told_at_once(estate: Estate, aws: Emulator) -> None:
-    a_table_of_another_shape(estate, aws)
-    estate.edit(CF, aws_ingress_groups="nosuch", aws_autoscaling_group_size="1")
-    aws.fault(match="ssm:", times=99, code="AccessDeniedException", status=400)
-    secrets = {"datomic_secrets": {"memcached-password": SENTINEL}}
-    run = estate.play("create.yml", "-e", json.dumps(secrets))
-    refused(run, "4 errors:", "Datomic's has id (S, HASH)", "there is no security group nosuch", "Allow ssm:")
-    assert "secrets-need-modern" in run.output
-    assert SENTINEL not in run.output
-    rows = [line.split() for line in run.output.splitlines()]
-    shown = {(row[0], row[1]) for row in rows if row and row[0] in ("error", "note")}
-    assert {("error", "aws-dynamodb-table"), ("error", "aws-ingress-groups")} <= shown
-    assert ("note", "aws-autoscaling-group-size") in shown, "the same table has the findings of the files"
 
 
 @pytest.mark.parametrize("check", [True, False])
