@@ -489,11 +489,8 @@ def test_what_decides_whether_a_plan_is_applied(estate: Estate, aws: Emulator) -
     estate.edit(TRANSACTOR, memory_index_max="256m")
     estate.edit(CF, aws_instance_type="c4.xlarge")
     before, head = snapshot(aws), estate.git("rev-parse", "HEAD")
-    check = estate.play("update.yml", "--check", "-e", "datomic_fail_on_changes=true")
-    refused(check, "~ memory-index-max 512m -> 256m", "Plan: 0 to create", "The plan is not empty")
-    shown, _error, rest = check.output.partition("[ERROR]")
-    assert lines(shown) <= 40, shown
-    assert '"plan":' not in rest, "no screen of JSON"
+    check = successful(estate.play("update.yml", "--check"))
+    assert lines(check.output) <= 40, check.output
     confirm = ("-e", "datomic_confirm=true")
     refused(estate.play("update.yml", *confirm), "Plan: 0 to create", "Nobody confirmed the plan with yes.")
     code, output = answer(estate, "no", *confirm)
