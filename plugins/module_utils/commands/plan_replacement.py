@@ -162,7 +162,9 @@ def preconditions_of(planning: Planning, seen: Seen, *, changed: bool) -> list[F
     everything = frozenset(member.instance_id for member in seen.group.members)
     goal = Goal(strategy=planning.params["strategy"], replacing=everything)
     severity: Severity = "error" if changed else "warning"
-    return [Finding("replacement-obstacle", text, severity) for text in preconditions.unmet(seen.group, goal)]
+    # The step stack has an error about the stack's status already.
+    group = dataclasses.replace(seen.group, stack_status="") if planning.has_step("stack") else seen.group
+    return [Finding("replacement-obstacle", text, severity) for text in preconditions.unmet(group, goal)]
 
 
 def refuse_replacement(planning: Planning, seen: Seen) -> None:
