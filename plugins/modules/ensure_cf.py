@@ -30,24 +30,6 @@ options:
       - The transactor's properties file. The security group admits peers to its C(port).
       - Without this option the port is 4334. O(ingress=exact) requires it, to know which rules it may revoke.
     type: path
-  vpc_id:
-    description:
-      - The VPC of the security groups.
-      - The default is the VPC of the group whose id C(aws-security-group) has, or else the region's default VPC.
-    type: str
-  ingress:
-    description:
-      - What to do with rules of the security group that are not in the file, such as older ranges.
-      - V(report) keeps them and warns, with the command that revokes them. The warning is C(ingress-open) for a large
-        part of the Internet, and otherwise C(ingress-not-in-files).
-      - V(exact) adds missing rules first and then revokes the others. If peers may lose the transactor, it is the
-        warning C(ingress-revoked). When the port changes, that run keeps the rules of the old port for the running
-        transactors.
-      - V(exact) does not change a group without the description C(Provisioned by Datomic), or a group that instances
-        outside of O(stack_name) use. It is the error C(ingress-shared), which can be accepted.
-    type: str
-    choices: [report, exact]
-    default: report
   stack_name:
     description:
       - The system's stack, for O(ingress=exact).
@@ -81,6 +63,7 @@ extends_documentation_fragment:
   - datomic_onprem.aws.accept
   - datomic_onprem.aws.account
   - datomic_onprem.aws.engine
+  - datomic_onprem.aws.ingress
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:
@@ -229,7 +212,7 @@ error_code:
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import INGRESS, ensure
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 
 
@@ -238,13 +221,12 @@ def main() -> None:
         "src": {"type": "path", "required": True},
         "dest": {"type": "path"},
         "transactor_src": {"type": "path"},
-        "vpc_id": {"type": "str"},
         "datomic_version": {"type": "str"},
         "account_id": {"type": "str"},
         "stack_name": {"type": "str"},
-        "ingress": {"type": "str", "choices": ["report", "exact"], "default": "report"},
         "tags": {"type": "dict", "default": {}},
         "backup_heap": {"type": "str", "default": ""},
+        **INGRESS,
         **rules.SPEC,
         **engine.SPEC,
     }

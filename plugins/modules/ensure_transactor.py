@@ -48,16 +48,6 @@ options:
         have created it.
     type: dict
     default: {}
-  policies:
-    description:
-      - V(tool) writes the policies that C(bin/datomic) writes, with C(dynamodb:*) on the table in every region.
-      - V(least_privilege) grants reading and writing items in the table's region, logs in the bucket, and metrics in
-        the namespace C(Datomic). With it, a backup cannot be restored into a missing table.
-      - A policy is written only if its meaning changes.
-      - The default is V(tool). With O(defaults=secure) it is the kind of the existing policies, and V(least_privilege)
-        for a system without policies.
-    type: str
-    choices: [tool, least_privilege]
   defaults:
     description:
       - The settings of new resources that no other option sets. V(tool) is what C(bin/datomic) sets.
@@ -69,80 +59,11 @@ options:
     type: str
     choices: [tool, secure]
     default: tool
-  permissions_boundary:
-    description:
-      - The ARN of a managed policy, which becomes the permissions boundary of every role and user that is created.
-      - An existing role or user without it is the warning C(permissions-boundary), with the command that sets it.
-    type: str
-  role_prefix:
-    description:
-      - The start of generated names of roles and users, such as V(datomic-aws-transactor). At most 48 characters.
-      - Names in the file stay.
-    type: str
-    default: datomic-aws
   stack_name:
     description:
       - The system's stack. The warning C(role-policy-unknown) ignores the policy that its modern template adds to the
         transactor's role.
     type: str
-  table_billing_mode:
-    description:
-      - The default for a new table is V(PROVISIONED).
-      - V(PAY_PER_REQUEST) also changes an existing table. The change to V(PROVISIONED) is an error, because it would
-        limit the table.
-    type: str
-    choices: [PROVISIONED, PAY_PER_REQUEST]
-  table_read_capacity:
-    description:
-      - Read units, 100 by default for a new table.
-      - Raises an existing table, and never lowers it. Tables on demand have none.
-    type: int
-  table_write_capacity:
-    description:
-      - Write units, 50 by default for a new table.
-      - Raises an existing table, and never lowers it. Tables on demand have none.
-    type: int
-  table_max_read_capacity:
-    description:
-      - The most read units that Application Auto Scaling sets. The least is O(table_read_capacity), or else what the
-        table has when auto scaling is set up.
-      - Existing bounds are raised, and never lowered. Without this option auto scaling stays as it is. Tables on demand
-        and DynamoDB Local have none.
-    type: int
-  table_max_write_capacity:
-    description: The same for write units and O(table_write_capacity).
-    type: int
-  table_target_utilization:
-    description:
-      - The target of auto scaling, in percent of the units in use, from 20 to 90.
-      - The default for a new scaling policy is 70. An existing one stays as it is.
-    type: int
-  table_point_in_time_recovery:
-    description:
-      - Whether DynamoDB keeps a history for point-in-time recovery. Without this option it stays as it is.
-      - This does not replace M(datomic_onprem.aws.backup_db), whose copy holds every write up to one moment.
-    type: bool
-  table_deletion_protection:
-    description: Whether DynamoDB refuses to delete the table. Without this option it stays as it is.
-    type: bool
-  bucket_block_public_access:
-    description: Whether the log bucket blocks all public access. Without this option it stays as it is.
-    type: bool
-  bucket_encryption:
-    description: The log bucket's default encryption. Without this option it stays as it is.
-    type: str
-    choices: [AES256, "aws:kms"]
-  bucket_tls_only:
-    description:
-      - Whether a statement of the bucket policy denies requests without TLS. V(false) removes that statement. Other
-        statements stay.
-      - Without this option the bucket policy stays as it is.
-    type: bool
-  bucket_expiration_days:
-    description:
-      - Days until logs are deleted, by the lifecycle rule C(datomic-logs-expiration). Other rules stay.
-      - Without this option the rule stays as it is.
-    type: int
 attributes:
   check_mode:
     support: full
@@ -159,6 +80,7 @@ extends_documentation_fragment:
   - datomic_onprem.aws.accept
   - datomic_onprem.aws.account
   - datomic_onprem.aws.engine
+  - datomic_onprem.aws.resources
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 notes:
@@ -330,9 +252,8 @@ error_code:
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import ensure
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import RESOURCES, ensure
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import ROLE_PREFIX
 
 
 def main() -> None:
@@ -341,23 +262,9 @@ def main() -> None:
         "dest": {"type": "path"},
         "account_id": {"type": "str"},
         "tags": {"type": "dict", "default": {}},
-        "policies": {"type": "str", "choices": ["tool", "least_privilege"]},
         "defaults": {"type": "str", "choices": ["tool", "secure"], "default": "tool"},
-        "permissions_boundary": {"type": "str"},
-        "role_prefix": {"type": "str", "default": ROLE_PREFIX},
         "stack_name": {"type": "str"},
-        "table_billing_mode": {"type": "str", "choices": ["PROVISIONED", "PAY_PER_REQUEST"]},
-        "table_read_capacity": {"type": "int"},
-        "table_write_capacity": {"type": "int"},
-        "table_max_read_capacity": {"type": "int"},
-        "table_max_write_capacity": {"type": "int"},
-        "table_target_utilization": {"type": "int"},
-        "table_point_in_time_recovery": {"type": "bool"},
-        "table_deletion_protection": {"type": "bool"},
-        "bucket_block_public_access": {"type": "bool"},
-        "bucket_encryption": {"type": "str", "choices": ["AES256", "aws:kms"]},
-        "bucket_tls_only": {"type": "bool"},
-        "bucket_expiration_days": {"type": "int"},
+        **RESOURCES,
         **rules.SPEC,
         **rules.SECRETS_SPEC,
         **engine.SPEC,

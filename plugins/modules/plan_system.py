@@ -72,103 +72,6 @@ options:
     description: Tags of all resources. The stack keeps its other tags.
     type: dict
     default: {}
-  policies:
-    description:
-      - V(tool) writes the policies that C(bin/datomic) writes, with C(dynamodb:*) on the table in every region.
-      - V(least_privilege) grants reading and writing items in the table's region, logs in the bucket, and metrics in
-        the namespace C(Datomic). With it, a backup cannot be restored into a missing table.
-      - A policy is written only if its meaning changes.
-      - The default is the kind of the existing policies, and V(least_privilege) for a system without policies.
-    type: str
-    choices: [tool, least_privilege]
-  permissions_boundary:
-    description:
-      - The ARN of a managed policy, which becomes the permissions boundary of every role and user that is created.
-      - An existing role or user without it is the warning C(permissions-boundary), with the command that sets it.
-    type: str
-  role_prefix:
-    description:
-      - The start of generated names of roles and users, such as V(datomic-aws-transactor). At most 48 characters.
-      - Names in the file stay.
-    type: str
-    default: datomic-aws
-  vpc_id:
-    description:
-      - The VPC of the security groups.
-      - The default is the VPC of the group whose id C(aws-security-group) has, or else the region's default VPC.
-    type: str
-  ingress:
-    description:
-      - What to do with rules of the security group that are not in the file, such as older ranges.
-      - V(report) keeps them and warns, with the command that revokes them. The warning is C(ingress-open) for a large
-        part of the Internet, and otherwise C(ingress-not-in-files).
-      - V(exact) adds missing rules first and then revokes the others. If peers may lose the transactor, it is the
-        warning C(ingress-revoked). When the port changes, that run keeps the rules of the old port for the running
-        transactors.
-      - V(exact) does not change a group without the description C(Provisioned by Datomic), or a group that instances
-        outside of O(stack_name) use. It is the error C(ingress-shared), which can be accepted.
-    type: str
-    choices: [report, exact]
-    default: report
-  table_billing_mode:
-    description:
-      - The default for a new table is V(PROVISIONED).
-      - V(PAY_PER_REQUEST) also changes an existing table. The change to V(PROVISIONED) is an error, because it would
-        limit the table.
-    type: str
-    choices: [PROVISIONED, PAY_PER_REQUEST]
-  table_read_capacity:
-    description:
-      - Read units, 100 by default for a new table.
-      - Raises an existing table, and never lowers it. Tables on demand have none.
-    type: int
-  table_write_capacity:
-    description:
-      - Write units, 50 by default for a new table.
-      - Raises an existing table, and never lowers it. Tables on demand have none.
-    type: int
-  table_max_read_capacity:
-    description:
-      - The most read units that Application Auto Scaling sets. The least is O(table_read_capacity), or else what the
-        table has when auto scaling is set up.
-      - Existing bounds are raised, and never lowered. Without this option auto scaling stays as it is. Tables on
-        demand
-        and DynamoDB Local have none.
-    type: int
-  table_max_write_capacity:
-    description: The same for write units and O(table_write_capacity).
-    type: int
-  table_target_utilization:
-    description:
-      - The target of auto scaling, in percent of the units in use, from 20 to 90.
-      - The default for a new scaling policy is 70. An existing one stays as it is.
-    type: int
-  table_point_in_time_recovery:
-    description:
-      - Whether DynamoDB keeps a history for point-in-time recovery. Without this option it stays as it is.
-      - This does not replace M(datomic_onprem.aws.backup_db), whose copy holds every write up to one moment.
-    type: bool
-  table_deletion_protection:
-    description: Whether DynamoDB refuses to delete the table. Without this option it stays as it is.
-    type: bool
-  bucket_block_public_access:
-    description: Whether the log bucket blocks all public access. Without this option it stays as it is.
-    type: bool
-  bucket_encryption:
-    description: The log bucket's default encryption. Without this option it stays as it is.
-    type: str
-    choices: [AES256, "aws:kms"]
-  bucket_tls_only:
-    description:
-      - Whether a statement of the bucket policy denies requests without TLS. V(false) removes that statement. Other
-        statements stay.
-      - Without this option the bucket policy stays as it is.
-    type: bool
-  bucket_expiration_days:
-    description:
-      - Days until logs are deleted, by the lifecycle rule C(datomic-logs-expiration). Other rules stay.
-      - Without this option the rule stays as it is.
-    type: int
   replace:
     description: Which transactors the run replaces, as O(datomic_onprem.aws.replace_transactors#module:when).
     type: str
@@ -191,31 +94,6 @@ options:
   backup_max_age:
     description: The age that the newest backups may have at most, such as V(24h), where the run takes none.
     type: str
-  databases:
-    description: The system's databases.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: The database's name.
-        type: str
-        required: true
-      backup_uri:
-        description: The place of its backups.
-        type: str
-        required: true
-      uri:
-        description: The database's URI, if it does not follow from the transactor's file.
-        type: str
-      backup_region:
-        description: The region of the backup's bucket, if it is not the system's.
-        type: str
-      encryption:
-        description: The encryption of a backup in S3.
-        type: str
-        choices: [none, sse]
-        default: sse
   commit:
     description: Whether the run commits the files.
     type: bool
@@ -279,8 +157,11 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datomic_onprem.aws.accept
   - datomic_onprem.aws.account
+  - datomic_onprem.aws.databases
   - datomic_onprem.aws.engine
+  - datomic_onprem.aws.ingress
   - datomic_onprem.aws.modern
+  - datomic_onprem.aws.resources
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 seealso:
@@ -378,12 +259,13 @@ from typing import get_args
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import INGRESS
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import RESOURCES
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_system import plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import DATABASES
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import STEPS
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan_guard import Forbidden
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import ROLE_PREFIX
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import SPEC as MODERN
 
 
@@ -403,23 +285,6 @@ def main() -> None:
         "backup_heap": {"type": "str", "default": ""},
         "account_id": {"type": "str"},
         "tags": {"type": "dict", "default": {}},
-        "policies": {"type": "str", "choices": ["tool", "least_privilege"]},
-        "permissions_boundary": {"type": "str"},
-        "role_prefix": {"type": "str", "default": ROLE_PREFIX},
-        "vpc_id": {"type": "str"},
-        "ingress": {"type": "str", "choices": ["report", "exact"], "default": "report"},
-        "table_billing_mode": {"type": "str", "choices": ["PROVISIONED", "PAY_PER_REQUEST"]},
-        "table_read_capacity": {"type": "int"},
-        "table_write_capacity": {"type": "int"},
-        "table_max_read_capacity": {"type": "int"},
-        "table_max_write_capacity": {"type": "int"},
-        "table_target_utilization": {"type": "int"},
-        "table_point_in_time_recovery": {"type": "bool"},
-        "table_deletion_protection": {"type": "bool"},
-        "bucket_block_public_access": {"type": "bool"},
-        "bucket_encryption": {"type": "str", "choices": ["AES256", "aws:kms"]},
-        "bucket_tls_only": {"type": "bool"},
-        "bucket_expiration_days": {"type": "int"},
         "replace": {"type": "str", "choices": ["stale", "always", "never"], "default": "stale"},
         "strategy": {"type": "str", "choices": ["rolling", "terminate"], "default": "rolling"},
         "settle_seconds": {"type": "int", "default": 300},
@@ -436,6 +301,8 @@ def main() -> None:
         "forbid": {"type": "list", "elements": "str", "choices": list(get_args(Forbidden)), "default": []},
         "plan_file": {"type": "path"},
         "approved_plan": {"type": "path"},
+        **RESOURCES,
+        **INGRESS,
         **rules.SPEC,
         **engine.SPEC,
     }

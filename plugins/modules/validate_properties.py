@@ -37,32 +37,6 @@ options:
     description: The heap of backups and restores, such as V(4g), to compare with the transactor's.
     type: str
     default: ""
-  databases:
-    description:
-      - The databases that a backup or a restore works on, to be checked. An empty list is an error.
-      - A backup needs O(datomic_home) too.
-    type: list
-    elements: dict
-    suboptions: &databases
-      name:
-        description: The database's name.
-        type: str
-        required: true
-      backup_uri:
-        description: The place of its backups. Each database needs its own.
-        type: str
-        required: true
-      uri:
-        description: The database's URI, if it does not follow from the transactor's file.
-        type: str
-      backup_region:
-        description: The region of the backup's bucket, if it is not the system's.
-        type: str
-      encryption:
-        description: The encryption of a backup in S3.
-        type: str
-        choices: [none, sse]
-        default: sse
   stack_name:
     description: The name of the stack, to be checked.
     type: str
@@ -99,6 +73,7 @@ attributes:
   idempotent:
     support: full
 extends_documentation_fragment:
+  - datomic_onprem.aws.databases
   - datomic_onprem.aws.accept
   - datomic_onprem.aws.attributes
 seealso:

@@ -26,6 +26,11 @@ from ..system import DEFAULT_PORT, System
 from .prepared import Prepared
 
 COMMAND = "ensure-cf"
+INGRESS: dict[str, dict[str, Any]] = {
+    "vpc_id": {"type": "str"},
+    "ingress": {"type": "str", "choices": ["report", "exact"], "default": "report"},
+}
+"""The options of the security group."""
 
 
 def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:

@@ -37,11 +37,29 @@ from ..steps.transactor.desired import (
 )
 from ..steps.transactor.outputs import outputs
 from ..steps.transactor.plan import decide, with_defaults
-from ..system import System
+from ..system import ROLE_PREFIX, System
 from ..template.modern import start_policy
 from .prepared import Prepared
 
 COMMAND = "ensure-transactor"
+RESOURCES: dict[str, dict[str, Any]] = {
+    "policies": {"type": "str", "choices": ["tool", "least_privilege"]},
+    "permissions_boundary": {"type": "str"},
+    "role_prefix": {"type": "str", "default": ROLE_PREFIX},
+    "table_billing_mode": {"type": "str", "choices": ["PROVISIONED", "PAY_PER_REQUEST"]},
+    "table_read_capacity": {"type": "int"},
+    "table_write_capacity": {"type": "int"},
+    "table_max_read_capacity": {"type": "int"},
+    "table_max_write_capacity": {"type": "int"},
+    "table_target_utilization": {"type": "int"},
+    "table_point_in_time_recovery": {"type": "bool"},
+    "table_deletion_protection": {"type": "bool"},
+    "bucket_block_public_access": {"type": "bool"},
+    "bucket_encryption": {"type": "str", "choices": ["AES256", "aws:kms"]},
+    "bucket_tls_only": {"type": "bool"},
+    "bucket_expiration_days": {"type": "int"},
+}
+"""The options of the table, the log bucket, the roles and the users."""
 LOCAL_REGION = "us-east-1"
 """DynamoDB Local keeps tables by region; a transactor without a region uses this one."""
 

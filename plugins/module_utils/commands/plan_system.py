@@ -99,7 +99,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         changes.append(Change("update", "git", "", "git", registered.note))
     backs_up = _backs_up(params) and seen.stack is not None
     if backs_up:
-        planning.final += validate.backup_findings(params["databases"], params["datomic_home"])
+        planning.final += validate.backup_findings(params["databases"] or (), params["datomic_home"])
     backs_up = backs_up and any(change.kind != "git" for change in changes)
     if backs_up:
         notes.append(("backup", _backup_note(params)))
@@ -421,7 +421,7 @@ def _backs_up(params: Mapping[str, Any]) -> bool:
 
 
 def _backup_note(params: Mapping[str, Any]) -> str:
-    names = ", ".join(one["name"] for one in params["databases"])
+    names = ", ".join(one["name"] for one in params["databases"] or ())
     if params["backup"] == "before_update":
         return f"{names} backed up before anything changes"
     return f"{names}: a backup younger than {params['backup_max_age']} is required"
