@@ -398,3 +398,30 @@ def test_width(columns: str, expected: int, monkeypatch: pytest.MonkeyPatch) -> 
     """Of the terminal; COLUMNS is what a user sets without one."""
     monkeypatch.setenv("COLUMNS", columns)
     assert plan_screen.terminal_width() == expected
+
+
+def test_a_place_is_on_the_line_as_long_as_it_fits() -> None:
+    plan = dataclasses.replace(NOTHING, changes=(edit("memory-index-max-of-it", "1234567", "2345678"),))
+    line = "  ~ memory-index-max-of-it  1234567 -> 2345678  aws/orders-cf.properties:1"
+    assert line in render(plan, width=len(line)).split("\n")
+    assert line not in render(plan, width=len(line) - 1).split("\n")
+
+
+def test_a_long_subject_does_not_move_the_others() -> None:
+    role = Change("create", "iam role", "datomic-aws-transactor-role-of-the-orders", "transactor", "instance profile")
+    plan = dataclasses.replace(NOTHING, changes=(edit("port", "1", "2"), role))
+    assert lines(render(plan, width=60))[3:6] == [
+        "  ~ port  1 -> 2  aws/orders-cf.properties:1",
+        "  + iam role datomic-aws-transactor-role-of-the-orders",
+        "          instance profile",
+    ]
+
+
+def test_wide_and_combining_letters() -> None:
+    assert (columns("日本"), columns("e\u0301"), columns("é")) == (4, 1, 1)
+
+
+def test_a_generated_value_that_is_blank_is_no_detail() -> None:
+    blank = (Attribute("java-xmx", "", "2g", CF, 6), Attribute("java-opts", "", "", CF, 7))
+    change = Change("update", "file", CF, "security_group", "generated java-xmx, java-opts", blank)
+    assert "java-opts  " not in render(dataclasses.replace(NOTHING, changes=(change,)), diff=True)
