@@ -42,8 +42,11 @@ FULL = Size(7, 20, (1, 10, 100))
 QUICK = Size(1, 1, (1, 2, 3))
 
 
-def rows(chosen: set[str], size: Size) -> Iterator[Row]:
-    """Row after row; the one in real time runs in parallel with the others and comes last."""
+def rows(chosen: set[str], size: Size, commit: str = "") -> Iterator[Row]:
+    """Row after row; the one in real time runs in parallel with the others and comes last.
+
+    commit: an earlier one, with which row 9 compares.
+    """
     real = _begin_real() if "8real" in chosen else None
     try:
         if chosen & {"3", "4", "8"}:
@@ -57,7 +60,7 @@ def rows(chosen: set[str], size: Size) -> Iterator[Row]:
                     yield from outages.outages(aws, size.replacements)
         if "7" in chosen:
             yield from files.large(size.runs)
-        yield from _whole_playbooks(chosen, size)
+        yield from _whole_playbooks(chosen, size, commit)
         if real is not None:
             yield outages.real_row(json.loads(real.communicate()[0]), outages.REAL)
     finally:
@@ -69,7 +72,7 @@ def _begin_real() -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "tests.bench.outages"], cwd=ROOT, stdout=subprocess.PIPE)
 
 
-def _whole_playbooks(chosen: set[str], size: Size) -> Iterator[Row]:
+def _whole_playbooks(chosen: set[str], size: Size, commit: str) -> Iterator[Row]:
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         if chosen & {"1", "2", "6"}:
@@ -83,12 +86,14 @@ def _whole_playbooks(chosen: set[str], size: Size) -> Iterator[Row]:
                     yield from playbooks.change(plays, size.runs)
                 if "2" in chosen:
                     yield from playbooks.by_hand(plays, aws, size.runs)
-        if "5" in chosen:
+        if "5" in chosen or commit:
             (directory / "many").mkdir()
             with account(directory) as aws:
-                yield from playbooks.growth(
-                    Playbooks(directory / "many", aws, max(size.systems)), size.systems, size.runs
-                )
+                plays = Playbooks(directory / "many", aws, max(size.systems))
+                if "5" in chosen:
+                    yield from playbooks.growth(plays, size.systems, size.runs)
+                if commit:
+                    yield from playbooks.against(plays, directory, commit, max(size.systems), min(3, size.runs))
 
 
 def line(row: Row) -> str:
@@ -123,15 +128,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one run of each: shows that the bench works, no more")
     parser.add_argument("--rows", default=",".join(ROWS), help="which rows (default: %(default)s)")
+    parser.add_argument("--against", default="", help="an earlier commit, with whose playbooks row 9 compares")
     parser.add_argument("--json", type=pathlib.Path, help="file for the table as JSON")
     parser.add_argument("--svg", type=pathlib.Path, help="file for the chart")
     parser.add_argument("--page", type=pathlib.Path, help=f"page in Markdown whose section {SECTION!r} gets the table")
     chosen = parser.parse_args()
-    names = set(chosen.rows.split(","))
+    names = set(filter(None, chosen.rows.split(",")))
     if unknown := names - set(ROWS):
         parser.error(f"no rows {', '.join(sorted(unknown))}")
     about, start, found = machine(), time.monotonic(), []
-    for row in rows(names, QUICK if chosen.quick else FULL):
+    for row in rows(names, QUICK if chosen.quick else FULL, chosen.against):
         print(line(row), flush=True)
         found.append(row)
     found.sort(key=lambda row: row.number)

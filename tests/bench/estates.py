@@ -55,6 +55,16 @@ def account(directory: pathlib.Path) -> Iterator[Account]:
             ready.unlink(missing_ok=True)
 
 
+def earlier(directory: pathlib.Path, commit: str) -> pathlib.Path:
+    """The collection as it was in that commit, in a tree in which Ansible finds it."""
+    tree = directory / "earlier"
+    place = tree / "ansible_collections/datomic_onprem/aws"
+    place.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "--extract", "--directory", place], input=archive, check=True)
+    return tree
+
+
 def _url(ready: pathlib.Path, emulator: subprocess.Popen[bytes]) -> str:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and emulator.poll() is None:
@@ -79,10 +89,13 @@ class Playbooks:
         self.cpu: dict[str, list[float]] = {}
         """Processor seconds of each run by playbook, the emulator's not among them: they hold on a busy machine too."""
 
-    def seconds(self, playbook: str, *arguments: str, changed: bool | None = None) -> float:
-        """The wall time of one run, which has to succeed. changed: whether it has to report a change."""
+    def seconds(self, playbook: str, *arguments: str, changed: bool | None = None, **extra: str) -> float:
+        """The wall time of one run, which has to succeed. changed: whether it has to report a change.
+
+        extra: environment variables.
+        """
         start, cpu = time.perf_counter(), _children()
-        run = self.estate.play(playbook, *arguments)
+        run = self.estate.play(playbook, *arguments, **extra)
         taken = time.perf_counter() - start
         self.cpu.setdefault(playbook, []).append(_children() - cpu)
         if run.returncode != 0:

@@ -12,13 +12,13 @@ import statistics
 import threading
 from collections.abc import Iterator
 
-from tests.bench.estates import SYSTEM, Account, Playbooks
+from tests.bench.estates import SYSTEM, Account, Playbooks, earlier
 from tests.bench.figures import Pairs, Row, paired, spread
 
 AWS_TASKS = 5
 """Of a playbook that asks AWS module by module: group, transactor, security group, template, stack. floor.yml has as
 many."""
-FLOOR_GOAL, BY_HAND_GOAL, GROWTH_GOAL, CHANGE_GOAL = 0.6, 0.5, 1.1, 15.0
+FLOOR_GOAL, BY_HAND_GOAL, GROWTH_GOAL, CHANGE_GOAL, EARLIER_GOAL = 0.6, 0.5, 1.1, 15.0, 0.5
 
 
 def nothing_to_do(plays: Playbooks, runs: int) -> list[Row]:
@@ -125,6 +125,35 @@ def growth(plays: Playbooks, sizes: tuple[int, int, int], runs: int) -> list[Row
                 "controller_mib": {str(size): memory[size].controller for size in sizes},
                 "fork_mib": {str(size): memory[size].fork for size in sizes},
             },
+        )
+    ]
+
+
+def against(plays: Playbooks, directory: pathlib.Path, commit: str, systems: int, runs: int) -> list[Row]:
+    """Row 9: many systems with nothing to do, compared with the collection of an earlier commit on the same estate."""
+    limit = ",".join(f"system{number:03}" for number in range(systems))
+    tree = str(earlier(directory, commit))
+    plays.seconds("create.yml", "--forks", "10", "--limit", limit)
+    made: dict[str, tuple[int, int]] = {}
+
+    def each(which: str, **extra: str) -> float:
+        taken = plays.seconds("update.yml", "--forks", "10", "--limit", limit, changed=False, **extra) / systems
+        assert plays.last is not None
+        made[which] = (plays.calls() // systems, plays.last.output.count("\n") // systems)
+        return taken
+
+    pairs = paired(lambda: each("now"), lambda: each("then", ANSIBLE_COLLECTIONS_PATH=tree), runs)
+    (calls, lines), (calls_then, lines_then) = made["now"], made["then"]
+    return [
+        Row(
+            "9",
+            f"{systems} systems in one run, --forks 10, nothing to do",
+            f"the collection of {commit}",
+            f"{pairs.shown()} per system; {calls} calls vs. {calls_then}, {lines} lines vs. {lines_then}",
+            f"at most {EARLIER_GOAL} x",
+            pairs.ratio,
+            EARLIER_GOAL,
+            details={**pairs.as_dict(), "calls": made},
         )
     ]
 
