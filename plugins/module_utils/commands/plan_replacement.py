@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..aws.stack import LAUNCH_GROUP
 from ..errors import Finding, Severity
 from ..plan import Change, Replacement
 from ..properties import keys
@@ -18,6 +19,7 @@ from ..rolling import heartbeats, preconditions
 from ..rolling.state import MINUTE, Goal, Metrics, Observed
 from ..steps import plan_changes
 from ..steps.stack.compare import Comparison
+from ..steps.stack.failures import GROUP_TYPE
 from . import replace_transactors, transactor_info
 from .planning import Planning, Seen
 
@@ -42,13 +44,19 @@ class Replacing:
 
 def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> Replacing:
     params, group = planning.params, seen.group
-    size, never = group_size(planning), params["replace"] == "never"
+    # Only an update gives the group the size in the file.
+    size, never = group_size(planning) if planning.has_step("stack") else 0, params["replace"] == "never"
+    if group is None and seen.stack and params["only"] == ["transactors"]:
+        described = f"The stack {seen.stack.name} ({seen.stack.status})"
+        message = f"{described} has no resource {LAUNCH_GROUP} of type {GROUP_TYPE}"
+        planning.final.append(Finding("stack-group", message))
     if group is None or not (planning.has_step("transactors") or planning.has_step("surplus")):
         return Replacing()
     outdates = comparison.pending and comparison.outdates
     stale = any(instance.outdated for instance in group.instances)
     surplus = _ends_surplus(planning, group, pending=comparison.pending, size=size)
-    due = not never and (outdates or stale or params["replace"] == "always" or not group.is_steady)
+    replaces = planning.has_step("transactors") and not never
+    due = replaces and (outdates or stale or params["replace"] == "always" or not group.is_steady)
     notes: tuple[tuple[str, str], ...] = ()
     if (outdates or stale) and never:
         notes += (("transactors", f"those launched {_BEFORE} stay: datomic_replace is never"),)

@@ -20,7 +20,7 @@ from ..aws.client import Aws
 from ..aws.stack import Stack
 from ..cli import engine as cli_engine
 from ..errors import DatomicError, Finding, InputError
-from ..plan import ACCEPTED, Change, Now, Plan, Step
+from ..plan import ACCEPTED, Change, ChangeAction, Now, Plan, Step
 from ..properties import keys
 from ..properties.file import MASK, Properties
 from ..rolling import restore_command
@@ -29,7 +29,7 @@ from ..rules import storage
 from ..rules.facts import Facts
 from ..steps import base, plan_changes, secrets
 from ..steps.ingress import NOTHING as UNREAD
-from ..steps.stack import compare, stack_name, status
+from ..steps.stack import compare, document, stack_name, status
 from ..steps.transactor.current import DEFAULT_PARTITION, Account
 from ..system import System
 from . import create_cf_template, ensure_cf, ensure_transactor, transactor_info, validate
@@ -58,12 +58,14 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         cf_src=planning.cf.path,
         dest=params["template"],
         flavor=flavor,
-        transactor_values=results[0].get("generated", {}),
-        cf_values=results[1].get("generated", {}),
+        # Another entry point writes nothing to the files.
+        transactor_values=results[0].get("generated", {}) if planning.has_step("transactor") else {},
+        cf_values=results[1].get("generated", {}) if planning.has_step("security_group") else {},
         modern=_modern(planning, seen),
     )
     existing = planning.attempt(lambda: create_cf_template.read(template))
-    made = planning.attempt(lambda: _template(planning, template, existing, seen.cf)) if flavor else None
+    has_flavor = flavor or not planning.has_step("template")
+    made = planning.attempt(lambda: _template(planning, template, existing, seen.cf)) if has_flavor else None
     if made:
         planning.findings += made.warnings
     planning.facts = _with_what_runs(planning.facts, seen, flavor)
@@ -90,9 +92,8 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         *comparison.changes,
         *stack_changes,
         *_template_change(planning, template, written, pending=bool(stack_changes)),
-        *replacement.changes,
     ]
-    changes = [change for change in changes if planning.has_step(change.step)]
+    changes = [*(change for change in changes if planning.has_step(change.step)), *replacement.changes]
     registered = _git(planning, template, written, holding)
     notes: list[tuple[str, str]] = [*replacement.notes]
     if registered.changed:
@@ -210,13 +211,14 @@ def _observe(planning: Planning) -> Seen:
     found, group = observed or (None, None)
     for prepared in (transactor, cf):
         planning.findings += prepared.findings if prepared else ()
-    if observed and planning.has_step("stack"):
+    creates = planning.has_step("stack")
+    if observed and (creates or (planning.has_step("transactors") and found is None)):
         described = planning.stack()
         known = described.status if described else ""
         on_instance = bool(storage.on_instance(planning.transactor))
         region = planning.cf.get("aws-region")
         planning.final += status.refusals(
-            name, known, region, may_create=params["create"], data_on_instance=on_instance
+            name, known, region, may_create=creates and params["create"], data_on_instance=on_instance
         )
     return Seen(found, group, transactor, cf, kept)
 
@@ -248,7 +250,7 @@ def _flavor(planning: Planning, found: Stack | None) -> str:
     """The template's flavor; empty, with a finding, when the stack's is to be kept and is not known."""
     asked: str = planning.params["flavor"]
     flavor = asked if asked != "auto" else found.flavor if found else "modern"
-    if not flavor:
+    if not flavor and planning.has_step("template"):
         planning.final.append(
             Finding(
                 "stack-flavor",
@@ -278,7 +280,12 @@ def _modern(planning: Planning, seen: Seen) -> dict[str, Any]:
 def _template(
     planning: Planning, options: create_cf_template.Options, existing: bytes | None, cf: Prepared | None
 ) -> Made:
-    """The template. An error is left out if its value has one, or if a step with errors would have generated it."""
+    """The template. An error is left out if its value has one, or if a step with errors would have generated it.
+
+    Without the step that makes it, the one on disk: the next step sends that one.
+    """
+    if not planning.has_step("template"):
+        return _on_disk(planning, options.dest, existing)
     engine = cli_engine.chosen(planning.params, check_mode=True)
     before, known = create_cf_template.parsed(existing), cf.ingress if cf else UNREAD
     try:
@@ -288,6 +295,13 @@ def _template(
         known_wrong = {(one.file, one.key) for one in errors if one.key}
         found = [one for one in error.findings if (one.file, one.key) not in known_wrong]
         raise InputError([one for one in found if not errors or one.rule != "required-key"]) from error
+
+
+def _on_disk(planning: Planning, path: str, existing: bytes | None) -> Made:
+    template = dict(document.parsed((existing or b"").decode(errors="replace")))
+    if planning.has_step("stack") and "Resources" not in template:
+        raise DatomicError(f"There is no template in {path}. Run the entry point template first.")
+    return Made(template, template, [])
 
 
 def _with_what_runs(facts: Facts, seen: Seen, flavor: str) -> Facts:
@@ -373,7 +387,9 @@ def _files_to_write(
         masked = keys.masked(base.planned(prepared.file, decision))
         if any(masked[key] == MASK for key in (*decision.values, *decision.late)):
             holding.append(path)
-    if made.content != existing or create_cf_template.is_too_open(options, made, existing):
+    if planning.has_step("template") and (
+        made.content != existing or create_cf_template.is_too_open(options, made, existing)
+    ):
         written.append(options.dest)
     if made.holds_secrets:
         holding.append(options.dest)
@@ -387,6 +403,9 @@ def _template_change(
     if pending or options.dest not in written:
         return []
     name = os.path.relpath(options.dest, planning.params["directory"])
+    if not planning.has_step("stack"):
+        action: ChangeAction = "update" if os.path.exists(options.dest) else "create"
+        return [Change(action, "file", name, "template", "made from the files; the stack is not compared")]
     if os.path.exists(options.dest):
         return [Change("update", "file", name, "template", "only its form changes: the stack needs no update")]
     return [Change("create", "file", name, "template", "the template that the stack has already")]
@@ -440,7 +459,7 @@ def _outputs(planning: Planning, seen: Seen, made: Made) -> dict[str, str]:
     region, name, found = planning.cf.get("aws-region"), planning.params["stack_name"], {}
     if seen.stack:
         found["stack_arn"] = seen.stack.stack_id
-    if "Dashboard" in made.template["Resources"]:
+    if "Dashboard" in made.template.get("Resources", {}):
         console = CONSOLES.get(planning.account().partition, CONSOLES[DEFAULT_PARTITION])
         where = f"cloudwatch/home?region={region}#dashboards/dashboard/datomic-{name}"
         found["dashboard_url"] = f"https://{region}.{console}/{where}"
