@@ -49,7 +49,7 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
     if group is None and seen.stack and params["only"] == ["transactors"]:
         described = f"The stack {seen.stack.name} ({seen.stack.status})"
         message = f"{described} has no resource {LAUNCH_GROUP} of type {GROUP_TYPE}"
-        planning.final.append(Finding("stack-group", message))
+        planning.final.append(Finding("replacement-obstacle", message))
     if group is None or not (planning.has_step("transactors") or planning.has_step("surplus")):
         return Replacing()
     outdates = comparison.pending and comparison.outdates
