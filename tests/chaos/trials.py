@@ -77,11 +77,13 @@ class Tally:
 def doubled(found: list[str], wanted: list[str]) -> bool:
     """Whether the commits are others than an interrupted run and its repetition may make.
 
-    The repetition commits what the interrupted one wrote before it goes on: one commit more, of the same subject.
+    The repetition commits what the interrupted one wrote before it goes on: one commit more, with a subject that says
+    what git shows. So none is empty, none has another file than an undisturbed run commits, no subject is there twice.
     """
-    subjects = {commit.split(" aws/")[0] for commit in wanted}
-    strange = [commit for commit in found if commit.split(" aws/")[0] not in subjects or "/" not in commit]
-    return bool(strange) or not len(wanted) <= len(found) <= len(wanted) + 1
+    subjects, files = zip(*(commit.partition("  ")[::2] for commit in found), strict=True)
+    known = {file for commit in wanted for file in commit.partition("  ")[2].split(" ")}
+    strange = any(file not in known for each in files for file in each.split(" "))
+    return strange or len(set(subjects)) < len(subjects) or not len(wanted) <= len(found) <= len(wanted) + 1
 
 
 def _difference(found: Any, wanted: Any) -> str:

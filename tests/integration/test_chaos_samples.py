@@ -75,6 +75,17 @@ def test_a_run_that_ends_otherwise_than_killed_is_counted() -> None:
     assert (tally.tried, tally.unmet, tally.crashed) == (1, 1, 1)
 
 
+def test_the_commits_of_an_interrupted_run_and_its_repetition() -> None:
+    first, edited, written = "The first day  aws/a aws/b", "a: x 1 -> 2  aws/a", "a: template  aws/b"
+    wanted = [first, edited, written]
+    assert not trials_of_chaos.doubled(wanted, wanted)
+    assert not trials_of_chaos.doubled([first, edited, "a: edit aws/b  aws/b"], wanted)
+    assert not trials_of_chaos.doubled([*wanted, "a: edit aws/a  aws/a"], wanted)
+    for more in ("a: nothing", "a: another  aws/c", edited):
+        assert trials_of_chaos.doubled([*wanted, more], wanted), more
+    assert trials_of_chaos.doubled([first, edited], wanted)
+
+
 def test_an_exception_in_a_child_is_counted(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     trials, tally = Trials(aws), Tally("killed")
 
