@@ -220,27 +220,3 @@ def test_a_failed_roll_names_the_way_back_and_the_same_playbook_retries_it(
     (after,) = group()["Instances"]
     assert after["InstanceId"] not in before
     assert {group()[size] for size in ("MinSize", "DesiredCapacity", "MaxSize")} == {1}
-
-
-def test_what_would_stop_the_replacement_stops_the_preflight_with_all_else(
-    aws: Emulator, tmp_path: pathlib.Path
-) -> None:
-    """In one message, in a check as in a run, before the stack is updated."""
-    aws.configure(scale=120)
-    client = aws.backstage("autoscaling")
-    aws.backstage("cloudformation").create_stack(StackName="wormbase", TemplateBody=groups.template("first", maximum=2))
-    estate = Estate(tmp_path / "estate", aws.url)
-    assert estate.play("update.yml").returncode == 0
-    name = client.describe_auto_scaling_groups()["AutoScalingGroups"][0]["AutoScalingGroupName"]
-    client.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Terminate"])
-    client.start_instance_refresh(AutoScalingGroupName=name)
-    quiet = estate.play("update.yml")
-    assert quiet.returncode == 0, quiet.output
-    assert "processes Terminate are suspended" in quiet.output, "a warning, where nothing is to be replaced"
-    estate.edit("aws/wormbase-cf.properties", aws_security_group="sg-0123456789abcdef0")
-    for arguments in (["--check"], []):
-        stopped = estate.play("update.yml", *arguments)
-        assert stopped.returncode != 0
-        expected = ["processes Terminate are suspended", "an instance refresh is InProgress", "sg-0123456789abcdef0"]
-        assert [part for part in expected if part not in stopped.output] == [], stopped.output
-        assert stopped.writes() == []
