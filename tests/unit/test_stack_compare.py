@@ -502,6 +502,12 @@ def test_user_data_of_others_has_properties_too(script: Any) -> None:
     assert (both["home"].before, both["home"].after) == ("${HOME}", "x")
 
 
+def test_user_data_outside_of_ascii() -> None:
+    assert changes.details({"UserData": "port=1"}, {"UserData": "\x80"}) == (
+        Detail("UserData script", "1 lines", "1 lines, 1 changed"),
+    )
+
+
 def test_keys_and_values_of_yaml_that_json_does_not_have() -> None:
     text = "Mappings: {Accounts: {123456789012: {true: !!binary aGk=}}}\nResources:\nParameters:\n"
     template = made_modern(*files())

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
@@ -119,7 +118,7 @@ def _decoded(value: Any) -> str:
     text = value if isinstance(value, str) else ""
     try:
         return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # also of characters that are not ASCII
         return text
 
 
