@@ -30,7 +30,6 @@ from ..rules.facts import Facts
 from ..steps import base, plan_changes, secrets
 from ..steps.ingress import NOTHING as UNREAD
 from ..steps.stack import compare, document, stack_name, status
-from ..steps.stack.document import LAUNCH_TYPES
 from ..steps.transactor.current import DEFAULT_PARTITION, Account
 from ..system import System
 from . import create_cf_template, ensure_cf, ensure_transactor, transactor_info, validate
@@ -359,7 +358,7 @@ def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparis
         return dataclasses.replace(comparison, pending=False, form_only=True, changes=(), outdates=False), [], []
     # GetTemplate returns letters outside of ASCII as question marks.
     # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220
-    launches = any(change.type in LAUNCH_TYPES for change in planned.changes)
+    launches = any(change.type in document.LAUNCH_TYPES for change in planned.changes)
     comparison = dataclasses.replace(comparison, outdates=comparison.outdates and launches)
     resources = [change.logical_id for change in planned.changes]
     return comparison, [compare.stack_change(comparison, planned.changes)], resources
