@@ -17,7 +17,7 @@ Acceptable = Literal[
     "ingress-shared", "permissions-boundary", "role-of-another-system", "role-policy-all", "role-policy-unknown",
     "role-trust", "role-trust-others", "table-shrunk", "user-without-policy",
 ]
-"""Findings outside of the preflight's rules that a user may accept."""
+"""Findings that are no rule's and that a user may accept."""
 Refused = Literal[
     # text
     "unreadable-file", "missing-directory", "file-too-large", "too-many-keys", "more-wrong-lines", "nul", "not-utf-8",
@@ -51,7 +51,7 @@ Refused = Literal[
 """Findings that always stop a run."""
 # fmt: on
 RuleName = NewType("RuleName", str)
-"""The id of one of the preflight's rules: the name of its function, with hyphens."""
+"""The id of a rule: the name of its function, with hyphens."""
 FindingId = Acceptable | Refused | RuleName | Literal[""]  # pylint: disable=unsupported-binary-operation
 """What a finding is about, as docs/rules.md lists it. mypy takes no id that is not here or a rule's."""
 

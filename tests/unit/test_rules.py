@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The preflight's rules, each against files that break it and files that do not, and the module that runs them."""
+"""The rules, each against files that break it and files that do not, and the module that runs them."""
 
 from __future__ import annotations
 

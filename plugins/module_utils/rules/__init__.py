@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The preflight: which rules run in which module, and which of their findings a user accepts. See docs/rules.md."""
+"""Which rules run in which module, and which of their findings a user accepts. See docs/rules.md."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The input of the preflight's rules: the two files, and what else is known of the system."""
+"""The input of the rules: the two files, and what else is known of the system."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules of the preflight: memory, heap and the JVM's options."""
+"""Rules: memory, heap and the JVM's options."""
 
 from __future__ import annotations
 

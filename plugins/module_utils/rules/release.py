@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules of the preflight: the release that is going to run, and the way to it from the one that runs now."""
+"""Rules: the release that is going to run, and the way to it from the one that runs now."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules of the preflight: keys without a value, and values that are not what their author meant, whatever the key."""
+"""Rules: keys without a value, and values that are not what their author meant, whatever the key."""
 
 from __future__ import annotations
 
