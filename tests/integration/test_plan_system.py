@@ -183,3 +183,18 @@ def test_the_update_keeps_the_tags_and_topics_of_the_stack(orders: System, aws: 
     step = planned(orders)["steps"]["stack"]
     assert (step["changed"], step["notification_arns"]) == (True, topic)
     assert step["tags"] == {"team": "b", "by-hand": "kept"}
+
+
+def test_one_message_has_what_cloudformation_backups_and_git_refuse(orders: System, aws: Emulator) -> None:
+    orders.apply()
+    orders.edit(orders.transactor, memory_index_max="256m")
+    orders.git("switch", "--quiet", "--detach")
+    aws.configure(change_set_failure="Transform failed.")
+    refusal = "CloudFormation refuses the update of the stack orders: Transform failed"
+    backups = {"backup": "before_update", "databases": []}
+    refused(orders, "4 errors:", refusal, "datomic_databases is empty", "HEAD is detached", check=False, **backups)
+    aws.configure(change_set_failure="")
+    aws.fault("cloudformation:CreateChangeSet", code="AccessDenied", status=403, times=9)
+    refused(orders, "Allow cloudformation:CreateChangeSet", "HEAD is detached", check=False)
+    orders.edit(orders.cf, aws_security_group="sg-0123456789abcdef0")
+    refused(orders, "sg-0123456789abcdef0", "datomic_databases is empty", **backups)

@@ -70,16 +70,20 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         planning.findings += made.warnings
     planning.facts = _with_what_runs(planning.facts, seen, flavor)
     planning.findings += rules.judge(planning.facts)
+    backs_up = planning.has_step("backup") and _backs_up(params) and seen.stack is not None
+    backup_findings = validate.backup_findings(params["databases"] or (), params["datomic_home"]) if backs_up else []
     try:
         planning.refuse_errors(planning.findings)
     except InputError:
         # One message has all errors, also of what this run may not reach.
+        planning.final += backup_findings
         planning.attempt(lambda: refuse_replacement(planning, seen))
         _git(planning, template, *(_files_to_write(planning, seen, template, made, existing) if made else ([], [])))
         planning.refuse_errors(planning.findings)
     if made is None or seen.transactor is None or seen.cf is None:  # each has an error
         raise InputError(planning.final)
-    comparison, stack_changes, resources = _stack(planning, seen, made)
+    unknown = compare.Comparison(pending=False)
+    comparison, stack_changes, resources = planning.attempt(lambda: _stack(planning, seen, made)) or (unknown, [], [])
     planning.findings += comparison.findings
     replacement = plan_replacement(planning, seen, comparison)
     written, holding = _files_to_write(planning, seen, template, made, existing)
@@ -98,9 +102,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     notes: list[tuple[str, str]] = [*replacement.notes]
     if registered.changed:
         changes.append(Change("update", "git", "", "git", registered.note))
-    backs_up = _backs_up(params) and seen.stack is not None
-    if backs_up:
-        planning.final += validate.backup_findings(params["databases"] or (), params["datomic_home"])
+    planning.final += backup_findings
     backs_up = backs_up and any(change.kind != "git" for change in changes)
     if backs_up:
         notes.append(("backup", _backup_note(params)))
@@ -353,7 +355,8 @@ def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparis
     planned = change_set.plan(client, name, body, tags if tags != found.tags else None, warn)
     if planned.refusal:
         message = f"CloudFormation refuses the update of the stack {name}: {planned.refusal.rstrip('.')}"
-        raise InputError([*planning.final, Finding("stack-update", message)])
+        planning.final.append(Finding("stack-update", message))
+        return comparison, [], []
     if not planned.changed:
         return dataclasses.replace(comparison, pending=False, form_only=True, changes=(), outdates=False), [], []
     # GetTemplate returns letters outside of ASCII as question marks.
