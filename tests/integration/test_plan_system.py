@@ -191,7 +191,7 @@ def test_one_message_has_what_cloudformation_backups_and_git_refuse(orders: Syst
     orders.git("switch", "--quiet", "--detach")
     aws.configure(change_set_failure="Transform failed.")
     refusal = "CloudFormation refuses the update of the stack orders: Transform failed"
-    backups = {"backup": "before_update", "databases": []}
+    backups: dict[str, Any] = {"backup": "before_update", "databases": []}
     refused(orders, "4 errors:", refusal, "datomic_databases is empty", "HEAD is detached", check=False, **backups)
     aws.configure(change_set_failure="")
     aws.fault("cloudformation:CreateChangeSet", code="AccessDenied", status=403, times=9)

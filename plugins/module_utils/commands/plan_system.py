@@ -58,13 +58,12 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         cf_src=planning.cf.path,
         dest=params["template"],
         flavor=flavor,
-        # Another entry point writes nothing to the files.
-        transactor_values=results[0].get("generated", {}) if planning.has_step("transactor") else {},
-        cf_values=results[1].get("generated", {}) if planning.has_step("security_group") else {},
+        transactor_values=results[0].get("generated", {}) if planning.expects("transactor") else {},
+        cf_values=results[1].get("generated", {}) if planning.expects("security_group") else {},
         modern=_modern(planning, seen),
     )
     existing = planning.attempt(lambda: create_cf_template.read(template))
-    has_flavor = flavor or not planning.has_step("template")
+    has_flavor = flavor or not planning.expects("template")
     made = planning.attempt(lambda: _template(planning, template, existing, seen.cf)) if has_flavor else None
     if made:
         planning.findings += made.warnings
@@ -220,7 +219,7 @@ def _observe(planning: Planning) -> Seen:
         on_instance = bool(storage.on_instance(planning.transactor))
         region = planning.cf.get("aws-region")
         planning.final += status.refusals(
-            name, known, region, may_create=creates and params["create"], data_on_instance=on_instance
+            name, known, region, may_create=planning.expects("stack") and params["create"], data_on_instance=on_instance
         )
     return Seen(found, group, transactor, cf, kept)
 
@@ -252,7 +251,7 @@ def _flavor(planning: Planning, found: Stack | None) -> str:
     """The template's flavor; empty, with a finding, when the stack's is to be kept and is not known."""
     asked: str = planning.params["flavor"]
     flavor = asked if asked != "auto" else found.flavor if found else "modern"
-    if not flavor and planning.has_step("template"):
+    if not flavor and planning.expects("template"):
         planning.final.append(
             Finding(
                 "stack-flavor",
@@ -286,7 +285,7 @@ def _template(
 
     Without the step that makes it, the one on disk: the next step sends that one.
     """
-    if not planning.has_step("template"):
+    if not planning.expects("template"):
         return _on_disk(planning, options.dest, existing)
     engine = cli_engine.chosen(planning.params, check_mode=True)
     before, known = create_cf_template.parsed(existing), cf.ingress if cf else UNREAD

@@ -75,6 +75,10 @@ class Planning:
         """Whether the run takes this step."""
         return not self.params["only"] or step in self.params["only"]
 
+    def expects(self, step: str) -> bool:
+        """Whether this step's result comes before the next one. A check of entry points in a row has written nothing."""
+        return self.check_mode or self.has_step(step)
+
     @property
     def files(self) -> tuple[str, str]:
         return self.transactor.path, self.cf.path
