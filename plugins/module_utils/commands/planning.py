@@ -76,7 +76,7 @@ class Planning:
         return not self.params["only"] or step in self.params["only"]
 
     def expects(self, step: str) -> bool:
-        """Whether this step's result comes before the next one. A check of entry points in a row has written nothing."""
+        """Whether the next steps get this one's result. A check of entry points in a row has written nothing."""
         return self.check_mode or self.has_step(step)
 
     @property
