@@ -70,6 +70,8 @@ def modern(start: Start) -> Shots:
         yield "size-up", orders.plan()
     with orders.edited(orders.cf, aws_autoscaling_group_size="1"):
         yield "size-down", orders.plan()
+    with orders.edited(orders.cf, aws_autoscaling_group_size="1", aws_instance_type="c7g.xlarge", java_xmx=""):
+        yield "size-down-type-up", orders.plan()
     with (
         orders.edited(orders.transactor, memory_index_max="256m"),
         orders.edited(orders.cf, aws_instance_type="c7g.xlarge", aws_autoscaling_group_size="3", java_xmx=""),

@@ -57,6 +57,16 @@ def test_the_surplus_goes_and_the_stack_s_update_ends_nothing(aws: Emulator, siz
     assert aws.outage() <= bound(), lines
 
 
+@pytest.mark.parametrize(("size", "smaller"), [(2, 1), (3, 2)])
+def test_the_preview_of_a_replacement_takes_the_heartbeats_of_the_surplus_for_no_other_system(
+    aws: Emulator, size: int, smaller: int
+) -> None:
+    before = serving(aws, size)
+    found, _warnings = groups.check(aws, **METRICS, when="always", size=smaller)
+    assert len(found["replaced"]) == smaller
+    assert set(found["replaced"]) < set(before)
+
+
 def test_one_that_is_killed_is_continued(aws: Emulator) -> None:
     serving(aws, 2)
 

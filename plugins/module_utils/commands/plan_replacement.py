@@ -93,7 +93,11 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
     pause = LAUNCH_SECONDS if options.strategy == "terminate" else failover
     replaced, ended = steps.get("replaced", []), [*ending.get("ended", []), *steps.get("ended", [])]
     why = "" if outdates or not stale else f", launched {_BEFORE}"
-    changes = [*_ended(ended, group, ending or steps, pause), *_replaced(replaced, group, steps, options, pause, why)]
+    left = len(group.members) - len(ending.get("ended", []))
+    changes = [
+        *_ended(ended, group, ending or steps, pause),
+        *_replaced(replaced, left, group.configured_sizes.desired, steps, options, pause, why),
+    ]
     if steps.get("steps") and not replaced and not ended:
         changes.append(Change("update", "transactors", "", "transactors", "; ".join(steps["steps"])))
     return Replacing(
@@ -131,19 +135,21 @@ def _ended(ended: Sequence[str], group: Observed, steps: Mapping[str, Any], paus
 
 def _replaced(
     replaced: Sequence[str],
-    group: Observed,
+    total: int,
+    size: int,
     steps: Mapping[str, Any],
     options: replace_transactors.Options,
     pause: float,
     why: str,
 ) -> list[Change]:
+    """total: the transactors without the surplus, which ends before. size: the group's."""
     if not replaced:
         return []
-    count, total = len(replaced), len(group.members)
+    count = len(replaced)
     if options.strategy == "terminate":
         how = f"the old ones end first; writes pause until a new one serves, about {pause / 60:g} min"
     else:
-        new = max(0, group.configured_sizes.desired - (total - count))
+        new = max(0, size - (total - count))
         how = f"{new} new {'one starts' if new == 1 else 'ones start'} first" if new else "the new ones run already"
         how += f"; writes pause once, up to {pause:g} s"
     attributes = plan_changes.listed("step", steps["steps"])

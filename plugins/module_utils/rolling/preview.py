@@ -10,7 +10,7 @@ import dataclasses
 from typing import Any
 
 from . import zones
-from .state import Goal, Instance, Observed
+from .state import Activity, Goal, Instance, Observed
 
 
 def surplus(observed: Observed, goal: Goal) -> tuple[Instance, ...]:
@@ -23,9 +23,17 @@ def surplus(observed: Observed, goal: Goal) -> tuple[Instance, ...]:
 def without_surplus(observed: Observed) -> Observed:
     """The group after a run with when: surplus."""
     going = surplus(observed, Goal(replacing=frozenset()))
+    if not going:
+        return observed
     left = tuple(instance for instance in observed.instances if instance not in going)
-    sizes = observed.configured_sizes if going else observed.sizes
-    return dataclasses.replace(observed, instances=left, sizes=sizes)
+    # Heartbeats before it count no more, or those of the surplus would look like another system's.
+    ended = Activity("", "terminate", "Successful", observed.now, observed.now)
+    return dataclasses.replace(
+        observed,
+        instances=left,
+        sizes=observed.configured_sizes,
+        activities=(ended, *observed.activities),
+    )
 
 
 def result(observed: Observed, goal: Goal) -> dict[str, Any]:
