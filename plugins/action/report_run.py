@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
             lambda paint: plan_lines.applied(plan, seconds, failed=failed, width=COLUMNS, paint=paint),
         )
         outcome = f"failed: {failed.replace('_', ' ')}" if failure else "applied"
-        result: dict[str, Any] = {"changed": False, "outcome": outcome}
+        result: dict[str, Any] = {"changed": False, "outcome": outcome, "digest": plan.digest}
         if failure:
             result.update(
                 failed=True, msg=f"The run of {plan.system} failed. The error is above. Running again goes on."
@@ -84,4 +84,7 @@ def _outcomes(known: Mapping[str, Any]) -> Iterator[tuple[str, Plan | None, str]
             continue
         plan = Plan.of(planned["plan"])
         waiting = "pending" if plan.changed else "nothing to do"
-        yield host, plan, variables.get(REPORT, {}).get("outcome", waiting)
+        report = variables.get(REPORT, {})
+        # Another one is of an earlier play.
+        reports = plan.changed and not known["ansible_check_mode"] and report.get("digest") == plan.digest
+        yield host, plan, report.get("outcome", waiting) if reports else waiting

@@ -196,6 +196,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+files:
+  description: The SHA-256 of each properties file that the plan was made from, by its path.
+  type: dict
+  returned: success
 pending:
   description: Whether a run has something to do.
   returned: success

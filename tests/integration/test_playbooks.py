@@ -454,8 +454,10 @@ def test_a_playbook_runs_where_ansible_playbook_runs(playbook: pathlib.Path) -> 
 PTY = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 
 
-def answer(estate: Estate, says: str, *arguments: str) -> tuple[int, str]:
-    """Run update.yml at a terminal, where somebody answers its question."""
+def answer(
+    estate: Estate, says: str, *arguments: str, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[int, str]:
+    """Run update.yml at a terminal, where somebody answers its question. meanwhile: happens before the answer."""
     before = len(estate.calls())
     with subprocess.Popen(
         [sys.executable, "-c", PTY, "ansible-playbook", "-i", "inventory", "update.yml", *arguments],
@@ -474,6 +476,7 @@ def answer(estate: Estate, says: str, *arguments: str) -> tuple[int, str]:
             output += read
         assert "Plan: " in output, "nobody is asked before the plan is shown"
         assert not [call for call in estate.calls()[before:] if call["kind"] == "write"]
+        meanwhile()
         # Ansible drops what was typed before it waits for the answer.
         with contextlib.suppress(BrokenPipeError):
             while process.poll() is None:
@@ -496,6 +499,14 @@ def test_what_decides_whether_a_plan_is_applied(estate: Estate, aws: Emulator) -
     code, output = answer(estate, "no", *confirm)
     assert code != 0
     assert "Nobody confirmed the plan with yes. Nothing was changed." in " ".join(output.split()), output
+    assert (snapshot(aws), estate.git("rev-parse", "HEAD")) == (before, head)
+
+    def edit() -> None:
+        (estate.directory / CF).write_text((estate.directory / CF).read_text().replace("c4.xlarge", "c4.2xlarge"))
+
+    code, output = answer(estate, "yes", *confirm, meanwhile=edit)
+    assert code != 0
+    assert f"Somebody edited {estate.directory / CF} after the plan was made." in " ".join(output.split()), output
     assert (snapshot(aws), estate.git("rev-parse", "HEAD")) == (before, head)
     code, output = answer(estate, "yes", *confirm, "-e", "datomic_replace=never")
     assert (code, "Applied: " in output) == (0, True), output

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -142,6 +143,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     return {
         "changed": check_mode and made_plan.changed,
         "pending": made_plan.changed,
+        "files": {one.path: hashlib.sha256(one.raw).hexdigest() for one in (planning.transactor, planning.cf)},
         "plan": made_plan.as_returned(),
         "warned": [str(finding) for finding in counting if finding.severity == "warning"],
         "steps": steps,
