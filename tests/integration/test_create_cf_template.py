@@ -153,7 +153,7 @@ def test_a_password_among_the_jvm_s_options_is_a_secret_of_the_template_too(file
     result = _run(files)
     assert "top-secret-1" in (files / "cf.json").read_text()
     assert result["holds_secrets"]
-    assert f"{files / 'cf.properties'} holds secrets, which the template" in json.dumps(result["warnings"])
+    assert f"{files / 'cf.properties'}: holds secrets, which the template" in json.dumps(result["warnings"])
     assert "top-secret-1" not in json.dumps({**result, "invocation": None})
 
 

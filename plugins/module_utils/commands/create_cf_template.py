@@ -251,10 +251,11 @@ def _legacy(aws: Aws, transactor: Properties, cf: Properties, options: ModernOpt
     template = legacy.template(transactor, cf, unmapped)
     warnings = [*judged, *legacy.old_java(cf)]
     holders = [file.path for file in (transactor, cf) if keys.masked(file) != file.as_dict()]
-    if holders:
-        message = "holds secrets, which the template and the user data show to everyone who may describe the stack or "
-        message += "the instance. The flavor modern leaves the secrets of properties out."
-        warnings.append(Finding("template-secrets", f"{' and '.join(holders)} {message}", "warning"))
+    message = "holds secrets, which the template and the user data show to everyone who may describe the stack or the "
+    suggestion = "the flavor modern leaves the secrets of properties out"
+    warnings += [
+        Finding("template-secrets", f"{message}instance", "warning", path, suggestion=suggestion) for path in holders
+    ]
     return Made(template, template, warnings, bool(holders))
 
 
