@@ -349,6 +349,14 @@ def test_secrets_are_masked(flavor: str) -> None:
     assert not re.search("hidden|covert", str(found))
 
 
+def test_parameters_and_tags_that_look_like_passwords_are_masked() -> None:
+    template = {"Parameters": {"DbPassword": {"Type": "String", "Default": "blank"}}, "Resources": {}}
+    current = Current("orders", "UPDATE_COMPLETE", template, {"DbPassword": Parameter("hunter2")}, {"token": "hunter2"})
+    found = compare.compare(current, Desired({"Resources": {}}, {"token": "hunter3"}))
+    assert "parameter DbPassword" in str(found)
+    assert "hunter" not in str(found)
+
+
 def test_the_script_around_the_properties_is_counted() -> None:
     of = files()
     more = modern.template(*of, Options(java_version=21), MACHINE)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...properties import keys
+from ...properties.file import MASK
 from ...util import redact
 from . import document
 
@@ -88,7 +89,7 @@ def details(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Detail
         if path.rpartition(".")[2] == "UserData" and UNKNOWN not in (one, other):
             found += _user_data_details(_decoded(one), _decoded(other))
         else:
-            found.append(Detail(path, shown(one), shown(other)))
+            found.append(Detail(path, shown_value(path, one), shown_value(path, other)))
     return tuple(found)
 
 
@@ -103,6 +104,13 @@ def shown(value: Any) -> str:
         return "(changed)"
     text = redact.properties(text).replace("\n", " ")
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
+
+
+def shown_value(path: str, value: Any) -> str:
+    """A value as it is shown; masked if its name is that of a password."""
+    name = path.rpartition(".")[2]
+    is_secret = isinstance(value, str) and value and redact.output(f"{name}=x") != f"{name}=x"
+    return MASK if is_secret and UNKNOWN not in value else shown(value)
 
 
 def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from ...plan import Attribute, Change
 from ...properties import keys
 from ...properties.file import EMPTY, Properties
 from . import changes, document
-from .changes import KEYS, Detail, Parameter, shown
+from .changes import KEYS, Detail, Parameter, shown, shown_value
 from .document import UserData
 from .failures import GROUP_TYPE
 
@@ -262,12 +262,17 @@ def _by_hand(stack: str, old: _Side, new: _Side, desired: Desired) -> Iterator[F
         other, key = new.parameters.get(name), KEYS.get(name, "")
         if one.given == defaults.get(name, one.given) or (other and other.value == one.value):
             continue
-        effect = f"sets it to {shown(other and other.value)!r}" if key else "removes it: the new template has none"
+        effect = (
+            f"sets it to {shown_value(name, other and other.value)!r}"
+            if key
+            else "removes it: the new template has none"
+        )
         file = _file(key, desired)
         place = _place(key, file, desired) if file else ("", 0)
         yield Finding(
             "parameter-by-hand",
-            f"the parameter {name} of the stack {stack} was set by hand to {shown(one.value)!r}; the update {effect}",
+            f"the parameter {name} of the stack {stack} was set by hand to {shown_value(name, one.value)!r}; "
+            f"the update {effect}",
             "warning",
             *place,
             key=key,
