@@ -81,6 +81,16 @@ def test_an_error_of_the_stack_is_one_error_and_hides_no_other(aws: Emulator, tm
     ]
 
 
+def test_a_denied_preview_of_the_replacement_is_one_error_of_the_plan(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    system = System(aws, tmp_path / "aws")
+    system.create()
+    file = pathlib.Path(system.files["transactor_src"])
+    file.write_text(file.read_text().replace("memory-index-max=512m", "memory-index-max=256m"))
+    aws.fault("autoscaling:DescribeScalingActivities", code="AccessDenied", status=403, times=9)
+    (error,) = [one for one in system.plan()["findings"] if one["severity"] == "error"]
+    assert "AccessDenied" in error["message"]
+
+
 def test_another_type_of_a_legacy_system_is_looked_up_in_the_zones(aws: Emulator, tmp_path: pathlib.Path) -> None:
     system = System(aws, tmp_path / "aws")
     system.create()

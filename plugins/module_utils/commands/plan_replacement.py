@@ -76,7 +76,11 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
     )
     system = replace_transactors.reporting(options)
     cloud = replace_transactors.Cloud(planning.aws, options, system)
-    group = cloud.reported(transactor_info.complete(planning.aws, group))
+    found = group
+    reported = planning.attempt(lambda: cloud.reported(transactor_info.complete(planning.aws, found)))
+    if reported is None:
+        return Replacing()
+    group = reported
     seen = dataclasses.replace(seen, group=group)
     unmet = preconditions_of(planning, seen, changed=due)
     planning.findings += unmet
