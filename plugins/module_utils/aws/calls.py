@@ -36,6 +36,17 @@ D = TypeVar("D")
 E = TypeVar("E")
 
 
+class _Answer(dict[str, Any]):
+    """An answer of AWS. AwsError for a part that it should have and does not."""
+
+    def __init__(self, failed: str, answer: Any) -> None:
+        super().__init__(answer)
+        self._failed = failed
+
+    def __missing__(self, part: str) -> Any:
+        raise AwsError(f"{self._failed}: the answer of AWS is incomplete, it has no {part}. Run again.")
+
+
 def aws_call(
     doing: str,
     resource: str,
@@ -57,7 +68,8 @@ def aws_call(
         operation = retry(operation)
     try:
         with aws_errors(doing, resource, client):
-            return operation(**request)
+            answer = operation(**request)
+            return _Answer(f"Could not {doing} {resource}", answer) if isinstance(answer, dict) else answer
     except AwsError as error:
         if error.code.startswith(expected):
             return None
