@@ -64,8 +64,8 @@ class ActionModule(ActionBase):
         if shared := shared_by(systems):
             raise AnsibleActionFail(
                 "Two systems have the same stack, table or file, so that each would undo what the other does: "
-                f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory, or aws-dynamodb-table "
-                "in the transactor's file of one of them. "
+                f"{'; '.join(shared)}. Correct datomic_stack_name or the paths in the inventory (files, template, "
+                "datomic_plan_file), or aws-dynamodb-table in the transactor's file of one of them. "
                 f"{_untouched(task_vars)}"
             )
         if not self._task.check_mode:

@@ -119,7 +119,7 @@ def _plan(content: bytes) -> Plan:
     except ValueError as error:
         raise ValueError(f"is not JSON ({error})") from error
     version = found.get("version") if isinstance(found, dict) else None
-    if type(version) is int and version != VERSION:
+    if isinstance(version, int) and not isinstance(version, bool) and version != VERSION:
         raise ValueError(
             f"has version {version} of the format, and this release of the collection reads version {VERSION}"
         )
@@ -178,7 +178,9 @@ def _mistakes(kind: Any, value: Any, path: str) -> Iterator[str]:
             yield f"{path} has to be {', '.join(parts[:-1])} or {parts[-1]}"
     else:
         allowed = parts if origin is types.UnionType else (kind,)
-        if type(value) not in allowed and not (float in allowed and type(value) is int):
+        # JSON's true is no number, although Python's True is an int. A whole number is a float too.
+        fits = isinstance(value, bool) if bool in allowed else not isinstance(value, bool)
+        if not fits or not isinstance(value, (*allowed, int) if float in allowed else allowed):
             yield f"{path} has to be {' or '.join(_TYPES[each] for each in allowed)}"
 
 

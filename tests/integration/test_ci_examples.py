@@ -78,6 +78,7 @@ class Forge:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                check=False,
             )
             output += done.stdout
             if done.returncode:

@@ -338,7 +338,7 @@ def test_every_change_and_finding_has_one_line(plan: Plan, width: int) -> None:
     first = [line[2] for line in shown if re.match(r"  [-+~±!·] ", line)]
     expected = [{"create": "+", "update": "~", "delete": "-", "replace": "±"}[change.action] for change in plan.changes]
     expected += ["!" if finding.severity == "warning" else "·" for finding in plan.findings]
-    assert sorted(first) == sorted([*expected, *("·" for _ in plan.notes)])
+    assert sorted(first) == sorted([*expected, *("·" for _note in plan.notes)])
 
 
 @given(texts, texts, words, widths)
