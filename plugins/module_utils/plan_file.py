@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .errors import DatomicError, Finding
@@ -220,11 +220,15 @@ def _differs(name: str, one: str, other: str) -> str:
 
 def _of_transactors(plan: Replacement) -> dict[str, str]:
     return {
-        "transactors to replace": ", ".join(sorted(plan.replace)) or "none",
-        "transactors that end": ", ".join(sorted(plan.end)) or "none",
+        "transactors to replace": _listed(plan.replace),
+        "transactors that end": _listed(plan.end),
         "longest pause of writes": f"{str(plan.outage_seconds).removesuffix('.0')} s",
         "longest failover": f"{str(plan.failover_seconds).removesuffix('.0')} s",
     }
+
+
+def _listed(instances: Sequence[str]) -> str:
+    return f"{len(instances)} ({', '.join(sorted(instances))})" if instances else "none"
 
 
 def _change_differences(approved: Plan, made: Plan) -> Iterator[str]:

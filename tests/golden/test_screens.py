@@ -269,7 +269,9 @@ def text(name: str, result: Result | list[tuple[str, Result, str]]) -> str:
         blocks = [render(plan, width=width) for _system, plan, _end in plans if plan]
         return "\n".join([*blocks, closing(plans, width=width)])
     if result["failed"]:
-        return table(result["findings"], result.get("accepted", ())) if "findings" in result else str(result["msg"])
+        if "findings" not in result:
+            return str(result["msg"])
+        return table(result["findings"], result.get("accepted", ()), width)
     plan = Plan.of(result["plan"])
     if name.startswith("applied"):
         return applied(plan, SECONDS, width=width)

@@ -295,7 +295,7 @@ def test_what_depends_on_the_clone_is_no_difference() -> None:
         (
             {"transactors": replace(PLAN.transactors, end=("i-3",), failover_seconds=31.5)},
             [
-                "transactors that end: none was approved, this plan has i-3",
+                "transactors that end: none was approved, this plan has 1 (i-3)",
                 "longest failover: 16 s was approved, this plan has 31.5 s",
             ],
         ),
@@ -317,12 +317,12 @@ def test_what_depends_on_the_clone_is_no_difference() -> None:
         ),
         (
             {"transactors": replace(PLAN.transactors, replace=("i-2", "i-3"))},
-            ["transactors to replace: i-1, i-2 was approved, this plan has i-2, i-3"],
+            ["transactors to replace: 2 (i-1, i-2) was approved, this plan has 2 (i-2, i-3)"],
         ),
         (
             {"transactors": replace(PLAN.transactors, replace=(), outage_seconds=0.0)},
             [
-                "transactors to replace: i-1, i-2 was approved, this plan has none",
+                "transactors to replace: 2 (i-1, i-2) was approved, this plan has none",
                 "longest pause of writes: 16 s was approved, this plan has 0 s",
             ],
         ),
@@ -347,7 +347,7 @@ def test_the_refusal_has_every_difference_and_what_to_do(tmp_path: pathlib.Path)
     assert refusal(plan_file.require_approval, path, made).splitlines() == [
         f"The plan differs from the approved one {path}:",
         "  approved, but not in this plan: aws-instance-type c7g.large -> c7g.xlarge",
-        "  transactors to replace: i-1, i-2 was approved, this plan has i-1",
+        "  transactors to replace: 2 (i-1, i-2) was approved, this plan has 1 (i-1)",
         "Nothing was changed. Make a new plan with datomic_plan_file, and have it approved.",
     ]
     nothing = replace(PLAN, changes=(), transactors=Replacement())
