@@ -26,7 +26,7 @@ class Action:
     resource: its kind there in snake_case ("table", "role", "instance_profile", "role_policy").
     name: what the user calls it; "role/policy" for a policy inside a role.
     before, after: the resource as the diff shows it, empty where it does not exist.
-    params: what the call of AWS needs besides the name, a dataclass of its own for each kind of call.
+    params: what the call of AWS needs in addition to the name, a dataclass of its own for each kind of call.
     """
 
     service: str
@@ -112,6 +112,11 @@ class Decision:
     plan: Actions = dataclasses.field(default_factory=Actions)
     late: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that get a value, those of late last."""
+        return (*self.values, *self.late)
 
 
 def _shown(actions: Iterable[Action], side: Literal["before", "after"]) -> str:

@@ -14,10 +14,9 @@ from .errors import Finding, Refused
 from .instance_memory import TOOL_MEMORY
 from .plan import Attribute, Change, Plan
 from .properties import keys
+from .steps.stack.document import LAUNCH_GROUP
 
 Forbidden = Literal["replacement", "outage", "shrink", "image", "deletion"]
-GROUP = "LaunchGroup"
-"""The logical id of the transactors' group, in both flavors of the template."""
 NO_RESOURCES = ("property", "file", "transactors")
 """Kinds of changes that delete nothing in AWS but instances, which replacement and shrink are for."""
 IMAGES = ("image", "ImageId")
@@ -55,8 +54,8 @@ def _outage(plan: Plan) -> Iterator[Finding]:
 
 def _groups(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
-        if GROUP in change.deletes:
-            yield f"all transactors would be replaced at once, because the stack replaces its group {GROUP}"
+        if LAUNCH_GROUP in change.deletes:
+            yield f"all transactors would be replaced at once, because the stack replaces its group {LAUNCH_GROUP}"
 
 
 def _shrink(plan: Plan) -> Iterator[Finding]:
@@ -92,8 +91,8 @@ def _smaller_type(before: str, after: str) -> bool:
     one, other = _TYPE.fullmatch(before), _TYPE.fullmatch(after)
     if not one or not other or one["family"] != other["family"]:
         return False
-    sizes = _size(one), _size(other)
-    return None not in sizes and sizes[1] < sizes[0]  # type: ignore[operator]
+    old, new = _size(one), _size(other)
+    return old is not None and new is not None and new < old
 
 
 def _size(found: re.Match[str]) -> tuple[int, int] | None:

@@ -124,7 +124,7 @@ class System:
         return result
 
     def plan(self, *, check: bool = True, **options: Any) -> dict[str, Any]:
-        """The result of plan_system, or its failure. options: besides those that the role always passes."""
+        """The result of plan_system, or its failure. options: in addition to those that the role always passes."""
         given = {
             "transactor_src": str(self.directory / self.transactor),
             "cf_src": str(self.directory / self.cf),

@@ -26,7 +26,7 @@ from tests.modules import CREDENTIALS, run_module
 
 
 def module(aws: Emulator, **params: Any) -> RunModule:
-    """Runs modules with the connection. params: options that the connection has besides."""
+    """Runs modules with the connection. params: further options of the connection."""
 
     def run(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         collection, _dot, short = name.rpartition(".")

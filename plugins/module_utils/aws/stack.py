@@ -20,7 +20,6 @@ from ..util import clock
 from .calls import aws_call, aws_pages, tags_of
 from .errors import aws_errors
 
-LAUNCH_GROUP = "LaunchGroup"
 SIZES = ("MinSize", "MaxSize", "DesiredCapacity")
 
 Flavor = Literal["legacy", "modern", ""]
@@ -172,7 +171,7 @@ def existing(client: Any, name: str) -> Stack | None:
 def with_template(client: Any, found: Stack) -> Stack:
     """The stack with its template, and what that says of the group."""
     body = template(client, found.name)
-    group = _section(body, "Resources", LAUNCH_GROUP, "Properties")
+    group = _section(body, "Resources", document.LAUNCH_GROUP, "Properties")
     return dataclasses.replace(
         found,
         template=body,

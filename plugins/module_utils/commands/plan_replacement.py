@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..aws.stack import LAUNCH_GROUP
 from ..errors import Finding, Severity
 from ..plan import Change, Replacement
 from ..properties import keys
@@ -19,6 +18,7 @@ from ..rolling import heartbeats, preconditions
 from ..rolling.state import MINUTE, Goal, Metrics, Observed
 from ..steps import plan_changes
 from ..steps.stack.compare import Comparison
+from ..steps.stack.document import LAUNCH_GROUP
 from ..steps.stack.failures import GROUP_TYPE
 from . import replace_transactors, transactor_info
 from .planning import Planning, Seen
@@ -53,7 +53,7 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
     if group is None or not (planning.has_step("transactors") or planning.has_step("surplus")):
         return Replacing()
     outdates = comparison.pending and comparison.outdates
-    stale = any(instance.outdated for instance in group.instances)
+    stale = group.has_outdated
     surplus = _ends_surplus(planning, group, pending=comparison.pending, size=size)
     replaces = planning.has_step("transactors") and not never
     due = replaces and (outdates or stale or params["replace"] == "always" or not group.is_steady)
@@ -167,9 +167,8 @@ def _ends_surplus(planning: Planning, group: Observed, *, pending: bool, size: i
     """
     if not 0 < size < max(group.sizes.desired, len(group.instances)):
         return False
-    runs = bool(group.instances) and not any(instance.outdated for instance in group.instances)
     may = planning.params["replace"] != "never" or size < group.sizes.minimum
-    return may and (pending or runs)
+    return may and (pending or group.is_current)
 
 
 def preconditions_of(planning: Planning, seen: Seen, *, changed: bool) -> list[Finding]:

@@ -28,7 +28,7 @@ from ..rolling import restore_command
 from ..rolling.state import Observed
 from ..rules import storage
 from ..rules.facts import Facts
-from ..steps import base, plan_changes, secrets
+from ..steps import plan_changes, secrets
 from ..steps.ingress import NOTHING as UNREAD
 from ..steps.stack import compare, document, stack_name, status
 from ..steps.transactor.current import DEFAULT_PARTITION, Account
@@ -183,7 +183,7 @@ def _account(found: Callable[[], Stack | None], asked: Callable[[], Account]) ->
 
 
 def _observe(planning: Planning) -> Seen:
-    aws, params, check_mode = planning.aws, planning.params, True
+    aws, params = planning.aws, planning.params
     name = params["stack_name"]
     shared = {**params, "account_id": None, "dest": None, "secrets": list(params["secrets"])}
     version = planning.facts.datomic_version
@@ -198,7 +198,7 @@ def _observe(planning: Planning) -> Seen:
                 aws,
                 {**shared, "src": planning.transactor.path, "defaults": "secure"},
                 planning.account,
-                check_mode=check_mode,
+                check_mode=True,
             )
         ),
         attempt(
@@ -206,7 +206,7 @@ def _observe(planning: Planning) -> Seen:
                 aws,
                 {**shared, "src": planning.cf.path, "transactor_src": planning.transactor.path}
                 | {"datomic_version": params["datomic_version"] or version},
-                check_mode=check_mode,
+                check_mode=True,
             )
         ),
         attempt(lambda: _secrets(planning)),
@@ -308,8 +308,7 @@ def _on_disk(planning: Planning, path: str, existing: bytes | None) -> Made:
 
 
 def _with_what_runs(facts: Facts, seen: Seen, flavor: str) -> Facts:
-    found, instances = seen.stack, seen.group.instances if seen.group else ()
-    known = found is not None and bool(instances) and not any(instance.outdated for instance in instances)
+    found, known = seen.stack, bool(seen.group and seen.group.is_current)
     return dataclasses.replace(
         facts,
         running_version=found.datomic_version if found and known else "",
@@ -347,7 +346,7 @@ def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparis
     comparison = compare.compare(current, desired)
     if not comparison.pending:
         return comparison, [], []
-    tags = {**found.tags, **planning.system.tags}
+    tags = _tags(planning, found)
     body = json.dumps(made.plannable, ensure_ascii=False)
 
     def warn(text: str) -> None:
@@ -370,7 +369,12 @@ def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparis
 
 def _completed(file: Properties, prepared: Prepared | None) -> Properties:
     """The file with the values that its step writes into it."""
-    return base.planned(prepared.file, prepared.decision).at(file.path) if prepared else file
+    return prepared.after.at(file.path) if prepared else file
+
+
+def _tags(planning: Planning, found: Stack | None) -> dict[str, str]:
+    """The tags of the stack after the update: it keeps those that the options do not name."""
+    return {**(found.tags if found else {}), **planning.system.tags}
 
 
 def _has_work(prepared: Prepared) -> bool:
@@ -378,8 +382,9 @@ def _has_work(prepared: Prepared) -> bool:
 
 
 def _file_changes(planning: Planning, prepared: Prepared, step: Step) -> tuple[Change, ...]:
-    after = base.planned(prepared.file, prepared.decision)
-    return plan_changes.of_file(prepared.file.src, after, prepared.decision, step, planning.params["directory"])
+    return plan_changes.of_file(
+        prepared.file.src, prepared.after, prepared.decision, step, planning.params["directory"]
+    )
 
 
 def _files_to_write(
@@ -389,11 +394,10 @@ def _files_to_write(
     written: list[str] = []
     holding: list[str] = []
     for prepared in filter(None, (seen.transactor, seen.cf)):
-        decision, path = prepared.decision, prepared.file.src.path
-        if decision.values or decision.late:
+        path, values = prepared.file.src.path, keys.masked(prepared.after)
+        if prepared.decision.keys:
             written.append(path)
-        masked = keys.masked(base.planned(prepared.file, decision))
-        if any(masked[key] == MASK for key in (*decision.values, *decision.late)):
+        if any(values[key] == MASK for key in prepared.decision.keys):
             holding.append(path)
     if planning.has_step("template") and (
         made.content != existing or create_cf_template.is_too_open(options, made, existing)
@@ -463,7 +467,7 @@ def _now(seen: Seen, replacement: Replacing) -> Now:
 
 
 def _outputs(planning: Planning, seen: Seen, made: Made) -> dict[str, str]:
-    """What other tools need of the system, besides its transactor's resources."""
+    """What other tools need of the stack."""
     region, name, found = planning.cf.get("aws-region"), planning.params["stack_name"], {}
     if seen.stack:
         found["stack_arn"] = seen.stack.stack_id
@@ -496,11 +500,9 @@ def _stack_step(
     planning: Planning, seen: Seen, changes: Sequence[Change], options: create_cf_template.Options
 ) -> dict[str, Any]:
     found = seen.stack
-    tags = {**(found.tags if found else {}), **planning.system.tags}
     commit = ""
     # The stack's template is what runs only if no replacement is due.
-    outdated = seen.group and any(instance.outdated for instance in seen.group.instances)
-    if found and changes and not planning.check_mode and not outdated:
+    if found and changes and not planning.check_mode and not (seen.group and seen.group.has_outdated):
         defaults = stack.parameter_defaults(found.template)
         # A parameter that was set by hand is in no file.
         if all(one.given == defaults.get(name, one.given) for name, one in found.parameters.items()):
@@ -508,7 +510,7 @@ def _stack_step(
     return {
         "changed": bool(changes),
         "exists": found is not None,
-        "tags": tags,
+        "tags": _tags(planning, found),
         "notification_arns": ",".join(found.topics) if found else "",
         "commit_before": commit,
     }

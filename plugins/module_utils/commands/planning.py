@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from .. import rules
 from ..actions import Actions
 from ..aws.client import Aws
 from ..aws.stack import Stack
@@ -63,13 +62,9 @@ class Planning:
 
     def refuse_errors(self, findings: Iterable[Finding]) -> tuple[list[Finding], list[tuple[Finding, str]]]:
         """The findings that count, and the accepted ones. InputError when there is an error."""
-        counting, accepted = rules.accepted(validate.merged(self.files, findings), self.system.accept)
-        counting = validate.merged(self.files, [*self.final, *counting])
-        if any(finding.severity == "error" for finding in counting):
-            error = InputError(counting)
-            error.details["accepted"] = [{**one.as_returned(), "accepted_reason": reason} for one, reason in accepted]
-            raise error
-        return counting, accepted
+        judged = validate.Judged.of(self.files, findings, self.final, self.system.accept)
+        judged.refuse_errors()
+        return judged.counting, judged.accepted
 
     def has_step(self, step: str) -> bool:
         """Whether the run takes this step."""

@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import rules
 from ..actions import Decision
 from ..errors import Acceptance, Finding, raise_if_errors
+from ..properties.file import Properties
 from ..screen import warn
-from ..steps.base import File
+from ..steps.base import File, planned
 from ..steps.ingress import NOTHING, Current
 
 
@@ -31,6 +33,11 @@ class Prepared:
     conclude: Callable[[bool], dict[str, Any]]
     decision: Decision
     ingress: Current = NOTHING
+
+    @functools.cached_property
+    def after(self) -> Properties:
+        """The file's content after the decision. DatomicError when it cannot be written."""
+        return planned(self.file, self.decision)
 
     def run(self, accept: Sequence[Acceptance], *, check_mode: bool) -> dict[str, Any]:
         """The module's result. InputError when an error is not accepted."""

@@ -14,7 +14,7 @@ from typing import Any
 from .. import screen
 from ..aws import autoscaling, cloudwatch, diagnostics
 from ..aws.client import Clients
-from ..aws.stack import LAUNCH_GROUP, Stack
+from ..aws.stack import Stack
 from ..aws.sts import refuse_other_account
 from ..errors import AwsError, DatomicError, Finding, InputError
 from ..properties import file as properties_file
@@ -24,6 +24,7 @@ from ..rolling import preview, readiness, restore_command
 from ..rolling.loop import Loop
 from ..rolling.planner import Done, Resize, Step, Stop, Terminate, next_step
 from ..rolling.state import MINUTE, ROUND_SECONDS, Goal, Observed, Sizes, Strategy
+from ..steps.stack.document import LAUNCH_GROUP
 from ..steps.stack.failures import GROUP_TYPE
 from ..util import clock, redact
 from .transactor_info import observe

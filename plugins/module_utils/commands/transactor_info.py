@@ -12,10 +12,11 @@ from typing import Any
 from ..aws import autoscaling, stack
 from ..aws.calls import run_parallel
 from ..aws.client import Aws, Clients
-from ..aws.stack import LAUNCH_GROUP, Stack
+from ..aws.stack import Stack
 from ..aws.sts import refuse_other_account
 from ..rolling.preconditions import unmet
 from ..rolling.state import Goal, Instance, Observed, Strategy
+from ..steps.stack.document import LAUNCH_GROUP
 from ..util import clock
 
 
@@ -73,7 +74,7 @@ def info(
     found, group = observe(aws, stack_name, group_name)
     version = found.datomic_version if found else ""
     instances = group.instances if group else ()
-    known = instances and not any(instance.outdated for instance in instances)
+    known = bool(group and group.is_current)
     return {
         "changed": False,
         "stack": {

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import internal_options, rules
-from ..errors import Finding, InputError
+from ..errors import Acceptance, Finding, InputError
 from ..properties.file import EMPTY, Properties, inspect
 from ..releases import distribution
 from ..rules.facts import Facts, legible
@@ -48,6 +48,36 @@ class Read:
     findings: tuple[Finding, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """counting: the findings that nobody accepts, each once, in the order of the files. accepted: with the reasons."""
+
+    counting: list[Finding]
+    accepted: list[tuple[Finding, str]]
+
+    @classmethod
+    def of(
+        cls,
+        paths: tuple[str, str],
+        findings: Iterable[Finding],
+        final: Iterable[Finding],
+        accept: Iterable[Acceptance],
+    ) -> Judged:
+        """paths: of the files. final: findings that cannot be accepted."""
+        counting, accepted = rules.accepted(merged(paths, findings), accept)
+        return cls(merged(paths, [*final, *counting]), accepted)
+
+    def accepted_as_returned(self) -> list[dict[str, Any]]:
+        return [{**finding.as_returned(), "accepted_reason": reason} for finding, reason in self.accepted]
+
+    def refuse_errors(self) -> None:
+        """InputError, with the accepted findings, when there is an error."""
+        if any(finding.severity == "error" for finding in self.counting):
+            error = InputError(self.counting)
+            error.details["accepted"] = self.accepted_as_returned()
+            raise error
+
+
 def files(params: Mapping[str, Any]) -> Read:
     """Read the files that a module's options name, whatever is wrong with them."""
     transactor, cf = (inspect(params[src]) if params[src] else EMPTY for src in ("transactor_src", "cf_src"))
@@ -74,23 +104,17 @@ def validate(params: Mapping[str, Any]) -> dict[str, Any]:
     wrong = stack_name.findings(params["stack_name"]) if params["stack_name"] else []
     if params["databases"] is not None:
         wrong += backup_findings(params["databases"], params["datomic_home"])
-    paths = (params["transactor_src"], params["cf_src"])
-    counting, accepted = rules.accepted(merged(paths, findings), System.of(params).accept)
-    counting = merged(paths, [*wrong, *counting])
-    for finding in counting:
+    judged = Judged.of((params["transactor_src"], params["cf_src"]), findings, wrong, System.of(params).accept)
+    for finding in judged.counting:
         if finding.severity == "warning":
             warn_off_screen(str(finding))
-    returned = [{**finding.as_returned(), "accepted_reason": reason} for finding, reason in accepted]
-    if any(finding.severity == "error" for finding in counting):
-        error = InputError(counting)
-        error.details["accepted"] = returned
-        raise error
+    judged.refuse_errors()
     return {
         "changed": False,
         "region": read.cf.get("aws-region"),
         "datomic_version": read.facts.given_version,
-        "findings": [finding.as_returned() for finding in counting],
-        "accepted": returned,
+        "findings": [finding.as_returned() for finding in judged.counting],
+        "accepted": judged.accepted_as_returned(),
     }
 
 

@@ -170,6 +170,15 @@ class Observed:
         return tuple(sorted(present, key=lambda instance: (instance.launched_at or self.now, instance.instance_id)))
 
     @property
+    def has_outdated(self) -> bool:
+        return any(instance.outdated for instance in self.instances)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether there are instances, and all run what the group launches now."""
+        return bool(self.instances) and not self.has_outdated
+
+    @property
     def surplus(self) -> int:
         """How many members the group has above its configured size; negative when some are missing."""
         return len(self.members) - self.configured_sizes.desired

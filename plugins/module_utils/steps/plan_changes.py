@@ -131,13 +131,13 @@ def _shown(value: Any) -> str:
 
 def of_file(file: Properties, after: Properties, decision: Decision, step: Step, directory: str) -> tuple[Change, ...]:
     """The values that the step writes into its file. after: the file's next content, with secrets masked."""
-    if not decision.values and not decision.late:
+    if not decision.keys:
         return ()
     path = os.path.relpath(file.path, directory)
     masked = keys.masked(after)
     attributes = tuple(
         Attribute(key, "", masked.get(key, ""), path, after.entries[key].line if key in after else 0)
-        for key in [*decision.values, *decision.late]
+        for key in decision.keys
     )
     text = f"generated {', '.join(one.name for one in attributes)}"
     return (Change("update", "file", path, step, text, attributes),)

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from ...template.legacy import FROM_METADATA
 
 LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
+LAUNCH_GROUP = "LaunchGroup"
+"""The logical id of the transactors' group, in both flavors of the template."""
 LAUNCH_TYPES = ("AWS::AutoScaling::LaunchConfiguration", LAUNCH_TEMPLATE)
 """Types of the resource from which a group launches its instances."""
 
