@@ -27,6 +27,7 @@ PURE = {
     "properties",
     "rolling",
     "rules",
+    "state",
     "steps",
     "system",
     "template",

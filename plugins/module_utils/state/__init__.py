@@ -1,0 +1,5 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The replacement of a group's transactors as a pure state machine: what was observed decides the next step."""
