@@ -90,7 +90,7 @@ def _update(
 ) -> Item | None:
     """The item after the update; None when the condition is not met."""
     names = {f"#{name}": name for name in (*sets, *removes, "lock", "beat")}
-    used = {name: one for name, one in names.items() if f"{name} " in f"{condition} " or one in (*sets, *removes)}
+    used = {name: one for name, one in names.items() if name in condition or one in (*sets, *removes)}
     expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
     if removes:
         expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)

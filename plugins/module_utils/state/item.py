@@ -54,7 +54,7 @@ class Holder:
 class Run:
     """A run that began to change a system.
 
-    lock: the id of its lock. at: ISO 8601, of its beginning, then of its end. place: machine and directory of the files.
+    lock: the id of its lock. at: ISO 8601, when it began, then when it ended. place: machine and directory of the files.
     commit: the newest that has the files as they were applied; empty without one. files: git's blob ids of both files.
     summary: the plan's. release: of Datomic. digest: the plan's.
     """
@@ -96,7 +96,7 @@ class Item:
     applied: Run | None = None
 
     def is_surely_over(self, machine: str, lives: bool) -> bool:
-        """Whether the holder is dead without waiting for it. lives: whether its process exists, if it is of this machine."""
+        """Whether nobody has the lock, or a dead run. lives: whether its process exists, if it is of this machine."""
         if self.holder is None:
             return True
         if self.holder.machine == machine and not lives:
