@@ -54,9 +54,9 @@ class Holder:
 class Run:
     """A run that began to change a system.
 
-    lock: the id of its lock. at: ISO 8601, when it began, then when it ended. place: machine and directory of the files.
+    lock: the id of its lock. at: ISO 8601, when it began, then when it ended. place: machine and directory.
     commit: the newest that has the files as they were applied; empty without one. files: git's blob ids of both files.
-    summary: the plan's. release: of Datomic. digest: the plan's.
+    summary, digest: the plan's. release: of Datomic.
     """
 
     lock: str
