@@ -94,7 +94,7 @@ def _update(
     expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
     if removes:
         expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
-    request = {
+    request: dict[str, Any] = {
         "Key": {KEY: {"S": system}},
         "UpdateExpression": expression,
         "ConditionExpression": condition,
