@@ -37,6 +37,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transacto
     adopt,
     desired,
     keys_of,
+    recorded,
 )
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.outputs import outputs
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import System
@@ -329,6 +330,19 @@ def test_the_words_about_an_identity_hold_the_tool_s_with_and_without_full_stop(
     assert len(found) == 2
     for text in found:
         assert "-secret-key properties together. (" in text
+
+
+def test_recorded_names_fill_blank_keys_only() -> None:
+    names = {"aws-transactor-role": "t-1", "aws-peer-role": "p-1", "aws-s3-log-bucket-id": "b-1"}
+    file = parse({"aws-transactor-role": "", "aws-peer-role": "mine"})
+    assert recorded(file, names) == {"aws-transactor-role": "t-1"}
+
+
+def test_a_recorded_user_is_not_for_a_file_with_an_access_key() -> None:
+    user, key_id, secret = keys_of("aws-dynamodb")
+    blank = {user: "", key_id: "", secret: ""}
+    assert recorded(parse(blank), {user: "u-1"}) == {user: "u-1"}
+    assert recorded(parse(blank | {key_id: "AKIA1"}), {user: "u-1"}) == {}
 
 
 def test_an_earlier_run_s_keys_are_adopted_for_the_same_user_only() -> None:

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .. import rules
@@ -33,6 +34,7 @@ from ..steps.transactor.desired import (
     Options,
     adopt,
     desired,
+    recorded,
     without_wrong_keys,
 )
 from ..steps.transactor.outputs import outputs
@@ -62,6 +64,7 @@ RESOURCES: dict[str, dict[str, Any]] = {
 """The options of the table, the log bucket, the roles and the users."""
 LOCAL_REGION = "us-east-1"
 """DynamoDB Local keeps tables by region; a transactor without a region uses this one."""
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -70,16 +73,24 @@ def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str
 
 
 def prepare(
-    aws: Aws, params: Mapping[str, Any], account: Callable[[], Account] | None = None, *, check_mode: bool
+    aws: Aws,
+    params: Mapping[str, Any],
+    account: Callable[[], Account] | None = None,
+    names: Mapping[str, str] = NO_NAMES,
+    *,
+    check_mode: bool,
 ) -> Prepared:
     """The step as it would be executed. InputError for errors that keep AWS from being asked.
 
+    names: that an earlier run has generated, by key; the file gets them where it is blank.
     account: that of the credentials, where it is known without asking. The engine cli has to know the user or role too.
     """
     options = Options(**{field.name: params[field.name] for field in dataclasses.fields(Options)})
     engine = cli_engine.chosen(params, check_mode=check_mode)
     engine_reason = cli_engine.reason(engine, COMMAND)
     file = base.read(params["src"], params["dest"], adopt, GENERATED_KEYS)
+    known = recorded(file.now, names)
+    file.now = file.now.edit(known)
     # dest may not exist yet
     system = System.of(params, transactor=file.now.at(file.src.path))
     wanted, found = _checked(file.src, system, aws)
@@ -95,6 +106,7 @@ def prepare(
     # Only now it is known which resources are new. The engine cli creates them without the defaults.
     options = with_defaults(options, wanted, current)
     decision = decide(system, wanted, current, options, _unique(check_mode))
+    decision = dataclasses.replace(decision, values={**known, **decision.values})
     findings += decision.findings
 
     def conclude(check_mode: bool) -> dict[str, Any]:

@@ -102,6 +102,20 @@ GENERATED_KEYS = (TRANSACTOR_ROLE, PEER_ROLE, BUCKET, *(key for prefix in USERS 
 """The keys that get a value when the file has them without one."""
 
 
+NAME_KEYS = (TRANSACTOR_ROLE, PEER_ROLE, BUCKET, *(keys_of(prefix)[0] for prefix in USERS))
+"""Those of them that are names. The others are access keys."""
+
+
+def recorded(file: Properties, names: Mapping[str, str]) -> dict[str, str]:
+    """The values for blank keys out of the names that an earlier run of the system has generated, by key.
+
+    A user whose access key is in the file keeps its blank name, which is an error.
+    """
+    wanted = [key for key in NAME_KEYS if key in file and not file.has_value(key) and names.get(key)]
+    with_key = [keys_of(prefix)[0] for prefix in USERS if any(file.has_value(key) for key in keys_of(prefix))]
+    return {key: names[key] for key in wanted if key not in with_key}
+
+
 def adopt(src: Properties, dest: Properties) -> dict[str, str]:
     """The values that an earlier run generated into dest for keys that are still blank in src."""
     adopted = {
