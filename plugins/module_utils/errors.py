@@ -13,7 +13,8 @@ from typing import Any, Literal, NewType
 Severity = Literal["error", "warning", "note"]
 # fmt: off
 Acceptable = Literal[
-    "unknown-key", "open-to-anyone", "access-key-unknown", "ingress-not-in-files", "ingress-open", "ingress-revoked",
+    "unknown-key", "open-to-anyone", "access-key-unknown", "git-stale-checkout",
+    "ingress-not-in-files", "ingress-open", "ingress-revoked",
     "ingress-shared", "permissions-boundary", "role-of-another-system", "role-policy-all", "role-policy-unknown",
     "role-trust", "role-trust-others", "table-shrunk", "user-without-policy",
 ]

@@ -110,6 +110,11 @@ prediction:
   returned: success
   type: bool
   sample: false
+security_group_id:
+  description: The id of the system's security group. Empty if it is not there yet.
+  returned: with the engine V(native)
+  type: str
+  sample: sg-0a1b2c3d4e5f67890
 actions:
   description: The changes in AWS, in order. In check mode, the planned ones.
   returned: success

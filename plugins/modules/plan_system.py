@@ -119,6 +119,14 @@ options:
     description: Seconds for each git command.
     type: float
     default: 300
+  state:
+    description:
+      - V(shared) reads the state that all machines share, a table in DynamoDB. The plan gets the names that a run on
+        another machine has generated, and refuses files that are older than those applied last.
+      - V(local) does not.
+    type: str
+    choices: [shared, local]
+    default: shared
   only:
     description: The steps that the run takes. By default all.
     type: list
@@ -223,6 +231,11 @@ warned:
   type: list
   elements: str
   sample: []
+seen:
+  description: What M(datomic_onprem.aws.begin_run) compares, to know whether the plan is still true.
+  returned: success
+  type: dict
+  sample: {revision: 7, stack: "", security_group: sg-0a1b2c3d4e5f67890}
 steps:
   description:
     - The steps of a run, each with C(changed), which says whether the run takes it, and with what it needs.
@@ -302,6 +315,7 @@ def main() -> None:
         "push_branch": {"type": "str", "default": ""},
         "git_timeout": {"type": "float", "default": 300},
         "only": {"type": "list", "elements": "str", "choices": [*STEPS, "surplus"], "default": []},
+        "state": {"type": "str", "choices": ["shared", "local"], "default": "shared"},
         "forbid": {"type": "list", "elements": "str", "choices": list(get_args(Forbidden)), "default": []},
         "plan_file": {"type": "path"},
         "approved_plan": {"type": "path"},

@@ -13,6 +13,10 @@ import shutil
 from collections import Counter
 from typing import Any
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import state_table
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.history import blob
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import Holder, Run
+
 from tests.emulator import Emulator
 from tests.estate import LEGACY
 from tests.modules import CREDENTIALS, run_module
@@ -45,7 +49,7 @@ class System:
         for key, value in self.cf.items():
             file.write_text(re.sub(rf"(?m)^{key}=.*$", f"{key}={value}", file.read_text()))
         self.run("ensure_transactor", src=self.files["transactor_src"], defaults="secure", tags=TAGS)
-        self.run("ensure_cf", src=self.files["cf_src"], tags=TAGS, datomic_version=RELEASE)
+        group = self.run("ensure_cf", src=self.files["cf_src"], tags=TAGS, datomic_version=RELEASE)["security_group_id"]
         modern: dict[str, Any] = {"tags": TAGS, "secrets": list(self.secrets)} if self.flavor == "modern" else {}
         if self.secrets:
             kept = self.run("ensure_secrets", path="/datomic/wormbase", secrets=self.secrets, tags=TAGS)
@@ -58,6 +62,23 @@ class System:
             Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
             Capabilities=["CAPABILITY_IAM"],
         )
+        self.record(group)
+
+    def record(self, security_group: str = "", **differs: Any) -> None:
+        """Record a run that has applied the files, as another machine does. differs: fields of the run."""
+        client = self.aws.backstage("dynamodb")
+        files = {name: blob(pathlib.Path(self.files[f"{name}_src"]).read_bytes()) for name in ("transactor", "cf")}
+        at = "2026-11-28T12:00:00Z"
+        caller = "arn:aws:iam::123456789012:user/anna"
+        run = Run(
+            **{"lock": "1a2b", "who": "anna@laptop", "caller": caller, "at": at, "place": "m1:/home/anna"}
+            | {"files": files, "outcome": "applied"}
+            | differs
+        )
+        holder = Holder(run.lock, run.who, run.caller, at, "m1", 7, "1")
+        taken = state_table.take(client, state_table.read(client, "wormbase"), holder, run, "beat", 0.0)
+        assert taken
+        assert state_table.release(client, taken, run.lock, run, run, security_group or taken.security_group)
 
     def run(self, module: str, **params: Any) -> dict[str, Any]:
         done = run_module(module, {**CREDENTIALS, "endpoint_url": self.aws.url, **params})

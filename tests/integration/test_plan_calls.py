@@ -17,15 +17,16 @@ from tests.integration.planning import System
 ROLE = Counter(("iam:GetInstanceProfile", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"))
 STACK = Counter(
     (
+        "dynamodb:GetItem",
         "cloudformation:DescribeStacks",
         "cloudformation:GetTemplate",
         "autoscaling:DescribeAutoScalingGroups",
         "dynamodb:DescribeTable",
         "s3:GetBucketTagging",
         "ec2:DescribeSecurityGroups",
-        "ec2:DescribeVpcs",
     )
 )
+"""The default VPC is known by the group that the record names."""
 TRANSACTOR_POLICIES = 2
 """For the table, and for the logs."""
 LEGACY_CALLS = STACK + ROLE + ROLE + Counter({"iam:GetRolePolicy": TRANSACTOR_POLICIES + 1})

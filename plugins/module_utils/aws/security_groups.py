@@ -20,11 +20,12 @@ from .calls import aws_call, aws_pages, aws_wait, run_parallel, tag_list
 from .client import Aws, Clients
 
 
-def observe(aws: Clients, desired: Desired) -> Current:
+def observe(aws: Clients, desired: Desired, known: str = "") -> Current:
     """The groups in the file, and what else the plan depends on.
 
     A name means the group in the VPC of the option. Without that option it means the group in the default VPC, or in
     the VPC of the transactor's group, which only EC2's answer names: then the groups of all VPCs are read.
+    known: the id of the transactor's group, if an earlier run has recorded it. Then its VPC is known too.
     """
     client = aws.client("ec2", region=desired.region)
     names = sorted({reference.name for reference in desired.references if reference.name})
@@ -36,10 +37,13 @@ def observe(aws: Clients, desired: Desired) -> Current:
     named, by_id, default_vpc, account, instance_type = run_parallel(
         lambda: groups(client, by_name) if names else (),
         lambda: groups(client, {"group-id": ids}) if ids else (),
-        lambda: ec2.vpc(client) if by_default else "",
+        lambda: ec2.vpc(client) if by_default and not known else "",
         lambda: sts.account(identity).number if identity else "",
         lambda: ec2.instance_type(client, desired.unknown_type) if desired.unknown_type else None,
     )
+    if by_default and known:
+        recorded = (one.vpc_id for one in named if one.group_id == known and one.name == desired.group.name)
+        default_vpc = next(recorded, "") or ec2.vpc(client)
     vpc_id = default_vpc
     if names and desired.vpc_id and not desired.group.group_id:
         # One of its groups proves that there is such a VPC.
@@ -86,9 +90,9 @@ def _ingress(permissions: Iterable[Mapping[str, Any]]) -> Iterator[IngressRule]:
                 yield rule(**{name: entry[field]}, description=entry.get("Description", ""))
 
 
-def executors(aws: Aws, region: str) -> Executors:
+def executors(aws: Aws, region: str, created: dict[str, str]) -> Executors:
+    """created: gets the ids of the groups that they create, by name."""
     client = aws.client("ec2", region=region)
-    created: dict[str, str] = {}
 
     def create(name: str, group: CreateSecurityGroup) -> None:
         created[name] = _create(client, name, group)

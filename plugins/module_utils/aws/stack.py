@@ -32,7 +32,7 @@ class Stack:
     group: the name of the auto scaling group, empty if there is none (yet) or it was not read. with_template fills in
     the rest. template: parsed if it is JSON, otherwise its text. sizes: MinSize, MaxSize and DesiredCapacity, if the
     template gives numbers. flavor: empty if the template has no such group. heartbeat_msec: of the transactors'
-    properties in the template, 0 if it has none.
+    properties in the template, 0 if it has none. updated: when the last update began, ISO 8601; empty without one.
     """
 
     name: str
@@ -47,10 +47,16 @@ class Stack:
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     flavor: Flavor = ""
     heartbeat_msec: int = 0
+    updated: str = ""
 
     @property
     def datomic_version(self) -> str:
         return self.parameters.get("DatomicVersion", Parameter("")).value
+
+    @property
+    def moment(self) -> str:
+        """The same as long as nobody updates the stack."""
+        return f"{self.stack_id} {self.status} {self.updated}".rstrip()
 
     @property
     def was_created(self) -> bool:
@@ -77,6 +83,7 @@ def describe(client: Any, name: str) -> Stack | None:
         parameters(found.get("Parameters", [])),
         {key: value for key, value in tags_of(found.get("Tags", [])).items() if not key.startswith("aws:")},
         tuple(found.get("NotificationARNs", [])),
+        updated=clock.iso(found["LastUpdatedTime"].timestamp()) if found.get("LastUpdatedTime") else "",
     )
 
 

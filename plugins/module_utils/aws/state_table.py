@@ -70,10 +70,12 @@ def remember(client: Any, system: str, lock: str, names: Mapping[File, Mapping[s
     return _update(client, system, {"names": names}, "#lock = :held", held=lock) is not None
 
 
-def release(client: Any, held: Item, lock: str, attempt: Run | None, applied: Run | None) -> bool:
+def release(
+    client: Any, held: Item, lock: str, attempt: Run | None, applied: Run | None, security_group: str = ""
+) -> bool:
     """Give the lock back, and keep these runs. False when the run has lost the lock."""
     runs = {"attempt": attempt and dataclasses.asdict(attempt), "applied": applied and dataclasses.asdict(applied)}
-    sets = {"revision": held.revision + 1, **runs}
+    sets = {"revision": held.revision + 1, "security_group": security_group, **runs}
     removed = ("lock", "beat", "renewed", "holder")
     return _update(client, held.system, sets, "#lock = :held", removed, held=lock) is not None
 
@@ -160,4 +162,5 @@ def _item(system: str, stored: Mapping[str, Any]) -> Item:
         parsed("names") or {},
         run_of(parsed("attempt")),
         run_of(parsed("applied")),
+        stored.get("security_group", {}).get("S", ""),
     )

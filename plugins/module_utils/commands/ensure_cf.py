@@ -38,8 +38,11 @@ def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str
     return prepare(aws, params, check_mode=check_mode).run(System.of(params).accept, check_mode=check_mode)
 
 
-def prepare(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> Prepared:
-    """The step as it would be executed. InputError for errors that keep AWS from being asked."""
+def prepare(aws: Aws, params: Mapping[str, Any], known_group: str = "", *, check_mode: bool) -> Prepared:
+    """The step as it would be executed. InputError for errors that keep AWS from being asked.
+
+    known_group: the id of the system's security group, if an earlier run has recorded it.
+    """
     engine = cli_engine.chosen(params, check_mode=check_mode)
     engine_reason = cli_engine.reason(engine, COMMAND)
     file = base.read(params["src"], params["dest"])
@@ -52,7 +55,7 @@ def prepare(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> Prepare
     if not cf.legible:
         raise_if_errors(rules.accepted(findings, system.accept)[0])
     desired, _wrong = security_group.desired(system, exact=params["ingress"] == "exact")
-    current = _read(aws, system, desired, rules.accepted(findings, system.accept)[0])
+    current = _read(aws, system, desired, rules.accepted(findings, system.accept)[0], known_group)
     comparison = security_group.Comparison(desired, current)
     findings += comparison.missing(cf)
     # With an error in these keys, the file names fewer rules than it means.
@@ -63,11 +66,13 @@ def prepare(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> Prepare
     decision = Decision()
     if not any(one.severity == "error" for one in rules.accepted(findings, system.accept)[0]):
         decision = Decision(security_group.defaults(cf, current, version), comparison.plan())
-    executors = security_groups.executors(aws, desired.region)
+    group_id, created = comparison.group.group_id if comparison.group else "", dict[str, str]()
+    executors = security_groups.executors(aws, desired.region, created)
 
     def conclude(check_mode: bool) -> dict[str, Any]:
         if not engine.is_cli:
-            return cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), engine_reason)
+            done = cli_engine.native(base.conclude(file, decision, executors, check_mode=check_mode), engine_reason)
+            return {**done, "security_group_id": group_id or created.get(desired.group.name, "")}
         _refuse_unknown_to_tool(cf, desired)
         cli = cli_engine.prepare(aws, engine, COMMAND, desired.region)
         cli_engine.refuse_role(cli, sts.account(aws.client("sts", region=desired.region)).arn)
@@ -77,7 +82,7 @@ def prepare(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> Prepare
 
         return cli_engine.conclude(cli, file, decision, executors, again, check_mode=check_mode)
 
-    return Prepared(file, findings, conclude, decision, current)
+    return Prepared(file, findings, conclude, decision, current, group_id)
 
 
 def _refuse_unknown_to_tool(cf: Properties, desired: Desired) -> None:
@@ -95,13 +100,13 @@ def _refuse_unknown_to_tool(cf: Properties, desired: Desired) -> None:
         )
 
 
-def _read(aws: Aws, system: System, desired: Desired, findings: list[Finding]) -> Current:
+def _read(aws: Aws, system: System, desired: Desired, findings: list[Finding], known_group: str) -> Current:
     """AWS is asked even when the files have errors, so that one message reports all of them."""
     if not desired.region or base.about_options(findings):
         raise_if_errors(findings)
     sts.refuse_other_account(aws, system.account_id)
     with base.prefer_input_errors(findings):
-        current = security_groups.observe(aws, desired)
+        current = security_groups.observe(aws, desired, known_group)
         comparison = security_group.Comparison(desired, current)
         if not comparison.group or not comparison.revoked:
             return current

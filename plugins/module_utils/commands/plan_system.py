@@ -28,6 +28,7 @@ from ..rolling import restore_command
 from ..rolling.state import Observed
 from ..rules import storage
 from ..rules.facts import Facts
+from ..state.item import Item
 from ..steps import plan_changes, secrets
 from ..steps.ingress import NOTHING as UNREAD
 from ..steps.stack import compare, document, stack_name, status
@@ -36,6 +37,7 @@ from ..system import System
 from . import create_cf_template, ensure_cf, ensure_transactor, transactor_info, validate
 from .create_cf_template import Made
 from .plan_replacement import Replacing, beating, group_size, plan_replacement, refuse_replacement
+from .plan_state import Shared
 from .planning import Planning, Seen
 from .prepared import Prepared
 
@@ -51,7 +53,9 @@ CONSOLES = {
 def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The module's result. params: its options. Raises InputError with all errors of the files, of AWS and of git."""
     planning = _files(aws, params, check_mode)
-    seen = _observe(planning)
+    shared = planning.attempt(lambda: Shared.read(planning)) or Shared(planning, Item(params["stack_name"]))
+    seen = _observe(planning, shared)
+    planning.findings += shared.findings(seen)
     flavor = _flavor(planning, seen.stack)
     results = [_concluded(planning, prepared) for prepared in (seen.transactor, seen.cf)]
     template = create_cf_template.Options(
@@ -99,7 +103,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     ]
     changes = [*(change for change in changes if planning.has_step(change.step)), *replacement.changes]
     registered = _git(planning, template, written, holding)
-    notes: list[tuple[str, str]] = [*replacement.notes]
+    notes: list[tuple[str, str]] = [*shared.notes(params["directory"]), *replacement.notes]
     if registered.changed:
         changes.append(Change("update", "git", "", "git", registered.note))
     planning.final += backup_findings
@@ -146,6 +150,11 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         "files": {one.path: hashlib.sha256(one.raw).hexdigest() for one in (planning.transactor, planning.cf)},
         "plan": made_plan.as_returned(),
         "warned": [str(finding) for finding in counting if finding.severity == "warning"],
+        "seen": {
+            "revision": shared.item.revision,
+            "stack": planned_stack.moment if (planned_stack := planning.stack()) else "",
+            "security_group": seen.cf.security_group_id,
+        },
         "steps": steps,
     }
 
@@ -182,10 +191,10 @@ def _account(found: Callable[[], Stack | None], asked: Callable[[], Account]) ->
     return sts.of_stack(described.stack_id) if described else asked()
 
 
-def _observe(planning: Planning) -> Seen:
+def _observe(planning: Planning, shared: Shared) -> Seen:
     aws, params = planning.aws, planning.params
     name = params["stack_name"]
-    shared = {**params, "account_id": None, "dest": None, "secrets": list(params["secrets"])}
+    given = {**params, "account_id": None, "dest": None, "secrets": list(params["secrets"])}
     version = planning.facts.datomic_version
 
     def attempt(work: Callable[[], T]) -> Callable[[], T | None]:
@@ -196,16 +205,18 @@ def _observe(planning: Planning) -> Seen:
         attempt(
             lambda: ensure_transactor.prepare(
                 aws,
-                {**shared, "src": planning.transactor.path, "defaults": "secure"},
+                {**given, "src": planning.transactor.path, "defaults": "secure"},
                 planning.account,
+                shared.names,
                 check_mode=True,
             )
         ),
         attempt(
             lambda: ensure_cf.prepare(
                 aws,
-                {**shared, "src": planning.cf.path, "transactor_src": planning.transactor.path}
+                {**given, "src": planning.cf.path, "transactor_src": planning.transactor.path}
                 | {"datomic_version": params["datomic_version"] or version},
+                shared.item.security_group,
                 check_mode=True,
             )
         ),

@@ -25,7 +25,7 @@ class Prepared:
     """file: which the step completes. findings: all, also those that the user accepts.
 
     decision: empty where an error keeps it from being made. conclude: executes it unless its argument, check_mode, is
-    true. Returns the module's result. ingress: what ensure_cf has read.
+    true. Returns the module's result. ingress, security_group_id: what ensure_cf has read.
     """
 
     file: File
@@ -33,6 +33,7 @@ class Prepared:
     conclude: Callable[[bool], dict[str, Any]]
     decision: Decision
     ingress: Current = NOTHING
+    security_group_id: str = ""
 
     @functools.cached_property
     def after(self) -> Properties:

@@ -84,6 +84,7 @@ class Item:
     revision: grows with every change but renewals; 0 without an item. beat: a new one at each renewal of the lock.
     renewed: when, by the holder's clock, in seconds since 1970. names: generated names by file and key, never a secret.
     attempt: the newest run that began to change something. applied: the newest that came to its end.
+    security_group: the id of the group that aws-security-group names, so that nobody has to ask for the default VPC.
     """
 
     system: str
@@ -94,6 +95,7 @@ class Item:
     names: Mapping[File, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     attempt: Run | None = None
     applied: Run | None = None
+    security_group: str = ""
 
     def is_surely_over(self, machine: str, lives: bool) -> bool:
         """Whether nobody has the lock, or a dead run. lives: whether its process exists, if it is of this machine."""
