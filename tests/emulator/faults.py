@@ -16,7 +16,7 @@ from typing import Literal
 
 from tests.emulator.calls import Call
 
-Mode = Literal["error", "throttle", "drop", "drop_after", "timeout", "kill", "kill_after"]
+Mode = Literal["error", "throttle", "drop", "drop_after", "timeout", "kill", "kill_after", "hold", "hold_after"]
 
 
 THROTTLED = {
@@ -36,13 +36,19 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 class Fault:
     """Meets `times` calls from the k-th on whose "service:Operation:kind" the regular expression finds.
 
+    caller: only those with this access key id; empty: everybody's.
+
     mode error: answered with code and status, nothing is done; throttle: the same with the service's own code;
     drop: the connection is reset before anything is done;
     drop_after: done, then the connection is reset; timeout: done, and answered `seconds` real seconds late;
-    kill, kill_after: the process tree of pid gets SIGKILL before, or after, it is done.
+    kill, kill_after: the process tree of pid gets SIGKILL before, or after, it is done;
+    hold, hold_after: waits before, or after, it is done, until release(), at most `seconds`. Others go on meanwhile.
+
+    held: set once such a call waits.
     """
 
     match: str = "."
+    caller: str = ""
     k: int = 1
     times: int = 1
     mode: Mode = "error"
@@ -52,6 +58,9 @@ class Fault:
     pid: int = 0
     seconds: float = 1.0
     seen: int = dataclasses.field(default=0, repr=False)
+    held: threading.Event = dataclasses.field(default_factory=threading.Event, init=False, repr=False)
+    released: threading.Event = dataclasses.field(default_factory=threading.Event, init=False, repr=False)
+    dropped: bool = dataclasses.field(default=False, init=False, repr=False)
 
     def error(self, service: str) -> tuple[str, int]:
         """Code and status for a call of that service."""
@@ -59,10 +68,16 @@ class Fault:
 
     def meets(self, call: Call) -> bool:
         """Count the call when it matches; true when it is one of those to fail."""
-        if not re.search(self.match, call.name):
+        if self.caller not in ("", call.access_key) or not re.search(self.match, call.name):
             return False
         self.seen += 1
         return self.k <= self.seen < self.k + self.times
+
+    def hold(self) -> bool:
+        """Wait for the release. False when the account was reset meanwhile."""
+        self.held.set()
+        self.released.wait(self.seconds)
+        return not self.dropped
 
 
 class Faults:
@@ -75,9 +90,19 @@ class Faults:
             self._faults.append(fault)
         return fault
 
-    def clear(self) -> None:
+    def clear(self, *, drop: bool = False) -> None:
+        """Forget them, and let calls that are held go on; drop: end them."""
+        for fault in self._faults:
+            fault.dropped = drop
+        self.release()
         with self._lock:
             self._faults = []
+
+    def release(self) -> None:
+        """Let calls that are held go on. No later call is held by these faults."""
+        with self._lock:
+            for fault in self._faults:
+                fault.released.set()
 
     def meeting(self, call: Call) -> Fault | None:
         """The first fault that this call meets; every fault counts the call."""

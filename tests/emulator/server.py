@@ -152,7 +152,7 @@ class Emulator:
             world.reset()
             SETTINGS.reset()
             self._log.clear()
-            self._faults.clear()
+            self._faults.clear(drop=True)
 
     def advance(self, seconds: float) -> None:
         """Let that many seconds of the emulated clock pass at once, with all that happens in them."""
@@ -202,6 +202,10 @@ class Emulator:
     def clear_faults(self) -> None:
         self._faults.clear()
 
+    def release(self) -> None:
+        """Let calls go on that a fault holds."""
+        self._faults.release()
+
     def configure(self, **settings: Any) -> None:
         """Set settings by name: see Settings."""
         with self._lock:
@@ -241,8 +245,12 @@ class Emulator:
         return answer
 
     def _suffer(self, environ: dict[str, Any], fault: Fault) -> Answer:
-        """What a call meets whose answer is lost, late, or whose client dies."""
-        done = self._answer(environ) if fault.mode in ("drop_after", "kill_after", "timeout") else None
+        """What a call meets that waits, whose answer is lost or late, or whose client dies."""
+        if fault.mode == "hold" and fault.hold():
+            return self._answer(environ)
+        done = self._answer(environ) if fault.mode in ("drop_after", "kill_after", "timeout", "hold_after") else None
+        if fault.mode == "hold_after" and done and fault.hold():
+            return done
         if fault.mode == "timeout" and done:
             time.sleep(fault.seconds)
             return done
@@ -285,6 +293,7 @@ class Emulator:
             "configure": self.configure,
             "clear_calls": self.clear_calls,
             "clear_faults": self.clear_faults,
+            "release": self.release,
             "advance": self.advance,
             "measure": self.measure,
             "set_stack_status": self.set_stack_status,

@@ -16,12 +16,15 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from tests.emulator import Emulator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+ONCE: Any = {"total_max_attempts": 1}
 
 
 def http(aws: Emulator, path: str, data: dict[str, Any] | None = None) -> Any:
@@ -178,6 +181,42 @@ class TestFaults:
             aws.client("s3", read_timeout=0.1).create_bucket(Bucket="my-logs")
         assert aws.snapshot()["buckets"] == ["my-logs"]
 
+    def test_only_calls_of_one_caller_fail(self, aws: Emulator) -> None:
+        aws.fault("CreateBucket", caller="anna")
+        aws.client("s3").create_bucket(Bucket="my-logs")
+        with pytest.raises(ClientError, match="injected"):
+            as_anna(aws).create_bucket(Bucket="annas-logs")
+
+    @pytest.mark.parametrize(("mode", "made"), [("hold", ["my-logs"]), ("hold_after", ["annas-logs", "my-logs"])])
+    def test_a_call_is_held_while_others_go_on(self, aws: Emulator, mode: str, made: list[str]) -> None:
+        held = aws.fault("CreateBucket", caller="anna", mode=mode, seconds=20)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(as_anna(aws).create_bucket, Bucket="annas-logs")
+            assert held.held.wait(5)
+            aws.client("s3").create_bucket(Bucket="my-logs")
+            assert sorted(aws.snapshot()["buckets"]) == made
+            assert not waiting.done()
+            http(aws, "release", {})
+            assert waiting.result(5)
+        assert [(call.access_key, call.fault) for call in aws.calls()] == [("anna", mode), ("testing", "")]
+        assert sorted(aws.snapshot()["buckets"]) == ["annas-logs", "my-logs"]
+
+    def test_a_call_is_held_no_longer_than_it_may(self, aws: Emulator) -> None:
+        aws.fault("CreateBucket", mode="hold", seconds=0.2)
+        start = time.monotonic()
+        aws.client("s3").create_bucket(Bucket="my-logs")
+        assert time.monotonic() - start >= 0.2
+
+    def test_a_reset_ends_calls_that_are_held(self, aws: Emulator) -> None:
+        held = aws.fault("CreateBucket", mode="hold", seconds=20)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(aws.client("s3").create_bucket, Bucket="my-logs")
+            assert held.held.wait(5)
+            aws.reset()
+            with pytest.raises(ConnectionClosedError):
+                waiting.result(5)
+        assert aws.snapshot()["buckets"] == []
+
     @pytest.mark.parametrize(("mode", "made"), [("kill", []), ("kill_after", ["my-logs"])])
     def test_a_kill_takes_the_whole_tree_even_in_other_sessions(
         self, aws: Emulator, tmp_path: pathlib.Path, mode: str, made: list[str]
@@ -193,6 +232,11 @@ class TestFaults:
             assert process.wait(5) == -9
         assert _ends(int(grandchild.read_text()))
         assert aws.snapshot()["buckets"] == made
+
+
+def as_anna(aws: Emulator) -> Any:
+    key = {"aws_access_key_id": "anna", "aws_secret_access_key": "testing"}
+    return boto3.client("s3", region_name="us-east-1", endpoint_url=aws.url, **key, config=Config(retries=ONCE))
 
 
 def _ends(pid: int) -> bool:
