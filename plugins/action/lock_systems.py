@@ -21,11 +21,28 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor.desired import desired
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.system import System
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.batches import batches, play_id
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.run_lock import Locks, me
 
 FILES = ("transactor_src", "cf_src", "template")
 OPTIONS = ("host", "stack_name", *FILES, "plan_file", "region", "account")
 HOME = "datomic_onprem.aws/locks"
+
+
+def has_terminal() -> bool:
+    """Whether a person can answer ansible.builtin.pause: standard input is a terminal, and not in the background.
+
+    As Display.prompt_until decides it:
+    https://github.com/ansible/ansible/blob/stable-2.19/lib/ansible/utils/display.py
+    """
+    try:
+        return os.isatty(0) and os.getpgrp() == os.tcgetpgrp(0)
+    except OSError:
+        return False
+
+
+TERMINAL = has_terminal()
+"""Of ansible-playbook, which loads this file before it starts the worker. The worker has no standard input."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +85,10 @@ class ActionModule(ActionBase):
                 "datomic_plan_file), or aws-dynamodb-table in the transactor's file of one of them. "
                 f"{_untouched(task_vars)}"
             )
+        play, known = play_id(self._task), task_vars or {}
+        # A check plans all systems.
+        if not self._task.check_mode and (why := batches(play, known).stopped(known["inventory_hostname"])):
+            raise AnsibleActionFail(why)
         if not self._task.check_mode:
             # Workers are children of the process that lasts as long as the run.
             locks = Locks(
@@ -79,7 +100,7 @@ class ActionModule(ActionBase):
                 locks.take(((own.key, own.what) for own in systems), args["timeout"])
             except DatomicError as error:
                 raise AnsibleActionFail(str(error)) from error
-        return {"changed": False}
+        return {"changed": False, "play": play, "terminal": TERMINAL}
 
 
 def owned(system: Mapping[str, str]) -> Iterator[Own]:

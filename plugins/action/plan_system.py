@@ -12,6 +12,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils import plan_lin
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Plan
 from ansible_collections.datomic_onprem.aws.plugins.modules import plan_system
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.batches import stops
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.findings import refusal
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.plan_screen import COLUMNS, show_lines
@@ -27,7 +28,9 @@ class ActionModule(InProcess):
         if "plan" in result:
             self._show_plan(Plan.of(result["plan"]))
         elif result.get("findings"):
-            return refusal(self._task, result)
+            result = refusal(self._task, result)
+        if result.get("failed") and not self._task.check_mode:
+            result["msg"] = f"{result.get('msg', '')}{stops(self._task, task_vars)}"
         return result
 
     def _show_plan(self, plan: Plan) -> None:

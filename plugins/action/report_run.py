@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import plan_lines
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import Plan
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
+from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.batches import stops
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.plan_screen import COLUMNS, show_lines
 
 # The variables in which the role registers the results of plan_system and of this module.
@@ -34,7 +35,8 @@ class ActionModule(ActionBase):
             }
         )
         if args["results"] is not None:
-            return self._report(Plan.of(args["plan"]), args["results"], args["failure"])
+            rest = stops(self._task, task_vars) if args["failure"] else ""
+            return self._report(Plan.of(args["plan"]), args["results"], args["failure"], rest)
         known = task_vars or {}
         if PLAN not in known:
             screen.show(
@@ -51,7 +53,7 @@ class ActionModule(ActionBase):
             return {"changed": False, "failed": True, "msg": message}
         return {"changed": False}
 
-    def _report(self, plan: Plan, results: Mapping[str, Any], failure: str) -> dict[str, Any]:
+    def _report(self, plan: Plan, results: Mapping[str, Any], failure: str, rest: str) -> dict[str, Any]:
         seconds: dict[str, float] = {}
         failed = ""
         for step, done in results.items():
@@ -66,9 +68,8 @@ class ActionModule(ActionBase):
         outcome = f"failed: {failed.replace('_', ' ')}" if failure else "applied"
         result: dict[str, Any] = {"changed": False, "outcome": outcome, "digest": plan.digest}
         if failure:
-            result.update(
-                failed=True, msg=f"The run of {plan.system} failed. The error is above. Running again goes on."
-            )
+            message = f"The run of {plan.system} failed. The error is above. Running again goes on.{rest}"
+            result.update(failed=True, msg=message)
         return result
 
 

@@ -16,7 +16,10 @@ description:
   - Waits until no other run of the same user on the controller works on these systems, and names that run. Then it
     locks the systems until C(ansible-playbook) ends.
   - Refuses two hosts of one run with the same stack, table or file.
-  - In check mode it neither waits nor locks.
+  - With C(serial), fails if a system of an earlier batch has failed, so that the first failure stops the rest of the
+    play. The error names the systems that failed, those that are done, and those that are untouched. For this the role
+    registers the result as C(datomic_locks).
+  - In check mode it neither waits nor locks, and a failure stops no batch.
 options:
   systems:
     description: The systems that only one host of one run may work on at a time.
@@ -92,4 +95,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+play:
+  description: The play, the same in each of its batches.
+  returned: success
+  type: str
+  sample: 5f2b9c1e-0000-0000-0000-000000000007
+terminal:
+  description: Whether a person can answer a question, because C(ansible-playbook) runs in the foreground of a terminal.
+  returned: success
+  type: bool
+  sample: true
 """
