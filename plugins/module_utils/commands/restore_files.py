@@ -21,7 +21,6 @@ from ..steps.transactor.desired import GENERATED_KEYS
 from ..template.machine import GROUP
 from ..util import atomic_write, redact
 
-
 SHOWN = 7
 """Characters of a commit's id."""
 
