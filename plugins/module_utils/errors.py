@@ -46,8 +46,8 @@ Refused = Literal[
     "forbidden-deletion", "forbidden-image", "forbidden-outage", "forbidden-replacement", "forbidden-shrink",
     # git
     "git-assume-unchanged", "git-bare", "git-clear-text-secret", "git-commit", "git-detached", "git-directory",
-    "git-identity", "git-ignored", "git-message", "git-no-paths", "git-no-repository", "git-other-repository", "git-owner",
-    "git-path", "git-push", "git-skip-worktree", "git-timeout", "git-unfinished", "git-unmerged",
+    "git-identity", "git-ignored", "git-message", "git-no-paths", "git-no-repository", "git-other-repository",
+    "git-owner", "git-path", "git-push", "git-skip-worktree", "git-timeout", "git-unfinished", "git-unmerged",
 ]
 """Findings that always stop a run."""
 # fmt: on
