@@ -62,7 +62,9 @@ class Shared:
         missing = [file.path for file in self._missing(run, seen)]
         if not missing:
             return []
-        what = f"{run} {DOING[run.outcome]} what this checkout does not have"
+        files = f"the commit {run.commit[:12]}" if run.commit else "files that are not committed"
+        who = f"{run.who} ({run.caller})"
+        what = f"{who} {DOING[run.outcome]} {files} at {run.at}, which this checkout does not have"
         if not self._history.exists:
             instead = "make sure that the files here are not older"
             return [Finding("git-stale-checkout", what, "warning", file=missing[0], suggestion=instead)]
@@ -90,8 +92,9 @@ class Shared:
     def notes(self, directory: str) -> Notes:
         """Who works on the system, and what differs from the files of the last applied run."""
         found: list[tuple[str, str]] = []
-        if self.item.holder:
-            found.append(("lock", f"{self.item.holder.who} works on it: {self.item.holder}"))
+        if other := self.item.holder:
+            text = f"{other.who} ({other.caller}) works on it, since {other.since}, lock {other.lock}"
+            found.append(("lock", text))
         if self.names:
             found.append(("names", f"{', '.join(self.names)} from the record of the last run"))
         applied = self.item.applied
