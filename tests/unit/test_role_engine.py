@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -17,13 +19,19 @@ ROLE = pathlib.Path(__file__).resolve().parents[2] / "roles" / "datomic"
 
 @pytest.mark.parametrize(("file", "count"), [("_plan", 1), ("_apply", 3)])
 def test_every_option_is_handed_on(file: str, count: int) -> None:
-    listed = yaml.safe_load((ROLE / "tasks" / f"{file}.yml").read_text())
-    blocks = [task.get("block", [task]) for task in listed]
-    tasks = [options for block in blocks for task in block for options in task.values() if isinstance(options, dict)]
-    engines = [options for options in tasks if "engine" in options]
+    engines = list(_with_engine(yaml.safe_load((ROLE / "tasks" / f"{file}.yml").read_text())))
     assert len(engines) == count
     for options in engines:
         assert set(engine.SPEC) <= set(options)
+
+
+def _with_engine(part: Any) -> Iterator[dict[str, Any]]:
+    """The options of every task that chooses the engine, in blocks of any depth."""
+    if isinstance(part, dict) and "engine" in part:
+        yield part
+    children = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    for child in children:
+        yield from _with_engine(child)
 
 
 def test_the_time_out_is_the_module_s_own() -> None:

@@ -89,8 +89,8 @@ def prepare(
     engine = cli_engine.chosen(params, check_mode=check_mode)
     engine_reason = cli_engine.reason(engine, COMMAND)
     file = base.read(params["src"], params["dest"], adopt, GENERATED_KEYS)
-    known = recorded(file.now, names)
-    file.now = file.now.edit(known)
+    if known := recorded(file.now, names):
+        file.now = file.now.edit(known)
     # dest may not exist yet
     system = System.of(params, transactor=file.now.at(file.src.path))
     wanted, found = _checked(file.src, system, aws)
