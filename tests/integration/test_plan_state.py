@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import state_table
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.history import blob
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import Holder
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import TABLE, Holder
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import machine
 
 from tests.emulator import Emulator
@@ -61,7 +61,7 @@ def name(system: System, **names: str) -> None:
     client = system.aws.backstage("dynamodb")
     recorded = {"transactor": {key.replace("_", "-"): value for key, value in names.items()}}
     client.update_item(
-        TableName=state_table.TABLE,
+        TableName=TABLE,
         Key={"system": {"S": "wormbase"}},
         UpdateExpression="SET #names = :names",
         ExpressionAttributeNames={"#names": "names"},
