@@ -48,6 +48,20 @@ options:
     type: str
     choices: [stale, always, surplus, never]
     default: stale
+  instances:
+    description:
+      - With O(when=always), the instances to replace instead of all. To continue a run that paused, RV(old).
+    type: list
+    elements: str
+    default: []
+  until:
+    description:
+      - V(takeover) ends successfully, with RV(paused), as soon as the new transactors stand by, before it terminates the
+        first old one. Both serve then. Running again without it continues. It needs O(strategy=rolling).
+      - V(end) replaces all.
+    type: str
+    choices: [takeover, end]
+    default: end
   size:
     description:
       - The size that the group will have, such as C(aws-autoscaling-group-size) before the stack's update. The default
@@ -155,6 +169,23 @@ launched:
   type: list
   elements: str
   sample: [i-0fedcba9876543210]
+paused:
+  description: With O(until=takeover), whether new transactors stand by, and old ones are left to replace.
+  returned: always
+  type: bool
+  sample: false
+new:
+  description: The instances that can take over; empty without RV(paused).
+  returned: always
+  type: list
+  elements: str
+  sample: [i-0fedcba9876543210]
+old:
+  description: The instances that are still to be replaced; empty without RV(paused).
+  returned: always
+  type: list
+  elements: str
+  sample: [i-0123456789abcdef0]
 timeline:
   description: The events of the run.
   returned: always
@@ -210,6 +241,8 @@ def main() -> None:
         "account_id": {"type": "str"},
         "strategy": {"type": "str", "choices": ["rolling", "terminate"], "default": "rolling"},
         "when": {"type": "str", "choices": ["stale", "always", "surplus", "never"], "default": "stale"},
+        "instances": {"type": "list", "elements": "str", "default": []},
+        "until": {"type": "str", "choices": ["takeover", "end"], "default": "end"},
         "size": {"type": "int"},
         "timeout": {"type": "int", "default": 1800},
         "transactor_src": {"type": "path"},

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.rolling.planner import (
     Done,
+    Pause,
     Resize,
     Step,
     Stop,
@@ -225,7 +226,7 @@ def run(cloud: Cloud, goal: Goal, looks: int = 400) -> Step:
     step: Step = Wait("")
     for _look in range(looks):
         step = next_step(cloud.observed(), goal)
-        if isinstance(step, (Done, Stop)):
+        if isinstance(step, (Done, Pause, Stop)):
             return step
         cloud.carry_out(step)
         if not isinstance(step, Wait):
@@ -296,6 +297,30 @@ def test_a_run_killed_anywhere_again_and_again_is_continued_by_the_next(
             cloud.advance()
             assert cloud.serving() >= size
     assert isinstance(step, Done)
+    assert not any(m.stale for m in cloud.machines)
+    assert (len(cloud.members()), cloud.sizes) == (size, cloud.configured_sizes)
+
+
+@settings(deadline=None)
+@given(SYSTEMS, st.booleans(), st.integers(1, 4), st.integers(0, 3), st.data())
+def test_a_run_until_the_takeover_stops_no_old_one_and_a_run_without_it_finishes(
+    system: tuple[int, int], metrics: bool, room: int, kills: int, data: st.DataObject
+) -> None:
+    """Killed runs until the takeover, one that pauses, some time, and the run that goes on."""
+    size, stale = system
+    cloud = Cloud(size, stale, metrics=metrics, room=size + room)
+    old = {m.instance_id for m in cloud.machines if m.stale}
+    for looks in [*data.draw(st.lists(st.integers(0, 15), min_size=kills, max_size=kills)), 400]:
+        step = run(cloud, Goal(until_takeover=True), looks=looks)
+        assert {m.instance_id for m in cloud.members()} >= old
+    assert isinstance(step, Pause if stale else Done)
+    if isinstance(step, Pause):
+        assert set(step.old) == old
+        assert len(step.new) == len(cloud.members()) - stale
+        assert sum(m.beats(cloud.now) for m in cloud.members()) == len(cloud.members())
+    for _look in range(data.draw(st.integers(0, 40))):
+        cloud.advance()
+    assert isinstance(run(cloud, Goal()), Done)
     assert not any(m.stale for m in cloud.machines)
     assert (len(cloud.members()), cloud.sizes) == (size, cloud.configured_sizes)
 

@@ -50,6 +50,8 @@ class Options:
     account_id: str = ""
     strategy: Strategy = "rolling"
     when: str = "stale"
+    until: str = "end"
+    instances: tuple[str, ...] = ()
     transactor_src: str = ""
     heartbeat_interval_msec: int | None = None
     cloudwatch_region: str = ""
@@ -122,6 +124,9 @@ def _invalid(options: Options, file: Properties | None) -> list[Finding]:
         for name, value, minimum in bounds
         if value is not None and value < minimum
     ]
+    if options.until == "takeover" and (options.strategy != "rolling" or options.when not in ("stale", "always")):
+        message = "only a rolling replacement pauses, with when=stale or when=always"
+        found.append(Finding("invalid-value", message, key="until"))
     if file and given is None:
         found += [finding for finding in keys.check(file, "transactor") if finding.key == HEARTBEAT.name]
     return found
@@ -230,7 +235,10 @@ def replace(
     aws: Clients, options: Options, *, check_mode: bool, warn: Callable[[str], None], show: Callable[[str], None]
 ) -> dict[str, Any]:
     """The module's result. show: prints a line of progress."""
-    nothing = {"changed": False, "replaced": [], "ended": [], "launched": [], "timeline": [], "seconds": 0.0}
+    nothing = {
+        **{"changed": False, "replaced": [], "ended": [], "launched": [], "timeline": [], "seconds": 0.0},
+        **{"paused": False, "new": [], "old": []},
+    }
     if options.when == "never":
         return nothing
     refuse_other_account(aws, options.account_id)
@@ -288,7 +296,7 @@ def _goal(options: Options, observed: Observed) -> Goal:
     if options.when == "surplus":
         replacing = frozenset()
     elif options.when == "always":
-        replacing = frozenset(member.instance_id for member in observed.members)
+        replacing = frozenset(options.instances or (member.instance_id for member in observed.members))
     # The surge of a killed run goes on: instances that ended in it count.
     surging = observed.sizes.desired > observed.configured_sizes.desired
     new_since = observed.grown_at if surging else observed.now
@@ -303,4 +311,5 @@ def _goal(options: Options, observed: Observed) -> Goal:
         new_since=new_since,
         settle_seconds=options.settle_seconds,
         shrinking=options.when == "surplus",
+        until_takeover=options.until == "takeover",
     )

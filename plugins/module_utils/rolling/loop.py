@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from ..errors import AwsError, DatomicError
 from ..util import clock
 from . import reporter
-from .planner import Done, Resize, Step, Stop, Terminate, Wait, next_step
+from .planner import Done, Pause, Resize, Step, Stop, Terminate, Wait, next_step
 from .reporter import Event
 from .state import IN_SERVICE, STOPPING, Goal, Observed
 
@@ -99,6 +99,9 @@ class Loop:
             return Wait("waiting for another scaling activity of the group to end")
         if isinstance(step, (Resize, Terminate)):
             self._acted(step)
+        elif isinstance(step, Pause):
+            new, old = (", ".join(names) for names in (step.new, step.old))
+            self._report(Event(f"paused before the takeover: {new} can take over, {old} still in service"))
         return step
 
     def standing(self) -> str:
@@ -155,7 +158,7 @@ class Loop:
 
     def _finished(self, step: Step) -> bool:
         """Whether the run is over; otherwise waits where the step says so."""
-        if isinstance(step, Done):
+        if isinstance(step, (Done, Pause)):
             return True
         rolling_back = self._goal.rolling_back
         if isinstance(step, Stop):
@@ -197,11 +200,15 @@ class Loop:
         self._show(f"{clock.local(self._shown_at)}  {text}")
 
     def _result(self) -> dict[str, Any]:
+        paused = self._step if isinstance(self._step, Pause) else None
         return {
             "changed": self._goal.acted,
             "replaced": self._replaced,
             "ended": self._ended,
             "launched": list(self._launched),
+            "paused": paused is not None,
+            "new": list(paused.new) if paused else [],
+            "old": list(paused.old) if paused else [],
             "timeline": self._timeline,
             "seconds": round(clock.now() - self._started, 3),
         }

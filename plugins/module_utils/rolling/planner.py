@@ -65,13 +65,22 @@ class Stop:
 
 
 @dataclasses.dataclass(frozen=True)
+class Pause:
+    """The new instances are ready, and the old ones still serve. seen: which heartbeats prove it."""
+
+    new: tuple[str, ...]
+    old: tuple[str, ...]
+    seen: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Done:
     """The group is steady and nothing is left to replace. seen: which heartbeats prove it."""
 
     seen: str = ""
 
 
-Step: TypeAlias = "Wait | Resize | Terminate | Stop | Done"
+Step: TypeAlias = "Wait | Resize | Terminate | Stop | Pause | Done"
 
 
 def next_step(observed: Observed, goal: Goal) -> Step:
@@ -126,6 +135,8 @@ def _replace(observed: Observed, goal: Goal, outdated: tuple[Instance, ...]) -> 
     verdict = readiness.before_stopping(observed, goal)
     if not verdict.ready:
         return Wait(verdict.seen)
+    if goal.until_takeover:
+        return Pause(_ids(fresh), _ids(outdated), verdict.seen)
     chosen = (*extra, *zones.choose(members, outdated, surplus - len(extra)))
     # No metric names an instance, so nobody knows which old one is active. All at once cost one takeover at most, one
     # after the other cost as many as there are.

@@ -40,11 +40,13 @@ def result(observed: Observed, goal: Goal) -> dict[str, Any]:
     """The result of check mode: which instances would go, and the steps."""
     outdated, ending = goal.outdated(observed), surplus(observed, goal)
     steps = _replacement(observed, goal, _names(outdated)) if outdated else _ending(observed, goal, _names(ending))
-    if steps or observed.sizes != observed.configured_sizes or observed.saved_sizes is not None:
+    if outdated and goal.until_takeover:
+        steps[-2:] = ["pause before the takeover"]
+    elif steps or observed.sizes != observed.configured_sizes or observed.saved_sizes is not None:
         steps.append(f"leave the group at {observed.configured_sizes}")
     return {
         "changed": bool(steps),
-        "replaced": [member.instance_id for member in outdated],
+        "replaced": [] if goal.until_takeover else [member.instance_id for member in outdated],
         "ended": [member.instance_id for member in ending],
         "steps": steps,
         "diff": _diff(observed, goal) if outdated else [],

@@ -262,7 +262,8 @@ class Goal:
     replacing: the instances to replace; None: the outdated ones. since: the newest activity before the run. new_since:
     instances launched since that moment belong to this run, or to the stopped run that it continues. settle_seconds:
     how long an instance has to be in service without metrics. shrinking: only terminate the surplus. acted: this run
-    has changed something. rolling_back: return to the configured sizes with what serves.
+    has changed something. rolling_back: return to the configured sizes with what serves. until_takeover: stop before an
+    old transactor is terminated.
     """
 
     strategy: Strategy = "rolling"
@@ -273,6 +274,7 @@ class Goal:
     shrinking: bool = False
     acted: bool = False
     rolling_back: bool = False
+    until_takeover: bool = False
 
     def is_outdated(self, instance: Instance) -> bool:
         """Whether the run has to replace it."""
