@@ -56,8 +56,8 @@ options:
     default: []
   until:
     description:
-      - V(takeover) ends successfully, with RV(paused), as soon as the new transactors stand by, before it terminates the
-        first old one. Both serve then. Running again without it continues. It needs O(strategy=rolling).
+      - V(takeover) ends successfully, with RV(paused), as soon as the new transactors stand by, before it terminates
+        the first old one. Both serve then. Running again without it continues. It needs O(strategy=rolling).
       - V(end) replaces all.
     type: str
     choices: [takeover, end]
