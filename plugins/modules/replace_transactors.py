@@ -115,6 +115,15 @@ options:
       - The commit of O(files) that the replaced transactors were made from, as M(datomic_onprem.aws.plan_system)
         returns it. The error of a failed replacement shows the command that restores it.
     type: str
+  current:
+    description:
+      - Ids of instances that run what the group launches now, although another launch configuration or another version
+        of the launch template launched them, as after a rollback of the stack.
+      - They count as current until the group launches something else. A tag of the group says so, which has room for
+        twelve of them.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -255,6 +264,7 @@ def main() -> None:
         "poll_seconds": {"type": "float", "default": 5},
         "files": {"type": "list", "elements": "path", "default": []},
         "commit_before": {"type": "str"},
+        "current": {"type": "list", "elements": "str", "default": []},
     }
     module = AnsibleAWSModule(
         argument_spec=spec,

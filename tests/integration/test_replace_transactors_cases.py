@@ -291,3 +291,50 @@ def test_a_note_of_sizes_that_somebody_changed_since_does_not_count(aws: Emulato
     assert not result.get("failed"), result
     group = groups.group(aws, "byhand")
     assert (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) == (2, 2, 2)
+
+
+def tagged(aws: Emulator) -> str:
+    tags = {tag["Key"]: tag["Value"] for tag in groups.group(aws)["Tags"]}
+    return str(tags.get("datomic-onprem:current-instances", ""))
+
+
+def test_instances_that_run_what_the_group_launches_again_count_as_current(aws: Emulator) -> None:
+    """The stack went back to the template before: it has another launch configuration of the same content."""
+    groups.create(aws, 2)
+    old = groups.ids(aws)
+    groups.update(aws, 2)
+    groups.update(aws, 2, note="first")
+    checked, _warnings = groups.check(aws, current=tuple(old))
+    assert (checked["replaced"], tagged(aws)) == ([], "")
+    aws.clear_calls()
+    done = groups.replace(aws, current=tuple(old))
+    assert (done["replaced"], done["launched"], groups.ids(aws)) == ([], [], old)
+    writes = [call.operation for call in aws.calls() if call.kind == "write"]
+    assert writes == ["CreateOrUpdateTags"]
+    # Later runs need no option, and write nothing.
+    aws.clear_calls()
+    for given in ({}, {"current": tuple(old)}):
+        assert groups.replace(aws, **given)["replaced"] == []
+    assert [call.operation for call in aws.calls() if call.kind == "write"] == []
+    # What the group launches next outdates them again.
+    groups.update(aws, 2, note="third")
+    assert sorted(groups.check(aws)[0]["replaced"]) == old
+
+
+def test_only_the_instances_of_the_option_count_as_current(aws: Emulator) -> None:
+    groups.create(aws, 2)
+    old = groups.ids(aws)
+    groups.update(aws, 2)
+    assert groups.replace(aws, current=(old[0], "i-0123456789abcdef0"))["replaced"] == [old[1]]
+    assert tagged(aws).split(" ")[1:] == [old[0]]
+    assert old[0] in groups.ids(aws)
+
+
+def test_a_tag_has_room_for_twelve_instances(aws: Emulator) -> None:
+    groups.create(aws, 14)
+    old = groups.ids(aws)
+    groups.update(aws, 14)
+    groups.check(aws)
+    result = groups.replace(aws, current=tuple(old))
+    assert len(tagged(aws)) <= 256
+    assert len(result["replaced"]) == 2

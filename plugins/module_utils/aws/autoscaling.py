@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import email.utils
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from ..errors import AwsError
@@ -21,6 +22,15 @@ from .errors import aws_errors
 
 SIZES_TAG = "datomic:configured-sizes"
 """Keeps the configured sizes of a group without a stack while a replacement changes its sizes."""
+CURRENT_TAG = "datomic-onprem:current-instances"
+"""Ids of instances that run what the group launches, though something else launched them: the launch configuration or
+template version before a rollback. They count as long as the group launches what the value begins with: a hash of it.
+"""
+CURRENT_ROOM = 12
+"""Ids in that tag, whose value has 256 characters: a hash of 12, ids of 19.
+
+https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Tag.html
+"""
 ACTIVITIES = 100
 """Activities that are read: one page."""
 REFRESHING = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
@@ -61,6 +71,8 @@ def _observed(ec2_client: Any, group: Mapping[str, Any], now: float) -> Observed
     sizes = Sizes(group["MinSize"], group["MaxSize"], group["DesiredCapacity"])
     tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])}
     saved = re.fullmatch(r"(\d+)/(\d+)/(\d+)", tags.get(SIZES_TAG, ""))
+    hashed, *marked = tags.get(CURRENT_TAG, "").split(" ")
+    current = marked if hashed == _hash(launches) else []
     subnets = group.get("VPCZoneIdentifier", "").replace(" ", "").split(",")
     return Observed(
         group=group["AutoScalingGroupName"],
@@ -70,7 +82,7 @@ def _observed(ec2_client: Any, group: Mapping[str, Any], now: float) -> Observed
         configured_sizes_known=False,
         saved_sizes=Sizes(*map(int, saved.groups())) if saved else None,
         launches=launches,
-        instances=tuple(_instance(entry, launches) for entry in group.get("Instances", [])),
+        instances=tuple(_instance(entry, launches, current) for entry in group.get("Instances", [])),
         subnets=tuple(subnet for subnet in subnets if subnet),
         zones=tuple(group.get("AvailabilityZones", [])),
         suspended=tuple(process["ProcessName"] for process in group.get("SuspendedProcesses", [])),
@@ -173,7 +185,11 @@ def _refresh(client: Any, name: str) -> str:
     return next((str(refresh["Status"]) for refresh in found if refresh["Status"] in REFRESHING), "")
 
 
-def _instance(entry: Mapping[str, Any], launches: tuple[str, ...]) -> Instance:
+def _hash(launches: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(launches).encode()).hexdigest()[:12]
+
+
+def _instance(entry: Mapping[str, Any], launches: Sequence[str], current: Collection[str]) -> Instance:
     template = entry.get("LaunchTemplate") or {}
     launched_with = ""  # its launch configuration was deleted: surely not what the group launches now
     if entry.get("LaunchConfigurationName"):
@@ -184,7 +200,7 @@ def _instance(entry: Mapping[str, Any], launches: tuple[str, ...]) -> Instance:
         instance_id=entry["InstanceId"],
         state=entry["LifecycleState"],
         healthy=entry.get("HealthStatus", "").lower() == "healthy",
-        outdated=launched_with not in launches,
+        outdated=launched_with not in launches and entry["InstanceId"] not in current,
         launched_with=launched_with,
         zone=entry.get("AvailabilityZone", ""),
         protected=bool(entry.get("ProtectedFromScaleIn")),
@@ -240,14 +256,22 @@ def terminate(client: Any, instance_id: str, *, decrement: bool) -> None:
 def save_sizes_tag(client: Any, group: str, sizes: Sizes) -> None:
     """Keep the group's configured sizes in a tag."""
     value = f"{sizes.minimum}/{sizes.maximum}/{sizes.desired}"
-    tags = [{**_sizes_tag(group), "Value": value, "PropagateAtLaunch": False}]
+    tags = [{**_tag(group, SIZES_TAG), "Value": value, "PropagateAtLaunch": False}]
     aws_call("save the sizes in a tag of the auto scaling group", group, client.create_or_update_tags, Tags=tags)
 
 
 def delete_sizes_tag(client: Any, group: str) -> None:
     doing = "delete the tag with the sizes of the auto scaling group"
-    aws_call(doing, group, client.delete_tags, Tags=[_sizes_tag(group)])
+    aws_call(doing, group, client.delete_tags, Tags=[_tag(group, SIZES_TAG)])
 
 
-def _sizes_tag(group: str) -> dict[str, Any]:
-    return {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": SIZES_TAG}
+def save_current_tag(client: Any, group: Observed, instance_ids: Sequence[str]) -> None:
+    """Let these instances, CURRENT_ROOM at most, count as current as long as the group launches what it launches now."""
+    value = " ".join([_hash(group.launches), *instance_ids])
+    tags = [{**_tag(group.group, CURRENT_TAG), "Value": value, "PropagateAtLaunch": False}]
+    doing = "save the current instances in a tag of the auto scaling group"
+    aws_call(doing, group.group, client.create_or_update_tags, Tags=tags)
+
+
+def _tag(group: str, key: str) -> dict[str, Any]:
+    return {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": key}

@@ -64,6 +64,7 @@ class Options:
     timeout: int = 1800
     files: tuple[str, ...] = ()
     commit_before: str = ""
+    current: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +173,22 @@ class Cloud:
             raise DatomicError(self.missing)
         return observed
 
+    def mark_current(self, observed: Observed, *, check_mode: bool) -> Observed:
+        """The group, in which the instances of the options count as current from now on."""
+        listed = self._options.current
+        if not any(one.outdated and one.instance_id in listed for one in observed.instances):
+            return observed
+        present = [one.instance_id for one in observed.instances if one.instance_id in listed][
+            : autoscaling.CURRENT_ROOM
+        ]
+        if not check_mode:
+            autoscaling.save_current_tag(self._aws.client("autoscaling"), observed, present)
+        instances = (
+            dataclasses.replace(one, outdated=one.outdated and one.instance_id not in present)
+            for one in observed.instances
+        )
+        return dataclasses.replace(observed, instances=tuple(instances))
+
     @property
     def missing(self) -> str:
         """Why there is no group."""
@@ -249,6 +266,7 @@ def replace(
         if check_mode:
             return {**nothing, "steps": [], "note": cloud.missing}
         raise DatomicError(cloud.missing)
+    observed = cloud.mark_current(observed, check_mode=check_mode)
     if check_mode:
         steps, warnings = planned(observed, options, system)
         for text in warnings:
