@@ -124,6 +124,16 @@ options:
     type: list
     elements: str
     default: []
+  roll_back_while:
+    description:
+      - When a failed replacement is to be rolled back, by the old transactors that it left, as
+        M(datomic_onprem.aws.plan_system) returns it. RV(roll_back) is the answer. The module itself only terminates
+        new transactors that did not start, and restores the group's sizes.
+      - V(all) of them serve, and no new one does. V(some) serve. V(none) is left, and new ones serve.
+    type: list
+    elements: str
+    choices: [all, some, none]
+    default: []
 attributes:
   check_mode:
     support: full
@@ -235,6 +245,11 @@ diagnostics:
   type: list
   elements: str
   sample: ["Scaling activity: We currently do not have sufficient m5.large capacity."]
+roll_back:
+  description: Whether the stack and the files are to return to what ran before, by O(roll_back_while).
+  returned: when a replacement fails
+  type: bool
+  sample: false
 """
 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
@@ -265,6 +280,7 @@ def main() -> None:
         "files": {"type": "list", "elements": "path", "default": []},
         "commit_before": {"type": "str"},
         "current": {"type": "list", "elements": "str", "default": []},
+        "roll_back_while": {"type": "list", "elements": "str", "choices": ["all", "some", "none"], "default": []},
     }
     module = AnsibleAWSModule(
         argument_spec=spec,

@@ -309,3 +309,13 @@ def test_the_outdated_ones_of_one_zone_leave_nothing_to_rebalance(aws: Emulator,
 def in_zone(aws: Emulator, zone: str) -> list[str]:
     present = groups.group(aws)["Instances"]
     return [each["InstanceId"] for each in present if each["AvailabilityZone"] == zone]
+
+
+@pytest.mark.parametrize(("while_left", "rolls_back"), [(("all", "some"), True), (("some",), False), ((), False)])
+def test_a_failure_says_whether_the_system_returns_to_what_ran(
+    aws: Emulator, while_left: tuple[Any, ...], rolls_back: bool
+) -> None:
+    system(aws, 1, modes={"second": "unhealthy"})
+    result = groups.replace(aws, **METRICS, timeout=480, roll_back_while=while_left, files=(__file__,))
+    assert (result["failed"], result["roll_back"]) == (True, rolls_back)
+    assert ("To go back, set the files" in result["msg"]) is not rolls_back

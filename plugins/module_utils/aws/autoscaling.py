@@ -266,7 +266,7 @@ def delete_sizes_tag(client: Any, group: str) -> None:
 
 
 def save_current_tag(client: Any, group: Observed, instance_ids: Sequence[str]) -> None:
-    """Let these instances, CURRENT_ROOM at most, count as current as long as the group launches what it launches now."""
+    """Let these instances, at most CURRENT_ROOM, count as current while the group launches what it launches now."""
     value = " ".join([_hash(group.launches), *instance_ids])
     tags = [{**_tag(group.group, CURRENT_TAG), "Value": value, "PropagateAtLaunch": False}]
     doing = "save the current instances in a tag of the auto scaling group"

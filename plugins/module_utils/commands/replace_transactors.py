@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import screen
@@ -23,7 +23,7 @@ from ..properties.file import Properties
 from ..rolling import preview, readiness, restore_command
 from ..rolling.loop import Loop
 from ..rolling.planner import Done, Resize, Step, Stop, Terminate, next_step
-from ..rolling.state import MINUTE, ROUND_SECONDS, Goal, Observed, Sizes, Strategy
+from ..rolling.state import MINUTE, ROUND_SECONDS, Goal, Observed, OldLeft, Sizes, Strategy
 from ..steps.stack.document import LAUNCH_GROUP
 from ..steps.stack.failures import GROUP_TYPE
 from ..util import clock, redact
@@ -65,6 +65,7 @@ class Options:
     files: tuple[str, ...] = ()
     commit_before: str = ""
     current: tuple[str, ...] = ()
+    roll_back_while: tuple[OldLeft, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,6 +259,23 @@ def replace(
     }
     if options.when == "never":
         return nothing
+    try:
+        return _replace(aws, options, nothing, check_mode=check_mode, warn=warn, show=show)
+    except DatomicError as error:
+        # Without a look at the group no instance was replaced.
+        error.details.setdefault("roll_back", "all" in options.roll_back_while)
+        raise
+
+
+def _replace(
+    aws: Clients,
+    options: Options,
+    nothing: Mapping[str, Any],
+    *,
+    check_mode: bool,
+    warn: Callable[[str], None],
+    show: Callable[[str], None],
+) -> dict[str, Any]:
     refuse_other_account(aws, options.account_id)
     system = reporting(options)
     cloud = Cloud(aws, options, system)
@@ -281,9 +299,11 @@ def replace(
         try:
             return loop.run()
         except DatomicError as error:
+            rolls_back = loop.old_left in options.roll_back_while
             files = options.files or tuple(filter(None, [options.transactor_src]))
-            advice = "" if loop.replaced else restore_command.advice(files, options.commit_before)
-            raise DatomicError(f"{error}\n{advice}".rstrip(), **error.details) from error
+            advises = not rolls_back and not loop.replaced
+            advice = restore_command.advice(files, options.commit_before) if advises else ""
+            raise DatomicError(f"{error}\n{advice}".rstrip(), **error.details, roll_back=rolls_back) from error
 
 
 def planned(observed: Observed, options: Options, system: Reporting) -> tuple[dict[str, Any], list[str]]:

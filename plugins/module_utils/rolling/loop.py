@@ -15,7 +15,7 @@ from ..util import clock
 from . import reporter
 from .planner import Done, Pause, Resize, Step, Stop, Terminate, Wait, next_step
 from .reporter import Event
-from .state import IN_SERVICE, STOPPING, Goal, Observed
+from .state import IN_SERVICE, STOPPING, Goal, Observed, OldLeft
 
 LINE_SECONDS = 55.0
 """After so long without a line one is due: looking takes some seconds more."""
@@ -119,6 +119,18 @@ class Loop:
         states = [(self._goal.is_outdated(each), each.state) for each in self._observed.instances]
         left = any(old for old, state in states if state not in STOPPING)
         return not left and any(state == IN_SERVICE for old, state in states if not old)
+
+    @property
+    def old_left(self) -> OldLeft:
+        """Which of the old instances of the first look are left."""
+        if self.replaced:
+            return "none"
+        left = {one.instance_id for one in self._observed.instances if one.state not in STOPPING}
+        went = any(one.instance_id not in left for one in self._goal.outdated(self._first))
+        new = any(
+            not self._goal.is_outdated(one) and one.instance_id in self._launched for one in self._observed.members
+        )
+        return "some" if went or new else "all"
 
     def _again(self) -> str:
         if self._goal.replacing and not self.replaced:

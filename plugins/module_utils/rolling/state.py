@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 Strategy = Literal["rolling", "terminate"]
+OldLeft = Literal["all", "some", "none"]
+"""How many old transactors a failed replacement left. all: and no new one serves. none: new ones serve."""
 MINUTE = 60.0
 IN_SERVICE = "InService"
 STARTING = ("Pending", "Pending:Wait", "Pending:Proceed")
