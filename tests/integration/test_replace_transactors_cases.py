@@ -313,8 +313,8 @@ def test_instances_that_run_what_the_group_launches_again_count_as_current(aws: 
     assert writes == ["CreateOrUpdateTags"]
     # Later runs need no option, and write nothing.
     aws.clear_calls()
-    for given in ({}, {"current": tuple(old)}):
-        assert groups.replace(aws, **given)["replaced"] == []
+    for current in ((), tuple(old)):
+        assert groups.replace(aws, current=current)["replaced"] == []
     assert [call.operation for call in aws.calls() if call.kind == "write"] == []
     # What the group launches next outdates them again.
     groups.update(aws, 2, note="third")
