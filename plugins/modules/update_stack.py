@@ -22,6 +22,8 @@ description:
   - If the creation fails before the stack has a transactor, deletes the stack and creates it again, once.
   - If an answer of CloudFormation is lost, waits for the operation that the request began. A lost connection or a
     killed run does not stop CloudFormation.
+  - Never takes another's operation for its own. Refuses an operation that was under way before, and one that leaves the
+    stack with another template or other tags. The error names when it began, and its events.
 options:
   stack_name:
     description: The name of the stack.

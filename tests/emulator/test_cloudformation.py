@@ -365,3 +365,12 @@ def test_what_is_refused_before_anything_is_done(
     with pytest.raises(ClientError, match=told):
         create(aws, template, **options)
     assert aws.client("cloudformation").describe_stacks()["Stacks"] == []
+
+
+def test_a_stack_shows_when_its_last_update_began(aws: Emulator) -> None:
+    create(aws, LEGACY)
+    assert "LastUpdatedTime" not in stack(aws)
+    aws.advance(60)
+    aws.configure(stack_in_progress=600)
+    update(aws, LEGACY, Parameters=parameter("Type", "m5.xlarge"))
+    assert 60 <= (stack(aws)["LastUpdatedTime"] - stack(aws)["CreationTime"]).total_seconds() < 120

@@ -160,7 +160,7 @@ def test_a_system_from_its_plan_to_a_replaced_transactor(estate: Estate, aws: Em
     assert in_service(aws) == [old]
     aws.set_stack_status("wormbase", "UPDATE_IN_PROGRESS")
     busy = estate.play("update.yml")
-    refused(busy, "The stack wormbase is UPDATE_IN_PROGRESS. Another operation on it is in progress.")
+    refused(busy, "The stack wormbase is UPDATE_IN_PROGRESS. Another operation on it is in progress since 20")
     assert {call["kind"] for call in busy.calls} == {"read"}, "another machine's run is left alone"
     (estate.directory / "steps.yml").write_text(STEPS)
     aws.set_stack_status("wormbase", "UPDATE_ROLLBACK_FAILED")

@@ -33,6 +33,7 @@ class Stack:
     the rest. template: parsed if it is JSON, otherwise its text. sizes: MinSize, MaxSize and DesiredCapacity, if the
     template gives numbers. flavor: empty if the template has no such group. heartbeat_msec: of the transactors'
     properties in the template, 0 if it has none. updated: when the last update began, ISO 8601; empty without one.
+    since: when the last operation began. outputs: by name.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Stack:
     flavor: Flavor = ""
     heartbeat_msec: int = 0
     updated: str = ""
+    since: str = ""
+    outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def datomic_version(self) -> str:
@@ -84,7 +87,14 @@ def describe(client: Any, name: str) -> Stack | None:
         {key: value for key, value in tags_of(found.get("Tags", [])).items() if not key.startswith("aws:")},
         tuple(found.get("NotificationARNs", [])),
         updated=clock.iso(found["LastUpdatedTime"].timestamp()) if found.get("LastUpdatedTime") else "",
+        since=_since(found),
+        outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
     )
+
+
+def _since(found: Mapping[str, Any]) -> str:
+    times = [found[name] for name in ("CreationTime", "LastUpdatedTime", "DeletionTime") if found.get(name)]
+    return clock.iso(max(times).timestamp()) if times else ""
 
 
 def parameters(listed: Iterable[Mapping[str, str]]) -> dict[str, Parameter]:

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..aws import stack
 from ..aws.client import Clients
+from ..steps.stack import operations
 from ..steps.stack.events import Event, Progress, created
 from ..util import clock
 
@@ -28,14 +30,18 @@ class Follower:
     """Inside, a thread shows the events of the operation. What cannot be read is not shown, and fails nothing.
 
     aws: None if this process cannot ask AWS. template: its content. resources: as Progress, for an update.
-    note: shows a line with -v. Afterwards: events, the oldest first; stack_id, empty if it is not known.
+    note: shows a line with -v. running: the events of an operation that was under way before, the oldest first. Then
+    nothing is shown. Afterwards: events, the oldest first; stack_id, empty if it is not known; begun: the events with
+    which operations began; knows: whether these are all.
     """
 
     def __init__(
         self, aws: Clients | None, name: str, template: Any, resources: Sequence[str], show: Show, note: Show
     ) -> None:
         self.events: list[Event] = []
+        self.running: list[Event] = []
         self.stack_id = ""
+        self.knows = aws is not None
         self._client = aws.client("cloudformation") if aws else None
         self._name, self._template, self._resources, self._show, self._note = name, template, resources, show, note
         self._progress = Progress(())
@@ -43,14 +49,23 @@ class Follower:
         self._look_lock = threading.Lock()
         self._over = aws is None
 
+    @property
+    def begun(self) -> list[Event]:
+        return [event for event in self.events if operations.begins(event)]
+
     def __enter__(self) -> Follower:
         if self._over:
             return self
         with self._forgiving():
-            before = next(stack.events(self._client, self._name), None)
+            newest = stack.events(self._client, self._name)
+            before = next(newest, None)
             self._progress = Progress(self._resources if before else created(self._template))
             if before:
                 self._newest_before, self.stack_id = before.event_id, before.stack_id
+                self.running = operations.running(itertools.chain([before], newest))
+                self._over = bool(self.running)
+        if self._over:
+            return self
         threading.Thread(target=self._poll, daemon=True).start()
         return self
 
@@ -83,5 +98,5 @@ class Follower:
         try:
             yield
         except Exception as error:  # whatever it is: the operation goes on
-            self._over = True
+            self._over, self.knows = True, False
             self._note(f"The events of the stack {self._name} are not shown: {error}")

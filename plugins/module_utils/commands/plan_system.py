@@ -232,7 +232,12 @@ def _observe(planning: Planning, shared: Shared) -> Seen:
         on_instance = bool(storage.on_instance(planning.transactor))
         region = planning.cf.get("aws-region")
         planning.final += status.refusals(
-            name, known, region, may_create=planning.expects("stack") and params["create"], data_on_instance=on_instance
+            name,
+            known,
+            region,
+            since=described.since if described else "",
+            may_create=planning.expects("stack") and params["create"],
+            data_on_instance=on_instance,
         )
     return Seen(found, group, transactor, cf, kept)
 

@@ -12,20 +12,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..aws import sts
+from ..aws import stack, sts
 from ..aws.client import Clients
 from ..errors import DatomicError
-from ..steps.stack import changes
+from ..steps.stack import changes, operations
 from ..steps.stack.events import Event
 from ..util import clock, redact
 from .follow_stack import POLL_SECONDS, Follower, Show
-from .stack_failure import explain
+from .stack_failure import EARLIER_REQUEST, explain
 
 CLOUDFORMATION = "amazon.aws.cloudformation"
 ATTEMPTS = 180
-"""Requests, POLL_SECONDS apart, while the operation of an earlier request is in progress."""
+"""Looks, POLL_SECONDS apart, while an operation is in progress."""
 BEGUN = re.compile(r"AlreadyExistsException|is in (CREATE|UPDATE|ROLLBACK)\w*_IN_PROGRESS state")
-"""CloudFormation's answer to a request that it has accepted before. Its first answer was lost."""
+"""CloudFormation's answer during another's operation, and to a repeated request whose first answer was lost."""
+ENDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 AGAIN = "The stack never had a transactor: this run deletes it and creates it again."
 
 RunModule = Callable[[str, Mapping[str, Any]], dict[str, Any]]
@@ -67,8 +68,11 @@ def update(options: Options, run_module: RunModule, aws: Clients | None, show: S
         show(redact.values(line, secrets))
 
     def attempt() -> tuple[dict[str, Any], str]:
-        with Follower(aws, options.stack_name, content, options.resources, masked, note) as follower:
-            done = _execute(run_module, request)
+        follower = Follower(aws, options.stack_name, content, options.resources, masked, note)
+        try:
+            done = _execute(aws, options, content, follower, lambda: run_module(CLOUDFORMATION, request))
+        except operations.AnotherOperationError as error:
+            raise DatomicError(redact.values(str(error), secrets), another_operation=True) from error
         found.extend(follower.events)
         return done, follower.stack_id
 
@@ -106,16 +110,44 @@ def _refuse_other_account(expected: str, run_module: RunModule, aws: Clients | N
     sts.refuse(str(identity["account"]), expected)
 
 
-def _execute(run_module: RunModule, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of amazon.aws.cloudformation, after the end of the operation that an earlier request began."""
-    begun: dict[str, Any] = {}
+def _execute(
+    aws: Clients | None, options: Options, content: Any, follower: Follower, send: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """The result of amazon.aws.cloudformation. AnotherOperationError if its operation is not this run's.
+
+    An operation is this run's if it is the only one that began after its request, and CloudFormation accepted that; or
+    if the stack has this run's template and tags afterwards. A request is sent once: what it would change after the end
+    of another's operation is not what was planned.
+    """
+    name, client = options.stack_name, aws.client("cloudformation") if aws else None
+    with follower:
+        if follower.running:
+            raise operations.AnotherOperationError(operations.under_way(name, follower.running))
+        done = send()
+        accepted = not done.get("failed") or not BEGUN.search(str(done.get("msg", "")))
+        if not accepted and client:
+            _wait(client, name)
+    if accepted and len(follower.begun) < 2:
+        return done
+    if client is None or not follower.knows or not follower.begun:
+        raise operations.AnotherOperationError(operations.unproved(name))
+    current = stack.describe(client, name)
+    if current is None or not current.status.endswith(ENDED):
+        return {"failed": True, "msg": EARLIER_REQUEST}
+    different = operations.differences(stack.template(client, name), current.tags, content, options.tags)
+    if different:
+        last = follower.events.index(follower.begun[-1])
+        raise operations.AnotherOperationError(operations.changed(name, follower.events[last:], different))
+    return {"changed": True, "stack_outputs": current.outputs}
+
+
+def _wait(client: Any, name: str) -> None:
+    """Until no operation of the stack is in progress, or for long."""
     for _attempt in range(ATTEMPTS):
-        done = {**run_module(CLOUDFORMATION, request), **begun}
-        if not done.get("failed") or not BEGUN.search(str(done.get("msg", ""))):
-            break
-        begun = {"changed": True}  # the last request will find nothing to do
+        current = stack.describe(client, name)
+        if current is None or not current.status.endswith("_IN_PROGRESS"):
+            return
         clock.sleep(POLL_SECONDS)
-    return done
 
 
 def _read_template(path: str) -> tuple[str, Any]:

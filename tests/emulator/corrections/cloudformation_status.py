@@ -132,7 +132,9 @@ def _rollback() -> None:
             self._add_stack_event(self.status)
 
     def update_or_roll_back(self: Stack, template: str, *args: Any, **kwargs: Any) -> None:
+        """LastUpdatedTime: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html"""
         before = self.template
+        self.last_updated_time = CLOCK.utcnow()
         self.busy_until = CLOCK.now() + SETTINGS.stack_in_progress
         self.resource_map.new_tags = kwargs.get("tags")
         try:

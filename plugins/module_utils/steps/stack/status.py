@@ -28,11 +28,13 @@ _ADVICE = {
     ),
 }
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html"""
-_BUSY = "Another operation on it is in progress. Wait for its end, then run again."
+_BUSY = "Another operation on it is in progress{since}. Wait for its end, then run again: the plan is made anew."
 
 
-def refusals(name: str, status: str, region: str, *, may_create: bool, data_on_instance: bool) -> Iterator[Finding]:
-    """Why the stack cannot be created or updated. status: empty without a stack.
+def refusals(
+    name: str, status: str, region: str, *, since: str = "", may_create: bool, data_on_instance: bool
+) -> Iterator[Finding]:
+    """Why the stack cannot be created or updated. status: empty without a stack. since: when its last operation began.
 
     data_on_instance: the database is on the stack's instances.
     """
@@ -48,4 +50,5 @@ def refusals(name: str, status: str, region: str, *, may_create: bool, data_on_i
     data = "the database is on its instances and is lost with it" if data_on_instance else "Datomic's data is not in it"
     advice = _ADVICE.get(status, _BUSY if status.endswith("_IN_PROGRESS") else "")
     if advice:
-        yield Finding("stack-status", f"The stack {name} is {status}. {advice.format(data=data)}")
+        text = advice.format(data=data, since=since and f" since {since}")
+        yield Finding("stack-status", f"The stack {name} is {status}. {text}")
