@@ -28,12 +28,14 @@ class Launcher:
     """One run after the other, in one directory and environment, which Ansible reads when it is imported.
 
     The process starts with the first run. It ends with close(), when nobody has this any more, or this process ends.
+    pid: its number, 0 before.
     """
 
     def __init__(self, directory: pathlib.Path, environment: Mapping[str, str]) -> None:
         self._directory = directory
         self._environment = environment
         self._socket: socket.socket | None = None
+        self.pid = 0
 
     def _started(self) -> socket.socket:
         if self._socket is None:
@@ -48,6 +50,7 @@ class Launcher:
                     stdout=subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(),),
                 )
+            self.pid = process.pid
             self._end = weakref.finalize(self, _end, process, self._socket)
         return self._socket
 

@@ -38,11 +38,11 @@ def play(system: System, playbook: str, *arguments: str, k: int = 0, **extra: st
         return _ended(system, launcher, asked, k)
 
 
-def killed_at_call(system: System, playbook: str, k: int, mode: str) -> Ended:
-    """kill -9 of all its processes at the k-th call, or right after it."""
+def killed_at_call(system: System, playbook: str, k: int, mode: str, match: str = ".") -> Ended:
+    """kill -9 of all its processes at its k-th call of those that match, or right after it."""
 
     def prepare(pid: int) -> None:
-        system.aws.fault(k=k, mode=mode, pid=pid)
+        system.aws.fault(match, k=k, mode=mode, pid=pid, caller=system.caller)
 
     ended = _ended(system, system.launcher, [f"{playbook}.yml"], prepare=prepare)
     system.aws.clear_faults()

@@ -11,6 +11,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import state_table
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import TABLE
 from botocore.exceptions import ClientError
 
 from tests.emulator import Emulator
@@ -25,7 +27,10 @@ RANDOM = re.compile(
 )
 """The same name everywhere is what counts, not which."""
 MADE_UP = re.compile(r"((?:access-key-id|secret-key)=)[A-Za-z0-9+/]{16,}")
-ACCOUNT = ("account", "groups", "launches", "stacks", "iam", "parameters", "tables", "buckets", "security", "alarms")
+ACCOUNT = (
+    *("account", "groups", "launches", "stacks", "iam", "parameters", "tables", "buckets", "security", "alarms"),
+    "records",
+)
 """The parts that are AWS's; the others are the system's files and git."""
 LEFT_ASIDE = re.compile(
     r"^home/\.ansible/tmp(/|$)|^tmp/(ansible|pymp-)|_payload_|^output$"
@@ -37,8 +42,34 @@ LEFT_ASIDE = re.compile(
 def of(system: System) -> dict[str, Any]:
     """Each part in a form that JSON holds."""
     aws = system.aws
-    files = {path.name: path.read_text() for path in (system.transactor, system.cf, system.template) if path.exists()}
+    files = files_of(system)
     found = {
+        **account(aws, files),
+        "files": files,
+        "modes": {path.name: oct(path.stat().st_mode) for path in system.files()},
+        "status": status(system),
+        "commits": commits(system),
+        "left": left(system),
+    }
+    return normalised(found)
+
+
+def normalised(found: dict[str, Any]) -> dict[str, Any]:
+    settled: dict[str, Any] = json.loads(_without_random_parts(found))
+    return settled
+
+
+def files_of(system: System) -> dict[str, str]:
+    return {path.name: path.read_text() for path in system.files()}
+
+
+def status(system: System) -> str:
+    return system.git("--no-optional-locks", "status", "--porcelain")
+
+
+def account(aws: Emulator, files: dict[str, str]) -> dict[str, Any]:
+    """The parts that are AWS's. files: that hold access keys."""
+    return {
         "account": aws.snapshot(),
         "groups": groups(aws),
         "launches": launches(aws),
@@ -53,14 +84,8 @@ def of(system: System) -> dict[str, Any]:
         "alarms": sorted(
             alarm["AlarmName"] for alarm in _described(aws, "cloudwatch", "MetricAlarms", "describe_alarms")
         ),
-        "files": files,
-        "modes": {path.name: oct(path.stat().st_mode) for path in system.files()},
-        "status": system.git("--no-optional-locks", "status", "--porcelain"),
-        "commits": commits(system),
-        "left": left(system),
+        "records": records(aws),
     }
-    settled: dict[str, Any] = json.loads(_without_random_parts(found))
-    return settled
 
 
 def left_behind(system: System) -> str:
@@ -179,6 +204,24 @@ def tables(aws: Emulator) -> dict[str, Any]:
             client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"],
         ]
     return found
+
+
+def records(aws: Emulator) -> list[Any]:
+    """The shared state of each system: who has its lock, the generated names, and how the last runs have ended."""
+    client = aws.backstage("dynamodb")
+    if TABLE not in client.list_tables()["TableNames"]:
+        return []
+    systems = sorted(item["system"]["S"] for item in client.scan(TableName=TABLE)["Items"])
+    found = [state_table.read(client, system) for system in systems]
+    return [
+        [
+            one.system,
+            one.holder and one.holder.who,
+            one.names,
+            *(run and run.outcome for run in (one.attempt, one.applied)),
+        ]
+        for one in found
+    ]
 
 
 def buckets(aws: Emulator) -> dict[str, Any]:

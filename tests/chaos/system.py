@@ -49,13 +49,18 @@ class System:
     users: with IAM users and access keys in place of roles, the deprecated way. launcher: of another in the same place.
     """
 
+    caller = "testing"
+    """The access key."""
+
     def __init__(
         self, base: pathlib.Path, aws: Emulator, *, users: bool = False, launcher: Launcher | None = None
     ) -> None:
         self.base = base
         self.directory, self.home, self.temporary = base / "estate", base / "home", base / "tmp"
         self.aws = aws
-        self.environment = {**environment(aws.url, self.home), "TMPDIR": str(self.temporary)}
+        own = {"TMPDIR": str(self.temporary), "AWS_ACCESS_KEY_ID": self.caller, "LOGNAME": self.caller}
+        # Ansible flushes what it prints at its end, but for a terminal. A run that waits has to be seen at once.
+        self.environment = environment(aws.url, self.home) | own | {"PYTHONUNBUFFERED": "1"}
         self.launcher = launcher or Launcher(self.directory, self.environment)
         self.transactor = self.directory / "aws" / "wormbase-transactor.properties"
         self.cf = self.directory / "aws" / "wormbase-cf.properties"
@@ -63,17 +68,23 @@ class System:
         self.said = ""
         for directory in (self.home, self.temporary):
             directory.mkdir(parents=True)
-        shutil.copytree(LEGACY, self.directory)
         aws.configure(launch_configurations=True)
+        self._check_out(users=users)
+
+    def _check_out(self, *, users: bool) -> None:
+        shutil.copytree(LEGACY, self.directory)
         self.git("init", "--quiet", "--initial-branch", "main")
-        self.git("config", "user.name", "Operator")
-        self.git("config", "user.email", "operator@example.com")
-        # Its own tidying up would leave other files from one run to the next.
-        self.git("config", "gc.auto", "0")
+        self._configure("Operator")
         if users:
             self._name_users()
         self.git("add", ".")
         self.git("commit", "--quiet", "--message", "The first day")
+
+    def _configure(self, name: str) -> None:
+        self.git("config", "user.name", name)
+        self.git("config", "user.email", "operator@example.com")
+        # Its own tidying up would leave other files from one run to the next.
+        self.git("config", "gc.auto", "0")
 
     def _name_users(self) -> None:
         text = re.sub(r"(?m)^aws-(transactor-role|peer-role)=\n", "", self.transactor.read_text())

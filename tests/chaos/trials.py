@@ -53,7 +53,7 @@ class Tally:
         """Count a try whose end state has to be the one of a run that nothing disturbed."""
         self.tried += 1
         differing = [part for part in wanted if part != "commits" and found[part] != wanted[part]]
-        if doubled(found["commits"], wanted["commits"]):
+        if "commits" in wanted and doubled(found["commits"], wanted["commits"]):
             differing.append("commits")
         if not differing:
             return
@@ -104,8 +104,10 @@ class Trials:
         self.step = step
         self.kinds: tuple[str, ...] = ()
         waiters.hurry()
-        self._directory = tempfile.TemporaryDirectory(prefix="chaos-")
+        self._temporary = tempfile.TemporaryDirectory(prefix="chaos-")
+        self.directory = pathlib.Path(self._temporary.name)
         self._launcher: Launcher | None = None
+        self.launchers: dict[str, Launcher] = {}
 
     def fresh(self, playbook: str) -> System:
         """A system just before create, or before an update that changes something; always in the same directory.
@@ -113,7 +115,7 @@ class Trials:
         playbook: create, update, or users: create with users and access keys.
         """
         self.aws.reset()
-        base = pathlib.Path(self._directory.name) / "base"
+        base = self.directory / "base"
         shutil.rmtree(base, ignore_errors=True)
         system = System(base, self.aws, users=playbook == "users", launcher=self._launcher)
         self._launcher = system.launcher

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Several machines that work on one system: each has a clone of one repository, a HOME and AWS credentials."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from tests.chaos.launcher import Launcher
+from tests.chaos.system import LOCAL, System
+from tests.emulator import Emulator
+from tests.emulator.faults import kill_tree
+from tests.estate import LEGACY
+
+PUSHED = "    datomic_push: true\n"
+
+
+class Machine(System):
+    """One of them. Its name is the name of its user, and its access key. Ansible's directory is in its HOME."""
+
+    def __init__(self, base: pathlib.Path, aws: Emulator, origin: pathlib.Path, launcher: Launcher | None) -> None:
+        self.caller = base.name
+        self._origin = origin
+        super().__init__(base, aws, launcher=launcher)
+
+    def _check_out(self, *, users: bool) -> None:
+        assert not users
+        _git("clone", "--quiet", str(self._origin), str(self.directory))
+        self._configure(self.caller)
+
+    def pull(self, *others: Machine) -> None:
+        """Get what the remote has, or what the others have where nobody pushes; edits and commits of this one stay.
+
+        Of two versions of one line the other's is taken: the next run writes what it generates again.
+        """
+        for source in others or (None,):
+            where = (str(source.directory), "main") if source else ()
+            self.git("pull", "--quiet", "--rebase", "--autostash", "--strategy-option=ours", *where)
+
+    def set(self, key: str, value: str) -> None:
+        """Edit a key of the transactor's file in its place, as a person does: two clones merge edits of two lines."""
+        lines = self.transactor.read_text().splitlines(keepends=True)
+        edited = [f"{key}={value}\n" if line.startswith(f"{key}=") else line for line in lines]
+        self.transactor.write_text("".join(edited))
+
+    def processes(self) -> list[int]:
+        """What runs on the machine, without the process that starts its runs, and without those."""
+        mine, launcher = f"HOME={self.home}".encode(), self.launcher.pid
+        found = []
+        for place in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                ours = mine in (place / "environ").read_bytes().split(b"\0")
+                parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:  # it has ended, or is another user's
+                continue
+            if ours and launcher not in (int(place.name), parent):
+                found.append(int(place.name))
+        return found
+
+    def cut_the_power(self) -> None:
+        """Kill what a killed run has left behind."""
+        for pid in self.processes():
+            kill_tree(pid)
+
+
+def crew(
+    place: pathlib.Path, aws: Emulator, names: Sequence[str], launchers: dict[str, Launcher], *, push: bool
+) -> list[Machine]:
+    """Machines on the day before create, always in the same directories. launchers: of earlier ones, by name."""
+    origin = place / "origin.git"
+    shutil.rmtree(origin, ignore_errors=True)
+    shutil.copytree(_seed(place, push=push), origin)
+    found = []
+    for name in names:
+        shutil.rmtree(place / name, ignore_errors=True)
+        machine = Machine(place / name, aws, origin, launchers.get(name))
+        launchers[name] = machine.launcher
+        found.append(machine)
+    return found
+
+
+def _seed(place: pathlib.Path, *, push: bool) -> pathlib.Path:
+    """A bare repository that has the estate, made once."""
+    seed = place / f"seed-{push}.git"
+    if not seed.exists():
+        first = place / "first"
+        shutil.copytree(LEGACY, first)
+        if push:
+            with (first / "inventory" / "hosts.yml").open("a") as inventory:
+                inventory.write(PUSHED)
+        author = ("-c", "user.name=Operator", "-c", "user.email=operator@example.com")
+        _git("init", "--quiet", "--initial-branch", "main", str(first))
+        _git("-C", str(first), "add", ".")
+        _git("-C", str(first), *author, "commit", "--quiet", "--message", "The first day")
+        _git("clone", "--quiet", "--bare", str(first), str(seed))
+        shutil.rmtree(first)
+    return seed
+
+
+def _git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], env=LOCAL | {"LC_ALL": "C"}, check=True, capture_output=True)

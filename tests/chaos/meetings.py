@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The trials of several machines: one is held or killed at a call, the others run meanwhile, then it goes on."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.chaos import runs, state
+from tests.chaos.machines import Machine, crew
+from tests.chaos.trials import Tally, Trials
+from tests.emulator.calls import Call
+from tests.emulator.faults import Fault
+
+HELD = 120.0
+"""Seconds that a call is held at most."""
+LONGEST = 30.0
+"""Seconds in which another machine ends, or waits for the one that is held."""
+ROUNDS = 4
+"""How often those that were refused pull and run again, at most."""
+WAITS = re.compile(r"waiting\b.*for another run")
+REFUSED = ("git pull", "lock", "Another run", "works on")
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """A call of a run: the count-th of its name."""
+
+    name: str
+    count: int
+
+    @property
+    def match(self) -> str:
+        return f"^{re.escape(self.name)}$"
+
+    def __str__(self) -> str:
+        return f"{self.name.rpartition(':')[0]} {self.count}"
+
+
+def moments(calls: Sequence[Call]) -> list[Moment]:
+    """Every change, and the call before it, on which it is based."""
+    seen: Counter[str] = Counter()
+    found = []
+    for call, after in zip(calls, [*calls[1:], None], strict=True):
+        seen[call.name] += 1
+        if call.kind != "read" or (after and after.kind != "read"):
+            found.append(Moment(call.name, seen[call.name]))
+    return found
+
+
+class Meetings:
+    """Machines that work on one system. push: whether the role pushes what it commits."""
+
+    def __init__(self, trials: Trials, tally: Tally, names: Sequence[str] = ("anna", "ben"), *, push: bool = True):
+        self.trials, self.tally, self.names, self.push = trials, tally, names, push
+        self._place = trials.directory
+
+    def fresh(self, edits: Sequence[Mapping[str, str]] = ()) -> list[Machine]:
+        """Before create, or, with edits of each machine, before update."""
+        aws = self.trials.aws
+        aws.reset()
+        aws.configure(scale=runs.SCALE, visibility=0 if edits else INVISIBLE)
+        machines = crew(self._place, aws, self.names, self.trials.launchers, push=self.push)
+        if edits:
+            first, *others = machines
+            ended = runs.play(first, "create")
+            assert ended.code == 0, ended.output
+            for machine in others:
+                machine.pull(*(() if self.push else (first,)))
+            for machine, edit in zip(machines, edits, strict=True):
+                for key, value in edit.items():
+                    machine.set(key, value)
+        aws.clear_calls()
+        return machines
+
+    def alone(self, playbook: str, edits: Sequence[Mapping[str, str]] = ()) -> tuple[dict[str, Any], list[Moment]]:
+        """The end when one machine does everything, and the moments of its run."""
+        machines = self.fresh(edits)
+        for edit in edits:
+            for key, value in edit.items():
+                machines[0].set(key, value)
+        ended = runs.play(machines[0], playbook)
+        found = moments(self.trials.aws.calls())
+        if ended.code:
+            self.tally.crash(f"{playbook} on one machine, undisturbed: {ended.output[-2000:]}")
+        for machine in machines[1:]:
+            machine.git("checkout", "--quiet", ".")
+            machine.pull(*(() if self.push else machines[:1]))
+        return end(machines), found
+
+    def held(self, playbook: str, mode: str, edits: Sequence[Mapping[str, str]] = ()) -> None:
+        """The first machine is held at each moment in turn; the others run until they end or wait."""
+        wanted, found = self.alone(playbook, edits)
+        for moment in found[:: self.trials.step]:
+            machines = self.fresh(edits)
+            what = f"{len(machines)} machines, {playbook}, {mode} at {moment}"
+            fault = self.trials.aws.fault(
+                moment.match, k=moment.count, mode=mode, seconds=HELD, caller=machines[0].caller
+            )
+            ended = side_by_side(playbook, machines, fault)
+            if not fault.held.is_set():
+                self.tally.unmet += 1
+            self.judge(what, playbook, machines, ended, wanted)
+
+    def killed(
+        self, playbook: str, mode: str, edits: Sequence[Mapping[str, str]] = (), *, power_cut: bool = True
+    ) -> None:
+        """The first machine's run is killed at each moment, then the others run, then it runs again."""
+        wanted, found = self.alone(playbook, edits)
+        for moment in found[:: self.trials.step]:
+            first, *others = machines = self.fresh(edits)
+            what = f"{len(machines)} machines, {playbook}, {mode} at {moment}"
+            ended = runs.killed_at_call(first, playbook, moment.count, mode, moment.match)
+            if ended.code == 0:
+                self.tally.unmet += 1
+                continue
+            if power_cut:
+                first.cut_the_power()
+            self.judge(what, playbook, machines, [ended, *(runs.play(other, playbook) for other in others)], wanted)
+
+    def judge(
+        self, what: str, playbook: str, machines: list[Machine], ended: list[runs.Ended], wanted: dict[str, Any]
+    ) -> None:
+        """Those that were refused pull and run again, as the message says. Then all has to be as if one had done it."""
+        for _round in range(ROUNDS):
+            for machine, run in zip(machines, ended, strict=True):
+                if run.code > 0 and ("Traceback" in run.output or not names_another(machine, machines, run.output)):
+                    self.tally.crash(f"{what}, {machine.caller} ended with {run.code}: {run.output[-3000:]}")
+                    return
+            if not any(run.code for run in ended):
+                break
+            ended = [
+                self._again(playbook, machine, machines, run) for machine, run in zip(machines, ended, strict=True)
+            ]
+        else:
+            self.tally.crash(f"{what}: refused again and again: {[run.output[-1500:] for run in ended if run.code]}")
+            return
+        for machine in machines:
+            machine.pull(*self._others(machine, machines))
+        self.tally.compare(what, end(machines), wanted)
+
+    def _again(self, playbook: str, machine: Machine, machines: Sequence[Machine], run: runs.Ended) -> runs.Ended:
+        if not run.code:
+            return run
+        machine.pull(*self._others(machine, machines))
+        return runs.play(machine, playbook)
+
+    def _others(self, machine: Machine, machines: Sequence[Machine]) -> list[Machine]:
+        """Whom a machine pulls from where there is no remote."""
+        return [] if self.push else [other for other in machines if other is not machine]
+
+
+INVISIBLE = 60.0
+"""Seconds of AWS's time for which something new is unknown."""
+
+
+def side_by_side(playbook: str, machines: Sequence[Machine], fault: Fault) -> list[runs.Ended]:
+    """The runs of all machines. Each next one begins when the first is held and those before have ended, or wait."""
+    first, *others = machines
+    with concurrent.futures.ThreadPoolExecutor(len(machines)) as pool:
+        running = [pool.submit(runs.play, first, playbook)]
+        until(lambda: fault.held.is_set() or running[0].done())
+        for other in others:
+            running.append(pool.submit(runs.play, other, playbook))
+            until(lambda: running[-1].done() or waits(machines[len(running) - 1]))
+        first.aws.clear_faults()
+        return [run.result() for run in running]
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Look for it, and no longer than a while."""
+    deadline = time.monotonic() + LONGEST
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def waits(machine: Machine) -> bool:
+    output = machine.base / "output"
+    return output.exists() and WAITS.search(output.read_text(errors="replace")) is not None
+
+
+def names_another(machine: Machine, machines: Sequence[Machine], output: str) -> bool:
+    """Whether a refusal says whose run it is about, and what to do."""
+    others = [other.caller for other in machines if other is not machine]
+    return any(name in output for name in others) and any(said in output for said in REFUSED)
+
+
+def end(machines: Sequence[Machine]) -> dict[str, Any]:
+    """The account, and of each machine the files, what git shows, and how many processes still run."""
+    found = state.account(machines[0].aws, {})
+    clones = [[state.files_of(machine), state.status(machine), len(machine.processes())] for machine in machines]
+    return state.normalised({**found, "clones": clones})

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A sample of make chaos with several machines, and what it would notice."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from tests.chaos import meetings, state
+from tests.chaos.machines import Machine, crew
+from tests.emulator import Emulator
+
+
+@pytest.fixture
+def crew_of_two(aws: Emulator, tmp_path: pathlib.Path) -> list[Machine]:
+    return crew(tmp_path, aws, ["anna", "ben"], {}, push=True)
+
+
+def test_the_moments_are_changes_and_the_calls_before_them(aws: Emulator) -> None:
+    s3 = aws.client("s3")
+    s3.list_buckets()
+    s3.list_buckets()
+    s3.create_bucket(Bucket="my-logs")
+    s3.list_buckets()
+    found = [str(moment) for moment in meetings.moments(aws.calls())]
+    assert found == ["s3:ListBuckets 2", "s3:CreateBucket 1"]
+
+
+def test_machines_share_a_remote_and_nothing_else(crew_of_two: list[Machine]) -> None:
+    anna, ben = crew_of_two
+    assert [machine.environment["AWS_ACCESS_KEY_ID"] for machine in crew_of_two] == ["anna", "ben"]
+    assert anna.environment["HOME"] != ben.environment["HOME"]
+    anna.set("memory-index-max", "256m")
+    ben.set("encrypt-channel", "true")
+    anna.git("commit", "--quiet", "--all", "--message", "Less memory")
+    anna.git("push", "--quiet")
+    ben.pull()
+    assert "memory-index-max=256m" in ben.transactor.read_text()
+    assert "encrypt-channel=true" in ben.transactor.read_text(), "an edit that is not committed stays"
+    assert state.status(ben) == " M aws/wormbase-transactor.properties\n"
+
+
+def test_a_refusal_names_the_other_and_the_way_out(crew_of_two: list[Machine]) -> None:
+    anna, ben = crew_of_two
+    assert meetings.names_another(anna, [anna, ben], "ben@laptop applied more than this checkout has: git pull")
+    assert not meetings.names_another(ben, [anna, ben], "ben@laptop applied more than this checkout has: git pull")
+    assert not meetings.names_another(anna, [anna, ben], "ben")
