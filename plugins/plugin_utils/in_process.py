@@ -31,7 +31,7 @@ from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import internal_options
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.screen import shown_by
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock, lease
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 
 # What is read when a process starts has to be there then.
@@ -50,6 +50,8 @@ class InProcess(Normal):
     """The AWS services whose clients the module always makes."""
     is_step = False
     """Whether a run reports how long the module took."""
+    has_lease = True
+    """Whether the module stops when the run loses the system's lock, if it has one."""
     internal: frozenset[str] = frozenset()
     """Options that only the role's tasks set, and that are no options of the module. They need the worker's process."""
 
@@ -96,6 +98,20 @@ class InProcess(Normal):
         known = (task_vars or {}).get("datomic_plan", {}).get("warned", ())
         with shown_by(lambda line: self._show(f"{host}{line}"), known):
             return _result(self.module, args, internal)
+
+    def _compute_environment_string(self, raw_environment_out: dict[str, Any] | None = None) -> str:
+        """With the lease of the registered run, datomic_run."""
+        environment: dict[str, str] = {}
+        super()._compute_environment_string(environment)
+        run = self._templar.available_variables.get("datomic_run")
+        path = run.get("lease") if isinstance(run, Mapping) else ""
+        # The lease is a file of the controller.
+        if path and self.has_lease and self._connection.transport == "local":
+            environment[lease.VARIABLE] = str(path)
+        if raw_environment_out is not None:
+            raw_environment_out.update(environment)
+        prefix: str = self._connection._shell.env_prefix(**environment)
+        return prefix
 
     def _show(self, line: str) -> None:
         screen.show(self._task, line)

@@ -25,10 +25,13 @@ from tests.integration import groups
 from tests.integration.ensuring import ROLES, USERS, ensure
 from tests.integration.groups import Clients
 from tests.integration.operator_policies import POLICIES, filled, holds
+from tests.integration.running import Machines, machines
 from tests.integration.stacks import follow
 from tests.integration.test_backup_modules import Site
 from tests.integration.test_replace_transactors_rolling import PROPERTIES, system
 from tests.modules import CREDENTIALS, run_module
+
+__all__ = ["machines"]
 
 ACCOUNT = "123456789012"
 NAMED = {
@@ -157,7 +160,15 @@ def test_the_operators_policy_is_what_the_playbooks_need(aws: Emulator, tmp_path
     needed |= of_log(call for call in aws.calls() if not call.operation.startswith(("Create", "Update")))
     aws.reset()
     interrupted(aws, tmp_path)
-    exactly(needed | of_log(aws.calls()), policy("operator"))
+    exactly(without(needed | of_log(aws.calls()), policy("state")), policy("operator"))
+
+
+def test_the_policy_of_the_shared_state_is_what_a_run_needs_besides(aws: Emulator, machines: Machines) -> None:
+    anna = machines("anna")
+    for step in (anna.begin, anna.ensure, anna.end):
+        assert not step()["failed"]
+    operator: list[dict[str, Any]] = filled("operator", **OPERATOR, table="orders")["Statement"]
+    exactly(without(of_log(aws.calls()), operator), policy("state"))
 
 
 def interrupted(aws: Emulator, directory: pathlib.Path) -> None:
@@ -373,4 +384,7 @@ def test_the_backups_policy_is_what_they_need_besides(
 
 
 def test_every_policy_is_tested() -> None:
-    assert {file.stem for file in POLICIES.glob("*.json")} == {"operator", "modern", "backups", "taken-names", *OPTIONS}
+    assert {file.stem for file in POLICIES.glob("*.json")} == {
+        *("operator", "modern", "backups", "taken-names", "state"),
+        *OPTIONS,
+    }

@@ -25,6 +25,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOT
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ..errors import AwsError
+from ..util import lease
 from .calls import PARALLEL_CALLS
 from .errors import aws_errors, refuse_mfa
 
@@ -38,6 +39,8 @@ USER_AGENT = f"Ansible/{__version__} datomic_onprem.aws"
 """Shows in CloudTrail which calls are this collection's."""
 CREDENTIAL_OPTIONS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 RENEWED_BY_PROGRAM = frozenset(("iam-role", "container-role"))
+READS = ("BatchGet", "Describe", "Estimate", "Get", "Head", "List", "Lookup", "Validate")
+"""Beginnings of the names of operations that change nothing."""
 SERVICE_MODELS = ("service-2", "endpoint-rule-set-1")
 COMMON_MODELS = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
 
@@ -97,19 +100,25 @@ class Aws:
                 self._clients[key] = self._make(service, region, endpoint, config)
             return self._clients[key]
 
+    def fresh(self) -> Aws:
+        """The same without clients, and so without connections, for another process."""
+        return Aws(self._module)
+
     def _make(self, service: str, region: str | None, endpoint: str | None, config: Any) -> Any:
         try:
             default_region, default_endpoint, given = self._connection
             options = dict(given)
             profile, user_config = options.pop("profile_name", None), options.pop("aws_config", None)
             with aws_errors("prepare a client of", service):
-                return session(profile).client(
+                client = session(profile).client(
                     service,
                     region_name=region or default_region,
                     endpoint_url=endpoint or default_endpoint,
                     config=config.merge(user_config) if user_config else config,
                     **options,
                 )
+                client.meta.events.register("before-send", _refuse_lost)
+                return client
         except (TypeError, ValueError) as error:
             # botocore raises these for an unknown option in aws_config and for an invalid address.
             hint = "Correct aws_config or endpoint_url in datomic_aws, or AWS_ENDPOINT_URL."
@@ -146,6 +155,12 @@ class Aws:
             "AWS_PROFILE": None if keys else profile,
         }
         return {name: value for name, value in values.items() if value}
+
+
+def _refuse_lost(event_name: str, **_request: Any) -> None:
+    """Before each attempt at a request. DatomicError for a change by a run that has lost its lock."""
+    if not event_name.rpartition(".")[2].startswith(READS):
+        lease.refuse_lost()
 
 
 @functools.cache

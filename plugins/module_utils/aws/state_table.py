@@ -77,7 +77,9 @@ def release(
     runs = {"attempt": attempt and dataclasses.asdict(attempt), "applied": applied and dataclasses.asdict(applied)}
     sets = {"revision": held.revision + 1, "security_group": security_group, **runs}
     removed = ("lock", "beat", "renewed", "holder")
-    return _update(client, held.system, sets, "#lock = :held", removed, held=lock) is not None
+    # The second: this request, whose answer was lost. Whoever took the lock meanwhile has made another revision.
+    condition = "#lock = :held OR (attribute_not_exists(#lock) AND #revision = :revision)"
+    return _update(client, held.system, sets, condition, removed, held=lock) is not None
 
 
 def _update(

@@ -41,6 +41,8 @@ from ..steps.transactor.outputs import outputs
 from ..steps.transactor.plan import decide, with_defaults
 from ..system import ROLE_PREFIX, System
 from ..template.modern import start_policy
+from ..util import lease
+from .names import remembering
 from .prepared import Prepared
 
 COMMAND = "ensure-transactor"
@@ -69,7 +71,11 @@ NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 def ensure(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The module's result. params: its options."""
-    return prepare(aws, params, check_mode=check_mode).run(System.of(params).accept, check_mode=check_mode)
+    held = lease.held()
+    prepared = prepare(aws, params, names=held.names if held else NO_NAMES, check_mode=check_mode)
+    if held:
+        prepared.file.saved = remembering(aws, held)
+    return prepared.run(System.of(params).accept, check_mode=check_mode)
 
 
 def prepare(

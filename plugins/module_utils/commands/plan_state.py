@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..aws import state_table
 from ..errors import Finding
@@ -23,6 +23,14 @@ from .prepared import Prepared
 Notes = tuple[tuple[str, str], ...]
 DOING = {"applied": "applied", "failed": "tried to apply", "running": "began to apply", "rolled back": "left"}
 """What a run did with the files that its record has."""
+
+
+def missing_names(file: Properties, item: Item, history: Callable[[], History]) -> dict[str, str]:
+    """The generated names that the transactor's file lacks, by key. A name that it once had was removed on purpose."""
+    known = recorded(file, item.names.get("transactor", {}))
+    if not known or not (past := history()).exists:
+        return known
+    return {key: name for key, name in known.items() if not past.mentions(file.path, name)}
 
 
 class Shared:
@@ -47,12 +55,8 @@ class Shared:
 
     @functools.cached_property
     def names(self) -> dict[str, str]:
-        """The generated names that this checkout lacks, by key. A name that it once had was removed on purpose."""
-        file = self._files["transactor"]
-        known = recorded(file, self.item.names.get("transactor", {}))
-        if not known or not self._history.exists:
-            return known
-        return {key: name for key, name in known.items() if not self._history.mentions(file.path, name)}
+        """As missing_names."""
+        return missing_names(self._files["transactor"], self.item, lambda: self._history)
 
     def findings(self, seen: Seen) -> list[Finding]:
         """That somebody applied files which this checkout does not have."""

@@ -18,8 +18,7 @@ from ..util import clock
 TABLE = "datomic-onprem-state"
 """One for all systems of a region and account."""
 LEASE_SECONDS = 60.0
-"""How long a lock lasts without renewal."""
-RENEW_SECONDS = 15.0
+"""How long a lock lasts without renewal. It is renewed four times as often."""
 CLOCKS_APART_SECONDS = 1800.0
 """AWS refuses requests of a clock that is off by more than 15 minutes, so two clocks differ by 30 at most.
 
@@ -35,7 +34,8 @@ class Holder:
     """The run that has a system's lock.
 
     lock: the lock's id. who: "anna@laptop". caller: the ARN of the credentials. since: ISO 8601.
-    machine: the same for all runs of one user on one machine. pid, began: the process of ansible-playbook on it.
+    machine: where pid means one process: the same for all runs of one user on one machine until it restarts, another
+    one in each container. pid, began: the process of ansible-playbook.
     """
 
     lock: str
@@ -97,12 +97,8 @@ class Item:
     applied: Run | None = None
     security_group: str = ""
 
-    def is_surely_over(self, machine: str, lives: bool) -> bool:
-        """Whether nobody has the lock, or a dead run. lives: whether its process exists, if it is of this machine."""
-        if self.holder is None:
-            return True
-        if self.holder.machine == machine and not lives:
-            return True
+    def is_surely_over(self) -> bool:
+        """Whether the lock's lease is over, however wrong the clocks are."""
         return clock.now() > self.renewed + LEASE_SECONDS + CLOCKS_APART_SECONDS
 
 
@@ -114,6 +110,12 @@ def run_of(stored: Mapping[str, Any] | None) -> Run | None:
 def holder_of(stored: Mapping[str, Any] | None) -> Holder | None:
     """A holder from its JSON, as run_of."""
     return Holder(**_known(Holder, stored)) if stored else None
+
+
+def item_of(stored: Mapping[str, Any]) -> Item:
+    """An item from the JSON of its fields."""
+    parts = {"holder": holder_of(stored["holder"]), "attempt": run_of(stored["attempt"])}
+    return Item(**{**stored, **parts, "applied": run_of(stored["applied"])})
 
 
 def _known(kind: type[Run] | type[Holder], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,8 @@
 
 """The properties file that ensure_transactor and ensure_cf complete, and the order in which they execute a plan.
 
-Generated names are written to disk before the resources are created, so the next run continues a killed one.
+Generated names are written to disk, and to the state that all machines share, before the resources are created, so the
+next run continues a killed one.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class File:
     """The content of src on its way to dest.
 
     on_disk: the content of dest, None without such a file. now: the next content of dest, with dest's path.
-    findings: about the lines of src and the place of dest, not about keys.
+    findings: about the lines of src and the place of dest, not about keys. saved: gets the values after each save.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class File:
         self.on_disk = on_disk
         self.now = src.at(dest)
         self.findings = (*src.findings, *findings)
+        self.saved: Callable[[Mapping[str, str]], None] = lambda changes: None
 
     def save(self, changes: Mapping[str, str]) -> None:
         """Write these values, and all that is not on disk yet, into dest."""
         self.now = self.now.edit(changes)
         properties_file.write(self.now, was=self.on_disk)
         self.on_disk = self.now
+        self.saved(changes)
 
 
 def read(src: str, dest: str | None, adopt: Adopt | None = None, generated: Collection[str] = ()) -> File:

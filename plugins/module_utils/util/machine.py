@@ -43,6 +43,16 @@ def identify() -> str:
     return identity()
 
 
+def processes() -> str:
+    """Where a process id means one process: this boot of this machine, and not another container of it."""
+    parts = [identity()]
+    with contextlib.suppress(OSError):  # systems other than Linux have neither
+        parts.append(os.readlink("/proc/self/ns/pid"))
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            parts.append(file.read().strip())
+    return " ".join(parts)
+
+
 def place(path: str) -> str:
     """The directory of a file, on this machine."""
     return f"{identity()}:{os.path.dirname(os.path.realpath(path))}"

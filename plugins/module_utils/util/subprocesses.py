@@ -188,3 +188,8 @@ def started(pid: int) -> str:
         if os.path.exists("/proc/self/stat"):
             return ""
     return run(["ps", "-o", "lstart=", "-p", str(pid)]).line
+
+
+def lives(pid: int, began: str) -> bool:
+    """Whether the process that had this id and start still runs."""
+    return bool(began) and started(pid) == began

@@ -1,0 +1,255 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lock of a system that all machines share, from begin_run to end_run."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import stat
+import time
+
+import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.actions import Executors
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import iam_changes
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.history import blob
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import LEASE_SECONDS
+
+from tests.emulator import Emulator
+from tests.integration.ensuring import text
+from tests.integration.running import LEASE, Machines, item, machines, until
+from tests.modules import CREDENTIALS, run_module
+
+__all__ = ["machines"]
+
+
+def renewing() -> set[int]:
+    """The processes that renew locks: they are copies of this one, which work in the root directory."""
+    return {int(path.name) for path in pathlib.Path("/proc").glob("[0-9]*") if _renews(path)}
+
+
+def _renews(path: pathlib.Path) -> bool:
+    try:
+        same = (path / "cmdline").read_bytes() == pathlib.Path("/proc/self/cmdline").read_bytes()
+        return same and os.readlink(path / "cwd") == "/"
+    except OSError:
+        return False
+
+
+def test_a_run_from_its_begin_to_its_end(aws: Emulator, machines: Machines) -> None:
+    anna = machines("anna")
+    begun = anna.begin(reason="more memory", release="1.0.7277")
+    assert (begun["failed"], begun["changed"], begun["replan"], begun["took_over"]) == (False, False, False, "")
+    held = item(aws)
+    assert held.holder
+    assert held.attempt
+    assert held.holder.lock == begun["lock"]
+    assert held.holder.pid == anna.playbook.pid
+    assert re.fullmatch(r".+@.+ \(arn:aws:.+\), since 20..-..-..T..:..:..Z, lock [0-9a-f]{12}", str(held.holder))
+    assert (held.attempt.outcome, held.attempt.reason, held.attempt.release) == ("running", "more memory", "1.0.7277")
+    files = {name: pathlib.Path(anna.files[f"{name}_src"]) for name in ("transactor", "cf")}
+    assert held.attempt.files == {name: blob(file.read_bytes()) for name, file in files.items()}
+    path = pathlib.Path(anna.lease)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    files["cf"].write_text("aws-region=us-east-1\njava-xmx=1g\n")
+    ended = anna.end(commit="c0ffee", results={"stack": {"changed": True}})
+    assert not ended["failed"], ended
+    after = item(aws)
+    assert after.holder is None
+    assert after.revision == 2
+    assert after.applied == after.attempt
+    assert after.applied
+    assert after.applied.outcome == "applied"
+    assert after.applied.commit == "c0ffee"
+    assert after.applied.files["cf"] == blob(files["cf"].read_bytes())
+    assert ended["lease"] == ""
+    assert ended["record"]["applied"]["commit"] == "c0ffee"
+    assert not path.exists()
+
+
+def test_another_machine_waits_and_then_says_who_has_the_lock(aws: Emulator, machines: Machines) -> None:
+    anna, bert = machines("anna"), machines("bert")
+    lock = anna.begin()["lock"]
+    lines: list[str] = []
+    with screen.shown_by(lines.append, ()):
+        refused = bert.begin(timeout=1)
+    assert refused["failed"]
+    assert re.fullmatch(
+        rf"Another run works on the system orders: .+@.+ \(arn:aws:.*\), since .*, lock {lock}\. It did not end within"
+        rf" 1 s\. Wait for it, and run again\. If that run is surely dead, run with -e datomic_unlock={lock}\. Nothing"
+        r" was changed\.",
+        refused["msg"],
+    )
+    assert len(lines) == 1
+    assert re.fullmatch(rf"waiting for another run that works on the system orders: .*, lock {lock}", lines[0])
+    assert not anna.end()["failed"]
+    begun = bert.begin(seen={"revision": 0, "stack": ""})
+    assert not begun["failed"]
+    assert begun["replan"], "anna has worked on it after bert's plan"
+
+
+def test_a_second_run_of_one_machine_waits_too(machines: Machines) -> None:
+    first, second = machines("anna"), machines("anna")
+    first.begin()
+    assert "Another run works on the system orders" in second.begin()["msg"]
+
+
+def test_the_lock_is_renewed_while_the_run_lives(aws: Emulator, machines: Machines) -> None:
+    anna, bert = machines("anna"), machines("bert")
+    anna.begin()
+    beat = item(aws).beat
+    assert bert.begin(timeout=1.5 * LEASE)["failed"]
+    assert item(aws).beat != beat
+    assert not anna.ensure()["failed"], "its lease on the machine is renewed too"
+
+
+def test_the_run_of_a_dead_process_is_succeeded_at_once(aws: Emulator, machines: Machines) -> None:
+    dead, next_run = machines("anna"), machines("anna")
+    lock = dead.begin()["lock"]
+    dead.die()
+    begun = next_run.begin(seen={"revision": 1, "stack": ""})
+    assert not begun["failed"], begun
+    assert f"lock {lock}: its process {dead.playbook.pid} on this machine has ended" in begun["took_over"]
+    assert "This run took over the lock of the system orders from " in text(begun["warnings"])
+    assert begun["replan"]
+    assert not pathlib.Path(dead.lease).exists()
+    refused = dead.ensure()
+    assert refused["msg"].startswith("This run has lost its lock")
+    assert "aws-transactor-role=\n" in pathlib.Path(dead.files["transactor_src"]).read_text()
+
+
+def test_the_run_of_a_machine_that_is_gone_is_succeeded_after_its_lease(aws: Emulator, machines: Machines) -> None:
+    gone, bert = machines("anna"), machines("bert")
+    gone.begin()
+    gone.die()
+    until(lambda: not renewing())
+    before = time.monotonic()
+    begun = bert.begin(timeout=30)
+    assert time.monotonic() - before >= LEASE
+    assert "it did not renew its lock for 2 s" in begun["took_over"]
+    assert item(aws).holder
+    ended = gone.end()
+    assert "Another run has taken over the lock of the system orders" in text(ended["warnings"])
+    assert item(aws).holder, "it is bert's still"
+
+
+def test_unlock_takes_over_from_the_run_that_it_names(aws: Emulator, machines: Machines) -> None:
+    anna, bert = machines("anna"), machines("bert")
+    lock = anna.begin()["lock"]
+    refused = bert.begin(unlock="abc")
+    assert re.search(rf"datomic_unlock is abc, but the system orders is locked by .*, lock {lock}\.", refused["msg"])
+    assert "datomic_unlock names its lock" in bert.begin(unlock=lock)["took_over"]
+    until(lambda: anna.ensure()["failed"])
+    assert anna.ensure()["msg"].startswith("This run has lost its lock of the system orders: ")
+    assert not bert.end()["failed"]
+    assert "nobody has the lock of the system orders" in text(bert.begin(unlock=lock)["warnings"])
+
+
+def test_a_lease_that_is_over_stops_writes_and_lets_reads_go_on(aws: Emulator, machines: Machines) -> None:
+    anna = machines("anna")
+    anna.begin()
+    aws.fault("dynamodb:UpdateItem", times=1000, code="ExpiredTokenException", status=400)
+    until(lambda: os.stat(anna.lease).st_mtime < time.time())
+    aws.clear_calls()
+    assert anna.ensure()["msg"].startswith("This run has lost its lock of the system orders")
+    aws.clear_faults()
+    assert {call.kind for call in aws.calls()} <= {"read"}
+
+
+def test_a_lease_that_ends_while_a_module_works_stops_its_next_write(
+    aws: Emulator, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = machines("anna")
+    anna.begin()
+    create = iam_changes.Changes.executors
+
+    def ending(changes: iam_changes.Changes) -> Executors:
+        os.utime(anna.lease, (0, 0))
+        return create(changes)
+
+    monkeypatch.setattr(iam_changes.Changes, "executors", ending)
+    aws.clear_calls()
+    assert anna.ensure()["msg"].startswith("This run has lost its lock of the system orders")
+    assert {call.kind for call in aws.calls()} == {"read"}
+
+
+def test_no_process_outlasts_the_run(machines: Machines) -> None:
+    until(lambda: not renewing())
+    anna = machines("anna")
+    anna.begin()
+    assert len(renewing()) == 1
+    anna.die()
+    until(lambda: not renewing(), 2.0)
+    assert anna.begin()["msg"] == "ansible-playbook has ended. Nothing was changed."
+    bert = machines("bert")
+    assert bert.begin(timeout=30)["took_over"]
+    assert len(renewing()) == 1
+    bert.end()
+    until(lambda: not renewing(), 2.0)
+
+
+def test_a_failed_run_that_changed_nothing_leaves_the_record(aws: Emulator, machines: Machines) -> None:
+    anna = machines("anna")
+    anna.begin()
+    anna.end(results={"stack": {"changed": True}})
+    before = item(aws)
+    anna.begin()
+    anna.end(failed=True, results={"git": {"changed": True}, "transactor": {"failed": True, "changed": False}})
+    assert (item(aws).attempt, item(aws).applied) == (before.attempt, before.applied)
+    anna.begin()
+    anna.end(failed=True, results={"stack": {"failed": True}})
+    attempt = item(aws).attempt
+    assert attempt
+    assert attempt.outcome == "failed"
+    assert item(aws).applied == before.applied
+    anna.begin()
+    anna.end(failed=True, rolled_back=True, results={"stack": {"failed": True}})
+    attempt = item(aws).attempt
+    assert attempt
+    assert attempt.outcome == "rolled back"
+    assert item(aws).applied == before.applied
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_a_write_whose_answer_is_lost_was_done(aws: Emulator, machines: Machines, k: int) -> None:
+    """1: taken; 2: remembered; 3: released."""
+    anna = machines("anna")
+    aws.configure(scale=100)
+    aws.fault("dynamodb:UpdateItem", k=k, mode="drop_after")
+    begun = anna.begin(lease=LEASE_SECONDS)
+    assert not begun["failed"], begun
+    assert not anna.ensure()["failed"]
+    ended = anna.end()
+    assert not ended["failed"], ended
+    assert not ended.get("warnings")
+    assert item(aws).holder is None
+    assert item(aws).applied
+
+
+def test_names_are_recorded_before_the_first_resource_is_created(aws: Emulator, machines: Machines) -> None:
+    anna, bert = machines("anna"), machines("bert")
+    aws.configure(scale=100)
+    anna.begin()
+    aws.fault(match=":(CreateRole|CreateBucket|CreateTable):", mode="error")
+    assert anna.ensure()["failed"]
+    aws.clear_faults()
+    names = item(aws).names["transactor"]
+    assert set(names) == {"aws-transactor-role", "aws-peer-role", "aws-s3-log-bucket-id"}
+    assert not anna.end(failed=True)["failed"]
+    assert bert.begin()["names"] == {"transactor": names}
+    assert not bert.ensure()["failed"]
+    written = pathlib.Path(bert.files["transactor_src"]).read_text()
+    assert all(f"{key}={name}\n" in written for key, name in names.items())
+    assert len(aws.client("s3").list_buckets()["Buckets"]) == 1
+
+
+def test_a_check_takes_no_lock(aws: Emulator, machines: Machines) -> None:
+    files = machines("anna").files
+    result = run_module("begin_run", {**CREDENTIALS, "stack_name": "orders", **files}, check=True)
+    assert (result["failed"], result["lease"]) == (False, "")
+    assert item(aws).revision == 0
