@@ -36,7 +36,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 class Fault:
     """Meets `times` calls from the k-th on whose "service:Operation:kind" the regular expression finds.
 
-    caller: only those with this access key id; empty: everybody's.
+    caller: only those with this access key id; empty: everybody's. body: only those whose body it finds.
 
     mode error: answered with code and status, nothing is done; throttle: the same with the service's own code;
     drop: the connection is reset before anything is done;
@@ -49,6 +49,7 @@ class Fault:
 
     match: str = "."
     caller: str = ""
+    body: str = ""
     k: int = 1
     times: int = 1
     mode: Mode = "error"
@@ -69,6 +70,8 @@ class Fault:
     def meets(self, call: Call) -> bool:
         """Count the call when it matches; true when it is one of those to fail."""
         if self.caller not in ("", call.access_key) or not re.search(self.match, call.name):
+            return False
+        if self.body and not re.search(self.body, call.request.body.decode(errors="replace")):
             return False
         self.seen += 1
         return self.k <= self.seen < self.k + self.times

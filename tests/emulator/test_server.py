@@ -187,6 +187,12 @@ class TestFaults:
         with pytest.raises(ClientError, match="injected"):
             as_anna(aws).create_bucket(Bucket="annas-logs")
 
+    def test_only_calls_with_a_certain_body_fail(self, aws: Emulator) -> None:
+        aws.fault("CreateUser", body="UserName=bo+b")
+        aws.client("iam").create_user(UserName="anna")
+        with pytest.raises(ClientError, match="injected"):
+            aws.client("iam").create_user(UserName="bob")
+
     @pytest.mark.parametrize(("mode", "made"), [("hold", ["my-logs"]), ("hold_after", ["annas-logs", "my-logs"])])
     def test_a_call_is_held_while_others_go_on(self, aws: Emulator, mode: str, made: list[str]) -> None:
         held = aws.fault("CreateBucket", caller="anna", mode=mode, seconds=20)
