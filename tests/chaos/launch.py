@@ -17,15 +17,18 @@ import socket
 import sys
 import threading
 import time
+import types
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[2])
 
 from ansible import constants
 from ansible.cli import playbook
 from ansible.config.manager import ensure_type
+from ansible.plugins import loader as plugins
 
 from tests.chaos import waiters
 from tests.chaos.kill_points import on_moment
+from tests.chaos.launcher import LEASE
 from tests.chaos.prepare import prepare
 
 LONGEST_WAIT = 0.25
@@ -46,7 +49,15 @@ class Run:
 
 def hurry() -> None:
     """Let the pauses between two looks at a group, and between two tries of a task, be short."""
+    # Not above: collections are found once their loader is there. Before begin_run is imported, which reads it.
+    from ansible_collections.datomic_onprem.aws.plugins.module_utils.state import item
+
+    item.LEASE_SECONDS = float(os.environ.get(LEASE, item.LEASE_SECONDS))
+    from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import renewal
+
     sleep = time.sleep
+    # A lock is renewed as often as its lease asks for: more often would be calls at any time.
+    vars(renewal)["clock"] = types.SimpleNamespace(now=time.time, sleep=sleep)
     time.sleep = lambda seconds: sleep(min(float(seconds), LONGEST_WAIT))
     waiters.hurry()
 
@@ -67,6 +78,7 @@ def asked_for(asking: socket.socket) -> Run:
 
 
 def main(descriptor: str) -> None:
+    plugins.init_plugin_loader()
     hurry()
     prepare()
     directory = os.getcwd()

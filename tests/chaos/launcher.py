@@ -21,6 +21,8 @@ from tests.emulator.faults import kill_tree
 
 PATIENCE = 300
 """Seconds that one run may take."""
+LEASE = "CHAOS_LEASE"
+"""The environment variable with the seconds that a lock lasts without renewal; by default what the product says."""
 LAUNCH = pathlib.Path(__file__).with_name("launch.py")
 
 

@@ -6,17 +6,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from tests.chaos.launcher import Launcher
+from tests.chaos.launcher import LEASE, Launcher
 from tests.chaos.system import LOCAL, System
 from tests.emulator import Emulator
 from tests.emulator.faults import kill_tree
 from tests.estate import LEGACY
 
+LEASE_SECONDS = 5
+"""Many times what a renewal takes on two busy cores."""
 PUSHED = "    datomic_push: true\n"
 
 
@@ -27,6 +30,7 @@ class Machine(System):
         self.caller = base.name
         self._origin = origin
         super().__init__(base, aws, launcher=launcher)
+        self.environment[LEASE] = str(LEASE_SECONDS)
 
     def _check_out(self, *, users: bool) -> None:
         assert not users
@@ -50,20 +54,16 @@ class Machine(System):
 
     def processes(self) -> list[int]:
         """What runs on the machine, without the process that starts its runs, and without those."""
-        mine, launcher = f"HOME={self.home}".encode(), self.launcher.pid
-        found = []
+        mine = f"HOME={self.home}".encode()
+        parents = {}
         for place in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                ours = mine in (place / "environ").read_bytes().split(b"\0")
-                parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:  # it has ended, or is another user's
-                continue
-            if ours and launcher not in (int(place.name), parent):
-                found.append(int(place.name))
-        return found
+            with contextlib.suppress(OSError):  # it has ended, or is another user's
+                if mine in (place / "environ").read_bytes().split(b"\0"):
+                    parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+        return [pid for pid in parents if self.launcher.pid not in _ancestors(pid, parents)]
 
     def cut_the_power(self) -> None:
-        """Kill what a killed run has left behind."""
+        """Kill what a killed run has left behind, and what renews the lock of a run."""
         for pid in self.processes():
             kill_tree(pid)
 
@@ -100,6 +100,13 @@ def _seed(place: pathlib.Path, *, push: bool) -> pathlib.Path:
         _git("clone", "--quiet", "--bare", str(first), str(seed))
         shutil.rmtree(first)
     return seed
+
+
+def _ancestors(pid: int, parents: Mapping[int, int]) -> Iterator[int]:
+    """The process itself, its parent, and so on, as far as they are known."""
+    while pid in parents:
+        yield pid
+        pid = parents[pid]
 
 
 def _git(*arguments: str) -> None:

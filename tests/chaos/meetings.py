@@ -14,12 +14,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import TABLE
+
 from tests.chaos import runs, state
 from tests.chaos.machines import Machine, crew
 from tests.chaos.trials import Tally, Trials
 from tests.emulator.calls import Call
 from tests.emulator.faults import Fault
 
+RENEWAL = "SET #beat"
 HELD = 120.0
 """Seconds that a call is held at most."""
 LONGEST = 30.0
@@ -27,40 +30,53 @@ LONGEST = 30.0
 ROUNDS = 4
 """How often those that were refused pull and run again, at most."""
 WAITS = re.compile(r"waiting\b.*for another run")
-REFUSED = ("git pull", "lock", "Another run", "works on")
+LOST = "has lost its lock"
+REFUSED = re.compile(r"git pull|[Aa]nother run works on")
 
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """A call of a run: the count-th of its name."""
+    """A call of a run: the count-th of its name, and of its expression, when it changes the shared state."""
 
     name: str
+    expression: str
     count: int
 
     @property
-    def match(self) -> str:
-        return f"^{re.escape(self.name)}$"
+    def fault(self) -> dict[str, Any]:
+        """What lets a fault meet it."""
+        return {"match": f"^{re.escape(self.name)}$", "body": re.escape(self.expression), "k": self.count}
 
     def __str__(self) -> str:
-        return f"{self.name.rpartition(':')[0]} {self.count}"
+        return f"{self.name.rpartition(':')[0]} {self.expression.partition(' = ')[0]} {self.count}".replace("  ", " ")
 
 
-def moments(calls: Sequence[Call]) -> list[Moment]:
-    """Every change, and the call before it, on which it is based."""
-    seen: Counter[str] = Counter()
+def moments(calls: Sequence[Call], every: int = 1) -> list[Moment]:
+    """Changes, each with the call before it, on which it is based: those of the lock, and every `every`-th other."""
+    seen: Counter[tuple[str, str]] = Counter()
     found = []
+    calls = [call for call in calls if not _expression(call).startswith(RENEWAL)]
     for call, after in zip(calls, [*calls[1:], None], strict=True):
-        seen[call.name] += 1
+        what = call.name, _expression(call)
+        seen[what] += 1
         if call.kind != "read" or (after and after.kind != "read"):
-            found.append(Moment(call.name, seen[call.name]))
-    return found
+            found.append((Moment(*what, seen[what]), any(one and one.resource == TABLE for one in (call, after))))
+    others = [moment for moment, of_the_lock in found if not of_the_lock][::every]
+    return [moment for moment, of_the_lock in found if of_the_lock or moment in others]
+
+
+def _expression(call: Call) -> str:
+    """What an update of an item sets; empty for any other call."""
+    return str(call.params.get("UpdateExpression", "")) if call.operation == "UpdateItem" else ""
 
 
 class Meetings:
-    """Machines that work on one system. push: whether the role pushes what it commits."""
+    """Machines that work on one system. push: whether the role pushes what it commits. every: see moments."""
 
-    def __init__(self, trials: Trials, tally: Tally, names: Sequence[str] = ("anna", "ben"), *, push: bool = True):
-        self.trials, self.tally, self.names, self.push = trials, tally, names, push
+    def __init__(
+        self, trials: Trials, tally: Tally, names: Sequence[str] = ("anna", "ben"), *, push: bool = True, every: int = 1
+    ):
+        self.trials, self.tally, self.names, self.push, self.every = trials, tally, names, push, every
         self._place = trials.directory
 
     def fresh(self, edits: Sequence[Mapping[str, str]] = ()) -> list[Machine]:
@@ -88,7 +104,7 @@ class Meetings:
             for key, value in edit.items():
                 machines[0].set(key, value)
         ended = runs.play(machines[0], playbook)
-        found = moments(self.trials.aws.calls())
+        found = moments(self.trials.aws.calls(), self.every)
         if ended.code:
             self.tally.crash(f"{playbook} on one machine, undisturbed: {ended.output[-2000:]}")
         for machine in machines[1:]:
@@ -96,16 +112,17 @@ class Meetings:
             machine.pull(*(() if self.push else machines[:1]))
         return end(machines), found
 
-    def held(self, playbook: str, mode: str, edits: Sequence[Mapping[str, str]] = ()) -> None:
-        """The first machine is held at each moment in turn; the others run until they end or wait."""
+    def held(self, playbook: str, mode: str, edits: Sequence[Mapping[str, str]] = (), *, stalled: bool = False) -> None:
+        """The first machine is held at each moment in turn; the others run until they end or wait.
+
+        stalled: as a machine that sleeps, it does not renew its lock meanwhile, so the others take it over.
+        """
         wanted, found = self.alone(playbook, edits)
-        for moment in found[:: self.trials.step]:
+        for moment in found:
             machines = self.fresh(edits)
-            what = f"{len(machines)} machines, {playbook}, {mode} at {moment}"
-            fault = self.trials.aws.fault(
-                moment.match, k=moment.count, mode=mode, seconds=HELD, caller=machines[0].caller
-            )
-            ended = side_by_side(playbook, machines, fault)
+            what = f"{len(machines)} machines, {playbook}, {'stalled, ' * stalled}{mode} at {moment}"
+            fault = self.trials.aws.fault(**moment.fault, mode=mode, seconds=HELD, caller=machines[0].caller)
+            ended = side_by_side(playbook, machines, fault, stalled=stalled)
             if not fault.held.is_set():
                 self.tally.unmet += 1
             self.judge(what, playbook, machines, ended, wanted)
@@ -115,10 +132,10 @@ class Meetings:
     ) -> None:
         """The first machine's run is killed at each moment, then the others run, then it runs again."""
         wanted, found = self.alone(playbook, edits)
-        for moment in found[:: self.trials.step]:
+        for moment in found:
             first, *others = machines = self.fresh(edits)
             what = f"{len(machines)} machines, {playbook}, {mode} at {moment}"
-            ended = runs.killed_at_call(first, playbook, moment.count, mode, moment.match)
+            ended = runs.killed_at_call(first, playbook, mode=mode, **moment.fault)
             if ended.code == 0:
                 self.tally.unmet += 1
                 continue
@@ -162,15 +179,17 @@ INVISIBLE = 60.0
 """Seconds of AWS's time for which something new is unknown."""
 
 
-def side_by_side(playbook: str, machines: Sequence[Machine], fault: Fault) -> list[runs.Ended]:
+def side_by_side(playbook: str, machines: Sequence[Machine], fault: Fault, *, stalled: bool) -> list[runs.Ended]:
     """The runs of all machines. Each next one begins when the first is held and those before have ended, or wait."""
     first, *others = machines
     with concurrent.futures.ThreadPoolExecutor(len(machines)) as pool:
         running = [pool.submit(runs.play, first, playbook)]
         until(lambda: fault.held.is_set() or running[0].done())
+        if stalled:
+            first.cut_the_power()
         for other in others:
             running.append(pool.submit(runs.play, other, playbook))
-            until(lambda: running[-1].done() or waits(machines[len(running) - 1]))
+            until(lambda: running[-1].done() or (waits(machines[len(running) - 1]) and not stalled))
         first.aws.clear_faults()
         return [run.result() for run in running]
 
@@ -190,7 +209,7 @@ def waits(machine: Machine) -> bool:
 def names_another(machine: Machine, machines: Sequence[Machine], output: str) -> bool:
     """Whether a refusal says whose run it is about, and what to do."""
     others = [other.caller for other in machines if other is not machine]
-    return any(name in output for name in others) and any(said in output for said in REFUSED)
+    return LOST in output or (any(name in output for name in others) and REFUSED.search(output) is not None)
 
 
 def end(machines: Sequence[Machine]) -> dict[str, Any]:

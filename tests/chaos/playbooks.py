@@ -99,7 +99,7 @@ def _at_calls(trials: Trials, repeated: Repeated) -> None:
         system = fresh(trials, repeated.playbook)
         what = f"{repeated.playbook}.yml, {mode} at call {k}"
         # A replacement looks more or less often from one run to the next: the last moments may not come.
-        if met(repeated.tally, what, runs.killed_at_call(system, repeated.playbook, k, mode)):
+        if met(repeated.tally, what, runs.killed_at_call(system, repeated.playbook, k=k, mode=mode)):
             repeated(system, what)
 
 

@@ -38,7 +38,6 @@ def prepare() -> None:
 
 def load_plugins() -> None:
     """Ansible's plugins, and this collection's modules with amazon.aws's."""
-    plugins.init_plugin_loader()
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     for each in LOADERS:
         list(each.all(class_only=True))

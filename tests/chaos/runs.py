@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from tests.chaos.launcher import Launcher
 from tests.chaos.system import System
@@ -38,11 +39,11 @@ def play(system: System, playbook: str, *arguments: str, k: int = 0, **extra: st
         return _ended(system, launcher, asked, k)
 
 
-def killed_at_call(system: System, playbook: str, k: int, mode: str, match: str = ".") -> Ended:
-    """kill -9 of all its processes at its k-th call of those that match, or right after it."""
+def killed_at_call(system: System, playbook: str, **fault: Any) -> Ended:
+    """kill -9 of all its processes at a call, or right after it; fault: mode, k, match, body."""
 
     def prepare(pid: int) -> None:
-        system.aws.fault(match, k=k, mode=mode, pid=pid, caller=system.caller)
+        system.aws.fault(**fault, pid=pid, caller=system.caller)
 
     ended = _ended(system, system.launcher, [f"{playbook}.yml"], prepare=prepare)
     system.aws.clear_faults()

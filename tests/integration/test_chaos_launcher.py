@@ -44,7 +44,7 @@ def version(of: Launcher, directory: pathlib.Path) -> int:
 def test_a_killed_run_leaves_no_process_and_the_next_one_works(aws: Emulator) -> None:
     trials = Trials(aws)
     system = playbooks.fresh(trials, "create")
-    assert runs.killed_at_call(system, "create", 20, "kill").code == playbooks.KILLED
+    assert runs.killed_at_call(system, "create", k=20, mode="kill").code == playbooks.KILLED
     (starter,) = processes(system.home)
     home, system = system.home, playbooks.fresh(trials, "create")
     assert runs.play(system, "create").code == 0
