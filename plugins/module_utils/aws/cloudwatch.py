@@ -2,16 +2,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""CloudWatch: the heartbeats of a system's transactors."""
+"""CloudWatch: the heartbeats of a system's transactors, and its alarms."""
 
 from __future__ import annotations
 
 import datetime
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from ..rolling.state import MINUTE, Beats, Metrics
-from .calls import aws_call, run_parallel
+from .calls import aws_call, aws_pages, run_parallel
 
 NAMESPACE = "Datomic"
 DIMENSION = "Transactor"
@@ -30,6 +31,18 @@ def observe(client: Any, dimension_value: str, interval_msec: float, now: float,
         *(functools.partial(_beats, client, name, dimension_value, since, now) for name in (ACTIVE, STANDBY))
     )
     return Metrics(interval_msec, active=active, standby=standby, since=since)
+
+
+def raised(client: Any, names: Sequence[str]) -> frozenset[str]:
+    """Which of these metric alarms, at most 100, are in ALARM. Names of alarms that do not exist are ignored.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+    """
+    if not names:
+        return frozenset()
+    request = {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm"]}
+    found = aws_pages("read the alarms", ", ".join(names), client, "describe_alarms", "MetricAlarms", **request)
+    return frozenset(alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM")
 
 
 def _beats(client: Any, metric: str, dimension_value: str, since: float, now: float) -> tuple[Beats, ...]:

@@ -131,6 +131,18 @@ def resolved(node: Any, values: Mapping[str, str]) -> Any:
     return values.get(name, node) if isinstance(name, str) else node
 
 
+def alarm_names(template: Any, stack: str) -> tuple[str, ...]:
+    """The names of the template's alarms that do not depend on more than the stack's name, sorted."""
+    names = (
+        mapping(mapping(resource).get("Properties")).get("AlarmName")
+        for resource in mapping(parsed(template).get("Resources")).values()
+        if mapping(resource).get("Type") == "AWS::CloudWatch::Alarm"
+    )
+    texts = (mapping(name).get("Fn::Sub", name) for name in names)
+    known = (text.replace("${AWS::StackName}", stack) for text in texts if isinstance(text, str))
+    return tuple(sorted(name for name in known if "${" not in name))
+
+
 def launch(resources: Any) -> tuple[Mapping[str, Any], str]:
     """The properties with which instances are launched, and the resource's logical id. Empty without such a resource.
 
