@@ -40,7 +40,7 @@ def raised(client: Any, names: Sequence[str]) -> frozenset[str]:
     """
     if not names:
         return frozenset()
-    request = {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm"]}
+    request: dict[str, Any] = {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm"]}
     found = aws_pages("read the alarms", ", ".join(names), client, "describe_alarms", "MetricAlarms", **request)
     return frozenset(alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM")
 
