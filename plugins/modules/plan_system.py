@@ -82,6 +82,10 @@ options:
     type: str
     choices: [rolling, terminate]
     default: rolling
+  pause_before_takeover:
+    description: Who decides on the takeover. V(ask) asks a person, any other text is a command. By default nobody.
+    type: str
+    default: ""
   settle_seconds:
     description: Seconds in service after which a new transactor counts as ready, without metrics.
     type: int
@@ -304,6 +308,7 @@ def main() -> None:
         "tags": {"type": "dict", "default": {}},
         "replace": {"type": "str", "choices": ["stale", "always", "never"], "default": "stale"},
         "strategy": {"type": "str", "choices": ["rolling", "terminate"], "default": "rolling"},
+        "pause_before_takeover": {"type": "str", "default": ""},
         "settle_seconds": {"type": "int", "default": 300},
         "backup": {"type": "str", "choices": ["never", "before_update"], "default": "never"},
         "backup_max_age": {"type": "str"},

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 
 import pytest
 
 from tests.emulator import Emulator
 from tests.estate import Estate, Run
-from tests.integration.test_playbooks import CF, add_hosts, successful
+from tests.integration.test_playbooks import CF, TRANSACTOR, add_hosts, answer, refused, successful
 
 
 @pytest.fixture
@@ -55,3 +56,62 @@ def test_the_first_failure_stops_the_rest(estate: Estate) -> None:
     assert run.returncode != 0
     # Ansible ends the play when nobody of a batch is left.
     assert "The first failure stops the batches after it. Untouched: orders, billing." in text(run), run.output
+
+
+DECIDE = """#!/bin/sh
+echo "$1 $DATOMIC_STACK new=$DATOMIC_NEW_INSTANCES old=$DATOMIC_OLD_INSTANCES" >>decided
+test "$DATOMIC_STACK" != orders
+"""
+
+
+def instances(aws: Emulator) -> dict[str, set[str]]:
+    """What runs, by stack."""
+    groups = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    return {
+        group["AutoScalingGroupName"].partition("-LaunchGroup")[0]: {
+            one["InstanceId"] for one in group["Instances"] if one["LifecycleState"] == "InService"
+        }
+        for group in groups
+    }
+
+
+def test_a_command_decides_on_each_takeover(estate: Estate, aws: Emulator) -> None:
+    successful(estate.play("create.yml"))
+    before = instances(aws)
+    for name in ("wormbase", "orders", "billing"):
+        estate.edit(f"aws/{name}-transactor.properties", memory_index_max="256m")
+    script = estate.directory / "decide.sh"
+    script.write_text(DECIDE)
+    script.chmod(0o755)
+    decide = ("-e", json.dumps({"datomic_pause_before_takeover": "./decide.sh 'the takeover of'"}))
+    check = successful(estate.play("update.yml", "--check", *decide))
+    assert "pause before the takeover (a command decides)" in text(check)
+    run = estate.play("update.yml", *decide, *serial(3), "-e", "datomic_soak=1")
+    assert run.returncode != 0
+    after = instances(aws)
+    for name in ("wormbase", "billing"):
+        assert not after[name] & before[name]
+        assert f"{name}: " in run.output
+        assert re.search(rf"{name}: .*  stayed healthy for ", run.output), run.output
+        (one,), (other,) = before[name], after[name]
+        assert f"the takeover of {name} new={other} old={one}" in (estate.directory / "decided").read_text()
+    assert before["orders"] <= after["orders"], "the old one serves"
+    assert not re.search("orders: .* stay healthy", run.output), run.output
+    assert re.search(r"orders .*  failed: transactors", run.output), run.output
+
+
+def test_a_person_allows_the_takeover_or_not(estate: Estate, aws: Emulator) -> None:
+    limit = ("--limit", "wormbase")
+    successful(estate.play("create.yml", *limit))
+    before = instances(aws)
+    estate.edit(TRANSACTOR, memory_index_max="256m")
+    ask = (*limit, "-e", "datomic_pause_before_takeover=ask")
+    refused(estate.play("update.yml", *ask), "nobody can answer. Nothing was changed.")
+    code, output = answer(estate, "no", *ask, changed=True)
+    assert code != 0
+    assert "Nobody allowed the takeover with yes." in output
+    assert before["wormbase"] <= instances(aws)["wormbase"]
+    estate.edit(TRANSACTOR, memory_index_max="256m")
+    code, output = answer(estate, "yes", *ask, changed=True)
+    assert (code, "Applied: " in output) == (0, True), output
+    assert not before["wormbase"] & instances(aws)["wormbase"]

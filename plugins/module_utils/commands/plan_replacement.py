@@ -100,7 +100,16 @@ def plan_replacement(planning: Planning, seen: Seen, comparison: Comparison) -> 
     left = len(group.members) - len(ending.get("ended", []))
     changes = [
         *_ended(ended, group, ending or steps, pause),
-        *_replaced(replaced, left, group.configured_sizes.desired, steps, options, pause, why),
+        *_replaced(
+            replaced,
+            left,
+            group.configured_sizes.desired,
+            steps,
+            options,
+            pause,
+            why,
+            params["pause_before_takeover"],
+        ),
     ]
     if steps.get("steps") and not replaced and not ended:
         changes.append(Change("update", "transactors", "", "transactors", "; ".join(steps["steps"])))
@@ -145,8 +154,12 @@ def _replaced(
     options: replace_transactors.Options,
     pause: float,
     why: str,
+    decides: str,
 ) -> list[Change]:
-    """total: the transactors without the surplus, which ends before. size: the group's."""
+    """total: the transactors without the surplus, which ends before. size: the group's.
+
+    decides: on the takeover: "ask" or a command.
+    """
     if not replaced:
         return []
     count = len(replaced)
@@ -155,6 +168,9 @@ def _replaced(
     else:
         new = max(0, size - (total - count))
         how = f"{new} new {'one starts' if new == 1 else 'ones start'} first" if new else "the new ones run already"
+        if decides:
+            # A command may hold a secret.
+            how += f"; pause before the takeover ({'ask' if decides == 'ask' else 'a command decides'})"
         how += f"; writes pause once, up to {pause:g} s"
     attributes = plan_changes.listed("step", steps["steps"])
     return [Change("replace", "transactors", "", "transactors", f"{count} of {total} replaced{why}: {how}", attributes)]
