@@ -363,7 +363,7 @@ def test_the_modern_template_s_policy_is_what_it_needs_besides(aws: Emulator, tm
         run = estate.play("update.yml" if more else "create.yml", "-e", given)
         assert run.returncode == 0, run.output
         needed |= of_run(run.calls)
-    exactly(without(needed, policy("operator") + policy("replacement")), policy("modern"))
+    exactly(without(needed, policy("operator") + policy("replacement") + policy("state")), policy("modern"))
 
 
 def test_the_backups_policy_is_what_they_need_besides(
