@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.context
 import pathlib
 import subprocess
 import sys
@@ -49,11 +51,14 @@ class Machine:
 
     def ensure(self, **options: Any) -> dict[str, Any]:
         """ensure_transactor under the lease."""
-        self._environment.setenv(lease.VARIABLE, self.lease)
-        try:
+        with self._environment.context() as environment:
+            environment.setenv(lease.VARIABLE, self.lease)
             return ensure(self.aws, pathlib.Path(self.files["transactor_src"]), **options)
-        finally:
-            self._environment.delenv(lease.VARIABLE)
+
+    def written(self) -> dict[str, str]:
+        """What the transactor's file says."""
+        lines = pathlib.Path(self.files["transactor_src"]).read_text().splitlines()
+        return {key: value for key, _sign, value in (line.partition("=") for line in lines)}
 
     def end(self, **options: Any) -> dict[str, Any]:
         return self._run("end_run", {"lease": self.lease, **self.files, **options})
@@ -81,6 +86,21 @@ def machines(aws: Emulator, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPa
     yield machine
     for one in begun:
         one.die()
+
+
+def concurrently(*works: Callable[[], object]) -> list[multiprocessing.context.ForkProcess]:
+    """Start each in a process of its own, all at the same moment."""
+    context = multiprocessing.get_context("fork")
+    begin = context.Barrier(len(works))
+
+    def together(work: Callable[[], object]) -> None:
+        begin.wait()
+        work()
+
+    processes = [context.Process(target=together, args=(work,)) for work in works]
+    for process in processes:
+        process.start()
+    return processes
 
 
 def item(aws: Emulator) -> Item:

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import pathlib
 import re
 import stat
+import subprocess
 import time
 
 import pytest
@@ -20,8 +23,9 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.history imp
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import LEASE_SECONDS
 
 from tests.emulator import Emulator
-from tests.integration.ensuring import text
-from tests.integration.running import LEASE, Machines, item, machines, until
+from tests.integration.ensuring import USERS, text
+from tests.integration.running import LEASE, Machine, Machines, concurrently, item, machines, until
+from tests.integration.wrapped import Site
 from tests.modules import CREDENTIALS, run_module
 
 __all__ = ["machines"]
@@ -231,21 +235,120 @@ def test_a_write_whose_answer_is_lost_was_done(aws: Emulator, machines: Machines
     assert item(aws).applied
 
 
-def test_names_are_recorded_before_the_first_resource_is_created(aws: Emulator, machines: Machines) -> None:
+@pytest.mark.parametrize("operation", ["CreateRole", "CreateBucket", "CreateTable"])
+def test_a_killed_run_has_recorded_its_names_before_the_first_resource(
+    aws: Emulator, machines: Machines, operation: str
+) -> None:
     anna, bert = machines("anna"), machines("bert")
     aws.configure(scale=100)
     anna.begin()
-    aws.fault(match=":(CreateRole|CreateBucket|CreateTable):", mode="error")
-    assert anna.ensure()["failed"]
-    aws.clear_faults()
+    (process,) = concurrently(anna.ensure)
+    assert process.pid
+    aws.fault(match=f":{operation}:", mode="kill_after", pid=process.pid)
+    process.join()
+    assert process.exitcode == -9
     names = item(aws).names["transactor"]
     assert set(names) == {"aws-transactor-role", "aws-peer-role", "aws-s3-log-bucket-id"}
-    assert not anna.end(failed=True)["failed"]
-    assert bert.begin()["names"] == {"transactor": names}
+    anna.die()
+    begun = bert.begin(timeout=30)
+    assert begun["names"] == {"transactor": names}
     assert not bert.ensure()["failed"]
-    written = pathlib.Path(bert.files["transactor_src"]).read_text()
-    assert all(f"{key}={name}\n" in written for key, name in names.items())
+    assert {key: bert.written()[key] for key in names} == names
     assert len(aws.client("s3").list_buckets()["Buckets"]) == 1
+    assert len(aws.client("iam").list_roles()["Roles"]) == 2
+
+
+def test_bin_datomic_gets_the_recorded_names_and_records_its_own(
+    aws: Emulator, machines: Machines, tmp_path: pathlib.Path
+) -> None:
+    anna, bert = machines("anna"), machines("bert")
+    site = Site(tmp_path, aws)
+    anna.begin(lease=LEASE_SECONDS)
+    assert not anna.ensure(**site.common)["failed"]
+    names = item(aws).names["transactor"]
+    assert names == {key: anna.written()[key] for key in names}
+    assert len(names) == 3
+    anna.end()
+    bert.begin(lease=LEASE_SECONDS)
+    done = bert.ensure(**site.common)
+    assert not done["failed"], done
+    assert (done["engine"], done["actions"]) == ("cli", [])
+    assert bert.written() == anna.written()
+
+
+def test_no_access_key_is_recorded(aws: Emulator, machines: Machines) -> None:
+    anna = machines("anna")
+    pathlib.Path(anna.files["transactor_src"]).write_text(USERS)
+    anna.begin()
+    assert not anna.ensure()["failed"]
+    names = {"aws-dynamodb-user": "datomic-aws-dynamodb", "aws-dynamodb-peer-user": "datomic-aws-dynamodb-peer"}
+    assert item(aws).names == {"transactor": names}
+    secret = anna.written()["aws-dynamodb-secret-key"]
+    assert secret
+    assert secret not in pathlib.Path(anna.lease).read_text()
+
+
+def test_a_name_that_somebody_took_meanwhile_is_recorded_anew(aws: Emulator, machines: Machines) -> None:
+    anna = machines("anna")
+    anna.begin(lease=LEASE_SECONDS)
+    aws.configure(scale=20, visibility=2.0)
+    aws.backstage("iam").create_role(RoleName="datomic-aws-transactor", AssumeRolePolicyDocument="{}")
+    done = anna.ensure()
+    assert not done["failed"], done
+    assert anna.written()["aws-transactor-role"] == "datomic-aws-transactor-1"
+    assert item(aws).names["transactor"]["aws-transactor-role"] == "datomic-aws-transactor-1"
+
+
+def test_a_name_that_was_removed_on_purpose_stays_removed(aws: Emulator, machines: Machines) -> None:
+    anna = machines("anna")
+    git = ("git", "-C", str(anna.directory), "-c", "user.name=a", "-c", "user.email=a@example.com")
+    anna.begin()
+    anna.ensure()
+    anna.end()
+    bucket = anna.written()["aws-s3-log-bucket-id"]
+    file = pathlib.Path(anna.files["transactor_src"])
+    for command in (("init", "-q"), ("add", file.name), ("commit", "-qm", "names")):
+        subprocess.run([*git, *command], check=True)
+    file.write_text(file.read_text().replace(bucket, ""))
+    anna.begin()
+    assert not anna.ensure()["failed"]
+    assert anna.written()["aws-s3-log-bucket-id"] not in ("", bucket)
+    assert item(aws).names["transactor"]["aws-s3-log-bucket-id"] == anna.written()["aws-s3-log-bucket-id"]
+
+
+def test_of_runs_that_begin_at_once_one_has_the_lock(aws: Emulator, machines: Machines) -> None:
+    runs = [machines(f"machine-{number}") for number in range(6)]
+    for one in runs:
+        one.directory.mkdir(exist_ok=True)
+
+    def begin(one: Machine) -> None:
+        result = one.begin(lease=LEASE_SECONDS)
+        (one.directory / "result.json").write_text(json.dumps(result))
+
+    for process in concurrently(*(functools.partial(begin, one) for one in runs)):
+        process.join()
+        assert process.exitcode == 0
+    results = [json.loads((one.directory / "result.json").read_text()) for one in runs]
+    (lock,) = [result["lock"] for result in results if not result["failed"]]
+    assert item(aws).revision == 1
+    assert [f"lock {lock}" in result["msg"] for result in results if result["failed"]] == [True] * 5
+
+
+def test_the_runs_that_succeed_a_dead_one_are_one_at_a_time(aws: Emulator, machines: Machines) -> None:
+    dead = machines("dead")
+    dead.begin()
+    dead.die()
+    runs = [machines(f"machine-{number}") for number in range(3)]
+
+    def begin(one: Machine) -> None:
+        result = one.begin(timeout=LEASE + 3)
+        (one.directory / "result.json").write_text(json.dumps(result))
+
+    for process in concurrently(*(functools.partial(begin, one) for one in runs)):
+        process.join()
+    results = [json.loads((one.directory / "result.json").read_text()) for one in runs]
+    assert sorted(result["failed"] for result in results) == [False, True, True]
+    assert item(aws).revision == 2
 
 
 def test_a_check_takes_no_lock(aws: Emulator, machines: Machines) -> None:

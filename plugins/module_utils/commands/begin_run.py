@@ -69,7 +69,7 @@ def _is_outdated(aws: Aws, params: Mapping[str, Any], item: Item) -> bool:
     if not seen:
         return False
     found = stack.describe(aws.client("cloudformation"), item.system)
-    return (item.revision, found.moment if found else "") != (seen["revision"], seen["stack"])
+    return (item.revision, found.moment if found else "") != (seen.get("revision"), seen.get("stack"))
 
 
 class Taking:
@@ -81,7 +81,7 @@ class Taking:
         self._params = params
         self._playbook = pid, started(pid)
         self._caller = caller
-        self._who = f"{getpass.getuser()}@{socket.gethostname()}"
+        self._who = f"{_user()}@{socket.gethostname()}"
         self._seconds: float = params["lease"]
         self._began = clock.now()
         self._line_due = self._began
@@ -199,6 +199,14 @@ class Taking:
             background.start(lambda: renewal.keep(client, path, system, lock, self._seconds, self._playbook))
         except OSError as error:
             raise DatomicError(f"The process that renews the lock cannot be started: {error.strerror}.") from error
+
+
+def _user() -> str:
+    """The user's name, or the number of one without a name, as in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # before Python 3.13, and since
+        return str(os.getuid())
 
 
 def blobs(params: Mapping[str, Any]) -> dict[File, str]:

@@ -50,7 +50,8 @@ def write(lease: Lease, until: float) -> str:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         # A file is readable by its owner alone, and is there with its time or not at all.
         new = f"{path}.new"
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, atomic_write.NEW_FILE_MODE), "w") as file:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, atomic_write.NEW_FILE_MODE)
+        with open(descriptor, "w", encoding="utf-8") as file:
             json.dump(dataclasses.asdict(lease), file)
         os.utime(new, (until, until))
         os.replace(new, path)
