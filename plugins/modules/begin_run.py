@@ -49,10 +49,6 @@ options:
     description: Why the run is made, for the record.
     type: str
     default: ""
-  release:
-    description: The release of Datomic, for the record.
-    type: str
-    default: ""
   timeout:
     description: Seconds to wait for another run.
     type: float
@@ -153,7 +149,6 @@ def main() -> None:
         "plan": {"type": "dict", "default": {}},
         "seen": {"type": "dict", "default": {}},
         "reason": {"type": "str", "default": ""},
-        "release": {"type": "str", "default": ""},
         "timeout": {"type": "float", "default": 600.0},
         "unlock": {"type": "str", "default": ""},
         "lease": {"type": "float", "default": LEASE_SECONDS},

@@ -43,10 +43,6 @@ options:
     description: Whether the run has restored the files and the stack after a failure.
     type: bool
     default: false
-  commit:
-    description: The commit that has the files, empty without one.
-    type: str
-    default: ""
 attributes:
   action:
     description: Runs on the controller only.
@@ -122,7 +118,6 @@ def main() -> None:
         "results": {"type": "dict", "default": {}},
         "failed": {"type": "bool", "default": False},
         "rolled_back": {"type": "bool", "default": False},
-        "commit": {"type": "str", "default": ""},
     }
     module = AnsibleAWSModule(argument_spec=spec)
     run(module, lambda: end(Aws(module), module.params))

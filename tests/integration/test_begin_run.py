@@ -44,9 +44,18 @@ def _renews(path: pathlib.Path) -> bool:
         return False
 
 
+def committed(directory: pathlib.Path) -> str:
+    """The commit of everything in a new repository."""
+    git = ["git", "-c", "user.name=Anna", "-c", "user.email=anna@example.com"]
+    for arguments in (["init", "--quiet"], ["add", "*.properties"], ["commit", "--quiet", "--message", "edit"]):
+        subprocess.run([*git, *arguments], cwd=directory, check=True)
+    shown = subprocess.run([*git, "rev-parse", "HEAD"], cwd=directory, check=True, capture_output=True, text=True)
+    return shown.stdout.strip()
+
+
 def test_a_run_from_its_begin_to_its_end(aws: Emulator, machines: Machines) -> None:
     anna = machines("anna")
-    begun = anna.begin(reason="more memory", release="1.0.7277")
+    begun = anna.begin(reason="more memory")
     assert (begun["failed"], begun["changed"], begun["replan"], begun["took_over"]) == (False, False, False, "")
     held = item(aws)
     assert held.holder
@@ -54,14 +63,15 @@ def test_a_run_from_its_begin_to_its_end(aws: Emulator, machines: Machines) -> N
     assert held.holder.lock == begun["lock"]
     assert held.holder.pid == anna.playbook.pid
     assert re.fullmatch(r".+@.+ \(arn:aws:.+\), since 20..-..-..T..:..:..Z, lock [0-9a-f]{12}", str(held.holder))
-    assert (held.attempt.outcome, held.attempt.reason, held.attempt.release) == ("running", "more memory", "1.0.7277")
+    assert (held.attempt.outcome, held.attempt.reason) == ("running", "more memory")
     files = {name: pathlib.Path(anna.files[f"{name}_src"]) for name in ("transactor", "cf")}
     assert held.attempt.files == {name: blob(file.read_bytes()) for name, file in files.items()}
     path = pathlib.Path(anna.lease)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    files["cf"].write_text("aws-region=us-east-1\njava-xmx=1g\n")
-    ended = anna.end(commit="c0ffee", results={"stack": {"changed": True}})
+    files["cf"].write_text("aws-region=us-east-1\njava-xmx=1g\ndatomic-version=1.0.7277\n")
+    commit = committed(anna.directory)
+    ended = anna.end(results={"stack": {"changed": True}})
     assert not ended["failed"], ended
     after = item(aws)
     assert after.holder is None
@@ -69,10 +79,10 @@ def test_a_run_from_its_begin_to_its_end(aws: Emulator, machines: Machines) -> N
     assert after.applied == after.attempt
     assert after.applied
     assert after.applied.outcome == "applied"
-    assert after.applied.commit == "c0ffee"
+    assert (after.applied.commit, after.applied.release) == (commit, "1.0.7277")
     assert after.applied.files["cf"] == blob(files["cf"].read_bytes())
     assert ended["lease"] == ""
-    assert ended["record"]["applied"]["commit"] == "c0ffee"
+    assert ended["record"]["applied"]["commit"] == commit
     assert not path.exists()
 
 

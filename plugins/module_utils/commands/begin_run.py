@@ -187,7 +187,6 @@ class Taking:
             blobs(params),
             reason=params["reason"],
             summary=", ".join(f"{count} to {action}" for action, count in plan.summary.items()) if plan else "",
-            release=params["release"],
             digest=plan.digest if plan else "",
         )
 

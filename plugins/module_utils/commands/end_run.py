@@ -7,16 +7,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from ..aws import state_table
 from ..aws.client import Aws
+from ..git.history import History
+from ..properties.file import inspect
 from ..screen import warn
 from ..state.item import Item, Outcome, Run
 from ..util import clock, lease
 from ..util.lease import Lease
-from .begin_run import blobs
+from .begin_run import GIT_SECONDS, blobs
 
 ONLY_HERE = ("git", "template")
 """Steps that change this machine and nothing in AWS."""
@@ -50,8 +53,15 @@ def _runs(held: Lease, params: Mapping[str, Any]) -> tuple[Run | None, Run | Non
     outcome: Outcome = "rolled back" if params["rolled_back"] else "failed" if params["failed"] else "applied"
     if outcome == "failed" and not _has_changed(params["results"]):
         return held.previous, item.applied
+    files = (params["transactor_src"], params["cf_src"])
+    commit = History(os.path.dirname(os.path.realpath(files[0])), GIT_SECONDS).commit_of(*files)
     run = dataclasses.replace(
-        item.attempt, at=clock.iso(clock.now()), files=blobs(params), commit=params["commit"], outcome=outcome
+        item.attempt,
+        at=clock.iso(clock.now()),
+        files=blobs(params),
+        commit=commit,
+        release=inspect(files[1]).get("datomic-version"),
+        outcome=outcome,
     )
     return run, run if outcome == "applied" else item.applied
 

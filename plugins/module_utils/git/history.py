@@ -47,5 +47,11 @@ class History:
         done = self._git.run("log", f"-S{text}", "--max-count=1", "--format=%h", "--", *self._place(path))
         return bool(done.out.strip())
 
-    def _place(self, path: str) -> list[str]:
-        return literal([os.path.relpath(os.path.realpath(path), self._root)])
+    def commit_of(self, *paths: str) -> str:
+        """The newest commit of these files; empty unless it has them as they are in the work tree."""
+        if not self.exists or self._git.run("status", "--porcelain", "--", *self._place(*paths)).out:
+            return ""
+        return self._git.run("log", "--max-count=1", "--format=%H", "--", *self._place(*paths)).line
+
+    def _place(self, *paths: str) -> list[str]:
+        return literal(os.path.relpath(os.path.realpath(path), self._root) for path in paths)
