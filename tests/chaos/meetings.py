@@ -32,6 +32,7 @@ ROUNDS = 4
 WAITS = re.compile(r"waiting\b.*for another run")
 LOST = "has lost its lock"
 REFUSED = re.compile(r"git pull|[Aa]nother run works on")
+BEHIND = re.compile(r"has commits that are not here.*git pull --rebase.*Its last commit is [0-9a-f]{40}", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Moment:
         return {"match": f"^{re.escape(self.name)}$", "body": re.escape(self.expression), "k": self.count}
 
     def __str__(self) -> str:
-        return f"{self.name.rpartition(':')[0]} {self.expression.partition(' = ')[0]} {self.count}".replace("  ", " ")
+        doing = re.search(r"REMOVE|#lock|#names|$", self.expression)
+        return f"{self.name.rpartition(':')[0]} {doing[0] if doing else ''} {self.count}".replace("  ", " ")
 
 
 def moments(calls: Sequence[Call], every: int = 1) -> list[Moment]:
@@ -207,9 +209,11 @@ def waits(machine: Machine) -> bool:
 
 
 def names_another(machine: Machine, machines: Sequence[Machine], output: str) -> bool:
-    """Whether a refusal says whose run it is about, and what to do."""
+    """Whether a refusal says whose run or which commit it is about, and what to do."""
     others = [other.caller for other in machines if other is not machine]
-    return LOST in output or (any(name in output for name in others) and REFUSED.search(output) is not None)
+    if LOST in output or BEHIND.search(" ".join(output.split())):
+        return True
+    return any(name in output for name in others) and REFUSED.search(output) is not None
 
 
 def end(machines: Sequence[Machine]) -> dict[str, Any]:
