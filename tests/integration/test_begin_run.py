@@ -14,6 +14,8 @@ import re
 import stat
 import subprocess
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
@@ -34,6 +36,19 @@ __all__ = ["machines"]
 def renewing() -> set[int]:
     """The processes that renew locks: they are copies of this one, which work in the root directory."""
     return {int(path.name) for path in pathlib.Path("/proc").glob("[0-9]*") if _renews(path)}
+
+
+def begin_at_once(directory: pathlib.Path, runs: Sequence[Machine], **options: Any) -> list[dict[str, Any]]:
+    """What begin_run of each run returns."""
+    files = [directory / f"result-{index}.json" for index in range(len(runs))]
+
+    def begin(one: Machine, file: pathlib.Path) -> None:
+        file.write_text(json.dumps(one.begin(**options)))
+
+    for process in concurrently(*map(functools.partial(functools.partial, begin), runs, files)):
+        process.join()
+        assert process.exitcode == 0
+    return [json.loads(file.read_text()) for file in files]
 
 
 def _renews(path: pathlib.Path) -> bool:
@@ -326,37 +341,25 @@ def test_a_name_that_was_removed_on_purpose_stays_removed(aws: Emulator, machine
     assert item(aws).names["transactor"]["aws-s3-log-bucket-id"] == anna.written()["aws-s3-log-bucket-id"]
 
 
-def test_of_runs_that_begin_at_once_one_has_the_lock(aws: Emulator, machines: Machines) -> None:
-    runs = [machines(f"machine-{number}") for number in range(6)]
-    for one in runs:
-        one.directory.mkdir(exist_ok=True)
-
-    def begin(one: Machine) -> None:
-        result = one.begin(lease=LEASE_SECONDS)
-        (one.directory / "result.json").write_text(json.dumps(result))
-
-    for process in concurrently(*(functools.partial(begin, one) for one in runs)):
-        process.join()
-        assert process.exitcode == 0
-    results = [json.loads((one.directory / "result.json").read_text()) for one in runs]
+@pytest.mark.parametrize("number", [1, 6])
+def test_of_runs_that_begin_at_once_one_has_the_lock(
+    aws: Emulator, machines: Machines, tmp_path: pathlib.Path, number: int
+) -> None:
+    """number: of machines."""
+    runs = [machines(f"machine-{index % number}") for index in range(6)]
+    results = begin_at_once(tmp_path, runs, lease=LEASE_SECONDS)
     (lock,) = [result["lock"] for result in results if not result["failed"]]
     assert item(aws).revision == 1
     assert [f"lock {lock}" in result["msg"] for result in results if result["failed"]] == [True] * 5
 
 
-def test_the_runs_that_succeed_a_dead_one_are_one_at_a_time(aws: Emulator, machines: Machines) -> None:
+def test_the_runs_that_succeed_a_dead_one_are_one_at_a_time(
+    aws: Emulator, machines: Machines, tmp_path: pathlib.Path
+) -> None:
     dead = machines("dead")
     dead.begin()
     dead.die()
-    runs = [machines(f"machine-{number}") for number in range(3)]
-
-    def begin(one: Machine) -> None:
-        result = one.begin(timeout=LEASE + 3)
-        (one.directory / "result.json").write_text(json.dumps(result))
-
-    for process in concurrently(*(functools.partial(begin, one) for one in runs)):
-        process.join()
-    results = [json.loads((one.directory / "result.json").read_text()) for one in runs]
+    results = begin_at_once(tmp_path, [machines(f"machine-{index}") for index in range(3)], timeout=LEASE + 3)
     assert sorted(result["failed"] for result in results) == [False, True, True]
     assert item(aws).revision == 2
 
