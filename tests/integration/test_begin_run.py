@@ -249,6 +249,8 @@ def test_a_write_whose_answer_is_lost_was_done(aws: Emulator, machines: Machines
     """1: taken; 2: remembered; 3: released."""
     anna = machines("anna")
     aws.configure(scale=100)
+    anna.begin()
+    anna.end()
     aws.fault("dynamodb:UpdateItem", k=k, mode="drop_after")
     begun = anna.begin(lease=LEASE_SECONDS)
     assert not begun["failed"], begun
@@ -351,6 +353,18 @@ def test_of_runs_that_begin_at_once_one_has_the_lock(
     (lock,) = [result["lock"] for result in results if not result["failed"]]
     assert item(aws).revision == 1
     assert [f"lock {lock}" in result["msg"] for result in results if result["failed"]] == [True] * 5
+
+
+def test_a_run_that_is_taking_the_lock_is_alive_to_its_machine(aws: Emulator, machines: Machines) -> None:
+    first, second = machines("anna"), machines("anna")
+    second.begin()
+    second.end()
+    aws.fault("dynamodb:UpdateItem:", mode="timeout", seconds=2.0)
+    (process,) = concurrently(functools.partial(first.begin, lease=LEASE_SECONDS))
+    until(lambda: item(aws).holder)
+    refused = second.begin(lease=LEASE_SECONDS)
+    process.join()
+    assert "Another run works on the system orders" in refused["msg"]
 
 
 def test_the_runs_that_succeed_a_dead_one_are_one_at_a_time(
