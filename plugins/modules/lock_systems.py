@@ -77,8 +77,7 @@ attributes:
 extends_documentation_fragment:
   - datomic_onprem.aws.attributes
 notes:
-  - Runs of other users or on other machines are not locked. CloudFormation refuses a second update of a stack, git
-    refuses a push over new commits, and the modules write no properties file that has changed since it was read.
+  - M(datomic_onprem.aws.begin_run) locks out runs of other users and on other machines.
 """
 
 EXAMPLES = r"""

@@ -194,7 +194,7 @@ def test_a_lease_that_ends_while_a_module_works_stops_its_next_write(
     aws: Emulator, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = machines("anna")
-    anna.begin()
+    anna.begin(lease=LEASE_SECONDS)
     create = iam_changes.Changes.executors
 
     def ending(changes: iam_changes.Changes) -> Executors:

@@ -158,7 +158,10 @@ class Aws:
 
 
 def _refuse_lost(event_name: str, **_request: Any) -> None:
-    """Before each attempt at a request. DatomicError for a change by a run that has lost its lock."""
+    """Before each attempt at a request. DatomicError for a change by a run that has lost its lock.
+
+    https://docs.aws.amazon.com/botocore/latest/topics/events.html
+    """
     if not event_name.rpartition(".")[2].startswith(READS):
         lease.refuse_lost()
 

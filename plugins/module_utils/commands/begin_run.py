@@ -45,8 +45,8 @@ def begin(aws: Aws, params: Mapping[str, Any], pid: int) -> dict[str, Any]:
     taking = Taking(aws, params, pid, caller)
     while True:
         item, took_over = taking.wait(item)
-        path = taking.take(item)
-        if path:
+        outdated = bool(took_over) or _is_outdated(aws, params, item)
+        if path := taking.take(item):
             break
         item = state_table.read(client, params["stack_name"])
     if took_over:
@@ -58,7 +58,7 @@ def begin(aws: Aws, params: Mapping[str, Any], pid: int) -> dict[str, Any]:
         "lease": path,
         "lock": held.lock,
         "names": held.item.names,
-        "replan": bool(took_over) or _is_outdated(aws, params, item),
+        "replan": outdated,
         "took_over": took_over,
     }
 
