@@ -28,6 +28,7 @@ PURE = {
     "rolling",
     "rules",
     "state",
+    "status",
     "steps",
     "system",
     "template",
