@@ -19,6 +19,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clo
 from tests.emulator import Emulator
 from tests.emulator.clock import CLOCK
 from tests.integration import groups
+from tests.integration.test_permissions import of_log, policy, without
 from tests.integration.test_replace_transactors_rolling import PROPERTIES
 from tests.modules import CREDENTIALS, run_module
 
@@ -132,5 +133,7 @@ def test_a_system_that_hangs_as_a_whole_fails_it(aws: Emulator, tmp_path: pathli
 
 def test_a_check_looks_once(aws: Emulator, tmp_path: pathlib.Path) -> None:
     options = {**serving(aws, tmp_path), "seconds": 600}
+    aws.clear_calls()
     assert run_module("check_health", options, check=True)["seconds"] < 60
+    assert without(of_log(aws.calls()), policy("operator") + policy("replacement") + policy("modern")) == {}
     assert "There is no stack nothing" in run_module("check_health", {**options, "stack_name": "nothing"})["msg"]

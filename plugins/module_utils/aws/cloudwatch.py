@@ -36,6 +36,7 @@ def observe(client: Any, dimension_value: str, interval_msec: float, now: float,
 def raised(client: Any, names: Sequence[str]) -> frozenset[str]:
     """Which of these metric alarms, at most 100, are in ALARM. Names of alarms that do not exist are ignored.
 
+    Only composite alarms need the permission on all alarms:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
     """
     if not names:
