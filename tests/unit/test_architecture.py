@@ -18,6 +18,7 @@ MODULES = {parts[:-1] if parts[-1] == "__init__" else parts: path for parts, pat
 
 PURE = {
     "actions",
+    "adopt",
     "errors",
     "instance_memory",
     "plan",
