@@ -21,6 +21,7 @@ import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.actions import Executors
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import iam_changes
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import begin_run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.history import blob
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import LEASE_SECONDS
 
@@ -120,6 +121,32 @@ def test_another_machine_waits_and_then_says_who_has_the_lock(aws: Emulator, mac
     begun = bert.begin(seen={"revision": 0, "stack": ""})
     assert not begun["failed"]
     assert begun["replan"], "anna has worked on it after bert's plan"
+
+
+def test_two_hosts_of_one_run_do_not_wait_for_each_other(machines: Machines) -> None:
+    anna = machines("anna")
+    anna.begin()
+    assert "Another host of this run works on the stack orders" in anna.begin(timeout=600)["msg"]
+
+
+def test_a_wait_is_reported_again(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, bert = machines("anna"), machines("bert")
+    anna.begin()
+    monkeypatch.setattr(begin_run, "LINE_SECONDS", 1.0)
+    lines: list[str] = []
+    with screen.shown_by(lines.append, ()):
+        bert.begin(timeout=1.9)
+    assert len(lines) == 2
+    assert lines[1].startswith("waiting 0 of 0 min for another run that works on the system orders")
+
+
+def test_the_lock_is_over_even_if_the_run_cannot_be_recorded(aws: Emulator, machines: Machines) -> None:
+    anna = machines("anna")
+    anna.begin()
+    pathlib.Path(anna.files["cf_src"]).unlink()
+    assert "cf_src.properties" in anna.end()["msg"]
+    pathlib.Path(anna.files["cf_src"]).write_text("")
+    assert not anna.begin()["failed"], "at once"
 
 
 def test_a_second_run_of_one_machine_waits_too(machines: Machines) -> None:

@@ -134,6 +134,12 @@ class Taking:
     def _report(self, holder: Holder) -> None:
         """A line at once and then each minute; DatomicError when the time is over."""
         system, timeout, now = self._params["stack_name"], self._params["timeout"], clock.now()
+        if (holder.machine, holder.pid, holder.began) == (machine.processes(), *self._playbook):
+            # It would wait for this one.
+            raise DatomicError(
+                f"Another host of this run works on the stack {system} in the same account and region. Correct"
+                " datomic_stack_name of one of them. Nothing was changed."
+            )
         if now >= self._began + timeout:
             raise DatomicError(
                 f"Another run works on the system {system}: {holder}. It did not end within {timeout:.0f} s. Wait for"

@@ -34,11 +34,12 @@ def end(aws: Aws, params: Mapping[str, Any]) -> dict[str, Any]:
     if held is None:
         warn(f"The lease {path} is gone: another run has taken over the system's lock. This run is not recorded.")
         return _result(None, None)
-    attempt, applied = _runs(held, params)
     group = params["results"].get("security_group", {}).get("security_group_id") or held.security_group
     try:
+        attempt, applied = _runs(held, params)
         kept = state_table.release(aws.client("dynamodb"), held.item, held.lock, attempt, applied, group)
     finally:
+        # Whatever happens: without it, the lock is over.
         lease.remove(path)
     if not kept:
         warn(f"Another run has taken over the lock of the system {held.item.system}. This run is not recorded.")
