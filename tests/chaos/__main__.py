@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from tests import conftest as _importable
-from tests.chaos import malformed_files, playbooks, secret_leaks, single, suites
+from tests.chaos import malformed_files, meetings, playbooks, secret_leaks, single, suites
 from tests.chaos.trials import Tally, Trials
 from tests.emulator import Emulator
 from tests.estate import ROOT
@@ -25,6 +25,9 @@ from tests.estate import ROOT
 assert _importable  # it makes the collection importable from a plain checkout
 
 PARTS: dict[str, Callable[[Trials], Tally]] = {
+    "create/create": meetings.create,
+    "update/update": meetings.update,
+    "one is killed": meetings.killed,
     "killed update.yml": lambda trials: playbooks.killed(trials, "update"),
     "starved create": lambda trials: trials.starved(["create"]),
     "killed create.yml": lambda trials: playbooks.killed(trials, "create"),
@@ -59,6 +62,9 @@ LEAST = {
     "preflight": 100,
     "secrets": 60,
     "rubbish": 15_000,
+    "create/create": 40,
+    "update/update": 30,
+    "one is killed": 30,
 }
 """How many tries each row has at least: a row that tries little proves nothing."""
 MOST_UNMET = 0.05
@@ -83,7 +89,7 @@ def alone(name: str, step: int) -> Tally:
 
 
 def rows(tallies: Iterable[Tally]) -> dict[str, Tally]:
-    """The seven rows, each the sum of its parts."""
+    """The rows, each the sum of its parts."""
     found = {name: Tally(name) for name in LEAST}
     for tally in tallies:
         row = found.setdefault(tally.name, Tally(tally.name))

@@ -20,7 +20,6 @@ from tests.estate import LEGACY
 
 LEASE_SECONDS = 5
 """Many times what a renewal takes on two busy cores."""
-PUSHED = "    datomic_push: true\n"
 
 
 class Machine(System):
@@ -69,12 +68,19 @@ class Machine(System):
 
 
 def crew(
-    place: pathlib.Path, aws: Emulator, names: Sequence[str], launchers: dict[str, Launcher], *, push: bool
+    place: pathlib.Path,
+    aws: Emulator,
+    names: Sequence[str],
+    launchers: dict[str, Launcher],
+    variables: Mapping[str, str],
 ) -> list[Machine]:
-    """Machines on the day before create, always in the same directories. launchers: of earlier ones, by name."""
+    """Machines on the day before create, always in the same directories.
+
+    launchers: of earlier ones, by name. variables: of the role, in the inventory.
+    """
     origin = place / "origin.git"
     shutil.rmtree(origin, ignore_errors=True)
-    shutil.copytree(_seed(place, push=push), origin)
+    shutil.copytree(_seed(place, variables), origin)
     found = []
     for name in names:
         shutil.rmtree(place / name, ignore_errors=True)
@@ -84,15 +90,14 @@ def crew(
     return found
 
 
-def _seed(place: pathlib.Path, *, push: bool) -> pathlib.Path:
+def _seed(place: pathlib.Path, variables: Mapping[str, str]) -> pathlib.Path:
     """A bare repository that has the estate, made once."""
-    seed = place / f"seed-{push}.git"
+    seed = place / f"seed{''.join(variables.values())}.git"
     if not seed.exists():
         first = place / "first"
         shutil.copytree(LEGACY, first)
-        if push:
-            with (first / "inventory" / "hosts.yml").open("a") as inventory:
-                inventory.write(PUSHED)
+        with (first / "inventory" / "hosts.yml").open("a") as inventory:
+            inventory.writelines(f"    {name}: {value}\n" for name, value in variables.items())
         author = ("-c", "user.name=Operator", "-c", "user.email=operator@example.com")
         _git("init", "--quiet", "--initial-branch", "main", str(first))
         _git("-C", str(first), "add", ".")

@@ -73,81 +73,94 @@ def _expression(call: Call) -> str:
 
 
 class Meetings:
-    """Machines that work on one system. push: whether the role pushes what it commits. every: see moments."""
+    """Machines that work on one system.
+
+    edits: of each machine before update; none: the system is to be created. push: whether the role pushes what it
+    commits. every, only: which moments are tried, see moments and Moment. state: datomic_state.
+    """
 
     def __init__(
-        self, trials: Trials, tally: Tally, names: Sequence[str] = ("anna", "ben"), *, push: bool = True, every: int = 1
-    ):
-        self.trials, self.tally, self.names, self.push, self.every = trials, tally, names, push, every
-        self._place = trials.directory
+        self,
+        trials: Trials,
+        tally: Tally,
+        *,
+        names: Sequence[str] = ("anna", "ben"),
+        edits: Sequence[Mapping[str, str]] = (),
+        push: bool = True,
+        every: int = 1,
+        only: str = "",
+        state: str = "shared",
+    ) -> None:
+        self.trials, self.tally, self.names, self.edits, self.push = trials, tally, names, edits, push
+        self.every, self.only = every * trials.step, only
+        self.playbook = "update" if edits else "create"
+        self._variables = {"datomic_push": str(push).lower(), "datomic_state": state}
 
-    def fresh(self, edits: Sequence[Mapping[str, str]] = ()) -> list[Machine]:
-        """Before create, or, with edits of each machine, before update."""
+    def fresh(self) -> list[Machine]:
         aws = self.trials.aws
         aws.reset()
-        aws.configure(scale=runs.SCALE, visibility=0 if edits else INVISIBLE)
-        machines = crew(self._place, aws, self.names, self.trials.launchers, push=self.push)
-        if edits:
+        aws.configure(scale=runs.SCALE, visibility=0 if self.edits else INVISIBLE)
+        machines = crew(self.trials.directory, aws, self.names, self.trials.launchers, self._variables)
+        if self.edits:
             first, *others = machines
             ended = runs.play(first, "create")
             assert ended.code == 0, ended.output
             for machine in others:
-                machine.pull(*(() if self.push else (first,)))
-            for machine, edit in zip(machines, edits, strict=True):
+                machine.pull(*self._others(machine, machines))
+            for machine, edit in zip(machines, self.edits, strict=True):
                 for key, value in edit.items():
                     machine.set(key, value)
         aws.clear_calls()
         return machines
 
-    def alone(self, playbook: str, edits: Sequence[Mapping[str, str]] = ()) -> tuple[dict[str, Any], list[Moment]]:
+    def alone(self) -> tuple[dict[str, Any], list[Moment]]:
         """The end when one machine does everything, and the moments of its run."""
-        machines = self.fresh(edits)
-        for edit in edits:
+        first, *others = machines = self.fresh()
+        for edit in self.edits:
             for key, value in edit.items():
-                machines[0].set(key, value)
-        ended = runs.play(machines[0], playbook)
+                first.set(key, value)
+        ended = runs.play(first, self.playbook)
         found = moments(self.trials.aws.calls(), self.every)
         if ended.code:
-            self.tally.crash(f"{playbook} on one machine, undisturbed: {ended.output[-2000:]}")
-        for machine in machines[1:]:
+            self.tally.crash(f"{self.playbook} on one machine, undisturbed: {ended.output[-2000:]}")
+        for machine in others:
             machine.git("checkout", "--quiet", ".")
-            machine.pull(*(() if self.push else machines[:1]))
-        return end(machines), found
+            machine.pull(*([] if self.push else [first]))
+        return end(machines), [moment for moment in found if str(moment).startswith(self.only)]
 
-    def held(self, playbook: str, mode: str, edits: Sequence[Mapping[str, str]] = (), *, stalled: bool = False) -> None:
+    def held(self, mode: str, *, stalled: bool = False) -> None:
         """The first machine is held at each moment in turn; the others run until they end or wait.
 
         stalled: as a machine that sleeps, it does not renew its lock meanwhile, so the others take it over.
         """
-        wanted, found = self.alone(playbook, edits)
+        wanted, found = self.alone()
         for moment in found:
-            machines = self.fresh(edits)
-            what = f"{len(machines)} machines, {playbook}, {'stalled, ' * stalled}{mode} at {moment}"
+            machines = self.fresh()
             fault = self.trials.aws.fault(**moment.fault, mode=mode, seconds=HELD, caller=machines[0].caller)
-            ended = side_by_side(playbook, machines, fault, stalled=stalled)
+            ended = side_by_side(self.playbook, machines, fault, stalled=stalled)
             if not fault.held.is_set():
                 self.tally.unmet += 1
-            self.judge(what, playbook, machines, ended, wanted)
+            what = f"{len(machines)} machines, {self.playbook}, {'stalled, ' * stalled}{mode} at {moment}"
+            self.judge(what, machines, ended, wanted)
 
-    def killed(
-        self, playbook: str, mode: str, edits: Sequence[Mapping[str, str]] = (), *, power_cut: bool = True
-    ) -> None:
-        """The first machine's run is killed at each moment, then the others run, then it runs again."""
-        wanted, found = self.alone(playbook, edits)
+    def killed(self, mode: str, *, power_cut: bool = True) -> None:
+        """The first machine's run is killed at each moment, then the others run, then it runs again.
+
+        power_cut: so is what renews its lock, which otherwise ends by itself.
+        """
+        wanted, found = self.alone()
         for moment in found:
-            first, *others = machines = self.fresh(edits)
-            what = f"{len(machines)} machines, {playbook}, {mode} at {moment}"
-            ended = runs.killed_at_call(first, playbook, mode=mode, **moment.fault)
+            first, *others = machines = self.fresh()
+            ended = runs.killed_at_call(first, self.playbook, mode=mode, **moment.fault)
             if ended.code == 0:
                 self.tally.unmet += 1
                 continue
             if power_cut:
                 first.cut_the_power()
-            self.judge(what, playbook, machines, [ended, *(runs.play(other, playbook) for other in others)], wanted)
+            what = f"{len(machines)} machines, {self.playbook}, {mode} at {moment}"
+            self.judge(what, machines, [ended, *(runs.play(other, self.playbook) for other in others)], wanted)
 
-    def judge(
-        self, what: str, playbook: str, machines: list[Machine], ended: list[runs.Ended], wanted: dict[str, Any]
-    ) -> None:
+    def judge(self, what: str, machines: list[Machine], ended: list[runs.Ended], wanted: dict[str, Any]) -> None:
         """Those that were refused pull and run again, as the message says. Then all has to be as if one had done it."""
         for _round in range(ROUNDS):
             for machine, run in zip(machines, ended, strict=True):
@@ -156,9 +169,7 @@ class Meetings:
                     return
             if not any(run.code for run in ended):
                 break
-            ended = [
-                self._again(playbook, machine, machines, run) for machine, run in zip(machines, ended, strict=True)
-            ]
+            ended = [self._again(machine, machines, run) for machine, run in zip(machines, ended, strict=True)]
         else:
             self.tally.crash(f"{what}: refused again and again: {[run.output[-1500:] for run in ended if run.code]}")
             return
@@ -166,11 +177,11 @@ class Meetings:
             machine.pull(*self._others(machine, machines))
         self.tally.compare(what, end(machines), wanted)
 
-    def _again(self, playbook: str, machine: Machine, machines: Sequence[Machine], run: runs.Ended) -> runs.Ended:
+    def _again(self, machine: Machine, machines: Sequence[Machine], run: runs.Ended) -> runs.Ended:
         if not run.code:
             return run
         machine.pull(*self._others(machine, machines))
-        return runs.play(machine, playbook)
+        return runs.play(machine, self.playbook)
 
     def _others(self, machine: Machine, machines: Sequence[Machine]) -> list[Machine]:
         """Whom a machine pulls from where there is no remote."""
@@ -221,3 +232,36 @@ def end(machines: Sequence[Machine]) -> dict[str, Any]:
     found = state.account(machines[0].aws, {})
     clones = [[state.files_of(machine), state.status(machine), len(machine.processes())] for machine in machines]
     return state.normalised({**found, "clones": clones})
+
+
+OTHER_EDITS = ({"memory-index-max": "256m"}, {"encrypt-channel": "true"})
+SAME_EDIT = ({"memory-index-max": "256m"}, {"memory-index-max": "256m"})
+THREE = ("anna", "ben", "carl")
+
+
+def create(trials: Trials) -> Tally:
+    """Two and three machines create one system."""
+    tally = Tally("create/create")
+    Meetings(trials, tally, every=6).held("hold")
+    Meetings(trials, tally, every=12).held("hold_after", stalled=True)
+    Meetings(trials, tally, every=40, names=THREE).held("hold_after")
+    Meetings(trials, tally, every=40, push=False).held("hold_after")
+    return tally
+
+
+def update(trials: Trials) -> Tally:
+    """Two machines update one system, with the same edit and with different ones."""
+    tally = Tally("update/update")
+    Meetings(trials, tally, every=2, edits=OTHER_EDITS).held("hold")
+    Meetings(trials, tally, every=4, edits=SAME_EDIT).held("hold_after")
+    Meetings(trials, tally, every=4, edits=OTHER_EDITS).held("hold_after", stalled=True)
+    return tally
+
+
+def killed(trials: Trials) -> Tally:
+    """One machine's run is killed, another one's goes on, then the first runs again."""
+    tally = Tally("one is killed")
+    Meetings(trials, tally, every=6).killed("kill_after")
+    Meetings(trials, tally, every=3, edits=OTHER_EDITS).killed("kill_after")
+    Meetings(trials, tally, every=6, edits=OTHER_EDITS).killed("kill", power_cut=False)
+    return tally

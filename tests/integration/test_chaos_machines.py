@@ -12,12 +12,13 @@ import pytest
 
 from tests.chaos import meetings, state
 from tests.chaos.machines import Machine, crew
+from tests.chaos.trials import Tally, Trials
 from tests.emulator import Emulator
 
 
 @pytest.fixture
 def crew_of_two(aws: Emulator, tmp_path: pathlib.Path) -> list[Machine]:
-    return crew(tmp_path, aws, ["anna", "ben"], {}, push=True)
+    return crew(tmp_path, aws, ["anna", "ben"], {}, {})
 
 
 def test_the_moments_are_changes_and_the_calls_before_them(aws: Emulator) -> None:
@@ -49,3 +50,15 @@ def test_a_refusal_names_the_other_and_the_way_out(crew_of_two: list[Machine]) -
     assert meetings.names_another(anna, [anna, ben], "ben@laptop applied more than this checkout has: git pull")
     assert not meetings.names_another(ben, [anna, ben], "ben@laptop applied more than this checkout has: git pull")
     assert not meetings.names_another(anna, [anna, ben], "ben")
+
+
+def test_two_machines_create_one_system(aws: Emulator) -> None:
+    tally = Tally("create/create")
+    meetings.Meetings(Trials(aws), tally, only="s3:CreateBucket").held("hold")
+    assert (tally.tried, tally.bad, tally.unmet) == (1, 0, 0), tally.details
+
+
+def test_a_lock_that_is_never_taken_is_found(aws: Emulator) -> None:
+    tally = Tally("create/create")
+    meetings.Meetings(Trials(aws), tally, only="s3:CreateBucket", state="local").held("hold")
+    assert (tally.tried, tally.bad, tally.unmet) == (1, 1, 0), tally.details
