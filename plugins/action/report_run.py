@@ -16,9 +16,10 @@ from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.batches import stops
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.plan_screen import COLUMNS, show_lines
 
-# The variables in which the role registers the results of plan_system and of this module.
+# The variables in which the role registers the results of plan_system, of this module and of check_health.
 PLAN = "datomic_plan"
 REPORT = "datomic_report"
+SOAKED = "datomic_soaked"
 
 
 class ActionModule(ActionBase):
@@ -88,4 +89,6 @@ def _outcomes(known: Mapping[str, Any]) -> Iterator[tuple[str, Plan | None, str]
         report = variables.get(REPORT, {})
         # Another one is of an earlier play.
         reports = plan.changed and not known["ansible_check_mode"] and report.get("digest") == plan.digest
-        yield host, plan, report.get("outcome", waiting) if reports else waiting
+        outcome = report.get("outcome", waiting) if reports else waiting
+        bad = reports and variables.get(SOAKED, {}).get("failed")
+        yield host, plan, f"{outcome}, not healthy" if bad else outcome

@@ -32,3 +32,13 @@ def test_a_report_of_an_earlier_play_says_nothing_of_this_one(plan: Plan, of: Pl
     }
     known = {"ansible_play_hosts_all": ["orders"], "hostvars": {"orders": host}, "ansible_check_mode": check}
     assert [outcome for _host, _plan, outcome in _outcomes(known)] == [said]
+
+
+def test_a_system_that_did_not_stay_healthy_is_not_simply_applied() -> None:
+    host: dict[str, Any] = {
+        "datomic_plan": {"plan": DUE.as_returned()},
+        "datomic_report": {"outcome": "applied", "digest": DUE.digest},
+        "datomic_soaked": {"failed": True},
+    }
+    known = {"ansible_play_hosts_all": ["orders"], "hostvars": {"orders": host}, "ansible_check_mode": False}
+    assert [outcome for _host, _plan, outcome in _outcomes(known)] == ["applied, not healthy"]
