@@ -143,8 +143,7 @@ def test_an_edit_on_top_of_the_applied_files_is_not_stale_and_is_shown(system: S
     planned = system.plan(directory=str(system.directory))
     assert not stale(planned)
     assert notes(planned)["files"] == (
-        "wormbase-transactor.properties edited since the last applied run: anna@laptop "
-        f"(arn:aws:iam::123456789012:user/anna), 2026-11-28T12:00:00Z, commit {made[:12]}"
+        f"wormbase-transactor.properties edited since anna@laptop applied commit {made[:12]} at 2026-11-28T12:00:00Z"
     )
     commit(system)
     assert not stale(system.plan())

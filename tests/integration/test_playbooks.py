@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import TABLE
 
 from tests.emulator import Emulator
 from tests.emulator.account import snapshot
@@ -192,7 +193,7 @@ LATER = """
 def test_a_plan_holds_for_its_own_files(estate: Estate, aws: Emulator) -> None:
     (estate.directory / "later.yml").write_text(LATER)
     successful(estate.play("later.yml"))
-    assert {name.partition("/")[2] for name in snapshot(aws)["tables"]} == {"wormbase", "second"}
+    assert {name.partition("/")[2] for name in snapshot(aws)["tables"]} == {"wormbase", "second", TABLE}
 
 
 def add_hosts(estate: Estate, *names: str, directory: str = "aws") -> None:
@@ -227,7 +228,7 @@ def test_several_systems_at_once_and_one_alone(estate: Estate, aws: Emulator) ->
     assert late.returncode != 0
     assert "Nothing of this batch of hosts was changed." in late.output, late.output
     account = snapshot(aws)
-    assert {name.partition("/")[2] for name in account["tables"]} == {"wormbase", "orders", "billing"}
+    assert {name.partition("/")[2] for name in account["tables"]} == {"wormbase", "orders", "billing", TABLE}
     files = ("aws/orders-transactor.properties", f"{books}/billing-transactor.properties")
     roles = {value(estate, file, "aws-transactor-role") for file in files}
     assert len(roles | {value(estate, TRANSACTOR, "aws-transactor-role")}) == 3, "no two systems share a role"

@@ -102,12 +102,11 @@ class Shared:
         if self.names:
             found.append(("names", f"{', '.join(self.names)} from the record of the last run"))
         applied = self.item.applied
-        edited = [os.path.relpath(self._files[name].path, directory) for name in self._edited(applied)]
-        if applied and edited:
-            found.append(("files", f"{' and '.join(edited)} edited since the last applied run: {applied}"))
+        if applied and (edited := self._edited(applied)):
+            which = "both" if len(edited) > 1 else os.path.relpath(self._files[edited[0]].path, directory)
+            commit = f"commit {applied.commit[:12]}" if applied.commit else "them"
+            found.append(("files", f"{which} edited since {applied.who} applied {commit} at {applied.at}"))
         return tuple(found)
 
-    def _edited(self, run: Run | None) -> Sequence[File]:
-        if run is None:
-            return ()
+    def _edited(self, run: Run) -> Sequence[File]:
         return [name for name, file in self._files.items() if run.files.get(name) != blob(file.raw)]
