@@ -16,7 +16,7 @@ Acceptable = Literal[
     "unknown-key", "open-to-anyone", "access-key-unknown", "git-stale-checkout",
     "ingress-not-in-files", "ingress-open", "ingress-revoked",
     "ingress-shared", "permissions-boundary", "role-of-another-system", "role-policy-all", "role-policy-unknown",
-    "role-trust", "role-trust-others", "table-shrunk", "user-without-policy",
+    "role-trust", "role-trust-others", "rollback-deletion", "rollback-release", "table-shrunk", "user-without-policy",
 ]
 """Findings that are no rule's and that a user may accept."""
 Refused = Literal[
@@ -33,7 +33,8 @@ Refused = Literal[
     # AWS
     "table-status", "table-key", "table-indexes", "table-global", "table-on-demand", "bucket-forbidden", "partition",
     "profile-taken", "user-missing", "access-key-limit", "unknown-instance-type", "security-group-missing",
-    "security-group-vpc", "vpc-missing", "ingress-group-missing", "replacement-obstacle", "transactors-unproved",
+    "security-group-vpc", "vpc-missing", "ingress-group-missing", "replacement-obstacle", "rollback-unknown",
+    "transactors-unproved",
     # template
     "template-plain-word", "zone-without-type", "template-secrets", "template-size", "user-data-size",
     "template-region-without-image",

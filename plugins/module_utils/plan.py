@@ -34,6 +34,8 @@ STEPS: tuple[Step, ...] = (
 )
 """In the order of their execution. git comes before the others as well."""
 
+OF_A_CLONE = ("git-", "rollback-unknown")
+"""How the rules begin whose findings depend on the clone of the repository that a run works in."""
 ACCEPTED = "accepted"
 """The subject of a note about a finding that the inventory accepts: the finding, and the reason."""
 
@@ -132,7 +134,7 @@ class Plan:
         """The plan without what depends on the clone of the repository that a run works in."""
         return dataclasses.replace(
             self,
-            findings=tuple(one for one in self.findings if not one.rule.startswith("git-")),
+            findings=tuple(one for one in self.findings if not one.rule.startswith(OF_A_CLONE)),
             changes=tuple(one for one in self.changes if one.kind != "git"),
         )
 

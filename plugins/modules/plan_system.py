@@ -90,6 +90,12 @@ options:
     description: Seconds in service after which a new transactor counts as ready, without metrics.
     type: int
     default: 300
+  rollback_on_failure:
+    description:
+      - Whether the run returns to what ran before if the update of the stack or the replacement fails. The plan says to
+        which commit, or why it does not.
+    type: bool
+    default: true
   backup:
     description: Whether the run backs up the databases before it changes anything.
     type: str
@@ -244,7 +250,7 @@ steps:
   description:
     - The steps of a run, each with C(changed), which says whether the run takes it, and with what it needs.
     - The names are C(backup), C(git), C(transactor), C(security_group), C(secrets), C(template), C(surplus), C(stack)
-      and C(transactors).
+      C(transactors) and C(rollback), which has no C(changed).
     - C(edited) of C(git) is whether files differ from the last commit before the run.
   returned: success
   type: dict
@@ -263,10 +269,19 @@ steps:
       description:
         - The stack. C(tags), C(notification_arns) and C(resources) are options of M(datomic_onprem.aws.update_stack).
         - C(commit_before) is the commit of the files from which the stack's current template was made. Empty if git
-          does not prove it, in check mode, and if nothing changes.
+          does not prove it, and if nothing changes.
       returned: always
       type: dict
       sample: {changed: true, exists: true, tags: {team: orders}, notification_arns: "", commit_before: ""}
+    rollback:
+      description:
+        - What the run does if the update of the stack or the replacement fails. It returns to C(commit) if that is
+          C(possible).
+        - C(roll_back_while) is an option of M(datomic_onprem.aws.replace_transactors). C(instances) are those that run
+          the stack's present template.
+      returned: always
+      type: dict
+      sample: {possible: true, commit: 9a0b6c1, roll_back_while: [all, some], instances: [i-0123456789abcdef0]}
 findings:
   description: All findings, if there is an error among them.
   returned: on errors
@@ -310,6 +325,7 @@ def main() -> None:
         "strategy": {"type": "str", "choices": ["rolling", "terminate"], "default": "rolling"},
         "pause_before_takeover": {"type": "str", "default": ""},
         "settle_seconds": {"type": "int", "default": 300},
+        "rollback_on_failure": {"type": "bool", "default": True},
         "backup": {"type": "str", "choices": ["never", "before_update"], "default": "never"},
         "backup_max_age": {"type": "str"},
         "databases": DATABASES,

@@ -43,7 +43,8 @@ options:
     description:
       - The commit's message.
       - One of O(commit_message) and O(plan) is required. With both, the subject of a commit with O(stage=after) ends in
-        C(; what the run wrote), or in the failure, so that no two commits of a run have the same subject.
+        C(; what the run wrote), or in the failure, and with O(stage=rollback) in C(; roll back to) and the commit, so
+        that no two commits of a run have the same subject.
     type: str
   plan:
     description:
@@ -54,20 +55,26 @@ options:
     type: dict
   stage:
     description:
-      - For a message from O(plan), which of the two commits of a run it is.
+      - For a message from O(plan), which of the commits of a run it is.
       - V(before) registers the files as the user edited them, before the run changes anything.
       - V(after) registers what the run wrote, such as generated names and the template. Its subject says so.
+      - >-
+        V(rollback) registers the files that M(datomic_onprem.aws.restore_files) restored after a failure. Its subject
+        is such as C(orders: roll back to 9a0b6c1: The transactors were not replaced).
     type: str
-    choices: [before, after]
+    choices: [before, after, rollback]
     default: before
+  restored_commit:
+    description: With O(stage=rollback), the commit that the files were restored from.
+    type: str
   reason:
     description: Why the files change. A line of a message from O(plan).
     type: str
   failed_step:
     description:
       - >-
-        The step of the run that failed, with O(stage=after). The subject of a message from O(plan) says it, such as
-        C(not applied: stack rolled back).
+        The step of the run that failed, unless O(stage=before). The subject of a message from O(plan) with
+        O(stage=after) says it, such as C(not applied: stack rolled back).
     type: str
     choices: [transactor, security_group, secrets, template, surplus, stack, transactors]
   failure:
@@ -275,7 +282,8 @@ def main() -> None:
             "paths": {"type": "list", "elements": "path", "required": True},
             "commit_message": {"type": "str"},
             "plan": {"type": "dict"},
-            "stage": {"type": "str", "choices": ["before", "after"], "default": "before"},
+            "stage": {"type": "str", "choices": ["before", "after", "rollback"], "default": "before"},
+            "restored_commit": {"type": "str"},
             "reason": {"type": "str"},
             "failed_step": {"type": "str", "choices": list(FAILED)},
             "failure": {"type": "str"},
@@ -286,6 +294,7 @@ def main() -> None:
             "timeout": {"type": "float", "default": 300.0},
         },
         required_one_of=[("commit_message", "plan")],
+        required_if=[("stage", "rollback", ["restored_commit"])],
         supports_check_mode=True,
     )
     run(module, lambda: _registered(module))
@@ -314,7 +323,8 @@ def _run(options: Mapping[str, Any]) -> Run:
         raise InputError([wrong]) from error
     return Run(
         plan,
-        written=options["stage"] == "after",
+        written=options["stage"] != "before",
+        restored=options["restored_commit"] or "",
         failed_step=options["failed_step"] or "",
         failure=options["failure"] or "",
         reason=options["reason"] or "",

@@ -95,6 +95,33 @@ def test_a_template_committed_with_an_edit_of_other_files_proves_nothing(
     assert proved(repository, template(RUNS)) == ""
 
 
+def test_the_modern_template_has_the_id_of_a_group_that_the_file_names(repository: Repository) -> None:
+    made = template(RUNS)
+    made["Parameters"]["SecurityGroups"] = {"Default": "sg-811389022abf851c0"}
+    runs = commit(repository, RUNS, made, CF_FILE + "aws-security-group=datomic-orders\n")
+    assert proved(repository, made) == runs
+
+
+def test_the_commit_of_the_last_applied_run_counts_if_it_has_the_template(repository: Repository) -> None:
+    """Only a run knows that it was applied, and that nobody has edited the files since."""
+    commit(repository, RUNS, template(RUNS))
+    repository.write("README.md", "Our systems\n")
+    applied = commit(repository, RUNS + "# as applied\n")
+    other = commit(repository, EDITED, template(EDITED))
+    paths, place = [str(repository.root / name) for name in FILES], str(repository.root / TEMPLATE)
+    found = [restore_command.commit_of(template(RUNS), place, paths, one) for one in (applied, other, "0" * 40)]
+    assert found == [applied, proved(repository, template(RUNS)), proved(repository, template(RUNS))]
+
+
+def test_an_encrypted_template_is_compared_in_clear_text(repository: Repository) -> None:
+    for command in ("clean", "smudge"):
+        repository.git("config", f"filter.turned.{command}", "tr a-z n-za-m")
+    repository.write(".gitattributes", "aws/* filter=turned\n")
+    runs = commit(repository, RUNS, template(RUNS))
+    assert "protocol" not in repository.show(TEMPLATE)
+    assert proved(repository, template(RUNS)) == runs
+
+
 def test_uncommitted_edits_are_not_lost(repository: Repository) -> None:
     runs = commit(repository, RUNS, template(RUNS))
     repository.write(TRANSACTOR, EDITED)

@@ -24,7 +24,6 @@ from ..errors import DatomicError, Finding, InputError
 from ..plan import ACCEPTED, Change, ChangeAction, Now, Plan, Step
 from ..properties import keys
 from ..properties.file import MASK, Properties
-from ..rolling import restore_command
 from ..rolling.state import Observed
 from ..rules import storage
 from ..rules.facts import Facts
@@ -37,6 +36,7 @@ from ..system import System
 from . import create_cf_template, ensure_cf, ensure_transactor, transactor_info, validate
 from .create_cf_template import Made
 from .plan_replacement import Replacing, beating, group_size, plan_replacement, refuse_replacement
+from .plan_rollback import Rollback, plan_rollback
 from .plan_state import Shared
 from .planning import Planning, Seen
 from .prepared import Prepared
@@ -102,8 +102,11 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         *_template_change(planning, template, written, pending=bool(stack_changes)),
     ]
     changes = [*(change for change in changes if planning.has_step(change.step)), *replacement.changes]
+    applied = shared.item.applied
+    rollback = plan_rollback(planning, seen, changes, applied.commit if applied else "")
+    planning.findings += rollback.findings
     registered = _git(planning, template, written, holding)
-    notes: list[tuple[str, str]] = [*shared.notes(params["directory"]), *replacement.notes]
+    notes: list[tuple[str, str]] = [*shared.notes(params["directory"]), *replacement.notes, *rollback.notes]
     if registered.changed:
         changes.append(Change("update", "git", "", "git", registered.note))
     planning.final += backup_findings
@@ -138,7 +141,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
             "holds_secrets": made.holds_secrets,
         },
         "surplus": {"changed": replacement.ends_surplus, "size": group_size(planning)},
-        "stack": _stack_step(planning, seen, stack_changes, template) | {"resources": resources},
+        "stack": _stack_step(planning, seen, stack_changes, rollback) | {"resources": resources},
         # A run waits for the transactors of an updated stack.
         "transactors": {"changed": replacement.due or (bool(stack_changes) and params["replace"] != "never")},
     }
@@ -155,7 +158,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
             "stack": planned_stack.moment if (planned_stack := planning.stack()) else "",
             "security_group": seen.cf.security_group_id,
         },
-        "steps": steps,
+        "steps": {**steps, "rollback": rollback.as_step()},
     }
 
 
@@ -512,21 +515,12 @@ def _guard(planning: Planning, made: Plan) -> None:
         plan_file.require_approval(approved, made)
 
 
-def _stack_step(
-    planning: Planning, seen: Seen, changes: Sequence[Change], options: create_cf_template.Options
-) -> dict[str, Any]:
+def _stack_step(planning: Planning, seen: Seen, changes: Sequence[Change], rollback: Rollback) -> dict[str, Any]:
     found = seen.stack
-    commit = ""
-    # The stack's template is what runs only if no replacement is due.
-    if found and changes and not planning.check_mode and not (seen.group and seen.group.has_outdated):
-        defaults = stack.parameter_defaults(found.template)
-        # A parameter that was set by hand is in no file.
-        if all(one.given == defaults.get(name, one.given) for name, one in found.parameters.items()):
-            commit = restore_command.commit_of(found.template, options.dest, planning.files)
     return {
         "changed": bool(changes),
         "exists": found is not None,
         "tags": _tags(planning, found),
         "notification_arns": ",".join(found.topics) if found else "",
-        "commit_before": commit,
+        "commit_before": rollback.commit,
     }

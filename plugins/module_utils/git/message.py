@@ -45,6 +45,8 @@ FAILED = {
 """By the failed step. surplus: transactors above the group's size, which end before the stack's update."""
 WRITTEN = "what the run wrote"
 ROLLED_BACK = "not applied: stack rolled back"
+SHOWN = 7
+"""Characters of a commit's id."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Run:
 
     written: the commit has what the run wrote; otherwise the files as the user edited them.
     failed_step, failure: the step that failed, and its message; empty when none did. reason: the user's.
+    restored: the commit whose files a failed run has restored; empty when it has not.
     """
 
     plan: Plan
@@ -69,13 +72,16 @@ class Run:
     failed_step: str = ""
     failure: str = ""
     reason: str = ""
+    restored: str = ""
 
 
 def message(run: Run, files: Sequence[File]) -> str:
-    """The commit's message. The two commits of a run never have the same subject."""
+    """The commit's message. No two commits of a run have the same subject."""
     phrases, rest = _written(run, files) if run.written else (_edited(run.plan, files), [])
     failed = _failed(run)
     subject = _subject(_clean(run.plan.system), phrases, [*rest, *filter(None, [failed])])
+    if run.restored:
+        subject = _restored(run)
     paragraphs = [
         _wrapped(f"Reason: {redact.output(run.reason)}") if run.reason.strip() else [],
         _plan(run.plan),
@@ -86,9 +92,16 @@ def message(run: Run, files: Sequence[File]) -> str:
 
 
 def overridden(run: Run, text: str) -> str:
-    """The user's own message. In the second commit of a run its subject says so, since no two are the same."""
+    """The user's own message. In the later commits of a run its subject says so, since no two are the same."""
     subject, *body = text.strip().splitlines(keepends=True)
-    return "".join([f"{subject.rstrip()}; {_failed(run) or WRITTEN}\n" if run.written else subject, *body])
+    what = f"roll back to {run.restored[:SHOWN]}" if run.restored else _failed(run) or WRITTEN
+    return "".join([f"{subject.rstrip()}; {what}\n" if run.written else subject, *body])
+
+
+def _restored(run: Run) -> str:
+    subject = f"{_clean(run.plan.system)}: roll back to {run.restored[:SHOWN]}"
+    why = _clean(_first_line(run.failure)).rstrip(".:")
+    return textwrap.shorten(f"{subject}: {why}" if why else subject, SUBJECT, placeholder=" …")
 
 
 def _edited(plan: Plan, files: Sequence[File]) -> list[str]:

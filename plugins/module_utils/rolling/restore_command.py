@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command that restores the files after a failed replacement, if git proves which commit made what ran before."""
+"""The commit that made what runs, if git proves it, and the command that restores its files after a failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import DatomicError
 from ..properties.file import Properties
-from ..steps.security_group import DEFAULTED
+from ..steps.security_group import DEFAULTED, GROUP_ID
 from ..steps.stack.changes import KEYS, text_lines
 from ..steps.transactor.desired import GENERATED_KEYS
 from ..template.legacy import FROM_METADATA, here_document_line, shell_word
@@ -26,20 +26,22 @@ COMMITS = 50
 """How many commits of the template are looked at."""
 
 
-def commit_of(template: Any, path: str, files: Sequence[str]) -> str:
-    """The newest commit that wrote this template to its path, with the files that it was made from; empty without one.
+def commit_of(template: Any, path: str, files: Sequence[str], applied: str = "") -> str:
+    """The commit that made this template, with the files that it was made from; empty without one.
 
-    A run commits a template together with its files. A commit that leaves the template unchanged may hold an edit that
-    no stack has had yet. A commit whose files contradict its template holds half an edit.
+    applied: the commit of the last applied run, which counts if it has this template. Otherwise the newest commit that
+    wrote the template to its path. A run commits a template together with its files. A commit that leaves the template
+    unchanged may hold an edit that no stack has had yet. A commit whose files contradict its template holds half an
+    edit.
     """
     place = os.path.realpath(path)
+    if applied and _holds(applied, place, template) and all(_at(applied, os.path.realpath(each)) for each in files):
+        return applied
     listed = _git(os.path.dirname(place), "log", f"--max-count={COMMITS}", "--format=%h", "--", place)
     for commit in os.fsdecode(listed).split():
-        try:
-            same = json.loads(_at(commit, place)) == template
-        except ValueError:
+        if not _holds(commit, place, template):
             continue
-        if same and _made_of(template, [_at(commit, os.path.realpath(each)) for each in files]):
+        if _made_of(template, [_at(commit, os.path.realpath(each)) for each in files]):
             return commit
     return ""
 
@@ -70,6 +72,14 @@ def advice(files: Sequence[str], commit: str) -> str:
     )
 
 
+def _holds(commit: str, path: str, template: Any) -> bool:
+    """Whether the file in that commit is this template."""
+    try:
+        return bool(json.loads(_at(commit, path)) == template)
+    except ValueError:
+        return False
+
+
 def _made_of(template: Any, files: Sequence[bytes]) -> bool:
     """Whether no property's line and no parameter's default in the template contradicts the files."""
     if not files or not all(files):
@@ -90,7 +100,9 @@ def _made_of(template: Any, files: Sequence[bytes]) -> bool:
                 return False
         for name, key in KEYS.items():
             default = declared.get(name, {}).get("Default")
-            if default is not None and key in given and str(default) not in (given[key], shell_word(given[key])):
+            if default is None or key not in given or GROUP_ID.fullmatch(str(default)):
+                continue  # the modern template has the id of a group, the file may have its name
+            if str(default) not in (given[key], shell_word(given[key])):
                 return False
     return True
 
@@ -108,8 +120,8 @@ def _became(before: bytes, after: bytes) -> bool:
 
 
 def _at(commit: str, path: str) -> bytes:
-    """The file in that commit; empty when it is not there."""
-    return _git(os.path.dirname(path), "show", f"{commit}:./{os.path.basename(path)}")
+    """The file in that commit, as in a work tree; empty when it is not there."""
+    return _git(os.path.dirname(path), "cat-file", "--filters", f"{commit}:./{os.path.basename(path)}")
 
 
 def _read(path: str) -> bytes:

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the datomic_onprem.aws maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The automatic rollback of a failed update: old transactors serve on, and stack and files are as before."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.emulator import Emulator
+from tests.estate import Estate, Run
+
+TRANSACTOR, CF = "aws/orders-transactor.properties", "aws/orders-cf.properties"
+EXAMPLE = ROOT / "examples" / "estate"
+SYSTEM = "orders"
+EDIT = {"memory_index_max": "256m"}
+BROKEN = "memory-index-max=256m"
+"""What the emulator knows the broken version by."""
+
+
+class Rolling:
+    """A system whose update fails. before: what is to come back."""
+
+    def __init__(self, aws: Emulator, directory: pathlib.Path, flavor: str = "modern") -> None:
+        self.aws = aws
+        self.estate = Estate(directory / "estate", aws.url, EXAMPLE)
+        aws.configure(scale=120, pending=20, terminating=20, replacement=10, simulator=True, boot=40, metrics_delay=30)
+        if flavor == "legacy":
+            self.estate.edit(CF, aws_instance_type="m5.large")
+        made = self.play("create.yml", "-e", f"datomic_template_flavor={flavor}")
+        assert made.returncode == 0, made.output
+        aws.advance(420)
+        self.commit = self.head()
+        self.before = self.now()
+        aws.measure()
+
+    def play(self, playbook: str = "update.yml", *arguments: str) -> Run:
+        return self.estate.play(playbook, "--limit", SYSTEM, "-e", "datomic_replace_timeout=480", *arguments)
+
+    def head(self) -> str:
+        return self.estate.git("rev-parse", "HEAD").strip()
+
+    def subjects(self, since: str) -> list[str]:
+        """Of the commits, the newest first."""
+        return self.estate.git("log", "--format=%s", f"{since}..").splitlines()
+
+    def now(self) -> dict[str, Any]:
+        stack, group = self.aws.backstage("cloudformation"), self.group()
+        return {
+            "template": json.loads(json.dumps(stack.get_template(StackName=SYSTEM)["TemplateBody"])),
+            "instances": sorted(one["InstanceId"] for one in group["Instances"]),
+            "sizes": [group[name] for name in ("MinSize", "DesiredCapacity", "MaxSize")],
+            "files": {path.name: path.read_text() for path in (self.estate.directory / "aws").iterdir()},
+        }
+
+    def group(self) -> dict[str, Any]:
+        found: list[dict[str, Any]] = self.aws.backstage("autoscaling").describe_auto_scaling_groups()[
+            "AutoScalingGroups"
+        ]
+        (group,) = [one for one in found if one["AutoScalingGroupName"].startswith(f"{SYSTEM}-")]
+        return group
+
+    def require_rolled_back(self, failed: Run) -> None:
+        assert failed.returncode != 0, failed.output
+        assert self.now() == self.before, failed.output
+        assert self.aws.outage() == 0, "old transactors never stopped serving"
+        assert self.estate.git("status", "--porcelain") == ""
+        again = self.play()
+        assert (again.returncode, again.writes(), again.changed[SYSTEM]) == (0, [], 0), again.output
+        assert self.now() == self.before
+
+
+@pytest.mark.parametrize(
+    ("flavor", "mode", "why"),
+    [
+        ("modern", "crash", "new instances ended by themselves"),
+        ("legacy", "unhealthy", "the run has not finished after 480 s"),
+    ],
+)
+def test_a_version_that_never_serves_goes_and_what_ran_is_as_before(
+    aws: Emulator, tmp_path: pathlib.Path, flavor: str, mode: str, why: str
+) -> None:
+    system = Rolling(aws, tmp_path, flavor)
+    aws.configure(modes={BROKEN: mode})
+    system.estate.edit(TRANSACTOR, **EDIT)
+    planned = system.play("update.yml", "--check")
+    assert f"· rollback automatic, to commit {system.commit[:7]}" in re.sub(" +", " ", planned.output), planned.output
+    failed = system.play()
+    assert why in failed.output
+    assert "git -C" not in failed.output, "nobody has to restore anything"
+    subject, *_others = system.subjects(system.commit)
+    assert subject.startswith(f"{SYSTEM}: roll back to {system.commit[:7]}: The transactors were not replaced")
+    system.require_rolled_back(failed)
