@@ -16,6 +16,8 @@ from unittest import mock
 import boto3
 import botocore.exceptions
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import dynamodb as provision
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import state_table
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import Holder, Item, Run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.transactor import table as table_plan
 from botocore.config import Config
 
@@ -55,6 +57,8 @@ def run(local: str, version: str, directory: pathlib.Path) -> Tally:
             tally.same(
                 f"the API, {what}, on the emulator", _answer(client(aws.url), call), _answer(client(local), call)
             )
+        emulated, real = (_shared_state(client(url)) for url in (aws.url, local))
+        tally.same("the shared state from the first lock to the second release, on the emulator", emulated, real)
         key = ((FOREIGN, "S", "HASH"),)
         with mock.patch.object(table_plan, "KEY", key), mock.patch.object(provision, "KEY", key):
             tally.mistake(
@@ -90,6 +94,32 @@ def _live(names: Mapping[str, str], aws: Emulator, dynamodb: str, directory: pat
             played[f"{protocol}: {step.what}"] = _play(step, protocol, aws, dynamodb, directory)
             played[f"{protocol}: {step.what}"]["table"].pop(step.forgotten, None)
     return played
+
+
+def _shared_state(dynamodb: Any) -> list[Any]:
+    """What two runs get, each request sent twice: its first answer may be lost."""
+
+    def take(seen: Item, lock: str) -> Item | None:
+        holder = Holder(lock, "anna@laptop", "arn", "2026-11-28T12:00:00Z", "m1", 7, "1")
+        attempt = Run(lock, "anna@laptop", "arn", "2026-11-28T12:00:00Z", "m1:/x", {})
+        return [state_table.take(dynamodb, seen, holder, attempt, f"{lock}-beat", 100.0) for _ in range(2)][1]
+
+    nothing = state_table.read(dynamodb, "orders")
+    first = take(nothing, "one")
+    assert first
+    second = take(first, "two")
+    assert second
+    names: Any = {"transactor": {"aws-transactor-role": "r"}}
+    answers = [
+        *(nothing, first, second, take(first, "three")),
+        *(state_table.renew(dynamodb, "orders", lock, "beat", 101.0) for lock in ("one", "two")),
+        *(state_table.remember(dynamodb, "orders", lock, names) for lock in ("one", "two")),
+        *(
+            state_table.release(dynamodb, held, lock, None, None)
+            for held, lock in ((first, "one"), (second, "two")) * 2
+        ),
+    ]
+    return [*answers, state_table.read(dynamodb, "orders")]
 
 
 def client(url: str) -> Any:
