@@ -110,6 +110,7 @@ def _shared_state(dynamodb: Any) -> list[Any]:
     second = take(first, "two")
     assert second
     names: Any = {"transactor": {"aws-transactor-role": "r"}}
+    held = ((first, "one"), (second, "two"))
     answers = [
         *(nothing, first, second, take(first, "three")),
         *(state_table.renew(dynamodb, "orders", lock, "beat", 101.0) for lock in ("one", "two")),
