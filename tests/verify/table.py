@@ -115,10 +115,7 @@ def _shared_state(dynamodb: Any) -> list[Any]:
         *(nothing, first, second, take(first, "three")),
         *(state_table.renew(dynamodb, "orders", lock, "beat", 101.0) for lock in ("one", "two")),
         *(state_table.remember(dynamodb, "orders", lock, names) for lock in ("one", "two")),
-        *(
-            state_table.release(dynamodb, held, lock, None, None)
-            for held, lock in ((first, "one"), (second, "two")) * 2
-        ),
+        *(state_table.release(dynamodb, item, lock, None, None) for item, lock in held * 2),
     ]
     return [*answers, state_table.read(dynamodb, "orders")]
 
