@@ -52,7 +52,8 @@ def _runs(held: Lease, params: Mapping[str, Any]) -> tuple[Run | None, Run | Non
     item: Item = held.item
     assert item.attempt
     outcome: Outcome = "rolled back" if params["rolled_back"] else "failed" if params["failed"] else "applied"
-    if outcome == "failed" and not _has_changed(params["results"]):
+    # A restore of a database has no steps.
+    if not params["results"] or (outcome == "failed" and not _has_changed(params["results"])):
         return held.previous, item.applied
     files = (params["transactor_src"], params["cf_src"])
     commit = History(os.path.dirname(os.path.realpath(files[0])), GIT_SECONDS).commit_of(*files)
