@@ -33,9 +33,9 @@ options:
     type: path
     required: true
   cf_src:
-    description: The CloudFormation properties file.
+    description: The CloudFormation properties file. A restore of a database does without.
     type: path
-    required: true
+    default: ""
   plan:
     description: The plan, RV(datomic_onprem.aws.plan_system#module:plan). Its summary goes into the record.
     type: dict
@@ -145,7 +145,7 @@ def main() -> None:
     spec = {
         "stack_name": {"type": "str", "required": True},
         "transactor_src": {"type": "path", "required": True},
-        "cf_src": {"type": "path", "required": True},
+        "cf_src": {"type": "path", "default": ""},
         "plan": {"type": "dict", "default": {}},
         "seen": {"type": "dict", "default": {}},
         "reason": {"type": "str", "default": ""},

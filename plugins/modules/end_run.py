@@ -28,9 +28,9 @@ options:
     type: path
     required: true
   cf_src:
-    description: The CloudFormation properties file.
+    description: The CloudFormation properties file. A restore of a database does without.
     type: path
-    required: true
+    default: ""
   results:
     description: The results of the steps, by the names that the plan has for them.
     type: dict
@@ -114,7 +114,7 @@ def main() -> None:
     spec = {
         "lease": {"type": "path", "required": True},
         "transactor_src": {"type": "path", "required": True},
-        "cf_src": {"type": "path", "required": True},
+        "cf_src": {"type": "path", "default": ""},
         "results": {"type": "dict", "default": {}},
         "failed": {"type": "bool", "default": False},
         "rolled_back": {"type": "bool", "default": False},

@@ -215,8 +215,9 @@ def _user() -> str:
 
 
 def blobs(params: Mapping[str, Any]) -> dict[File, str]:
-    """Git's ids of both files as they are. params: with transactor_src and cf_src."""
-    return {"transactor": blob(_content(params["transactor_src"])), "cf": blob(_content(params["cf_src"]))}
+    """Git's ids of the files as they are. params: with transactor_src and cf_src, which may be empty."""
+    files: list[tuple[File, str]] = [("transactor", params["transactor_src"]), ("cf", params["cf_src"])]
+    return {name: blob(_content(path)) for name, path in files if path}
 
 
 def _content(path: str) -> bytes:
