@@ -24,6 +24,7 @@ RANDOM = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # of a bucket, of a stack's id
     r"|\b(?:sg|vpc|subnet|lt|r|sgr)-[0-9a-f]{8,17}\b"
     r"|(?<=wormbase-LaunchGroup-)[0-9A-Za-z]+|(?<=wormbase-LaunchConfig-)[0-9A-Za-z]+"
+    r"|(?<=/leases/)[0-9a-f]{12}"
 )
 """The same name everywhere is what counts, not which."""
 MADE_UP = re.compile(r"((?:access-key-id|secret-key)=)[A-Za-z0-9+/]{16,}")
@@ -37,6 +38,8 @@ LEFT_ASIDE = re.compile(
     r"|(^|/)objects/([0-9a-f]{2}|pack)(/[0-9a-f]{38}|/pack-.*)?$"
 )
 """What Ansible itself leaves when it is killed, and git's objects: what nothing refers to any more stays."""
+FOR_THE_NEXT = re.compile(r"/\.git/datomic-register(/|$)|/leases/")
+"""What a killed run leaves behind for the next one with something to do, which removes it."""
 
 
 def of(system: System) -> dict[str, Any]:
@@ -86,6 +89,16 @@ def account(aws: Emulator, files: dict[str, str]) -> dict[str, Any]:
         ),
         "records": records(aws),
     }
+
+
+def as_of_nothing_to_do(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """The state after a run with nothing to do that followed a killed one.
+
+    It writes nothing, so the lock of the killed run stays until the next run with something to do, which gets it.
+    """
+    more = [name for name in found.get("left", []) if name not in wanted["left"] and FOR_THE_NEXT.search(name)]
+    left = {"left": [name for name in found["left"] if name not in more]} if more else {}
+    return {**found, **left, "records": wanted["records"]}
 
 
 def left_behind(system: System) -> str:

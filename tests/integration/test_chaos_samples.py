@@ -280,3 +280,16 @@ def test_each_difference_is_noticed(aws: Emulator, difference: Callable[[Emulato
     assert state.left_behind(system) != left
     tally.compare(difference.__name__, system.state(), wanted)
     assert (tally.orphaned, tally.lost) == ((1, 0) if difference in IN_AWS else (0, 1)), tally.details
+
+
+def test_a_lock_that_a_killed_run_leaves_counts_once_the_next_run_has_something_to_do(aws: Emulator) -> None:
+    trials, tally = Trials(aws), Tally("killed")
+    wanted = playbooks.undisturbed(trials, tally, "create")
+    system = playbooks.fresh(trials, "create")
+    ended = runs.killed_at_call(system, "create", mode="kill", match="UpdateItem", body="REMOVE", k=1)
+    assert ended.code == playbooks.KILLED
+    locked = system.state()
+    playbooks.again(tally, system, "create", "killed before it unlocked", wanted)
+    assert (tally.tried, tally.bad) == (1, 0), tally.details
+    tally.compare("locked for ever", locked, wanted)
+    assert tally.orphaned == 1
