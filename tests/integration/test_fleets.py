@@ -14,7 +14,7 @@ import pytest
 
 from tests.emulator import Emulator
 from tests.estate import Estate, Run
-from tests.integration.test_playbooks import CF, TRANSACTOR, add_hosts, answer, refused, successful
+from tests.integration.test_playbooks import CF, add_hosts, answer, refused, successful
 
 
 @pytest.fixture
@@ -100,18 +100,26 @@ def test_a_command_decides_on_each_takeover(estate: Estate, aws: Emulator) -> No
     assert re.search(r"orders .*  failed: transactors", run.output), run.output
 
 
-def test_a_person_allows_the_takeover_or_not(estate: Estate, aws: Emulator) -> None:
-    limit = ("--limit", "wormbase")
-    successful(estate.play("create.yml", *limit))
+def test_a_person_allows_the_takeovers_or_not(estate: Estate, aws: Emulator) -> None:
+    """One question for the systems of a batch that wait; others of the batch have none."""
+    successful(estate.play("create.yml"))
     before = instances(aws)
-    estate.edit(TRANSACTOR, memory_index_max="256m")
-    ask = (*limit, "-e", "datomic_pause_before_takeover=ask")
+    for name in ("wormbase", "orders"):
+        estate.edit(f"aws/{name}-transactor.properties", memory_index_max="256m")
+    ask = ("-e", "datomic_pause_before_takeover=ask")
     refused(estate.play("update.yml", *ask), "nobody can answer. Nothing was changed.")
     code, output = answer(estate, "no", *ask, changed=True)
     assert code != 0
-    assert "Nobody allowed the takeover with yes." in output
-    assert before["wormbase"] <= instances(aws)["wormbase"]
-    estate.edit(TRANSACTOR, memory_index_max="256m")
+    said = " ".join(output.split())
+    assert said.count("New transactors stand by, the old ones serve: wormbase, orders. Type yes to let") == 1, output
+    assert said.count('"msg": "Nobody allowed the takeover with yes."') == 2, output
+    after = instances(aws)
+    assert all(before[name] <= after[name] for name in before), "the old ones serve"
+    for name in ("wormbase", "orders"):
+        estate.edit(f"aws/{name}-transactor.properties", memory_index_max="256m")
     code, output = answer(estate, "yes", *ask, changed=True)
-    assert (code, "Applied: " in output) == (0, True), output
-    assert not before["wormbase"] & instances(aws)["wormbase"]
+    assert (code, output.count("Applied: ")) == (0, 2), output
+    after = instances(aws)
+    assert not (before["wormbase"] & after["wormbase"])
+    assert not (before["orders"] & after["orders"])
+    assert before["billing"] == after["billing"]
