@@ -21,7 +21,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client impo
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.follow_stack import Show
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.update_stack import Options, update
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import clock, lease
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.in_process import InProcess, give
 from ansible_collections.datomic_onprem.aws.plugins.plugin_utils.signals import Signals, say
@@ -58,6 +58,7 @@ class ActionModule(InProcess):
         words = f"CloudFormation goes on with the stack {options.stack_name}. Run again when it has finished."
 
         def run_module(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
+            lease.refuse_lost()
             args = {**connection, **args}
             result: dict[str, Any] = ActionBase._execute_module(self, name, args, task_vars=task_vars)
             return result

@@ -107,7 +107,7 @@ class InProcess(Normal):
         path = run.get("lease") if isinstance(run, Mapping) else ""
         # The lease is a file of the controller.
         if path and self.has_lease and self._connection.transport == "local":
-            environment[lease.VARIABLE] = str(path)
+            environment[lease.VARIABLE] = os.environ[lease.VARIABLE] = str(path)
         if raw_environment_out is not None:
             raw_environment_out.update(environment)
         prefix: str = self._connection._shell.env_prefix(**environment)

@@ -51,6 +51,12 @@ PLAY = """
         PYTHONDONTWRITEBYTECODE: "1"
       ignore_errors: true
       register: apart
+    - name: The stack
+      datomic_onprem.aws.update_stack:
+        stack_name: wormbase
+        template: template.json
+      ignore_errors: true
+      register: stack
     - name: End the run
       datomic_onprem.aws.end_run:
         <<: *files
@@ -62,7 +68,7 @@ PLAY = """
       register: after
     - name: What came out
       ansible.builtin.copy:
-        content: "{{ [in_process, apart, after] }}"
+        content: "{{ [in_process, apart, stack, after] }}"
         dest: out.json
         mode: "0600"
     - name: Take the lock again, and leave it
@@ -76,10 +82,12 @@ def test_the_lease_of_a_playbook(aws: Emulator, tmp_path: pathlib.Path) -> None:
     aws.configure(scale=120)
     estate = Estate(tmp_path / "estate", aws.url)
     (estate.directory / "play.yml").write_text(PLAY)
+    (estate.directory / "template.json").write_text("{}")
     run = estate.play("play.yml")
     assert run.returncode == 0, run.output
-    in_process, apart, after = json.loads((estate.directory / "out.json").read_text())
-    for result in (in_process, apart):
+    assert not [call for call in run.writes() if call.startswith("cloudformation:")]
+    *lost, after = json.loads((estate.directory / "out.json").read_text())
+    for result in lost:
         assert result["msg"].startswith("This run has lost its lock"), result
     assert not after["failed"]
     assert "is gone: another run has taken over" in run.output
