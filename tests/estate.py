@@ -18,6 +18,7 @@ import urllib.request
 from collections import Counter
 from typing import Any
 
+TABLE = "datomic-onprem-state"
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LEGACY = ROOT / "tests" / "estates" / "legacy"
 
@@ -44,6 +45,11 @@ class Run:
     def writes(self) -> list[str]:
         """The mutating calls, in order, as service:Operation."""
         return [f"{call['service']}:{call['operation']}" for call in self.calls if call["kind"] == "write"]
+
+    def changes(self) -> list[str]:
+        """The writes, without those of the shared lock."""
+        own = [call for call in self.calls if call["resource"] != TABLE]
+        return dataclasses.replace(self, calls=own).writes()
 
 
 def environment(url: str, home: pathlib.Path) -> dict[str, str]:

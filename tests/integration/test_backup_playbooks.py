@@ -115,4 +115,4 @@ def test_the_engine_cli_in_the_whole_procedure(machine: Machine) -> None:
     stopped = machine.play("update.yml")
     assert stopped.returncode, "the backup before the update fails: there is no such database"
     assert "There is no such bucket" in stopped.output or "does not exist" in stopped.output
-    assert stopped.writes() == []
+    assert stopped.changes() == []

@@ -82,12 +82,12 @@ def test_a_password_in_a_uri_is_never_shown(site: Site, held: bool, verbose: tup
 
 
 def stopped(run: Run, *said: str) -> None:
-    """The run failed for these reasons, before any mutating call."""
+    """The run failed for these reasons, before any change."""
     told = " ".join(run.output.split())
     assert run.returncode, run.output
     assert [text for text in said if text not in told] == [], run.output
     assert "Traceback" not in run.output
-    assert run.writes() == []
+    assert run.changes() == []
 
 
 NO_HOME = "datomic_home is not set"

@@ -85,10 +85,10 @@ class Shared:
         """The files that differ from the run's, and never were as the run has left them."""
         prepared: Mapping[File, Prepared | None] = {"transactor": seen.transactor, "cf": seen.cf}
         for name, file in self._files.items():
-            blob_id, step = run.files[name], prepared[name]
+            blob_id, step = run.files.get(name), prepared[name]
             # A first run that made its names at the same time leaves the same file.
             contents = [file.raw, *([step.after.raw] if step else [])]
-            if blob_id in map(blob, contents):
+            if blob_id is None or blob_id in map(blob, contents):
                 continue
             if not (self._history.exists and self._history.had(file.path, blob_id)):
                 yield file
