@@ -42,7 +42,7 @@ class Rolling:
         aws.measure()
 
     def play(self, playbook: str = "update.yml", *arguments: str) -> Run:
-        return self.estate.play(playbook, "--limit", SYSTEM, "-e", "datomic_replace_timeout=480", *arguments)
+        return self.estate.play(playbook, "--limit", SYSTEM, "-e", "datomic_replace_timeout=480", *arguments, echo=True)
 
     def head(self) -> str:
         return self.estate.git("rev-parse", "HEAD").strip()

@@ -222,6 +222,18 @@ def test_wrong_files_are_edits() -> None:
     assert subject(File(CF, b"\xff", b"\xfe")) == f"orders: edit {CF}"
 
 
+def test_a_rollback() -> None:
+    why = "The transactors were not replaced: 2 new instances ended by themselves.\nConsole of i-1: " + SECRET
+    options: dict[str, Any] = {"written": True, "failed_step": "transactors", "failure": why, "restored": "9a0b6c1" * 5}
+    assert subject(*EDITED, **options) == "orders: roll back to 9a0b6c1: The transactors were not replaced: 2 new …"
+    assert "Transactors not replaced: The transactors were not replaced: 2 new instances ended by themselves." in body(
+        *EDITED, **options
+    )
+    assert SECRET not in message(Run(PLAN, **options), EDITED)
+    assert subject(*EDITED, **{**options, "failure": ""}) == "orders: roll back to 9a0b6c1"
+    assert overridden(Run(PLAN, **options), "Ticket 12") == "Ticket 12; roll back to 9a0b6c1\n"
+
+
 def test_the_user_s_own_message() -> None:
     own = "Ticket 12\n\nThe reports need it.\n"
     assert overridden(Run(PLAN), own) == own.strip()
