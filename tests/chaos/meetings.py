@@ -30,6 +30,12 @@ LONGEST = 30.0
 ROUNDS = 4
 """How often those that were refused pull and run again, at most."""
 WAITS = re.compile(r"waiting\b.*for another run")
+CRASHING: dict[str, Any] = {
+    **{"simulator": True, "scale": 120, "boot": 40, "pending": 20, "terminating": 20, "replacement": 10},
+    "health_check": 30,
+}
+"""Transactors that crash at their start live longer than a request takes, as on AWS."""
+ROLLED_BACK = re.compile(r"Keep the transactors before.*\n(ok|changed): ")
 LOST = "has lost its lock"
 REFUSED = re.compile(r"git pull|[Aa]nother run works on")
 BEHIND = re.compile(r"has commits that are not here.*git pull --rebase.*Its last commit is [0-9a-f]{40}", re.DOTALL)
@@ -76,7 +82,8 @@ class Meetings:
     """Machines that work on one system.
 
     edits: of each machine before update; none: the system is to be created. push: whether the role pushes what it
-    commits. every, only: which moments are tried, see moments and Moment. state: datomic_state.
+    commits. every, only: which moments are tried, see moments and Moment. state: datomic_state. broken: a line of the
+    first machine's edit, with which transactors end at their start, so that its update is rolled back.
     """
 
     def __init__(
@@ -90,9 +97,11 @@ class Meetings:
         every: int = 1,
         only: str = "",
         state: str = "shared",
+        broken: str = "",
     ) -> None:
         self.trials, self.tally, self.names, self.edits, self.push = trials, tally, names, edits, push
         self.every, self.only = every * trials.step, only
+        self.broken = broken
         self.playbook = "update" if edits else "create"
         self._variables = {"datomic_push": str(push).lower(), "datomic_state": state}
 
@@ -100,6 +109,8 @@ class Meetings:
         aws = self.trials.aws
         aws.reset()
         aws.configure(scale=runs.SCALE, visibility=0 if self.edits else INVISIBLE)
+        if self.broken:
+            aws.configure(**CRASHING)
         machines = crew(self.trials.directory, aws, self.names, self.trials.launchers, self._variables)
         if self.edits:
             first, *others = machines
@@ -110,23 +121,37 @@ class Meetings:
             for machine, edit in zip(machines, self.edits, strict=True):
                 for key, value in edit.items():
                     machine.set(key, value)
+        aws.configure(modes={self.broken: "crash"} if self.broken else {})
         aws.clear_calls()
         return machines
 
     def alone(self) -> tuple[dict[str, Any], list[Moment]]:
-        """The end when one machine does everything, and the moments of its run."""
+        """The end when one machine does everything, and the moments of its run.
+
+        An update that is rolled back is the first machine's; then the second one updates.
+        """
         first, *others = machines = self.fresh()
-        for edit in self.edits:
+        for edit in () if self.broken else self.edits:
             for key, value in edit.items():
                 first.set(key, value)
         ended = runs.play(first, self.playbook)
         found = moments(self.trials.aws.calls(), self.every)
-        if ended.code:
+        if ended.code and not self._rolled_back(ended):
             self.tally.crash(f"{self.playbook} on one machine, undisturbed: {ended.output[-2000:]}")
         for machine in others:
-            machine.git("checkout", "--quiet", ".")
+            if not self.broken:
+                machine.git("checkout", "--quiet", ".")
             machine.pull(*([] if self.push else [first]))
+        if self.broken:
+            last = runs.play(machines[1], self.playbook)
+            if last.code:
+                self.tally.crash(f"{self.playbook} after a rollback, undisturbed: {last.output[-2000:]}")
+            first.pull()
         return end(machines), [moment for moment in found if str(moment).startswith(self.only)]
+
+    def _rolled_back(self, run: runs.Ended) -> bool:
+        """Whether the run failed as it has to, and has rolled its update back."""
+        return bool(self.broken) and run.code > 0 and ROLLED_BACK.search(run.output) is not None
 
     def held(self, mode: str, *, stalled: bool = False) -> None:
         """The first machine is held at each moment in turn; the others run until they end or wait.
@@ -164,6 +189,8 @@ class Meetings:
     def judge(self, what: str, machines: list[Machine], ended: list[runs.Ended], wanted: dict[str, Any]) -> None:
         """Those that were refused pull and run again, as the message says. Then all has to be as if one had done it."""
         for _round in range(ROUNDS):
+            # What was rolled back has to stay so: nobody runs it again.
+            ended = [dataclasses.replace(run, code=0) if self._rolled_back(run) else run for run in ended]
             for machine, run in zip(machines, ended, strict=True):
                 if run.code > 0 and ("Traceback" in run.output or not names_another(machine, machines, run.output)):
                     self.tally.crash(f"{what}, {machine.caller} ended with {run.code}: {run.output[-3000:]}")
@@ -269,4 +296,14 @@ def killed(trials: Trials) -> Tally:
     Meetings(trials, tally, every=6).killed("kill_after")
     Meetings(trials, tally, every=3, edits=OTHER_EDITS).killed("kill_after")
     Meetings(trials, tally, every=6, edits=OTHER_EDITS).killed("kill", power_cut=False)
+    return tally
+
+
+def rollback(trials: Trials) -> Tally:
+    """One machine's update fails and is rolled back, while another one updates.
+
+    Not killed: who pulls a broken edit that nobody has rolled back yet applies it, and rolls back more.
+    """
+    tally = Tally("update/rollback")
+    Meetings(trials, tally, every=3, edits=OTHER_EDITS, broken="memory-index-max=256m").held("hold")
     return tally

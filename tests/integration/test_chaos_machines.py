@@ -41,8 +41,10 @@ def test_machines_share_a_remote_and_nothing_else(crew_of_two: list[Machine]) ->
     anna.git("push", "--quiet")
     ben.pull()
     assert "memory-index-max=256m" in ben.transactor.read_text()
-    assert "encrypt-channel=true" in ben.transactor.read_text(), "an edit that is not committed stays"
-    assert state.status(ben) == " M aws/wormbase-transactor.properties\n"
+    assert "encrypt-channel=true" in ben.transactor.read_text()
+    assert state.commits(ben)[-2:] == [
+        f"{text}  aws/wormbase-transactor.properties" for text in ("Less memory", "Edited here")
+    ]
 
 
 def test_a_refusal_names_the_other_and_the_way_out(crew_of_two: list[Machine]) -> None:
