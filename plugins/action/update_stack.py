@@ -35,6 +35,16 @@ OPTIONS: dict[str, Any] = {
     "notification_arns": {"type": "str", "default": ""},
     "resources": {"type": "list", "elements": "str", "default": []},
     "account_id": {"type": "str"},
+    "guard": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            **{name: {"type": "bool", "default": False} for name in ("protection", "policy", "policy_lifted")},
+            "triggers": {"type": "list", "elements": "str"},
+            "lift": {"type": "bool", "default": True},
+        },
+    },
+    "send": {"type": "bool", "default": True},
 }
 
 
@@ -86,10 +96,10 @@ class ActionModule(InProcess):
         reason = self._why_apart(here, environment)
         if not importlib.util.find_spec("boto3"):
             reason = f"{sys.executable}, which runs ansible-playbook, has no boto3"
+        os.environ.update(environment)  # also with the lease
         if not reason:
             args = dict(connection)
             self._update_module_args(self._task.action, args, task_vars)
-            os.environ.update(environment)
             give(args)
             with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
                 return Aws(AnsibleAWSModule(argument_spec={}, supports_check_mode=True))

@@ -54,6 +54,13 @@ options:
     type: str
     choices: [auto, legacy, modern]
     default: auto
+  guard:
+    description:
+      - "Whether a modern stack gets its guard rails: termination protection; a stack policy that denies replacement and
+        deletion of the group, lifted only for an update whose plan has it; rollback triggers on the stack's alarms."
+      - V(false) sets nothing, and takes nothing away.
+    type: bool
+    default: true
   secrets:
     description:
       - Secret properties and their values, which M(datomic_onprem.aws.ensure_secrets) writes. The plan never has
@@ -267,7 +274,8 @@ steps:
       sample: {changed: false, size: 2}
     stack:
       description:
-        - The stack. C(tags), C(notification_arns) and C(resources) are options of M(datomic_onprem.aws.update_stack).
+        - The stack. C(tags), C(notification_arns), C(resources), C(guard) and C(send) are options of
+          M(datomic_onprem.aws.update_stack).
         - C(commit_before) is the commit of the files from which the stack's current template was made. Empty if git
           does not prove it, and if nothing changes.
       returned: always
@@ -316,6 +324,7 @@ def main() -> None:
         "create": {"type": "bool", "default": False},
         "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"], "default": "auto"},
         "modern": {"type": "dict", "default": {}, "options": MODERN},
+        "guard": {"type": "bool", "default": True},
         "secrets": {"type": "dict", "default": {}, "no_log": True},
         "datomic_version": {"type": "str", "default": ""},
         "backup_heap": {"type": "str", "default": ""},

@@ -52,6 +52,39 @@ options:
     type: list
     elements: str
     default: []
+  guard:
+    description:
+      - The guard rails to set, see RV(datomic_onprem.aws.plan_system#module:steps.stack). They are set after the
+        creation or update of the stack. One that cannot be set is a line, and no failure.
+      - Rollback triggers whose alarms are in C(ALARM) or do not exist would roll the update back at once. They are
+        lifted for it, and set again afterwards.
+    type: dict
+    default: {}
+    suboptions:
+      protection:
+        description: Whether to protect the stack from deletion.
+        type: bool
+        default: false
+      policy:
+        description: Whether to set the stack policy that denies replacement and deletion of C(LaunchGroup).
+        type: bool
+        default: false
+      policy_lifted:
+        description: Whether the stack policy is lifted for this update.
+        type: bool
+        default: false
+      triggers:
+        description: The ARNs of all alarms that roll later updates back. By default the stack keeps its triggers.
+        type: list
+        elements: str
+      lift:
+        description: Whether rollback triggers are lifted where they would roll this update back at once.
+        type: bool
+        default: true
+  send:
+    description: Whether to send the template. Otherwise only the guard rails are set.
+    type: bool
+    default: true
 attributes:
   action:
     description: Runs M(amazon.aws.cloudformation) as a module, and reads events on the controller.
@@ -99,6 +132,8 @@ EXAMPLES = r"""
     tags: "{{ planned.steps.stack.tags }}"
     notification_arns: "{{ planned.steps.stack.notification_arns }}"
     resources: "{{ planned.steps.stack.resources }}"
+    guard: "{{ planned.steps.stack.guard }}"
+    send: "{{ planned.steps.stack.send }}"
   when: planned.pending
 """
 

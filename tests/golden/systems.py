@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.emulator import Emulator
+from tests.integration.stacks import guard_stack
 from tests.modules import CREDENTIALS, run_module
 
 TRANSACTOR = """\
@@ -190,6 +191,8 @@ class System:
         except cloudformation.exceptions.ClientError as error:
             if "No updates" not in str(error):
                 raise
+        if self.flavor == "modern":
+            guard_stack(self.aws, self.name)
 
     def group(self) -> dict[str, Any]:
         groups = self.aws.backstage("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]

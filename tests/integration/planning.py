@@ -19,6 +19,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item impo
 
 from tests.emulator import Emulator
 from tests.estate import LEGACY
+from tests.integration.stacks import guard_stack
 from tests.modules import CREDENTIALS, run_module
 
 TAGS = {"team": "databases"}
@@ -27,13 +28,18 @@ RELEASE = "1.0.7705"
 
 @dataclasses.dataclass
 class System:
-    """The example estate as it is after its first run. flavor, secrets: of its template."""
+    """The example estate as it is after its first run. flavor, secrets: of its template.
+
+    guarded: with guard rails, if modern. watched: with metrics, thus with alarms, if modern.
+    """
 
     aws: Emulator
     directory: pathlib.Path
     flavor: str = "legacy"
     secrets: dict[str, str] = dataclasses.field(default_factory=dict)
     cf: dict[str, str] = dataclasses.field(default_factory=dict)
+    guarded: bool = True
+    watched: bool = False
 
     @property
     def files(self) -> dict[str, str]:
@@ -48,6 +54,9 @@ class System:
         file = pathlib.Path(self.files["cf_src"])
         for key, value in self.cf.items():
             file.write_text(re.sub(rf"(?m)^{key}=.*$", f"{key}={value}", file.read_text()))
+        if self.watched:
+            with open(self.files["transactor_src"], "a") as transactor:
+                transactor.write("aws-cloudwatch-region=us-east-1\naws-cloudwatch-dimension-value=wormbase\n")
         self.run("ensure_transactor", src=self.files["transactor_src"], defaults="secure", tags=TAGS)
         group = self.run("ensure_cf", src=self.files["cf_src"], tags=TAGS, datomic_version=RELEASE)["security_group_id"]
         modern: dict[str, Any] = {"tags": TAGS, "secrets": list(self.secrets)} if self.flavor == "modern" else {}
@@ -62,6 +71,8 @@ class System:
             Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
             Capabilities=["CAPABILITY_IAM"],
         )
+        if self.flavor == "modern" and self.guarded:
+            guard_stack(self.aws, "wormbase")
         self.record(group)
 
     def record(self, security_group: str = "", **differs: Any) -> None:

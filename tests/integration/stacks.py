@@ -16,13 +16,29 @@ from typing import Any
 from unittest import mock
 
 from ansible_collections.amazon.aws.plugins.modules import cloudformation
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import stack
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import guard_rails
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import update_stack as command
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.update_stack import Options, RunModule
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.errors import DatomicError
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.stack import guard
 
 from tests.emulator import Emulator
 from tests.integration.groups import Clients, emulated_time
 from tests.modules import CREDENTIALS, run_module
+
+
+def guard_stack(aws: Emulator, name: str) -> None:
+    """Set the guard rails, as the run that created the stack would have done."""
+    clients = Clients(aws)
+    found = stack.describe(clients.client("cloudformation"), name)
+    assert found
+    arn = found.stack_id.partition(":stack/")[0].replace(":cloudformation:", ":cloudwatch:") + guard.ALARM
+    triggers = guard.triggers(stack.template(clients.client("cloudformation"), name), arn, name)
+    step = {"protection": True, "policy": True, "triggers": triggers}
+    shown: list[str] = []
+    guard_rails.secure(clients, name, step, None, shown.append)
+    assert not shown
 
 
 def module(aws: Emulator, **params: Any) -> RunModule:

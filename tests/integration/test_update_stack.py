@@ -115,7 +115,7 @@ def test_few_calls_are_made_for_the_lines(aws: Emulator, file: pathlib.Path) -> 
     file.write_text(groups.template("third"))
     aws.clear_calls()
     assert follow(aws, file, real_time=True).lines
-    assert len(aws.calls()) == alone + 2, "before and after; another one each five seconds"
+    assert len(aws.calls()) == alone + 3, "events before and after, another time each five seconds; rollback triggers"
 
 
 def test_events_that_may_not_be_read_are_not_shown(aws: Emulator, file: pathlib.Path) -> None:

@@ -46,6 +46,18 @@ def raised(client: Any, names: Sequence[str]) -> frozenset[str]:
     return frozenset(alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM")
 
 
+def states(client: Any, arns: Sequence[str]) -> dict[str, str]:
+    """The states of alarms, such as OK, by ARN; without those that do not exist. No call without alarms."""
+    names = [arn.partition(":alarm:")[2] for arn in arns]
+    if not names:
+        return {}
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    doing, describe = "read the alarms", client.describe_alarms
+    answer = aws_call(doing, ", ".join(names), describe, AlarmNames=names, AlarmTypes=kinds)
+    found = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
+    return {one["AlarmArn"]: one["StateValue"] for one in found}
+
+
 def _beats(client: Any, metric: str, dimension_value: str, since: float, now: float) -> tuple[Beats, ...]:
     answer = aws_call(
         f"read the metric {metric} of the dimension",

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from ..errors import AwsError
@@ -33,7 +33,8 @@ class Stack:
     the rest. template: parsed if it is JSON, otherwise its text. sizes: MinSize, MaxSize and DesiredCapacity, if the
     template gives numbers. flavor: empty if the template has no such group. heartbeat_msec: of the transactors'
     properties in the template, 0 if it has none. updated: when the last update began, ISO 8601; empty without one.
-    since: when the last operation began. outputs: by name.
+    since: when the last operation began. outputs: by name. protected: from deletion. triggers: ARNs of the alarms that
+    roll an operation back; monitoring: for so many minutes after it.
     """
 
     name: str
@@ -51,6 +52,9 @@ class Stack:
     updated: str = ""
     since: str = ""
     outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    protected: bool = False
+    triggers: tuple[str, ...] = ()
+    monitoring: int = 0
 
     @property
     def datomic_version(self) -> str:
@@ -78,6 +82,7 @@ def describe(client: Any, name: str) -> Stack | None:
         raise
     if found["StackStatus"] == "DELETE_COMPLETE":
         return None
+    watched = found.get("RollbackConfiguration", {})
     return Stack(
         found["StackName"],
         found["StackId"],
@@ -89,6 +94,9 @@ def describe(client: Any, name: str) -> Stack | None:
         updated=clock.iso(found["LastUpdatedTime"].timestamp()) if found.get("LastUpdatedTime") else "",
         since=_since(found),
         outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
+        protected=found.get("EnableTerminationProtection", False),
+        triggers=tuple(one["Arn"] for one in watched.get("RollbackTriggers", [])),
+        monitoring=watched.get("MonitoringTimeInMinutes", 0),
     )
 
 
@@ -113,6 +121,41 @@ def template(client: Any, name: str) -> Any:
         "read the template of the stack", name, client.get_template, StackName=name, TemplateStage="Processed"
     )
     return answer["TemplateBody"]
+
+
+def policy(client: Any, name: str) -> str:
+    """The stack policy, JSON; empty without one."""
+    answer = aws_call("read the policy of the stack", name, client.get_stack_policy, StackName=name)
+    return answer.get("StackPolicyBody") or ""
+
+
+def set_policy(client: Any, name: str, body: str) -> None:
+    aws_call("write the policy of the stack", name, client.set_stack_policy, StackName=name, StackPolicyBody=body)
+
+
+def protect(client: Any, name: str) -> None:
+    """From deletion."""
+    doing, update = "protect from deletion the stack", client.update_termination_protection
+    aws_call(doing, name, update, StackName=name, EnableTerminationProtection=True)
+
+
+def set_triggers(client: Any, found: Stack, triggers: Sequence[str]) -> None:
+    """Begin an update that changes the rollback triggers only. triggers: ARNs of alarms.
+
+    CloudFormation takes an update without other changes: https://github.com/aws/aws-cdk/issues/5170.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackConfiguration.html
+    """
+    watched = [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"} for arn in triggers]
+    aws_call(
+        "set the rollback triggers of the stack",
+        found.name,
+        client.update_stack,
+        StackName=found.name,
+        UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": key, "UsePreviousValue": True} for key in found.parameters],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        RollbackConfiguration={"RollbackTriggers": watched, "MonitoringTimeInMinutes": found.monitoring},
+    )
 
 
 def parameter_defaults(template: Any) -> dict[str, str]:

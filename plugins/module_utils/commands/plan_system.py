@@ -30,10 +30,10 @@ from ..rules.facts import Facts
 from ..state.item import Item
 from ..steps import plan_changes, secrets
 from ..steps.ingress import NOTHING as UNREAD
-from ..steps.stack import compare, document, stack_name, status
+from ..steps.stack import compare, document, guard, stack_name, status
 from ..steps.transactor.current import DEFAULT_PARTITION, Account
 from ..system import System
-from . import create_cf_template, ensure_cf, ensure_transactor, transactor_info, validate
+from . import create_cf_template, ensure_cf, ensure_transactor, guard_rails, transactor_info, validate
 from .create_cf_template import Made
 from .plan_replacement import Replacing, beating, group_size, plan_replacement, refuse_replacement
 from .plan_rollback import Rollback, plan_rollback
@@ -89,6 +89,10 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     unknown = compare.Comparison(pending=False)
     comparison, stack_changes, resources = planning.attempt(lambda: _stack(planning, seen, made)) or (unknown, [], [])
     planning.findings += comparison.findings
+    rails = guard.Guard()
+    if params["guard"] and flavor == "modern" and planning.has_step("stack"):
+        rails = planning.attempt(lambda: guard_rails.plan(planning, made.template, stack_changes)) or rails
+    stack_changes = [rails.said_by(change) for change in stack_changes]
     replacement = plan_replacement(planning, seen, comparison)
     written, holding = _files_to_write(planning, seen, template, made, existing)
     changes: list[Change] = [
@@ -99,6 +103,7 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
         *(plan_changes.of_actions(seen.secrets[0].actions, "secrets") if seen.secrets else ()),
         *comparison.changes,
         *stack_changes,
+        *rails.changes,
         *_template_change(planning, template, written, pending=bool(stack_changes)),
     ]
     changes = [*(change for change in changes if planning.has_step(change.step)), *replacement.changes]
@@ -106,7 +111,8 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     rollback = plan_rollback(planning, seen, changes, applied.commit if applied else "")
     planning.findings += rollback.findings
     registered = _git(planning, template, written, holding)
-    notes: list[tuple[str, str]] = [*shared.notes(params["directory"]), *replacement.notes, *rollback.notes]
+    notes: list[tuple[str, str]] = [*shared.notes(params["directory"]), *rails.notes]
+    notes += [*replacement.notes, *rollback.notes]
     if registered.changed:
         changes.append(Change("update", "git", "", "git", registered.note))
     planning.final += backup_findings
@@ -141,7 +147,9 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
             "holds_secrets": made.holds_secrets,
         },
         "surplus": {"changed": replacement.ends_surplus, "size": group_size(planning)},
-        "stack": _stack_step(planning, seen, stack_changes, rollback) | {"resources": resources},
+        "stack": _stack_step(planning, seen, stack_changes, rollback)
+        | {"changed": bool(stack_changes or rails.changes), "resources": resources}
+        | {"guard": dict(rails.step), "send": bool(stack_changes)},
         # A run waits for the transactors of an updated stack.
         "transactors": {"changed": replacement.due or (bool(stack_changes) and params["replace"] != "never")},
     }

@@ -9,21 +9,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..aws import stack, sts
 from ..aws.client import Clients
 from ..errors import DatomicError
-from ..steps.stack import changes, operations
+from ..steps.stack import changes, guard, operations
 from ..steps.stack.events import Event
-from ..util import clock, redact
-from .follow_stack import POLL_SECONDS, Follower, Show
+from ..util import clock, lease, redact
+from . import guard_rails
+from .follow_stack import Follower, Show
 from .stack_failure import EARLIER_REQUEST, explain
 
 CLOUDFORMATION = "amazon.aws.cloudformation"
-ATTEMPTS = 180
-"""Looks, POLL_SECONDS apart, while an operation is in progress."""
 BEGUN = re.compile(r"AlreadyExistsException|is in (CREATE|UPDATE|ROLLBACK)\w*_IN_PROGRESS state")
 """CloudFormation's answer during another's operation, and to a repeated request whose first answer was lost."""
 ENDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -37,7 +37,8 @@ RunModule = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 class Options:
     """template: a path. tags, notification_arns: all that the stack gets; tags None: those that it has.
 
-    resources: logical ids of the resources that an update changes, if they are known.
+    resources: logical ids of the resources that an update changes, if they are known. guard: the guard rails to set.
+    send: whether the template is sent. Otherwise only guard rails are set.
     """
 
     stack_name: str
@@ -46,6 +47,8 @@ class Options:
     notification_arns: str = ""
     resources: Sequence[str] = ()
     account_id: str | None = None
+    guard: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    send: bool = True
 
 
 def update(options: Options, run_module: RunModule, aws: Clients | None, show: Show, note: Show) -> dict[str, Any]:
@@ -61,36 +64,45 @@ def update(options: Options, run_module: RunModule, aws: Clients | None, show: S
         "template_body": body,
         "notification_arns": options.notification_arns,
         **({} if options.tags is None else {"tags": dict(options.tags)}),
+        **({"stack_policy_on_update_body": guard.LIFTED} if options.guard.get("policy_lifted") else {}),
     }
     found: list[Event] = []
 
     def masked(line: str) -> None:
         show(redact.values(line, secrets))
 
+    def changing(args: Mapping[str, Any]) -> dict[str, Any]:
+        lease.refuse_lost()
+        return run_module(CLOUDFORMATION, args)
+
     def attempt() -> tuple[dict[str, Any], str]:
         follower = Follower(aws, options.stack_name, content, options.resources, masked, note)
         try:
-            done = _execute(aws, options, content, follower, lambda: run_module(CLOUDFORMATION, request))
+            done = _execute(aws, options, content, follower, lambda: changing(request))
         except operations.AnotherOperationError as error:
             raise DatomicError(redact.values(str(error), secrets), another_operation=True) from error
         found.extend(follower.events)
         return done, follower.stack_id
 
-    done, stack_id = attempt()
-    failure = explain(aws, options.stack_name, content, done)
-    if failure and failure.repeatable:
-        for line in [*failure.cause.splitlines(), AGAIN]:
-            masked(line)
-        gone = run_module(CLOUDFORMATION, {"stack_name": failure.stack_id, "state": "absent"})
-        if gone.get("failed"):
-            reason = gone.get("msg") or gone.get("output")
-            raise DatomicError(redact.values(f"{failure}\nCould not delete the stack: {reason}", secrets))
+    def send() -> tuple[dict[str, Any], str]:
         done, stack_id = attempt()
         failure = explain(aws, options.stack_name, content, done)
-    if failure:
-        raise DatomicError(redact.values(str(failure), secrets), stack_id=failure.stack_id)
+        if failure and failure.repeatable:
+            for line in [*failure.cause.splitlines(), AGAIN]:
+                masked(line)
+            gone = changing({"stack_name": failure.stack_id, "state": "absent"})
+            if gone.get("failed"):
+                reason = gone.get("msg") or gone.get("output")
+                raise DatomicError(redact.values(f"{failure}\nCould not delete the stack: {reason}", secrets))
+            done, stack_id = attempt()
+            failure = explain(aws, options.stack_name, content, done)
+        if failure:
+            raise DatomicError(redact.values(str(failure), secrets), stack_id=failure.stack_id)
+        return done, stack_id
+
+    done, stack_id, secured = _guarded(aws, options, send, masked)
     return {
-        "changed": bool(done["changed"]),
+        "changed": bool(done["changed"]) or secured,
         "stack_id": stack_id,
         "outputs": done.get("stack_outputs", {}),
         "seconds": round(clock.now() - began, 1),
@@ -98,6 +110,29 @@ def update(options: Options, run_module: RunModule, aws: Clients | None, show: S
             {name: redact.values(value, secrets) for name, value in event.as_returned().items()} for event in found
         ],
     }
+
+
+def _guarded(
+    aws: Clients | None, options: Options, send: Callable[[], tuple[dict[str, Any], str]], show: Show
+) -> tuple[dict[str, Any], str, bool]:
+    """What send() returns, and whether a guard rail was set. Without rollback triggers that would roll it back."""
+    name = options.stack_name
+    if aws is None:
+        if any(options.guard.get(rail) for rail in ("protection", "policy", "triggers")):
+            show(f"The guard rails of the stack {name} are not set: that needs boto3 for {sys.executable}.")
+        return *(send() if options.send else ({"changed": False}, "")), False
+    if not options.send:
+        current = stack.describe(aws.client("cloudformation"), name)
+        secured = guard_rails.secure(aws, name, options.guard, None, show)
+        outputs = current.outputs if current else {}
+        return {"changed": False, "stack_outputs": outputs}, current.stack_id if current else "", secured
+    triggers = guard_rails.lift(aws, name, options.guard, show)
+    try:
+        done, stack_id = send()
+    except DatomicError:
+        guard_rails.secure(aws, name, {}, triggers, show)
+        raise
+    return done, stack_id, guard_rails.secure(aws, name, options.guard, triggers, show)
 
 
 def _refuse_other_account(expected: str, run_module: RunModule, aws: Clients | None) -> None:
@@ -126,7 +161,7 @@ def _execute(
         done = send()
         accepted = not done.get("failed") or not BEGUN.search(str(done.get("msg", "")))
         if not accepted and client:
-            _wait(client, name)
+            guard_rails.wait(client, name)
     if accepted and len(follower.begun) < 2:
         return done
     if client is None or not follower.knows or not follower.begun:
@@ -139,15 +174,6 @@ def _execute(
         last = follower.events.index(follower.begun[-1])
         raise operations.AnotherOperationError(operations.changed(name, follower.events[last:], different))
     return {"changed": True, "stack_outputs": current.outputs}
-
-
-def _wait(client: Any, name: str) -> None:
-    """Until no operation of the stack is in progress, or for long."""
-    for _attempt in range(ATTEMPTS):
-        current = stack.describe(client, name)
-        if current is None or not current.status.endswith("_IN_PROGRESS"):
-            return
-        clock.sleep(POLL_SECONDS)
 
 
 def _read_template(path: str) -> tuple[str, Any]:
