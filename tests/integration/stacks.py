@@ -86,5 +86,5 @@ def follow(
                 options, run or module(aws), clients, followed.lines.append, followed.notes.append
             )
         except DatomicError as error:
-            followed.failure = str(error)
+            followed.failure, followed.result = str(error), error.details
     return followed

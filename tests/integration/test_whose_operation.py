@@ -62,6 +62,7 @@ def test_an_operation_that_is_under_way_is_refused_before_any_request(aws: Emula
     assert events[1].endswith("Z orders UPDATE_IN_PROGRESS: User Initiated")
     assert requests(aws) == []
     assert refused.lines == []
+    assert refused.result == {"roll_back": False}, "nothing of this run's"
     aws.advance(600)
     assert follow(aws, file).result["changed"]
 

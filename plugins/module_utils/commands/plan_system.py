@@ -108,7 +108,9 @@ def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, 
     ]
     changes = [*(change for change in changes if planning.has_step(change.step)), *replacement.changes]
     applied = shared.item.applied
-    rollback = plan_rollback(planning, seen, changes, applied.commit if applied else "")
+    rollback = plan_rollback(
+        planning, seen, [one for one in changes if one not in rails.changes], applied.commit if applied else ""
+    )
     planning.findings += rollback.findings
     registered = _git(planning, template, written, holding)
     notes: list[tuple[str, str]] = [*shared.notes(params["directory"]), *rails.notes]

@@ -80,7 +80,7 @@ def update(options: Options, run_module: RunModule, aws: Clients | None, show: S
         try:
             done = _execute(aws, options, content, follower, lambda: changing(request))
         except operations.AnotherOperationError as error:
-            raise DatomicError(redact.values(str(error), secrets), another_operation=True) from error
+            raise DatomicError(redact.values(str(error), secrets), roll_back=False) from error
         found.extend(follower.events)
         return done, follower.stack_id
 
@@ -126,7 +126,11 @@ def _guarded(
         secured = guard_rails.secure(aws, name, options.guard, None, show)
         outputs = current.outputs if current else {}
         return {"changed": False, "stack_outputs": outputs}, current.stack_id if current else "", secured
-    triggers = guard_rails.lift(aws, name, options.guard, show)
+    try:
+        triggers = guard_rails.lift(aws, name, options.guard, show)
+    except DatomicError as error:
+        error.details["roll_back"] = False
+        raise
     try:
         done, stack_id = send()
     except DatomicError:
