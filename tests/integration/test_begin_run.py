@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from ansible_collections.datomic_onprem.aws.plugins.module_utils import screen
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.actions import Executors
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import iam_changes
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import iam_changes, state_table
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import begin_run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.history import blob
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import LEASE_SECONDS
@@ -192,6 +192,18 @@ def test_the_run_of_a_machine_that_is_gone_is_succeeded_after_its_lease(aws: Emu
     ended = gone.end()
     assert "Another run has taken over the lock of the system orders" in text(ended["warnings"])
     assert item(aws).holder, "it is bert's still"
+
+
+def test_a_lock_of_an_hour_ago_is_taken_at_once(aws: Emulator, machines: Machines) -> None:
+    anna, bert = machines("anna"), machines("bert")
+    anna.begin()
+    gone = item(aws)
+    assert gone.holder
+    assert gone.attempt
+    anna.end()
+    free = item(aws)
+    assert state_table.take(aws.client("dynamodb"), free, gone.holder, gone.attempt, "beat", time.time() - 3600)
+    assert "its lease is over" in bert.begin()["took_over"]
 
 
 def test_unlock_takes_over_from_the_run_that_it_names(aws: Emulator, machines: Machines) -> None:
