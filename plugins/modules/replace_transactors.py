@@ -121,6 +121,7 @@ options:
         of the launch template launched them, as after a rollback of the stack.
       - They count as current until the group launches something else. A tag of the group says so, which has room for
         twelve of them.
+      - With O(when=surplus) they only go last.
     type: list
     elements: str
     default: []

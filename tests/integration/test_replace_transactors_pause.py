@@ -37,6 +37,20 @@ def test_it_pauses_before_the_takeover_and_goes_on_hours_later(aws: Emulator, wh
     assert 0 < aws.outage() <= bound()
 
 
+@pytest.mark.parametrize("zones", ["us-east-1a", "us-east-1a us-east-1b"])
+def test_a_takeover_that_is_not_allowed_ends_the_new_ones_and_not_the_old(aws: Emulator, zones: str) -> None:
+    """Also where an old one is in the fullest zone."""
+    old = system(aws, 2, template={"zones": zones.split()})
+    paused = groups.replace(aws, **METRICS, until="takeover")
+    assert paused["paused"], paused
+    ended = groups.replace(aws, **METRICS, when="surplus", current=tuple(paused["old"]))
+    assert not ended.get("failed"), ended
+    assert sorted(ended["ended"]) == sorted(paused["new"])
+    assert (groups.ids(aws), groups.sizes(aws)) == (old, (2, 2, 2))
+    assert aws.outage() == 0
+    assert groups.replace(aws, **METRICS, until="takeover")["paused"], "they are outdated as before"
+
+
 def test_with_nothing_to_replace_it_does_not_pause(aws: Emulator) -> None:
     system(aws, 1)
     groups.replace(aws, **METRICS)

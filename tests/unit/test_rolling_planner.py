@@ -257,3 +257,18 @@ def test_the_unhealthy_go_first_and_the_protected_last() -> None:
     ill, starting = Instance("i-3", zone="b", healthy=False), Instance("i-4", zone="b", state="Pending")
     members = [protected, serving, ill, starting]
     assert zones.choose(members, members, 4) == (ill, starting, serving, protected)
+
+
+def test_the_surplus_is_chosen_among_those_that_are_not_kept() -> None:
+    """The fullest zone is that of the kept ones."""
+    observed = dataclasses.replace(group(2, old(1), old(2), new(1), new(2)), zones=("a", "b", "c"))
+    kept = [dataclasses.replace(each, zone="a") for each in observed.instances[:2]]
+    others = [dataclasses.replace(each, zone=zone) for each, zone in zip(observed.instances[2:], "bc", strict=True)]
+    observed = dataclasses.replace(observed, instances=(*kept, *others))
+    goal = Goal(replacing=frozenset(), shrinking=True, kept=frozenset(("i-old1", "i-old2")))
+    step = next_step(observed, goal)
+    assert isinstance(step, Terminate)
+    assert set(step.instance_ids) == {"i-new1", "i-new2"}
+    step = next_step(observed, dataclasses.replace(goal, kept=frozenset()))
+    assert isinstance(step, Terminate)
+    assert "i-old2" in step.instance_ids

@@ -176,7 +176,7 @@ class Cloud:
 
     def mark_current(self, observed: Observed, *, check_mode: bool) -> Observed:
         """The group, in which the instances of the options count as current from now on."""
-        listed = self._options.current
+        listed = () if self._options.when == "surplus" else self._options.current
         if not any(one.outdated and one.instance_id in listed for one in observed.instances):
             return observed
         present = [one.instance_id for one in observed.instances if one.instance_id in listed][
@@ -350,4 +350,5 @@ def _goal(options: Options, observed: Observed) -> Goal:
         settle_seconds=options.settle_seconds,
         shrinking=options.when == "surplus",
         until_takeover=options.until == "takeover",
+        kept=frozenset(options.current if options.when == "surplus" else ()),
     )

@@ -243,7 +243,8 @@ def _without_surplus(observed: Observed, goal: Goal) -> Step | None:
         return None
     if len(members) > observed.sizes.desired:
         return Wait(BALANCING)
-    going = zones.choose(members, members, observed.surplus)
+    others = tuple(member for member in members if member.instance_id not in goal.kept)
+    going = zones.choose(members, others or members, observed.surplus)
     if found := unmet(observed, dataclasses.replace(goal, replacing=frozenset(_ids(going)))):
         return Stop("; ".join(found))
     why = "stopped: more than the group's size; a standby takes over from it if it was the active one"

@@ -265,7 +265,7 @@ class Goal:
     instances launched since that moment belong to this run, or to the stopped run that it continues. settle_seconds:
     how long an instance has to be in service without metrics. shrinking: only terminate the surplus. acted: this run
     has changed something. rolling_back: return to the configured sizes with what serves. until_takeover: stop before an
-    old transactor is terminated.
+    old transactor is terminated. kept: the surplus is chosen among the others, if there are any.
     """
 
     strategy: Strategy = "rolling"
@@ -277,6 +277,7 @@ class Goal:
     acted: bool = False
     rolling_back: bool = False
     until_takeover: bool = False
+    kept: frozenset[str] = frozenset()
 
     def is_outdated(self, instance: Instance) -> bool:
         """Whether the run has to replace it."""
