@@ -79,6 +79,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - datomic_onprem.aws.account
   - datomic_onprem.aws.attributes
   - datomic_onprem.aws.attributes.action_group
 seealso:
@@ -149,6 +150,7 @@ def main() -> None:
         "plan": {"type": "dict", "default": {}},
         "seen": {"type": "dict", "default": {}},
         "reason": {"type": "str", "default": ""},
+        "account_id": {"type": "str"},
         "timeout": {"type": "float", "default": 600.0},
         "unlock": {"type": "str", "default": ""},
         "lease": {"type": "float", "default": LEASE_SECONDS},

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..aws import stack, state_table, sts
-from ..aws.calls import run_parallel
 from ..aws.client import Aws
 from ..errors import DatomicError
 from ..git.history import History, blob
@@ -39,10 +38,10 @@ def begin(aws: Aws, params: Mapping[str, Any], pid: int) -> dict[str, Any]:
     """The module's result. params: its options. pid: ansible-playbook's."""
     client = aws.client("dynamodb")
     machine.identify()
-    caller, item = run_parallel(
-        lambda: sts.account(aws.client("sts")).arn, lambda: state_table.read(client, params["stack_name"])
-    )
-    taking = Taking(aws, params, pid, caller)
+    account = sts.account(aws.client("sts"))
+    sts.refuse_other_account(aws, params["account_id"], account.number)
+    item = state_table.read(client, params["stack_name"])
+    taking = Taking(aws, params, pid, account.arn)
     while True:
         item, took_over = taking.wait(item)
         outdated = bool(took_over) or _is_outdated(aws, params, item)
