@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ class Rolling:
         aws.measure()
 
     def play(self, playbook: str = "update.yml", *arguments: str) -> Run:
-        return self.estate.play(playbook, "--limit", SYSTEM, "-e", "datomic_replace_timeout=480", *arguments, echo=True)
+        return self.estate.play(playbook, "--limit", SYSTEM, "-e", "datomic_replace_timeout=20", *arguments)
 
     def head(self) -> str:
         return self.estate.git("rev-parse", "HEAD").strip()
@@ -76,12 +77,28 @@ class Rolling:
         assert (again.returncode, again.writes(), again.changed[SYSTEM]) == (0, [], 0), again.output
         assert self.now() == self.before
 
+    def require_finished_by_the_next_run(self) -> None:
+        """The files are as before, the stack is not yet."""
+        left = self.now()
+        for part in ("files", "instances"):
+            assert left[part] == self.before[part]
+        assert left["template"] != self.before["template"]
+        assert self.estate.git("status", "--porcelain") == ""
+        self.aws.clear_faults()
+        finished = self.play()
+        assert finished.returncode == 0, finished.output
+        now = self.now()
+        for part in ("files", "template", "sizes"):
+            assert now[part] == self.before[part]
+        assert self.aws.outage() <= 16_000, "one takeover"
+        assert self.play().writes() == []
+
 
 @pytest.mark.parametrize(
     ("flavor", "mode", "why"),
     [
         ("modern", "crash", "new instances ended by themselves"),
-        ("legacy", "unhealthy", "the run has not finished after 480 s"),
+        ("legacy", "unhealthy", "the run has not finished after 20 s"),
     ],
 )
 def test_a_version_that_never_serves_goes_and_what_ran_is_as_before(
@@ -98,3 +115,45 @@ def test_a_version_that_never_serves_goes_and_what_ran_is_as_before(
     subject, *_others = system.subjects(system.commit)
     assert subject.startswith(f"{SYSTEM}: roll back to {system.commit[:7]}: The transactors were not replaced")
     system.require_rolled_back(failed)
+
+
+@pytest.mark.parametrize("flavor", ["modern", "legacy"])
+def test_an_update_that_cloudformation_rolls_back_restores_the_files(
+    aws: Emulator, tmp_path: pathlib.Path, flavor: str
+) -> None:
+    """EC2 does not know the new role's instance profile, and does not learn of it."""
+    system = Rolling(aws, tmp_path, flavor)
+    aws.configure(profile_propagation=1e6)
+    system.estate.edit(TRANSACTOR, aws_transactor_role="another")
+    failed = system.play()
+    assert "Could not update the stack orders" in failed.output
+    assert system.subjects(system.commit)[0].startswith(f"{SYSTEM}: roll back to {system.commit[:7]}: Could not update")
+    system.require_rolled_back(failed)
+
+
+def test_credentials_that_expire_leave_the_rest_of_the_rollback_to_the_next_run(
+    aws: Emulator, tmp_path: pathlib.Path
+) -> None:
+    system = Rolling(aws, tmp_path)
+    system.estate.edit(TRANSACTOR, **EDIT)
+    expired = {"code": "ExpiredToken", "message": "The security token included in the request is expired"}
+    aws.fault("autoscaling:UpdateAutoScalingGroup", times=10**6, **expired)
+    aws.fault("cloudformation:UpdateStack", k=2, times=10**6, **expired)
+    failed = system.play()
+    assert failed.returncode != 0
+    assert f"its rollback to {system.commit[:7]} did not finish" in failed.output, failed.output
+    assert "Run again to finish the rollback." in failed.output
+    system.require_finished_by_the_next_run()
+
+
+def test_a_run_that_is_killed_while_it_rolls_back_is_finished_by_the_next_run(
+    aws: Emulator, tmp_path: pathlib.Path
+) -> None:
+    system = Rolling(aws, tmp_path)
+    aws.configure(modes={BROKEN: "crash"})
+    system.estate.edit(TRANSACTOR, **EDIT)
+    command = ["ansible-playbook", "-i", "inventory", "update.yml", "--limit", SYSTEM]
+    with subprocess.Popen(command, cwd=system.estate.directory, env=system.estate.environment) as process:
+        aws.fault("cloudformation:UpdateStack", k=2, mode="kill", pid=process.pid)
+        assert process.wait() != 0
+    system.require_finished_by_the_next_run()
