@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.adopt import files
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.adopt import files, lines
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.adopt.reading import Reading
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.adopt.system import Adopted, Surroundings, adopt
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
@@ -343,3 +343,39 @@ def test_contradictions_of_a_file_that_exists() -> None:
 def test_a_stack_whose_numbers_make_no_sense_is_not_compared(size: str) -> None:
     adopted = adopt(reading(legacy_template(transactor(), cf()), GroupSize=size), around())
     assert adopted.differs is None
+
+
+def test_the_lines_of_a_result() -> None:
+    result = {
+        "stack": {"name": "orders", "status": "UPDATE_COMPLETE", "region": "us-east-1"},
+        "variables": {"datomic_account_id": ACCOUNT},
+        "files": ["aws/orders-cf.properties"],
+        "contradictions": [{"file": "aws/t.properties", "key": "port", "in_file": "", "in_stack": "4334"}],
+        "unknown": [{"key": "license-key", "why": "it is a secret", "suggestion": "write it into the file"}],
+        "differs": ["image: ami-1 -> ami-2"],
+        "compared": True,
+        "last_run": "anna@laptop",
+    }
+
+    def shown(**differs: Any) -> list[str]:
+        how: dict[str, Any] = {"width": 60, "check": False, "paint": lambda text, style: text}
+        return lines.render({**result, **differs}, "orders", "orders:\n  x: y\n", **how).splitlines()
+
+    assert shown() == [
+        "orders   account 123456789012 · us-east-1 · stack orders (UPDATE_COMPLETE)",
+        "  + aws/orders-cf.properties",
+        "  ! port is blank in aws/t.properties, but 4334 in the stack",
+        "  ! license-key: it is a secret",
+        "      write it into the file",
+        "  ~ image: ami-1 -> ami-2",
+        "  · last applied run: anna@laptop. Its commit has the files",
+        "    with their comments",
+        "Adopted: 1 file written, 1 unknown; an update would change the stack as shown.",
+        "Host of the inventory:",
+        "",
+        "    orders:",
+        "      x: y",
+    ]
+    assert "  · both files exist: none was written" in shown(files=[])
+    assert "what an update would change is not known yet." in "\n".join(shown(compared=False))
+    assert "an update would not change the stack." in "\n".join(shown(differs=[]))

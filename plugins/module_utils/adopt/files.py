@@ -128,11 +128,14 @@ def _ordered(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _find(groups: Iterable[SecurityGroup], text: str, default_vpc: str) -> SecurityGroup | None:
-    """The group of that id, or of that name in the default VPC."""
+    """The group of that id, or of that name in the default VPC. Without that, the only group of that name."""
+    named = []
     for group in groups:
-        if text == group.group_id or (text == group.name and group.vpc_id == default_vpc):
+        if text == group.group_id:
             return group
-    return None
+        if text == group.name and default_vpc in ("", group.vpc_id):
+            named.append(group)
+    return named[0] if len(named) == 1 else None
 
 
 def _ingress(

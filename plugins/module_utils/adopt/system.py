@@ -148,6 +148,9 @@ def _differs(
 
 
 def _lines(comparison: compare.Comparison) -> Iterator[str]:
-    for one in (*(each for change in comparison.changes for each in change.attributes), *comparison.details):
-        yield f"{one.name}: {one.before or '(none)'} -> {one.after or '(none)'}"
-    yield from comparison.notes
+    attributes = (*(each for change in comparison.changes for each in change.attributes), *comparison.details)
+    yield from (f"{one.name}: {one.before or '(none)'} -> {one.after or '(none)'}" for one in attributes)
+    notes = [note for note in comparison.notes if not note.endswith(" unchanged")]
+    yield from notes
+    if comparison.pending and not attributes and not notes:
+        yield "resources of the template, which the plan shows"
