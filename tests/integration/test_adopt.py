@@ -21,6 +21,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import ato
 
 from tests.emulator import Emulator
 from tests.estate import Estate
+from tests.integration.operator_policies import filled
 from tests.integration.planning import TAGS, System
 from tests.modules import CREDENTIALS, run_module
 
@@ -256,6 +257,16 @@ def test_tags_are_variables(aws: Emulator, tmp_path: pathlib.Path) -> None:
     variables = adopt(made)["variables"]
     assert variables["datomic_tags"] == TAGS
     assert variables["datomic_transactor_properties"] == "aws/wormbase-transactor.properties"
+
+
+def test_the_policies_of_the_operator_allow_every_call(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    made = system(aws, tmp_path, flavor="modern")
+    lose(made)
+    aws.clear_calls()
+    adopt(made)
+    calls = {f"{call.service}:{call.operation}".replace("HeadBucket", "ListBucket") for call in aws.calls()}
+    policies = [filled(name, account="123456789012", region="us-east-1") for name in ("operator", "modern", "state")]
+    assert calls - {action for policy in policies for one in policy["Statement"] for action in one["Action"]} == set()
 
 
 def test_the_playbook_adopts_a_system_and_its_plan_is_empty(aws: Emulator, tmp_path: pathlib.Path) -> None:
