@@ -61,7 +61,8 @@ class Machine:
         return {key: value for key, _sign, value in (line.partition("=") for line in lines)}
 
     def end(self, **options: Any) -> dict[str, Any]:
-        return self._run("end_run", {"lease": self.lease, **self.files, **options})
+        results = {"stack": {"changed": True}}
+        return self._run("end_run", {"lease": self.lease, "results": results, **self.files, **options})
 
     def die(self) -> None:
         self.playbook.kill()

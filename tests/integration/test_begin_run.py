@@ -87,7 +87,7 @@ def test_a_run_from_its_begin_to_its_end(aws: Emulator, machines: Machines) -> N
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     files["cf"].write_text("aws-region=us-east-1\njava-xmx=1g\ndatomic-version=1.0.7277\n")
     commit = committed(anna.directory)
-    ended = anna.end(results={"stack": {"changed": True}})
+    ended = anna.end()
     assert not ended["failed"], ended
     after = item(aws)
     assert after.holder is None
@@ -144,7 +144,7 @@ def test_the_lock_is_over_even_if_the_run_cannot_be_recorded(aws: Emulator, mach
     anna = machines("anna")
     anna.begin()
     pathlib.Path(anna.files["cf_src"]).unlink()
-    assert "cf_src.properties" in anna.end(results={"stack": {"changed": True}})["msg"]
+    assert "cf_src.properties" in anna.end()["msg"]
     pathlib.Path(anna.files["cf_src"]).write_text("")
     assert not anna.begin()["failed"], "at once"
 
@@ -264,7 +264,7 @@ def test_no_process_outlasts_the_run(machines: Machines) -> None:
 def test_a_failed_run_that_changed_nothing_leaves_the_record(aws: Emulator, machines: Machines) -> None:
     anna = machines("anna")
     anna.begin()
-    anna.end(results={"stack": {"changed": True}})
+    anna.end()
     before = item(aws)
     anna.begin()
     anna.end(failed=True, results={"git": {"changed": True}, "transactor": {"failed": True, "changed": False}})
