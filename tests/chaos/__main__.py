@@ -39,7 +39,7 @@ PARTS: dict[str, Callable[[Trials], Tally]] = {
     "starved update": lambda trials: trials.starved(["update"]),
     "killed update at changes": lambda trials: trials.killed(["update"], calls=False),
     "secrets in playbooks": secret_leaks.in_playbooks,
-    "starved create.yml": lambda trials: playbooks.starved(trials, "create", every=4),
+    "starved create.yml": lambda trials: playbooks.starved(trials, "create", every=8),
     "twice: tests": lambda _trials: suites.suite("twice at once", *suites.TWICE),
     "wrong place: tests": lambda _trials: suites.suite("wrong place", *suites.WRONG_PLACE),
     "refused: tests": lambda _trials: suites.suite("starved", *suites.REFUSED),
@@ -56,14 +56,14 @@ PARTS: dict[str, Callable[[Trials], Tally]] = {
 WORKERS = 5
 """Three more than the cores: playbooks wait for the emulated AWS a third of their time, starved runs most of it."""
 LEAST = {
-    "killed": 650,
-    "starved": 500,
+    "killed": 500,
+    "starved": 480,
     "wrong place": 8,
     "twice at once": 20,
     "preflight": 100,
     "secrets": 60,
     "rubbish": 15_000,
-    "create/create": 25,
+    "create/create": 20,
     "update/update": 15,
     "update/rollback": 5,
     "one is killed": 15,

@@ -268,6 +268,7 @@ def end(machines: Sequence[Machine]) -> dict[str, Any]:
 
 OTHER_EDITS = ({"memory-index-max": "256m"}, {"encrypt-channel": "true"})
 SAME_EDIT = ({"memory-index-max": "256m"}, {"memory-index-max": "256m"})
+LOCK = "dynamodb:UpdateItem"
 THREE = ("anna", "ben", "carl")
 
 
@@ -276,8 +277,8 @@ def create(trials: Trials) -> Tally:
     tally = Tally("create/create")
     Meetings(trials, tally, every=6).held("hold")
     Meetings(trials, tally, every=12).held("hold_after", stalled=True)
-    Meetings(trials, tally, every=40, names=THREE).held("hold_after")
-    Meetings(trials, tally, every=40, push=False).held("hold_after")
+    Meetings(trials, tally, only=LOCK, names=THREE).held("hold_after")
+    Meetings(trials, tally, only=LOCK, push=False).held("hold_after")
     return tally
 
 
@@ -285,8 +286,8 @@ def update(trials: Trials) -> Tally:
     """Two machines update one system, with the same edit and with different ones."""
     tally = Tally("update/update")
     Meetings(trials, tally, every=2, edits=OTHER_EDITS).held("hold")
-    Meetings(trials, tally, every=4, edits=SAME_EDIT).held("hold_after")
     Meetings(trials, tally, every=4, edits=OTHER_EDITS).held("hold_after", stalled=True)
+    Meetings(trials, tally, only=LOCK, edits=SAME_EDIT).held("hold_after")
     return tally
 
 

@@ -58,7 +58,7 @@ def undisturbed(trials: Trials, tally: Tally, playbook: str) -> dict[str, Any]:
 
 
 def killed(trials: Trials, playbook: str) -> Tally:
-    """kill -9 of all processes at every call, right after it, and at every change of a file, fsync and git command.
+    """kill -9 of all processes at every call, right after it, and at changes of files, fsyncs and git commands.
 
     Then the same playbook once more.
     """
@@ -109,8 +109,8 @@ def _at_calls(trials: Trials, repeated: Repeated) -> None:
 
 
 def _at_changes(trials: Trials, repeated: Repeated) -> None:
-    """Until a run has no more of them."""
-    for k in itertools.count(1, trials.step):
+    """Every second one, until a run has no more of them. The runs of modules are killed at each."""
+    for k in itertools.count(1, 2 * trials.step):
         system = fresh(trials, repeated.playbook)
         what = f"{repeated.playbook}.yml, killed at change {k}"
         ended = runs.play(system, repeated.playbook, k=k)

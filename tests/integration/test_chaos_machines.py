@@ -9,11 +9,13 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import state_table
 
 from tests.chaos import meetings, state
 from tests.chaos.machines import Machine, crew
 from tests.chaos.trials import Tally, Trials
 from tests.emulator import Emulator
+from tests.integration.test_state_table import take
 
 
 @pytest.fixture
@@ -29,6 +31,24 @@ def test_the_moments_are_changes_and_the_calls_before_them(aws: Emulator) -> Non
     s3.list_buckets()
     found = [str(moment) for moment in meetings.moments(aws.calls())]
     assert found == ["s3:ListBuckets 2", "s3:CreateBucket 1"]
+
+
+def test_renewals_of_the_lock_are_no_moments(aws: Emulator) -> None:
+    client = aws.client("dynamodb")
+    taken = take(client, state_table.read(client, "orders"), "one")
+    assert taken
+    state_table.renew(client, "orders", "one", "one-2", 115.0)
+    state_table.release(client, taken, "one", None, None)
+    found = [str(moment) for moment in meetings.moments(aws.calls(), every=100)]
+    update = "dynamodb:UpdateItem"
+    assert found == [
+        "dynamodb:GetItem 1",
+        f"{update} #lock 1",
+        "dynamodb:CreateTable 1",
+        "dynamodb:DescribeTable 1",
+        f"{update} #lock 2",
+        f"{update} REMOVE 1",
+    ]
 
 
 def test_machines_share_a_remote_and_nothing_else(crew_of_two: list[Machine]) -> None:
