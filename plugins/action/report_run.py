@@ -32,12 +32,13 @@ class ActionModule(ActionBase):
                 "plan": {"type": "dict"},
                 "results": {"type": "dict"},
                 "failure": {"type": "str", "default": ""},
+                "rolled_back": {"type": "bool", "default": False},
                 "fail_on_changes": {"type": "bool", "default": False},
             }
         )
         if args["results"] is not None:
             rest = stops(self._task, task_vars) if args["failure"] else ""
-            return self._report(Plan.of(args["plan"]), args["results"], args["failure"], rest)
+            return self._report(Plan.of(args["plan"]), args["results"], args["failure"], rest, args["rolled_back"])
         known = task_vars or {}
         if PLAN not in known:
             screen.show(
@@ -54,7 +55,9 @@ class ActionModule(ActionBase):
             return {"changed": False, "failed": True, "msg": message}
         return {"changed": False}
 
-    def _report(self, plan: Plan, results: Mapping[str, Any], failure: str, rest: str) -> dict[str, Any]:
+    def _report(
+        self, plan: Plan, results: Mapping[str, Any], failure: str, rest: str, rolled_back: bool
+    ) -> dict[str, Any]:
         seconds: dict[str, float] = {}
         failed = ""
         for step, done in results.items():
@@ -69,8 +72,10 @@ class ActionModule(ActionBase):
         outcome = f"failed: {failed.replace('_', ' ')}" if failure else "applied"
         result: dict[str, Any] = {"changed": False, "outcome": outcome, "digest": plan.digest}
         if failure:
-            message = f"The run of {plan.system} failed. The error is above. Running again goes on.{rest}"
-            result.update(failed=True, msg=message)
+            after = "Stack, files and transactors are as before." if rolled_back else "Running again goes on."
+            result.update(failed=True, msg=f"The run of {plan.system} failed. The error is above. {after}{rest}")
+        if rolled_back:
+            result["outcome"] = "rolled back"
         return result
 
 

@@ -29,6 +29,10 @@ options:
     description: The error of the step that failed. The task fails too.
     type: str
     default: ""
+  rolled_back:
+    description: Whether the system has returned to what ran before O(failure).
+    type: bool
+    default: false
   fail_on_changes:
     description: In check mode, without O(results), fail if the plan of the host, C(datomic_plan), has changes.
     type: bool
@@ -60,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcome:
-  description: V(applied), or which step failed.
+  description: V(applied), V(rolled back), or which step failed.
   returned: with O(results)
   type: str
   sample: applied

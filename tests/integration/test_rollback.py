@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import pathlib
 import re
@@ -70,7 +71,10 @@ class Rolling:
 
     def require_rolled_back(self, failed: Run) -> None:
         assert failed.returncode != 0, failed.output
+        assert "Stack, files and transactors are as before." in failed.output
         assert self.now() == self.before, failed.output
+        items = self.aws.backstage("dynamodb").scan(TableName="datomic-onprem-state")["Items"]
+        assert [json.loads(one["attempt"]["S"])["outcome"] for one in items] == ["rolled back"]
         assert self.aws.outage() == 0, "old transactors never stopped serving"
         assert self.estate.git("status", "--porcelain") == ""
         again = self.play()
@@ -121,12 +125,23 @@ def test_a_version_that_never_serves_goes_and_what_ran_is_as_before(
 def test_an_update_that_cloudformation_rolls_back_restores_the_files(
     aws: Emulator, tmp_path: pathlib.Path, flavor: str
 ) -> None:
-    """EC2 does not know the new role's instance profile, and does not learn of it."""
+    """Somebody deletes the instance profile just before the update."""
     system = Rolling(aws, tmp_path, flavor)
-    aws.configure(profile_propagation=1e6)
-    system.estate.edit(TRANSACTOR, aws_transactor_role="another")
-    failed = system.play()
-    assert "Could not update the stack orders" in failed.output
+    system.estate.edit(TRANSACTOR, aws_transactor_role="another", **EDIT)
+    fault = aws.fault("cloudformation:UpdateStack", mode="hold", seconds=300)
+    iam = aws.backstage("iam")
+
+    def delete() -> None:
+        assert fault.held.wait(300)
+        iam.remove_role_from_instance_profile(InstanceProfileName="another", RoleName="another")
+        iam.delete_instance_profile(InstanceProfileName="another")
+        aws.release()
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        deleted = pool.submit(delete)
+        failed = system.play()
+        deleted.result()
+    assert "Could not update the stack orders" in failed.output, failed.output
     assert system.subjects(system.commit)[0].startswith(f"{SYSTEM}: roll back to {system.commit[:7]}: Could not update")
     system.require_rolled_back(failed)
 
