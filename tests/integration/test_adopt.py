@@ -16,7 +16,9 @@ from unittest import mock
 
 import pytest
 import yaml
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import state_table
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.properties.file import Properties
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import Holder
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.util import atomic_write
 
 from tests.emulator import Emulator
@@ -213,6 +215,33 @@ def test_what_the_stack_names_and_aws_does_not_have(aws: Emulator, tmp_path: pat
         ("aws-dynamodb-table", "AWS does not have the table wormbase")
     ]
     assert done["last_run"] == ""
+
+
+def test_a_run_that_works_on_the_system_is_named(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    made = system(aws, tmp_path)
+    lose(made)
+    client = aws.backstage("dynamodb")
+    item = state_table.read(client, "wormbase")
+    assert item.applied
+    holder = Holder("9f3a", "bob@desk", "arn:aws:iam::123456789012:user/bob", "2026-11-28T13:00:00Z", "m2", 7, "1")
+    assert state_table.take(client, item, holder, item.applied, "beat", 0.0)
+    (found,) = adopt(made)["unknown"]
+    assert (found["key"], found["why"].startswith("bob@desk")) == ("datomic_state", True)
+
+
+def test_a_peer_role_is_found_by_its_tag(aws: Emulator, tmp_path: pathlib.Path) -> None:
+    made = system(aws, tmp_path)
+    body = json.loads((made.directory / "wormbase.json").read_text())
+    joined = body["Resources"]["LaunchConfig"]["Properties"]["UserData"]["Fn::Base64"]["Fn::Join"][1]
+    place = next(i for i, part in enumerate(joined) if str(part).startswith("alt-host=")) + 1
+    joined[place] = joined[place].replace("aws-peer-role=datomic-aws-peer\n", "")
+    aws.backstage("cloudformation").update_stack(
+        StackName="wormbase", TemplateBody=json.dumps(body), Capabilities=["CAPABILITY_IAM"]
+    )
+    lose(made)
+    (found,) = adopt(made)["unknown"]
+    assert found["why"].endswith("; the role datomic-aws-peer has this system's tag")
+    assert "aws-peer-role" not in pathlib.Path(made.files["transactor_src"]).read_text()
 
 
 def refusal(made: System, **params: Any) -> str:

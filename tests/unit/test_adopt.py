@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,11 +25,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import builders, template_combinations
+from tests.golden.templates import ADDED, ESCAPED, MAPPINGS
 
 AMI = "ami-0fedcba9876543210"
 ACCOUNT = "123456789012"
 GROUP = SecurityGroup("sg-0123456789abcdef0", "datomic", ACCOUNT, "vpc-1", ())
 WRITTEN_BY_RUNS = ("host", "alt-host")
+FILES = ("tx.properties", "cf.properties")
 NO_SECRETS = {"aws-transactor-role": "datomic-aws-transactor", "aws-peer-role": "datomic-aws-peer"}
 
 
@@ -119,18 +122,14 @@ def test_a_modern_stack_gives_its_files_and_options_back(
 def test_a_legacy_stack_gives_its_files_back(
     awkward: dict[str, str], java_opts: str, size: str, kind: str, monitoring: str, role: bool
 ) -> None:
-    one = transactor().edit(awkward)
-    if not role:
-        one = builders.parse({key: value for key, value in one.as_dict().items() if "role" not in key and not awkward})
+    one = transactor(**({} if role else dict.fromkeys(["aws_transactor_role", "aws_peer_role"]))).edit(awkward)
     other = cf(
         java_opts=java_opts, aws_autoscaling_group_size=size, aws_instance_type=kind, aws_instance_monitoring=monitoring
     )
-    if not one.has_value("protocol"):
-        return
     rule = IngressRule("tcp", 4334, 4334, group_id=GROUP.group_id, account=ACCOUNT)
     adopted = adopt(reading(legacy_template(one, other)), around(None, rule))
     assert adopted.differs == ()
-    assert unknown(adopted) == []
+    assert unknown(adopted) == ([] if role else ["aws-peer-role"])
     assert {**adopted.transactor, "host": "localhost"} == one.as_dict()
     assert adopted.cf == other.as_dict()
 
@@ -150,6 +149,42 @@ def test_secrets_in_user_data_stay_blank_unless_they_may_be_written(secrets: dic
     named = adopted.variables.get("datomic_secrets", {})
     assert named == {key: f"{{{{ vault_orders_{key.replace('-', '_')} }}}}" for key in secrets}
     assert adopted.differs == ()
+
+
+CASES = pathlib.Path(__file__).parents[1] / "golden" / "cases"
+RECORDED = [
+    case
+    for path in sorted(CASES.glob("template-*.json"))
+    for case in [json.loads(path.read_text())]
+    # Of an instance type without a mapping, CloudFormation makes no stack.
+    if any(run.get("template") for run in case["runs"]) and case["name"] not in ADDED
+]
+
+
+@pytest.mark.parametrize("case", RECORDED, ids=[case["name"] for case in RECORDED])
+def test_a_stack_that_bin_datomic_made_gives_its_files_back(case: dict[str, Any]) -> None:
+    (template,) = [run["template"] for run in case["runs"] if run.get("template")]
+    parts = template["Resources"]["LaunchConfig"]["Properties"]["UserData"]["Fn::Base64"]["Fn::Join"][1]
+    place = next(i for i, part in enumerate(parts) if str(part).startswith("alt-host=")) + 1
+    parts[place] = "\n".join(parts[place]["lines in any order"])
+    adopted = adopt(reading({**template, "Mappings": MAPPINGS}), around())
+    one, other = (Properties.scan(case["files"][name].encode(), name).as_dict() for name in FILES)
+    ours = {key: value for key, value in adopted.transactor.items() if key not in WRITTEN_BY_RUNS}
+    if case["name"] in ESCAPED:
+        # The shell and Java of the instances read another value than the file had.
+        assert adopted.differs is not None
+        assert adopted.unknown
+        return
+    expected = {key: value for key, value in one.items() if key not in WRITTEN_BY_RUNS}
+    if case["name"] == "template-java-properties":
+        # As the instances read what the tool made of the file.
+        of_the_instances = {"colon": "2", "space": "3", "indented": "1", "escaped": "key=4", "nokey": ""}
+        expected |= {"unicode": "ü", "long": "ab", **of_the_instances}
+        assert adopted.differs == ("unicode written in another form", "properties in another order")
+    else:
+        assert adopted.differs == ()
+    assert ours == expected
+    assert adopted.cf == {"java-opts": "", **other}
 
 
 SAMPLE = {
@@ -324,6 +359,16 @@ def test_names_of_the_record_complete_the_file() -> None:
     assert unknown(adopted) == ["aws-peer-role"]
     assert adopted.differs is not None
     assert adopted.differs[0] == "aws-peer-role: (none) -> datomic-aws-peer"
+
+
+def test_a_peer_role_that_only_iam_knows_is_named() -> None:
+    one = transactor(aws_peer_role=None)
+    (missing,) = adopt(reading(legacy_template(one, cf())), around()).unknown
+    assert missing.why == "the user data names no role or user of the peers"
+    (found,) = adopt(reading(legacy_template(one, cf())), dataclasses.replace(around(), peer_role="our-peer")).unknown
+    assert found.why == "the user data names no role or user of the peers; the role our-peer has this system's tag"
+    of_users = one.edit({"aws-dynamodb-peer-user": "peer"})
+    assert unknown(adopt(reading(legacy_template(of_users, cf())), around())) == []
 
 
 def test_contradictions_of_a_file_that_exists() -> None:

@@ -14,12 +14,13 @@ from ..properties.file import EMPTY, Properties
 from ..properties.keys import FileKind
 from ..steps.ingress import IngressRule, SecurityGroup
 from ..steps.security_group import GROUP_ID, GROUP_NAME
-from ..steps.transactor.desired import TRANSACTOR_ROLE
+from ..steps.transactor.desired import PEER_ROLE, PEER_USER, TRANSACTOR_ROLE, keys_of
 from ..system import DEFAULT_PORT
 from .reading import MARK, Reading, Unknown
 
 HOST = "localhost"
 """Any value: each instance sets its own address."""
+PEER_USER_KEY = keys_of(PEER_USER)[0]
 OF_THE_INSTANCE = ("host", "alt-host")
 BY_HAND = "write its value into the file"
 GROUP, INGRESS_GROUPS, INGRESS_CIDRS = "aws-security-group", "aws-ingress-groups", "aws-ingress-cidrs"
@@ -30,10 +31,10 @@ def made(path: str, title: str, values: Mapping[str, str]) -> Properties:
     return Properties.parse(f"# {title}\n".encode(), path).edit(values)
 
 
-def transactor(reading: Reading, names: Mapping[str, str]) -> tuple[dict[str, str], list[Unknown]]:
+def transactor(reading: Reading, names: Mapping[str, str], peer_role: str) -> tuple[dict[str, str], list[Unknown]]:
     """The values of the transactor's file, with the secrets of the user data.
 
-    names: those that an earlier run has generated, by key.
+    names: those that an earlier run has generated, by key. peer_role: the role with the system's tag, empty if unknown.
     """
     unknown: list[Unknown] = []
     values = {"protocol": "", "host": HOST}
@@ -50,6 +51,11 @@ def transactor(reading: Reading, names: Mapping[str, str]) -> tuple[dict[str, st
             why = "the user data lacks it; the record of the last run has it"
             unknown.append(Unknown(key, why, "look at the plan"))
     unknown += _role(reading, values)
+    if values["protocol"] == "ddb" and not values.get(PEER_ROLE) and not values.get(PEER_USER_KEY):
+        why = "the user data names no role or user of the peers"
+        why += f"; the role {peer_role} has this system's tag" if peer_role else ""
+        suggestion = "leave it out; with it, the next run replaces the transactors"
+        unknown.append(Unknown(PEER_ROLE, why, suggestion))
     return values, unknown
 
 

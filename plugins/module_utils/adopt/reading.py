@@ -125,8 +125,9 @@ class Reading:
         if key == "aws-autoscaling-group-size":
             return self.group.get("DesiredCapacity", self.group.get("MaxSize"))
         if key == "aws-instance-monitoring":
-            # Without it, instances of a launch configuration have detailed monitoring, those of a template have not.
-            # https://docs.aws.amazon.com/autoscaling/ec2/userguide/enable-as-instance-metrics.html
+            # By default a launch configuration turns it on, a launch template does not:
+            # https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateLaunchConfiguration.html
+            # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ec2-launchtemplate-monitoring.html
             resources = document.mapping(self.template.get("Resources"))
             default = (
                 document.mapping(resources.get(document.launch(resources)[1])).get("Type") != document.LAUNCH_TEMPLATE

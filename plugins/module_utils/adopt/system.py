@@ -30,13 +30,15 @@ class Surroundings:
     """What AWS has besides the stack. None: it could not be read.
 
     groups: the stack's security groups and those that their rules name. default_vpc: empty without one. nvme_store:
-    whether the instance type has one. names: of the shared record, by key of the transactor's file.
+    whether the instance type has one. names: of the shared record, by key of the transactor's file. peer_role: with the
+    tag of the system.
     """
 
     groups: Sequence[SecurityGroup] | None = None
     default_vpc: str = ""
     nvme_store: bool | None = None
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    peer_role: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Adopted:
 
 def adopt(reading: Reading, around: Surroundings) -> Adopted:
     """The system of this stack. Its user data has to have properties."""
-    transactor, unknown = files.transactor(reading, around.names)
+    transactor, unknown = files.transactor(reading, around.names, around.peer_role)
     cf, of_cf = files.cf(reading, around.groups, around.default_vpc, transactor.get("port", ""))
     unknown += of_cf
     found = Options()

@@ -28,7 +28,8 @@ from ..properties.keys import FileKind
 from ..state.item import Item
 from ..steps.ingress import SecurityGroup
 from ..steps.stack import status
-from ..steps.transactor.desired import BUCKET, REGION, TABLE, TRANSACTOR_ROLE
+from ..steps.transactor.current import OWNER_TAG, owner
+from ..steps.transactor.desired import BUCKET, PEER_ROLE, REGION, ROLE_ENDINGS, TABLE, TRANSACTOR_ROLE
 
 T = TypeVar("T")
 KINDS: tuple[FileKind, ...] = ("transactor", "cf")
@@ -169,7 +170,23 @@ def _surroundings(
         lambda: _attempt(gaps, "datomic_state", lambda: _item(aws, reading)) if shares else None,
     )
     names = item.names.get("transactor", {}) if item else {}
-    return Surroundings(groups, default_vpc or "", described.nvme_store if described else None, names), item
+    if item and item.holder:
+        gaps.append(Unknown("datomic_state", f"{item.holder} works on it", "run again without the files after its end"))
+    peer = "" if reading.data.properties.get(PEER_ROLE) else _attempt(gaps, PEER_ROLE, lambda: _peer_role(aws, reading))
+    nvme_store = described.nvme_store if described else None
+    return Surroundings(groups, default_vpc or "", nvme_store, names, peer or ""), item
+
+
+def _peer_role(aws: Aws, reading: Reading) -> str:
+    """The role with the name that goes with the transactor's, if it has the tag of this system; empty without one."""
+    values, ending = reading.data.properties, ROLE_ENDINGS[TRANSACTOR_ROLE]
+    start, _ending, number = (reading.profile or "").rpartition(ending)
+    if not start or not values.get(TABLE):
+        return ""
+    name = f"{start}{ROLE_ENDINGS[PEER_ROLE]}{number}"
+    found = iam.read(aws.client("iam"), "role", name)
+    wanted = owner(values.get(REGION, ""), values[TABLE], PEER_ROLE)
+    return name if found and iam.tag(found, OWNER_TAG) == wanted else ""
 
 
 def _item(aws: Aws, reading: Reading) -> Item:
