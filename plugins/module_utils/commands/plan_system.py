@@ -50,11 +50,20 @@ CONSOLES = {
 """Hosts of the AWS console. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html"""
 
 
-def plan(aws: Aws, params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """The module's result. params: its options. Raises InputError with all errors of the files, of AWS and of git."""
+Watch = Callable[[Planning, Shared, Seen], None]
+
+
+def plan(
+    aws: Aws, params: Mapping[str, Any], *, check_mode: bool, watch: Watch = lambda *_read: None
+) -> dict[str, Any]:
+    """The module's result. params: its options. Raises InputError with all errors of the files, of AWS and of git.
+
+    watch: gets what was read, also if there are errors. params["change_set"]: False makes no change set.
+    """
     planning = _files(aws, params, check_mode)
     shared = planning.attempt(lambda: Shared.read(planning)) or Shared(planning, Item(params["stack_name"]))
     seen = _observe(planning, shared)
+    watch(planning, shared, seen)
     planning.findings += shared.findings(seen)
     flavor = _flavor(planning, seen.stack)
     results = [_concluded(planning, prepared) for prepared in (seen.transactor, seen.cf)]
@@ -375,6 +384,8 @@ def _stack(planning: Planning, seen: Seen, made: Made) -> tuple[compare.Comparis
     comparison = compare.compare(current, desired)
     if not comparison.pending:
         return comparison, [], []
+    if not params.get("change_set", True):
+        return comparison, [compare.stack_change(comparison, ())], []
     tags = _tags(planning, found)
     body = json.dumps(made.plannable, ensure_ascii=False)
 

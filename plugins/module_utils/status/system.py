@@ -25,6 +25,7 @@ DRIFT = frozenset(
     (
         "git-stale-checkout",
         "ingress-not-in-files",
+        "ingress-open",
         "parameter-by-hand",
         "permissions-boundary",
         "role-policy-all",
