@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -62,7 +62,7 @@ def _systems(known: Mapping[str, Any]) -> Iterator[Status]:
 
 def _inventory(known: Mapping[str, Any]) -> str:
     """The inventory of this run, if it is one file or directory, from the working directory."""
-    sources = known.get("ansible_inventory_sources") or ()
+    sources: Sequence[str] = known.get("ansible_inventory_sources") or []
     if len(sources) != 1 or "," in sources[0]:
         return ""
     return min(sources[0], os.path.relpath(sources[0]), key=len)

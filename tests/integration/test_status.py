@@ -103,7 +103,7 @@ def test_a_system_that_runs_as_its_files_say(orders: System) -> None:
         "account": "123456789012",
         "region": "us-east-1",
         "exists": True,
-        "stack_status": "CREATE_COMPLETE",
+        "stack_status": "UPDATE_COMPLETE",
         "size": 2,
     }
     assert (found["release"], found["configured_release"]) == ("1.0.7705", "1.0.7705")
@@ -247,7 +247,7 @@ def test_a_missing_right_is_a_gap_and_the_rest_is_shown(orders: System, call: st
     assert found["verdict"] == "unknown"
     assert found["gaps"]
     assert all(call in gap for gap in found["gaps"]), found["gaps"]
-    assert (found["stack_status"], found["serving"], found["release"]) == ("CREATE_COMPLETE", 2, "1.0.7705")
+    assert (found["stack_status"], found["serving"], found["release"]) == ("UPDATE_COMPLETE", 2, "1.0.7705")
     known = {"watched": found["watched"], "reports": found["reports"], "last": found["last"]}
     assert [name for name, value in known.items() if not value] == ([missing] if missing else [])
 
@@ -275,7 +275,7 @@ def test_files_with_errors(orders: System) -> None:
     found = status(orders)
     assert found["verdict"] == "attention"
     assert any("memory-index-max" in text for text in found["errors"])
-    assert (found["stack_status"], found["active"]) == ("CREATE_COMPLETE", 1)
+    assert (found["stack_status"], found["active"]) == ("UPDATE_COMPLETE", 1)
 
 
 def test_a_failed_stack_is_broken(orders: System, aws: Emulator) -> None:
