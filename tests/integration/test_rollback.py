@@ -121,12 +121,24 @@ def test_a_version_that_never_serves_goes_and_what_ran_is_as_before(
     system.require_rolled_back(failed)
 
 
-@pytest.mark.parametrize("flavor", ["modern", "legacy"])
-def test_an_update_that_cloudformation_rolls_back_restores_the_files(
-    aws: Emulator, tmp_path: pathlib.Path, flavor: str
+def test_a_hook_that_refuses_commits_does_not_keep_the_stack_from_its_template(
+    aws: Emulator, tmp_path: pathlib.Path
 ) -> None:
+    system = Rolling(aws, tmp_path)
+    aws.configure(modes={BROKEN: "crash"})
+    hook = system.estate.directory / ".git" / "hooks" / "commit-msg"
+    hook.write_text("#!/bin/sh\n! grep -q -e 'not replaced' -e 'roll back' \"$1\"\n")
+    hook.chmod(0o755)
+    system.estate.edit(TRANSACTOR, **EDIT)
+    failed = system.play()
+    assert failed.returncode != 0
+    assert "git did not commit" in failed.output
+    assert system.now() == system.before, failed.output
+
+
+def test_an_update_that_cloudformation_rolls_back_restores_the_files(aws: Emulator, tmp_path: pathlib.Path) -> None:
     """Somebody deletes the instance profile just before the update."""
-    system = Rolling(aws, tmp_path, flavor)
+    system = Rolling(aws, tmp_path, "legacy")
     system.estate.edit(TRANSACTOR, aws_transactor_role="another", **EDIT)
     fault = aws.fault("cloudformation:UpdateStack", mode="hold", seconds=300)
     iam = aws.backstage("iam")
