@@ -83,11 +83,14 @@ def unknown(adopted: Adopted) -> list[str]:
     template_combinations.OPTIONS,
     template_combinations.MACHINES,
     st.sampled_from([{}, {"team": "orders"}, {"team": "orders", "env": "prod", "owner": "anna"}]),
+    st.booleans(),
 )
 def test_a_modern_stack_gives_its_files_and_options_back(
-    pair: tuple[Properties, Properties], options: Options, machine: Machine, tags: dict[str, str]
+    pair: tuple[Properties, Properties], options: Options, machine: Machine, tags: dict[str, str], watched: bool
 ) -> None:
     one, other = pair
+    if watched:  # a callback would get the metrics, and the template would have no alarms
+        one = builders.parse({key: value for key, value in one.as_dict().items() if key != "metrics-callback"})
     template = modern.template(one, other, options, machine)
     adopted = adopt(reading(template, tags), around(machine.instance_store))
     assert adopted.differs == ()
@@ -237,6 +240,14 @@ def test_values_of_parameters_count_not_their_defaults() -> None:
     adopted = adopt(reading(legacy_template(transactor(), cf()), GroupSize="5", Xmx="3g"), around())
     assert (adopted.cf["aws-autoscaling-group-size"], adopted.cf["java-xmx"]) == ("5", "3g")
     assert adopted.differs == ()
+
+
+def test_the_role_is_that_of_the_instances() -> None:
+    template = old_template()
+    template["Parameters"]["InstanceProfile"]["Default"] = "another"
+    adopted = adopt(reading(template), around())
+    assert adopted.transactor["aws-transactor-role"] == "another"
+    assert unknown(adopted) == ["aws-transactor-role"]
 
 
 def test_a_stack_that_only_resembles_one_is_read_as_far_as_it_goes() -> None:
