@@ -141,6 +141,7 @@ def test_drift_is_the_plan() -> None:
                 Attribute("memory-index-max", "256m", "512m", "aws/t.properties", 54),)),
             Change("update", "dynamodb table", "orders", "transactor", attributes=(
                 Attribute("point-in-time recovery", "off", "on"),)),
+            Change("update", "stack", "orders", "stack", "image unchanged"),
             Change("replace", "transactors", "", "transactors", "2 of 2 replaced"),
             Change("update", "file", "aws/orders.json", "template", "only its form changes"),
             Change("update", "git", "", "git", "2 files"),
@@ -154,6 +155,7 @@ def test_drift_is_the_plan() -> None:
     assert list(system.drift(plan, "update")) == [
         Difference("memory-index-max", "256m -> 512m", "aws/t.properties:54", "update"),
         Difference("dynamodb table orders", "point-in-time recovery off -> on", "", "update"),
+        Difference("stack", "the template differs; image unchanged", "", "update"),
         Difference("transactors", "2 of 2 replaced", "", "update"),
         Difference("ingress-not-in-files", "tcp 22 from 0.0.0.0/0; revoke it"),
         Difference("git-stale-checkout", "bob applied others", "aws/t.properties", "git pull"),

@@ -272,7 +272,12 @@ def _subject(change: Change) -> str:
 
 def _text(change: Change) -> str:
     if change.text:
-        return change.text
+        # Without a change set, the plan does not have the resources.
+        return (
+            f"the template differs; {change.text}"
+            if change.kind == "stack" and change.action == "update"
+            else change.text
+        )
     parts = []
     for each in change.attributes:
         name = "" if each.name == change.name else f"{each.name} "

@@ -14,7 +14,7 @@ from .system import Span
 
 WIDTH = 720
 HEIGHT = 64
-LABELS = 16
+LABELS = 28
 """Height of the times below."""
 
 
@@ -47,7 +47,7 @@ def svg(spans: Sequence[Span], title: str) -> str:
 
     marks = [(0, "start", began), (WIDTH / 2, "middle", (began + ended) / 2), (WIDTH, "end", ended)]
     labels = (
-        f'<text x="{at:g}" y="{HEIGHT + LABELS - 3}" text-anchor="{anchor}">{_time(moment)}</text>'
+        f'<text x="{at:g}" y="{HEIGHT + 4}" dominant-baseline="hanging" text-anchor="{anchor}">{_time(moment)}</text>'
         for at, anchor, moment in marks
     )
     label = escape(title, quote=True)
