@@ -44,7 +44,7 @@ class Machine:
 
     def begin(self, **options: Any) -> dict[str, Any]:
         self._environment.setenv("ANSIBLE_HOME", str(self.directory / "home"))
-        params = {"stack_name": "orders", "timeout": 0, "lease": LEASE, **self.files, **options}
+        params = {"stack_name": "orders", "timeout": 0, **self.files, **options}
         result = self._run("begin_run", {**params, "_pid": self.playbook.pid})
         self.lease = result.get("lease", "")
         return result

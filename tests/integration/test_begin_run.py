@@ -23,7 +23,6 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.actions import 
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws import iam_changes, state_table
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands import begin_run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.git.history import blob
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.state.item import LEASE_SECONDS
 
 from tests.emulator import Emulator
 from tests.integration.ensuring import USERS, text
@@ -135,7 +134,7 @@ def test_a_wait_is_reported_again(machines: Machines, monkeypatch: pytest.Monkey
     monkeypatch.setattr(begin_run, "LINE_SECONDS", 1.0)
     lines: list[str] = []
     with screen.shown_by(lines.append, ()):
-        bert.begin(timeout=1.9)
+        bert.begin(timeout=3)
     assert len(lines) == 2
     assert lines[1].startswith("waiting 0 of 0 min for another run that works on the system orders")
 
@@ -157,9 +156,9 @@ def test_a_second_run_of_one_machine_waits_too(machines: Machines) -> None:
 
 def test_the_lock_is_renewed_while_the_run_lives(aws: Emulator, machines: Machines) -> None:
     anna, bert = machines("anna"), machines("bert")
-    anna.begin()
+    anna.begin(lease=LEASE)
     beat = item(aws).beat
-    assert bert.begin(timeout=1.5 * LEASE)["failed"]
+    assert bert.begin(lease=LEASE, timeout=1.5 * LEASE)["failed"]
     assert item(aws).beat != beat
     assert not anna.ensure()["failed"], "its lease on the machine is renewed too"
 
@@ -181,11 +180,11 @@ def test_the_run_of_a_dead_process_is_succeeded_at_once(aws: Emulator, machines:
 
 def test_the_run_of_a_machine_that_is_gone_is_succeeded_after_its_lease(aws: Emulator, machines: Machines) -> None:
     gone, bert = machines("anna"), machines("bert")
-    gone.begin()
+    gone.begin(lease=LEASE)
     gone.die()
     until(lambda: not renewing())
     before = time.monotonic()
-    begun = bert.begin(timeout=30)
+    begun = bert.begin(lease=LEASE, timeout=30)
     assert time.monotonic() - before >= LEASE
     assert "it did not renew its lock for 2 s" in begun["took_over"]
     assert item(aws).holder
@@ -208,19 +207,19 @@ def test_a_lock_of_an_hour_ago_is_taken_at_once(aws: Emulator, machines: Machine
 
 def test_unlock_takes_over_from_the_run_that_it_names(aws: Emulator, machines: Machines) -> None:
     anna, bert = machines("anna"), machines("bert")
-    lock = anna.begin()["lock"]
-    refused = bert.begin(unlock="abc")
+    lock = anna.begin(lease=LEASE)["lock"]
+    refused = bert.begin(lease=LEASE, unlock="abc")
     assert re.search(rf"datomic_unlock is abc, but the system orders is locked by .*, lock {lock}\.", refused["msg"])
-    assert "datomic_unlock names its lock" in bert.begin(unlock=lock)["took_over"]
+    assert "datomic_unlock names its lock" in bert.begin(lease=LEASE, unlock=lock)["took_over"]
     until(lambda: anna.ensure()["failed"])
     assert anna.ensure()["msg"].startswith("This run has lost its lock of the system orders: ")
     assert not bert.end()["failed"]
-    assert "nobody has the lock of the system orders" in text(bert.begin(unlock=lock)["warnings"])
+    assert "nobody has the lock of the system orders" in text(bert.begin(lease=LEASE, unlock=lock)["warnings"])
 
 
 def test_a_lease_that_is_over_stops_writes_and_lets_reads_go_on(aws: Emulator, machines: Machines) -> None:
     anna = machines("anna")
-    anna.begin()
+    anna.begin(lease=LEASE)
     aws.fault("dynamodb:UpdateItem", times=1000, code="ExpiredTokenException", status=400)
     until(lambda: os.stat(anna.lease).st_mtime < time.time())
     aws.clear_calls()
@@ -233,7 +232,7 @@ def test_a_lease_that_ends_while_a_module_works_stops_its_next_write(
     aws: Emulator, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = machines("anna")
-    anna.begin(lease=LEASE_SECONDS)
+    anna.begin()
     create = iam_changes.Changes.executors
 
     def ending(changes: iam_changes.Changes) -> Executors:
@@ -249,16 +248,16 @@ def test_a_lease_that_ends_while_a_module_works_stops_its_next_write(
 def test_no_process_outlasts_the_run(machines: Machines) -> None:
     until(lambda: not renewing())
     anna = machines("anna")
-    anna.begin()
+    anna.begin(lease=LEASE)
     assert len(renewing()) == 1
     anna.die()
-    until(lambda: not renewing(), 2.0)
-    assert anna.begin()["msg"] == "ansible-playbook has ended. Nothing was changed."
+    until(lambda: not renewing())
+    assert anna.begin(lease=LEASE)["msg"] == "ansible-playbook has ended. Nothing was changed."
     bert = machines("bert")
-    assert bert.begin(timeout=30)["took_over"]
+    assert bert.begin(lease=LEASE, timeout=30)["took_over"]
     assert len(renewing()) == 1
     bert.end()
-    until(lambda: not renewing(), 2.0)
+    until(lambda: not renewing())
 
 
 def test_a_failed_run_that_changed_nothing_leaves_the_record(aws: Emulator, machines: Machines) -> None:
@@ -291,7 +290,7 @@ def test_a_write_whose_answer_is_lost_was_done(aws: Emulator, machines: Machines
     anna.begin()
     anna.end()
     aws.fault("dynamodb:UpdateItem", k=k, mode="drop_after")
-    begun = anna.begin(lease=LEASE_SECONDS)
+    begun = anna.begin()
     assert not begun["failed"], begun
     assert not anna.ensure()["failed"]
     ended = anna.end()
@@ -307,7 +306,7 @@ def test_a_killed_run_has_recorded_its_names_before_the_first_resource(
 ) -> None:
     anna, bert = machines("anna"), machines("bert")
     aws.configure(scale=100)
-    anna.begin()
+    anna.begin(lease=LEASE)
     (process,) = concurrently(anna.ensure)
     assert process.pid
     aws.fault(match=f":{operation}:", mode="kill_after", pid=process.pid)
@@ -316,7 +315,7 @@ def test_a_killed_run_has_recorded_its_names_before_the_first_resource(
     names = item(aws).names["transactor"]
     assert set(names) == {"aws-transactor-role", "aws-peer-role", "aws-s3-log-bucket-id"}
     anna.die()
-    begun = bert.begin(timeout=30)
+    begun = bert.begin(lease=LEASE, timeout=30)
     assert begun["names"] == {"transactor": names}
     assert not bert.ensure()["failed"]
     assert {key: bert.written()[key] for key in names} == names
@@ -329,13 +328,13 @@ def test_bin_datomic_gets_the_recorded_names_and_records_its_own(
 ) -> None:
     anna, bert = machines("anna"), machines("bert")
     site = Site(tmp_path, aws)
-    anna.begin(lease=LEASE_SECONDS)
+    anna.begin()
     assert not anna.ensure(**site.common)["failed"]
     names = item(aws).names["transactor"]
     assert names == {key: anna.written()[key] for key in names}
     assert len(names) == 3
     anna.end()
-    bert.begin(lease=LEASE_SECONDS)
+    bert.begin()
     done = bert.ensure(**site.common)
     assert not done["failed"], done
     assert (done["engine"], done["actions"]) == ("cli", [])
@@ -356,7 +355,7 @@ def test_no_access_key_is_recorded(aws: Emulator, machines: Machines) -> None:
 
 def test_a_name_that_somebody_took_meanwhile_is_recorded_anew(aws: Emulator, machines: Machines) -> None:
     anna = machines("anna")
-    anna.begin(lease=LEASE_SECONDS)
+    anna.begin()
     aws.configure(scale=20, visibility=2.0)
     aws.backstage("iam").create_role(RoleName="datomic-aws-transactor", AssumeRolePolicyDocument="{}")
     done = anna.ensure()
@@ -388,7 +387,7 @@ def test_of_runs_that_begin_at_once_one_has_the_lock(
 ) -> None:
     """number: of machines."""
     runs = [machines(f"machine-{index % number}") for index in range(6)]
-    results = begin_at_once(tmp_path, runs, lease=LEASE_SECONDS)
+    results = begin_at_once(tmp_path, runs)
     (lock,) = [result["lock"] for result in results if not result["failed"]]
     assert item(aws).revision == 1
     assert [f"lock {lock}" in result["msg"] for result in results if result["failed"]] == [True] * 5
@@ -399,9 +398,9 @@ def test_a_run_that_is_taking_the_lock_is_alive_to_its_machine(aws: Emulator, ma
     second.begin()
     second.end()
     aws.fault("dynamodb:UpdateItem:", mode="timeout", seconds=2.0)
-    (process,) = concurrently(functools.partial(first.begin, lease=LEASE_SECONDS))
+    (process,) = concurrently(functools.partial(first.begin))
     until(lambda: item(aws).holder)
-    refused = second.begin(lease=LEASE_SECONDS)
+    refused = second.begin()
     process.join()
     assert "Another run works on the system orders" in refused["msg"]
 
@@ -410,9 +409,11 @@ def test_the_runs_that_succeed_a_dead_one_are_one_at_a_time(
     aws: Emulator, machines: Machines, tmp_path: pathlib.Path
 ) -> None:
     dead = machines("dead")
-    dead.begin()
+    dead.begin(lease=LEASE)
     dead.die()
-    results = begin_at_once(tmp_path, [machines(f"machine-{index}") for index in range(3)], timeout=LEASE + 3)
+    results = begin_at_once(
+        tmp_path, [machines(f"machine-{index}") for index in range(3)], lease=LEASE, timeout=LEASE + 3
+    )
     assert sorted(result["failed"] for result in results) == [False, True, True]
     assert item(aws).revision == 2
 
