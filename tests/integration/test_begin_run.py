@@ -186,7 +186,7 @@ def test_the_run_of_a_machine_that_is_gone_is_succeeded_after_its_lease(aws: Emu
     before = time.monotonic()
     begun = bert.begin(lease=LEASE, timeout=30)
     assert time.monotonic() - before >= LEASE
-    assert "it did not renew its lock for 2 s" in begun["took_over"]
+    assert "it did not renew its lock for " in begun["took_over"]
     assert item(aws).holder
     ended = gone.end()
     assert "Another run has taken over the lock of the system orders" in text(ended["warnings"])
@@ -306,7 +306,7 @@ def test_a_killed_run_has_recorded_its_names_before_the_first_resource(
 ) -> None:
     anna, bert = machines("anna"), machines("bert")
     aws.configure(scale=100)
-    anna.begin(lease=LEASE)
+    anna.begin()
     (process,) = concurrently(anna.ensure)
     assert process.pid
     aws.fault(match=f":{operation}:", mode="kill_after", pid=process.pid)
