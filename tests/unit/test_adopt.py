@@ -21,7 +21,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.ingress i
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.steps.stack.changes import Parameter
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template import legacy, modern
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import Machine, Options
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import builders, template_combinations
@@ -78,6 +78,7 @@ def unknown(adopted: Adopted) -> list[str]:
     return [one.key for one in adopted.unknown]
 
 
+@settings(deadline=None)
 @given(
     template_combinations.FILES,
     template_combinations.OPTIONS,
@@ -114,6 +115,7 @@ def test_a_modern_stack_gives_its_files_and_options_back(
     assert meaning[0] == meaning[1]
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["metrics-callback", "valcache-path", "data-dir"]), template_combinations.VALUES),
     st.sampled_from(["", "-XX:+UseG1GC", "'-XX:+UseG1GC -Dx=1'", "-Da='b c'"]),
@@ -137,6 +139,7 @@ def test_a_legacy_stack_gives_its_files_back(
     assert adopted.cf == other.as_dict()
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["sql-password", "license-key", "memcached-password"]), template_combinations.VALUES
