@@ -148,6 +148,11 @@ outputs:
   returned: success, not in check mode
   type: dict
   sample: {}
+roll_back:
+  description: V(false) after a failure to which a rollback is no answer, such as another's operation.
+  returned: on some failures
+  type: bool
+  sample: false
 seconds:
   description: How long it took, until the end or the failure.
   returned: not in check mode

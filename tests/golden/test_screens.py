@@ -33,6 +33,7 @@ SCREENS = pathlib.Path(__file__).parent / "screens"
 RANDOM = re.compile(
     r"(?<=datomic-logs-)[0-9a-f-]{36}|(?<=/)[0-9a-f-]{36}|(?<=\b(?:sg|lt)-)[0-9a-f]{17}|(?<=\bi-)[0-9a-f]{17}"
     r"|(?<=\bvpc-)[0-9a-f]{17}|(?<=-)[0-9A-Z]{12}\b|(?<=since )20[0-9T:-]{17}(?=Z)"
+    r"|(?<=to commit )[0-9a-f]{7}"
 )
 SECONDS = {"transactor": 9.2, "security_group": 1.4, "template": 2.0, "stack": 48.0, "transactors": 200.0, "git": 1.1}
 
