@@ -121,7 +121,7 @@ options:
         of the launch template launched them, as after a rollback of the stack.
       - They count as current until the group launches something else. A tag of the group says so, which has room for
         twelve of them.
-      - With O(when=surplus) they only go last.
+      - With O(when=surplus) they only go last, and RV(roll_back) says whether only they are left.
     type: list
     elements: str
     default: []
@@ -247,8 +247,10 @@ diagnostics:
   elements: str
   sample: ["Scaling activity: We currently do not have sufficient m5.large capacity."]
 roll_back:
-  description: Whether the stack and the files are to return to what ran before, by O(roll_back_while).
-  returned: when a replacement fails
+  description:
+    - Whether the stack and the files are to return to what ran before, by O(roll_back_while).
+    - After a success only with O(when=surplus), where V(all) means that only instances of O(current) are left.
+  returned: outside of check mode
   type: bool
   sample: false
 """

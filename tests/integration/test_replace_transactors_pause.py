@@ -43,12 +43,29 @@ def test_a_takeover_that_is_not_allowed_ends_the_new_ones_and_not_the_old(aws: E
     old = system(aws, 2, template={"zones": zones.split()})
     paused = groups.replace(aws, **METRICS, until="takeover")
     assert paused["paused"], paused
-    ended = groups.replace(aws, **METRICS, when="surplus", current=tuple(paused["old"]))
+    refused = {"when": "surplus", "current": tuple(paused["old"]), "roll_back_while": ("all",)}
+    ended = groups.replace(aws, **METRICS, **refused)
     assert not ended.get("failed"), ended
+    assert ended["roll_back"]
     assert sorted(ended["ended"]) == sorted(paused["new"])
     assert (groups.ids(aws), groups.sizes(aws)) == (old, (2, 2, 2))
     assert aws.outage() == 0
     assert groups.replace(aws, **METRICS, until="takeover")["paused"], "they are outdated as before"
+
+
+def test_an_old_one_that_ended_in_the_pause_keeps_a_new_one(aws: Emulator) -> None:
+    """Which may have been active since: nothing may return to another release."""
+    old = system(aws, 2)
+    paused = groups.replace(aws, **METRICS, until="takeover")
+    client = aws.backstage("autoscaling")
+    client.terminate_instance_in_auto_scaling_group(InstanceId=old[0], ShouldDecrementDesiredCapacity=False)
+    aws.advance(600)
+    refused = {"when": "surplus", "current": tuple(paused["old"])}
+    ended = groups.replace(aws, **METRICS, **refused, roll_back_while=("all",))
+    assert not ended.get("failed"), ended
+    assert (old[1] in groups.ids(aws), len(groups.ids(aws))) == (True, 2)
+    assert not ended["roll_back"]
+    assert groups.replace(aws, **METRICS, **refused, roll_back_while=("all", "some"))["roll_back"]
 
 
 def test_with_nothing_to_replace_it_does_not_pause(aws: Emulator) -> None:

@@ -297,7 +297,8 @@ def _replace(
     loop = Loop(cloud, observed, goal, **limits, show=show)
     with screen.last_words(lambda: f"Stopped. {loop.standing()}"):
         try:
-            return loop.run()
+            result = loop.run()
+            return {**result, "roll_back": goal.shrinking and loop.kept_left in options.roll_back_while}
         except DatomicError as error:
             rolls_back = loop.old_left in options.roll_back_while
             files = options.files or tuple(filter(None, [options.transactor_src]))

@@ -121,6 +121,12 @@ class Loop:
         return not left and any(state == IN_SERVICE for old, state in states if not old)
 
     @property
+    def kept_left(self) -> OldLeft:
+        """After a surplus has ended: which of the kept instances are left, and whether others are."""
+        members = [one.instance_id in self._goal.kept for one in self._observed.members]
+        return "all" if all(members) else "some" if any(members) else "none"
+
+    @property
     def old_left(self) -> OldLeft:
         """Which of the old instances of the first look are left."""
         if self.replaced:
