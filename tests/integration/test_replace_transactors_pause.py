@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.emulator import Emulator
@@ -43,7 +45,7 @@ def test_a_takeover_that_is_not_allowed_ends_the_new_ones_and_not_the_old(aws: E
     old = system(aws, 2, template={"zones": zones.split()})
     paused = groups.replace(aws, **METRICS, until="takeover")
     assert paused["paused"], paused
-    refused = {"when": "surplus", "current": tuple(paused["old"]), "roll_back_while": ("all",)}
+    refused: dict[str, Any] = {"when": "surplus", "current": tuple(paused["old"]), "roll_back_while": ("all",)}
     ended = groups.replace(aws, **METRICS, **refused)
     assert not ended.get("failed"), ended
     assert ended["roll_back"]
@@ -60,7 +62,7 @@ def test_an_old_one_that_ended_in_the_pause_keeps_a_new_one(aws: Emulator) -> No
     client = aws.backstage("autoscaling")
     client.terminate_instance_in_auto_scaling_group(InstanceId=old[0], ShouldDecrementDesiredCapacity=False)
     aws.advance(600)
-    refused = {"when": "surplus", "current": tuple(paused["old"])}
+    refused: dict[str, Any] = {"when": "surplus", "current": tuple(paused["old"])}
     ended = groups.replace(aws, **METRICS, **refused, roll_back_while=("all",))
     assert not ended.get("failed"), ended
     assert (old[1] in groups.ids(aws), len(groups.ids(aws))) == (True, 2)
