@@ -24,7 +24,7 @@ RANDOM = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # of a bucket, of a stack's id
     r"|\b(?:sg|vpc|subnet|lt|r|sgr)-[0-9a-f]{8,17}\b"
     r"|(?<=wormbase-LaunchGroup-)[0-9A-Za-z]+|(?<=wormbase-LaunchConfig-)[0-9A-Za-z]+"
-    r"|(?<=/leases/)[0-9a-f]{12}"
+    r"|(?<=/leases/)[0-9a-f]{12}|(?<=current-instances\", \")[0-9a-f]{12}|\bi-[0-9a-f]{17}\b"
 )
 """The same name everywhere is what counts, not which."""
 MADE_UP = re.compile(r"((?:access-key-id|secret-key)=)[A-Za-z0-9+/]{16,}")
