@@ -57,7 +57,9 @@ class Rolling:
         stack, group = self.aws.backstage("cloudformation"), self.group()
         return {
             "template": json.loads(json.dumps(stack.get_template(StackName=SYSTEM)["TemplateBody"])),
-            "instances": sorted(one["InstanceId"] for one in group["Instances"]),
+            "instances": sorted(
+                one["InstanceId"] for one in group["Instances"] if not one["LifecycleState"].startswith("Terminat")
+            ),
             "sizes": [group[name] for name in ("MinSize", "DesiredCapacity", "MaxSize")],
             "files": {path.name: path.read_text() for path in (self.estate.directory / "aws").iterdir()},
         }
