@@ -286,10 +286,10 @@ steps:
         - What the run does if the update of the stack or the replacement fails. It returns to C(commit) if that is
           C(possible).
         - C(roll_back_while) is an option of M(datomic_onprem.aws.replace_transactors). C(instances) are those that run
-          the stack's present template.
+          the stack's present template, C(size) is the group's by it.
       returned: always
       type: dict
-      sample: {possible: true, commit: 9a0b6c1, roll_back_while: [all, some], instances: [i-0123456789abcdef0]}
+      sample: {possible: true, commit: 9a0b6c1, roll_back_while: [all, some], instances: [i-0123456789abcdef0], size: 2}
 findings:
   description: All findings, if there is an error among them.
   returned: on errors

@@ -123,6 +123,17 @@ def test_a_version_that_never_serves_goes_and_what_ran_is_as_before(
     system.require_rolled_back(failed)
 
 
+def test_an_error_of_aws_before_the_takeover_ends_the_new_transactors_and_no_other(
+    aws: Emulator, tmp_path: pathlib.Path
+) -> None:
+    """An update of the stack would choose itself which instances end."""
+    system = Rolling(aws, tmp_path)
+    system.estate.edit(TRANSACTOR, **EDIT)
+    aws.fault("autoscaling:TerminateInstanceInAutoScalingGroup", code="ValidationError", status=400)
+    failed = system.play("update.yml", "-e", "datomic_replace_timeout=120")
+    system.require_rolled_back(failed)
+
+
 def test_a_hook_that_refuses_commits_does_not_keep_the_stack_from_its_template(
     aws: Emulator, tmp_path: pathlib.Path
 ) -> None:

@@ -36,12 +36,13 @@ class Rollback:
 
     commit: which made the stack's present template; empty if none is known. roll_back_while: by the old transactors
     that the failed replacement left, when the run rolls back; empty: never. instances: ids of those that run the
-    stack's present template.
+    stack's present template. size: of the group by that template; 0 when unknown.
     """
 
     commit: str = ""
     roll_back_while: tuple[OldLeft, ...] = ()
     instances: tuple[str, ...] = ()
+    size: int = 0
     findings: tuple[Finding, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
 
@@ -56,6 +57,7 @@ class Rollback:
             "commit": self.commit,
             "roll_back_while": list(self.roll_back_while),
             "instances": list(self.instances),
+            "size": self.size,
         }
 
 
@@ -90,6 +92,7 @@ def plan_rollback(planning: Planning, seen: Seen, changes: Sequence[Change], app
         commit,
         _roll_back_while(planning.facts, params["strategy"]),
         tuple(one.instance_id for one in seen.group.instances) if seen.group else (),
+        found.sizes.get("DesiredCapacity", 0),
         notes=((SUBJECT, f"automatic, to commit {commit[:SHOWN]}"),),
     )
 
