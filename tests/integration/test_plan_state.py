@@ -10,6 +10,7 @@ import json
 import pathlib
 import re
 import subprocess
+import time
 from typing import Any
 
 import pytest
@@ -204,11 +205,16 @@ def test_a_run_under_way_is_shown(system: System) -> None:
     seen = state_table.read(client, "wormbase")
     assert seen.attempt
     holder = Holder("9f3a", "bob@desk", "arn:aws:iam::123456789012:user/bob", "2026-11-28T13:00:00Z", "m2", 8, "2")
-    assert state_table.take(client, seen, holder, seen.attempt, "beat", 1.0)
+    assert state_table.take(client, seen, holder, seen.attempt, "beat", time.time())
     planned = system.plan()
     assert planned["seen"]["revision"] == seen.revision + 1
     assert notes(planned)["lock"] == (
         "bob@desk (arn:aws:iam::123456789012:user/bob) works on it, since 2026-11-28T13:00:00Z, lock 9f3a"
+    )
+    assert state_table.renew(client, "wormbase", "9f3a", "beat", 1_800_000_000.0 - 900_000_000)
+    assert notes(system.plan())["lock"] == (
+        "bob@desk (arn:aws:iam::123456789012:user/bob) left it locked at 1998-07-09T16:00:00Z, lock 9f3a; the next run "
+        "with work takes it over"
     )
 
 

@@ -14,9 +14,9 @@ from ..aws import state_table
 from ..errors import Finding
 from ..git.history import History, blob
 from ..properties.file import Properties
-from ..state.item import File, Item, Run
+from ..state.item import LEASE_SECONDS, File, Item, Run
 from ..steps.transactor.desired import recorded
-from ..util import machine
+from ..util import clock, machine
 from .planning import Planning, Seen
 from .prepared import Prepared
 
@@ -97,7 +97,12 @@ class Shared:
         """Who works on the system, and what differs from the files of the last applied run."""
         found: list[tuple[str, str]] = []
         if other := self.item.holder:
-            text = f"{other.who} ({other.caller}) works on it, since {other.since}, lock {other.lock}"
+            who = f"{other.who} ({other.caller})"
+            if clock.now() < self.item.renewed + LEASE_SECONDS:
+                text = f"{who} works on it, since {other.since}, lock {other.lock}"
+            else:
+                last = clock.iso(self.item.renewed)
+                text = f"{who} left it locked at {last}, lock {other.lock}; the next run with work takes it over"
             found.append(("lock", text))
         if self.names:
             found.append(("names", f"{', '.join(self.names)} from the record of the last run"))
