@@ -102,7 +102,7 @@ def _shared_state(dynamodb: Any) -> list[Any]:
     def take(seen: Item, lock: str) -> Item | None:
         holder = Holder(lock, "anna@laptop", "arn", "2026-11-28T12:00:00Z", "m1", 7, "1")
         attempt = Run(lock, "anna@laptop", "arn", "2026-11-28T12:00:00Z", "m1:/x", {})
-        return [state_table.take(dynamodb, seen, holder, attempt, f"{lock}-beat", 100.0) for _ in range(2)][1]
+        return [state_table.take(dynamodb, seen, holder, attempt, f"{lock}-beat", 100.0) for _again in range(2)][1]
 
     nothing = state_table.read(dynamodb, "orders")
     first = take(nothing, "one")

@@ -51,7 +51,8 @@ def begin(aws: Aws, params: Mapping[str, Any], pid: int) -> dict[str, Any]:
     if took_over:
         warn(f"This run took over the lock of the system {item.system} from {took_over}.")
     held = lease.read(path)
-    assert held
+    if held is None:
+        raise lease.lost(None)
     return {
         **NOTHING,
         "lease": path,
@@ -95,7 +96,7 @@ class Taking:
             if item.holder is None:
                 self._refuse_unlock(None)
                 return item, ""
-            if reason := self._death(item, clock.now() - since):
+            if reason := self._death(item, item.holder, clock.now() - since):
                 return item, f"{item.holder}: {reason}"
             self._report(item.holder)
             clock.sleep(min(READ_SECONDS, self._seconds / 4))
@@ -103,10 +104,8 @@ class Taking:
             if item.beat != beat:
                 since = clock.now()
 
-    def _death(self, item: Item, watched: float) -> str:
-        """Why the holder counts as dead; empty when it may live. watched: seconds without a renewal."""
-        holder = item.holder
-        assert holder
+    def _death(self, item: Item, holder: Holder, watched: float) -> str:
+        """Why the item's holder counts as dead; empty when it may live. watched: seconds without a renewal."""
         here = holder.machine == machine.processes()
         if self._params["unlock"]:
             self._refuse_unlock(holder)

@@ -50,10 +50,10 @@ def end(aws: Aws, params: Mapping[str, Any]) -> dict[str, Any]:
 def _runs(held: Lease, params: Mapping[str, Any]) -> tuple[Run | None, Run | None]:
     """The newest run that began to change something, and the newest that was applied."""
     item: Item = held.item
-    assert item.attempt
     outcome: Outcome = "rolled back" if params["rolled_back"] else "failed" if params["failed"] else "applied"
     # A restore of a database has no steps.
-    if not params["results"] or (outcome == "failed" and not _has_changed(params["results"])):
+    idle = not params["results"] or (outcome == "failed" and not _has_changed(params["results"]))
+    if idle or item.attempt is None:
         return held.previous, item.applied
     files = (params["transactor_src"], params["cf_src"])
     commit = History(os.path.dirname(os.path.realpath(files[0])), GIT_SECONDS).commit_of(*files)

@@ -166,6 +166,7 @@ def plan(
     }
     for name, step in steps.items():
         step["changed"] = step["changed"] and planning.has_step(name)
+    found = planning.stack()
     return {
         "changed": check_mode and made_plan.changed,
         "pending": made_plan.changed,
@@ -174,7 +175,7 @@ def plan(
         "warned": [str(finding) for finding in counting if finding.severity == "warning"],
         "seen": {
             "revision": shared.item.revision,
-            "stack": planned_stack.moment if (planned_stack := planning.stack()) else "",
+            "stack": found.moment if found else "",
             "security_group": seen.cf.security_group_id,
         },
         "steps": {**steps, "rollback": rollback.as_step()},
