@@ -95,35 +95,15 @@ def plan(
         planning.refuse_errors(planning.findings)
     if made is None or seen.transactor is None or seen.cf is None:  # each has an error
         raise InputError(planning.final)
-    unknown = compare.Comparison(pending=False)
-    comparison, stack_changes, resources = planning.attempt(lambda: _stack(planning, seen, made)) or (unknown, [], [])
-    planning.findings += comparison.findings
-    rails = guard.Guard()
-    if params["guard"] and flavor == "modern" and planning.has_step("stack"):
-        rails = planning.attempt(lambda: guard_rails.plan(planning, made.template, stack_changes)) or rails
-    stack_changes = [rails.said_by(change) for change in stack_changes]
-    replacement = plan_replacement(planning, seen, comparison)
-    written, holding = _files_to_write(planning, seen, template, made, existing)
-    changes: list[Change] = [
-        *plan_changes.of_actions(seen.transactor.decision.plan.actions, "transactor"),
-        *_file_changes(planning, seen.transactor, "transactor"),
-        *plan_changes.of_actions(seen.cf.decision.plan.actions, "security_group"),
-        *_file_changes(planning, seen.cf, "security_group"),
-        *(plan_changes.of_actions(seen.secrets[0].actions, "secrets") if seen.secrets else ()),
-        *comparison.changes,
-        *stack_changes,
-        *rails.changes,
-        *_template_change(planning, template, written, pending=bool(stack_changes)),
-    ]
-    changes = [*(change for change in changes if planning.has_step(change.step)), *replacement.changes]
+    work = _work(planning, seen, template, made, existing)
+    changes = _changes(planning, seen, work)
     applied = shared.item.applied
-    rollback = plan_rollback(
-        planning, seen, [one for one in changes if one not in rails.changes], applied.commit if applied else ""
-    )
+    outside = [one for one in changes if one not in work.rails.changes]
+    rollback = plan_rollback(planning, seen, outside, applied.commit if applied else "")
     planning.findings += rollback.findings
-    registered = _git(planning, template, written, holding)
-    notes: list[tuple[str, str]] = [*shared.notes(params["directory"]), *rails.notes]
-    notes += [*replacement.notes, *rollback.notes]
+    registered = _git(planning, template, work.written, work.holding)
+    notes: list[tuple[str, str]] = [*shared.notes(params["directory"]), *work.rails.notes]
+    notes += [*work.replacement.notes, *rollback.notes]
     if registered.changed:
         changes.append(Change("update", "git", "", "git", registered.note))
     planning.final += backup_findings
@@ -137,35 +117,14 @@ def plan(
         params["stack_name"],
         planning.account().number,
         planning.cf.get("aws-region"),
-        now=_now(seen, replacement),
+        now=_now(seen, work.replacement),
         findings=tuple(_relative(finding, params["directory"]) for finding in counting),
         changes=tuple(changes),
-        transactors=replacement.transactors,
+        transactors=work.replacement.transactors,
         notes=tuple(notes),
         outputs={**results[0].get("outputs", {}), **_outputs(planning, seen, made)},
     )
     _guard(planning, made_plan)
-    steps: dict[str, dict[str, Any]] = {
-        "backup": {"changed": backs_up},
-        "git": {"changed": registered.changed, "edited": bool(registered.edited)},
-        "transactor": {"changed": _has_work(seen.transactor)},
-        "security_group": {"changed": _has_work(seen.cf)},
-        "secrets": {"changed": bool(seen.secrets and seen.secrets[0].changed)},
-        "template": {
-            "changed": template.dest in written,
-            "flavor": flavor,
-            "modern": dict(template.modern),
-            "holds_secrets": made.holds_secrets,
-        },
-        "surplus": {"changed": replacement.ends_surplus, "size": group_size(planning)},
-        "stack": _stack_step(planning, seen, stack_changes, rollback)
-        | {"changed": bool(stack_changes or rails.changes), "resources": resources}
-        | {"guard": dict(rails.step), "send": bool(stack_changes)},
-        # A run waits for the transactors of an updated stack.
-        "transactors": {"changed": replacement.due or (bool(stack_changes) and params["replace"] != "never")},
-    }
-    for name, step in steps.items():
-        step["changed"] = step["changed"] and planning.has_step(name)
     found = planning.stack()
     return {
         "changed": check_mode and made_plan.changed,
@@ -178,8 +137,87 @@ def plan(
             "stack": found.moment if found else "",
             "security_group": seen.cf.security_group_id,
         },
-        "steps": {**steps, "rollback": rollback.as_step()},
+        "steps": {
+            **_steps(planning, seen, work, rollback),
+            "backup": {"changed": backs_up},
+            "git": {"changed": registered.changed, "edited": bool(registered.edited)},
+            "rollback": rollback.as_step(),
+        },
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What the run does with stack and template. made: the template. stack_changes: without the guard rails' own.
+
+    resources: logical ids of those that the stack's update changes. written: paths of the files that the run writes;
+    holding: of those that get a secret.
+    """
+
+    template: create_cf_template.Options
+    made: Made
+    comparison: compare.Comparison
+    stack_changes: Sequence[Change]
+    resources: Sequence[str]
+    rails: guard.Guard
+    replacement: Replacing
+    written: Sequence[str]
+    holding: Sequence[str]
+
+
+def _work(
+    planning: Planning, seen: Seen, template: create_cf_template.Options, made: Made, existing: bytes | None
+) -> Work:
+    unknown = compare.Comparison(pending=False)
+    comparison, changes, resources = planning.attempt(lambda: _stack(planning, seen, made)) or (unknown, [], [])
+    planning.findings += comparison.findings
+    rails = guard.Guard()
+    if planning.params["guard"] and template.flavor == "modern" and planning.has_step("stack"):
+        rails = planning.attempt(lambda: guard_rails.plan(planning, made.template, changes)) or rails
+    replacement = plan_replacement(planning, seen, comparison)
+    files = _files_to_write(planning, seen, template, made, existing)
+    changes = [rails.said_by(change) for change in changes]
+    return Work(template, made, comparison, changes, resources, rails, replacement, *files)
+
+
+def _changes(planning: Planning, seen: Seen, work: Work) -> list[Change]:
+    """All but the commits."""
+    pending = bool(work.stack_changes)
+    changes = [
+        *_prepared_changes(planning, seen.transactor, "transactor"),
+        *_prepared_changes(planning, seen.cf, "security_group"),
+        *(plan_changes.of_actions(seen.secrets[0].actions, "secrets") if seen.secrets else ()),
+        *work.comparison.changes,
+        *work.stack_changes,
+        *work.rails.changes,
+        *_template_change(planning, work.template, work.written, pending=pending),
+    ]
+    return [*(change for change in changes if planning.has_step(change.step)), *work.replacement.changes]
+
+
+def _steps(planning: Planning, seen: Seen, work: Work, rollback: Rollback) -> dict[str, dict[str, Any]]:
+    """Whether the run takes each step, and what the step needs."""
+    updates = bool(work.stack_changes)
+    steps: dict[str, dict[str, Any]] = {
+        "transactor": {"changed": _has_work(seen.transactor)},
+        "security_group": {"changed": _has_work(seen.cf)},
+        "secrets": {"changed": bool(seen.secrets and seen.secrets[0].changed)},
+        "template": {
+            "changed": work.template.dest in work.written,
+            "flavor": work.template.flavor,
+            "modern": dict(work.template.modern),
+            "holds_secrets": work.made.holds_secrets,
+        },
+        "surplus": {"changed": work.replacement.ends_surplus, "size": group_size(planning)},
+        "stack": _stack_step(planning, seen, work.stack_changes, rollback)
+        | {"changed": bool(updates or work.rails.changes), "resources": work.resources}
+        | {"guard": dict(work.rails.step), "send": updates},
+        # A run waits for the transactors of an updated stack.
+        "transactors": {"changed": work.replacement.due or (updates and planning.params["replace"] != "never")},
+    }
+    for name, step in steps.items():
+        step["changed"] = step["changed"] and planning.has_step(name)
+    return steps
 
 
 def _files(aws: Aws, params: Mapping[str, Any], check_mode: bool) -> Planning:
@@ -418,14 +456,17 @@ def _tags(planning: Planning, found: Stack | None) -> dict[str, str]:
     return {**(found.tags if found else {}), **planning.system.tags}
 
 
-def _has_work(prepared: Prepared) -> bool:
-    return prepared.decision.plan.changed or bool(prepared.decision.values)
+def _has_work(prepared: Prepared | None) -> bool:
+    return bool(prepared and (prepared.decision.plan.changed or prepared.decision.values))
 
 
-def _file_changes(planning: Planning, prepared: Prepared, step: Step) -> tuple[Change, ...]:
-    return plan_changes.of_file(
-        prepared.file.src, prepared.after, prepared.decision, step, planning.params["directory"]
-    )
+def _prepared_changes(planning: Planning, prepared: Prepared | None, step: Step) -> tuple[Change, ...]:
+    """In AWS and in the file."""
+    if prepared is None:
+        return ()
+    decision, directory = prepared.decision, planning.params["directory"]
+    in_file = plan_changes.of_file(prepared.file.src, prepared.after, decision, step, directory)
+    return (*plan_changes.of_actions(decision.plan.actions, step), *in_file)
 
 
 def _files_to_write(
