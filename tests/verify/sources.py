@@ -35,7 +35,9 @@ GIVEN = {
     "security_groups": "ec2",
     "change_set": "cloudformation",
     "application_autoscaling": "application-autoscaling",
+    "drift": "cloudformation",
     "stack": "cloudformation",
+    "state_table": "dynamodb",
 }
 """Whose client a function, or a module, is given as client; other modules have the name of their service."""
 
