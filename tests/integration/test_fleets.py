@@ -98,7 +98,7 @@ def test_a_command_decides_on_each_takeover(estate: Estate, aws: Emulator) -> No
     assert before["orders"] == after["orders"], "the old one serves, the new one is gone"
     assert "memory-index-max=512m" in (estate.directory / "aws/orders-transactor.properties").read_text()
     assert not re.search("orders: .* stay healthy", run.output), run.output
-    assert re.search(r"orders .*  failed: transactors", run.output), run.output
+    assert re.search(r"orders .*  rolled back", run.output), run.output
 
 
 def test_a_person_allows_the_takeovers_or_not(estate: Estate, aws: Emulator) -> None:

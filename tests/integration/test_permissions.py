@@ -385,6 +385,6 @@ def test_the_backups_policy_is_what_they_need_besides(
 
 def test_every_policy_is_tested() -> None:
     assert {file.stem for file in POLICIES.glob("*.json")} == {
-        *("operator", "modern", "backups", "taken-names", "state"),
+        *("operator", "modern", "backups", "taken-names", "state", "status"),
         *OPTIONS,
     }

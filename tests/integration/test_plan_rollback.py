@@ -22,7 +22,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.rules.facts imp
 from tests.emulator import Emulator
 from tests.golden.systems import System
 
-NONE: dict[str, Any] = {"possible": False, "commit": "", "roll_back_while": [], "instances": []}
+NONE: dict[str, Any] = {"possible": False, "commit": "", "roll_back_while": [], "instances": [], "size": 0}
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_it_names_the_commit_that_made_what_runs(orders: System) -> None:
         result = orders.plan(check=check)
         found = rollback(result)
         assert sorted(found.pop("instances")) == instances
-        assert found == {"possible": True, "commit": commit, "roll_back_while": ["all", "some"]}
+        assert found == {"possible": True, "commit": commit, "roll_back_while": ["all", "some"], "size": 2}
         assert (notes(result), unknown(result)) == ([f"automatic, to commit {commit}"], [])
     off = orders.plan(rollback_on_failure=False)
     assert (rollback(off), notes(off), unknown(off)) == ({**NONE, "commit": commit}, [], [])

@@ -143,9 +143,7 @@ def test_an_edit_on_top_of_the_applied_files_is_not_stale_and_is_shown(system: S
     edit(system, "memory-index-max", "256m")
     planned = system.plan(directory=str(system.directory))
     assert not stale(planned)
-    assert notes(planned)["files"] == (
-        f"wormbase-transactor.properties edited since anna@laptop applied commit {made[:12]} at 2026-11-28T12:00:00Z"
-    )
+    assert notes(planned)["files"].startswith(f"wormbase-transactor.properties edited since {made[:7]} (anna@laptop)")
     commit(system)
     assert not stale(system.plan())
 

@@ -190,7 +190,7 @@ def test_a_failed_roll_names_the_way_back_and_the_same_playbook_retries_it(
     file.write_text(file.read_text().replace(asked, "\n"))
     made = estate.play("create.yml")
     assert made.returncode == 0, made.output
-    runs = estate.git("rev-parse", "--short", "HEAD").strip()
+    runs = estate.git("rev-parse", "HEAD").strip()
     aws.configure(capacity=1)
     client = aws.backstage("autoscaling")
 

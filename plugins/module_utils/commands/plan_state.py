@@ -17,6 +17,7 @@ from ..properties.file import Properties
 from ..state.item import LEASE_SECONDS, File, Item, Run
 from ..steps.transactor.desired import recorded
 from ..util import clock, machine
+from .plan_rollback import SHOWN, Rollback
 from .planning import Planning, Seen
 from .prepared import Prepared
 
@@ -93,7 +94,7 @@ class Shared:
             if not (self._history.exists and self._history.had(file.path, blob_id)):
                 yield file
 
-    def notes(self, directory: str) -> Notes:
+    def notes(self, directory: str, rollback: Rollback) -> Notes:
         """Who works on the system, and what differs from the files of the last applied run."""
         found: list[tuple[str, str]] = []
         if other := self.item.holder:
@@ -109,9 +110,11 @@ class Shared:
         applied = self.item.applied
         if applied and (edited := self._edited(applied)):
             which = "both" if len(edited) > 1 else os.path.relpath(self._files[edited[0]].path, directory)
-            commit = f"commit {applied.commit[:12]}" if applied.commit else "them"
-            found.append(("files", f"{which} edited since {applied.who} applied {commit} at {applied.at}"))
-        return tuple(found)
+            since = f"{which} edited since {applied.commit[:SHOWN] or applied.at} ({applied.who})"
+            if rollback.possible and applied.commit.startswith(rollback.commit):
+                return (*found, ("files", f"{since}, to which a failed run returns"))
+            found.append(("files", since))
+        return (*found, *rollback.notes)
 
     def _edited(self, run: Run) -> Sequence[File]:
         return [name for name, file in self._files.items() if run.files.get(name) != blob(file.raw)]

@@ -102,8 +102,8 @@ def plan(
     rollback = plan_rollback(planning, seen, outside, applied.commit if applied else "")
     planning.findings += rollback.findings
     registered = _git(planning, template, work.written, work.holding)
-    notes: list[tuple[str, str]] = [*shared.notes(params["directory"]), *work.rails.notes]
-    notes += [*work.replacement.notes, *rollback.notes]
+    notes: list[tuple[str, str]] = [*shared.notes(params["directory"], rollback)]
+    notes += [*work.rails.notes, *work.replacement.notes]
     if registered.changed:
         changes.append(Change("update", "git", "", "git", registered.note))
     planning.final += backup_findings
