@@ -17,7 +17,7 @@ from ansible_collections.datomic_onprem.aws.plugins.module_utils.status.system i
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.test_status import GOOD, STATUSES
+from tests.unit.test_status_verdict import GOOD, STATUSES
 
 VOID = {"meta", "link"}
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"

@@ -339,7 +339,8 @@ def _goal(options: Options, observed: Observed) -> Goal:
     # The surge of a killed run goes on: instances that ended in it count.
     surging = observed.sizes.desired > observed.configured_sizes.desired
     new_since = observed.grown_at if surging else observed.now
-    if replacing is None and not any(member.outdated for member in observed.members):
+    # After a rollback, instances of the failed version have ended. They say nothing of those that are left.
+    if replacing is None and not options.current and not any(member.outdated for member in observed.members):
         # The instances of a new stack were launched before the run began.
         launched = [member.launched_at - ROUND_SECONDS for member in readiness.recent(observed)]
         new_since = min([new_since, *launched])
