@@ -144,7 +144,7 @@ def test_the_drift_is_the_plan_and_makes_no_change_set(orders: System, aws: Emul
     assert said["memory-index-max"] == "512m -> 256m"
     assert "transactors" in said
     assert "stack" in said
-    assert "edited since anna@laptop applied commit ab12cd34ef" in said["files"]
+    assert said["files"] == "both edited since ab12cd3 (anna@laptop)"
     assert any("0.0.0.0/0" in text for text in said.values()), said
     assert {one["mend"] for one in found["differences"]} == {"update", ""}
     place = next(one["place"] for one in found["differences"] if one["subject"] == "memory-index-max")
