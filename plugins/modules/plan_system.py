@@ -300,59 +300,36 @@ findings:
 
 from typing import get_args
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import INGRESS
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import RESOURCES
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_system import plan
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import DATABASES
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_system import SYSTEM, plan
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan import STEPS
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.plan_guard import Forbidden
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import SPEC as MODERN
 
 
 def main() -> None:
     spec = {
+        **SYSTEM,
         "transactor_src": {"type": "path", "required": True},
         "cf_src": {"type": "path", "required": True},
         "template": {"type": "path", "required": True},
-        "directory": {"type": "path", "default": "."},
-        "stack_name": {"type": "str", "required": True},
-        "system": {"type": "str"},
         "create": {"type": "bool", "default": False},
-        "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"], "default": "auto"},
-        "modern": {"type": "dict", "default": {}, "options": MODERN},
-        "guard": {"type": "bool", "default": True},
-        "secrets": {"type": "dict", "default": {}, "no_log": True},
-        "datomic_version": {"type": "str", "default": ""},
         "backup_heap": {"type": "str", "default": ""},
-        "account_id": {"type": "str"},
-        "tags": {"type": "dict", "default": {}},
         "replace": {"type": "str", "choices": ["stale", "always", "never"], "default": "stale"},
         "strategy": {"type": "str", "choices": ["rolling", "terminate"], "default": "rolling"},
         "pause_before_takeover": {"type": "str", "default": ""},
         "settle_seconds": {"type": "int", "default": 300},
         "rollback_on_failure": {"type": "bool", "default": True},
         "backup": {"type": "str", "choices": ["never", "before_update"], "default": "never"},
-        "backup_max_age": {"type": "str"},
-        "databases": DATABASES,
         "commit": {"type": "bool", "default": True},
         "commit_secrets": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
         "push": {"type": "bool", "default": False},
         "push_remote": {"type": "str", "default": ""},
         "push_branch": {"type": "str", "default": ""},
-        "git_timeout": {"type": "float", "default": 300},
         "only": {"type": "list", "elements": "str", "choices": [*STEPS, "surplus"], "default": []},
-        "state": {"type": "str", "choices": ["shared", "local"], "default": "shared"},
         "forbid": {"type": "list", "elements": "str", "choices": list(get_args(Forbidden)), "default": []},
         "plan_file": {"type": "path"},
         "approved_plan": {"type": "path"},
-        **RESOURCES,
-        **INGRESS,
-        **rules.SPEC,
-        **engine.SPEC,
     }
     module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
     run(module, lambda: plan(Aws(module), module.params, check_mode=module.check_mode))

@@ -300,42 +300,20 @@ status:
       sample: [{began: 1795860000.0, ended: 1795870800.0, active: 1, standby: 1}]
 """
 
-from ansible_collections.datomic_onprem.aws.plugins.module_utils import rules
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.aws.client import AnsibleAWSModule, Aws
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.cli import engine
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_cf import INGRESS
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.ensure_transactor import RESOURCES
+from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.plan_system import SYSTEM
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.system_info import info
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.commands.validate import DATABASES
 from ansible_collections.datomic_onprem.aws.plugins.module_utils.module_main import run
-from ansible_collections.datomic_onprem.aws.plugins.module_utils.template.options import SPEC as MODERN
 
 
 def main() -> None:
     spec = {
-        "stack_name": {"type": "str", "required": True},
-        "system": {"type": "str"},
+        **SYSTEM,
         "transactor_src": {"type": "path"},
         "cf_src": {"type": "path"},
         "template": {"type": "path"},
-        "directory": {"type": "path", "default": "."},
-        "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"], "default": "auto"},
-        "modern": {"type": "dict", "default": {}, "options": MODERN},
-        "guard": {"type": "bool", "default": True},
-        "secrets": {"type": "dict", "default": {}, "no_log": True},
-        "datomic_version": {"type": "str", "default": ""},
-        "account_id": {"type": "str"},
-        "tags": {"type": "dict", "default": {}},
-        "state": {"type": "str", "choices": ["shared", "local"], "default": "shared"},
-        "git_timeout": {"type": "float", "default": 300},
-        "databases": DATABASES,
-        "backup_max_age": {"type": "str"},
         "history": {"type": "int", "default": 3},
         "detect_drift": {"type": "bool", "default": False},
-        **RESOURCES,
-        **INGRESS,
-        **rules.SPEC,
-        **engine.SPEC,
     }
     module = AnsibleAWSModule(
         argument_spec=spec,

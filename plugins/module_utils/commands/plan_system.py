@@ -33,6 +33,7 @@ from ..steps.ingress import NOTHING as UNREAD
 from ..steps.stack import compare, document, guard, stack_name, status
 from ..steps.transactor.current import DEFAULT_PARTITION, Account
 from ..system import System
+from ..template.options import SPEC as MODERN
 from . import create_cf_template, ensure_cf, ensure_transactor, guard_rails, transactor_info, validate
 from .create_cf_template import Made
 from .plan_replacement import Replacing, beating, group_size, plan_replacement, refuse_replacement
@@ -50,6 +51,27 @@ CONSOLES = {
 """Hosts of the AWS console. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html"""
 
 
+SYSTEM: dict[str, Mapping[str, Any]] = {
+    "directory": {"type": "path", "default": "."},
+    "stack_name": {"type": "str", "required": True},
+    "system": {"type": "str"},
+    "flavor": {"type": "str", "choices": ["auto", "legacy", "modern"], "default": "auto"},
+    "modern": {"type": "dict", "default": {}, "options": MODERN},
+    "guard": {"type": "bool", "default": True},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "datomic_version": {"type": "str", "default": ""},
+    "account_id": {"type": "str"},
+    "tags": {"type": "dict", "default": {}},
+    "state": {"type": "str", "choices": ["shared", "local"], "default": "shared"},
+    "git_timeout": {"type": "float", "default": 300},
+    "databases": validate.DATABASES,
+    "backup_max_age": {"type": "str"},
+    **ensure_transactor.RESOURCES,
+    **ensure_cf.INGRESS,
+    **rules.SPEC,
+    **cli_engine.SPEC,
+}
+"""The options that describe a system, of the modules that plan it."""
 Watch = Callable[[Planning, Shared, Seen], None]
 
 
