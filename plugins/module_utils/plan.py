@@ -36,6 +36,8 @@ STEPS: tuple[Step, ...] = (
 
 OF_A_CLONE = ("git-", "rollback-unknown")
 """How the rules begin whose findings depend on the clone of the repository that a run works in."""
+SHORT_COMMIT = 7
+"""Characters of a commit's id in notes and messages."""
 ACCEPTED = "accepted"
 """The subject of a note about a finding that the inventory accepts: the finding, and the reason."""
 

@@ -99,9 +99,7 @@ class Reading:
         """As aws.stack.Stack.flavor: what plan_system takes the stack for."""
         if self.logical_id != document.LAUNCH_GROUP:
             return ""
-        if "LaunchConfigurationName" in self.group:
-            return "legacy"
-        return "modern" if {"LaunchTemplate", "MixedInstancesPolicy"} & set(self.group) else ""
+        return document.flavor(self.group)
 
     def cf_value(self, key: str) -> str | None:
         """The value of a property of the CloudFormation file, None if it is not known.

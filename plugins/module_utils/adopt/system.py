@@ -27,7 +27,7 @@ UNKNOWN_TO_MODERN = ("secrets", "secrets_versions", "tags")
 
 @dataclasses.dataclass(frozen=True)
 class Surroundings:
-    """What AWS has besides the stack. None: it could not be read.
+    """What AWS has in addition to the stack. None: it could not be read.
 
     groups: the stack's security groups and those that their rules name. default_vpc: empty without one. nvme_store:
     whether the instance type has one. names: of the shared record, by key of the transactor's file. peer_role: with the

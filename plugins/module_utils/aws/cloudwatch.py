@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..rolling.state import MINUTE, Beats, Metrics
-from .calls import aws_call, aws_pages, run_parallel
+from .calls import aws_call, run_parallel
+from .errors import aws_errors
 
 NAMESPACE = "Datomic"
 DIMENSION = "Transactor"
@@ -39,23 +40,23 @@ def raised(client: Any, names: Sequence[str]) -> frozenset[str]:
     Only composite alarms need the permission on all alarms:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
     """
-    if not names:
-        return frozenset()
-    request: dict[str, Any] = {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm"]}
-    found = aws_pages("read the alarms", ", ".join(names), client, "describe_alarms", "MetricAlarms", **request)
+    found = _alarms(client, names, "MetricAlarm")
     return frozenset(alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM")
 
 
 def states(client: Any, arns: Sequence[str]) -> dict[str, str]:
     """The states of alarms, such as OK, by ARN; without those that do not exist. No call without alarms."""
     names = [arn.partition(":alarm:")[2] for arn in arns]
+    return {one["AlarmArn"]: one["StateValue"] for one in _alarms(client, names, "MetricAlarm", "CompositeAlarm")}
+
+
+def _alarms(client: Any, names: Sequence[str], *kinds: str) -> list[Any]:
+    """These alarms, if they are of these kinds. No call without names."""
     if not names:
-        return {}
-    kinds = ["MetricAlarm", "CompositeAlarm"]
-    doing, describe = "read the alarms", client.describe_alarms
-    answer = aws_call(doing, ", ".join(names), describe, AlarmNames=names, AlarmTypes=kinds)
-    found = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
-    return {one["AlarmArn"]: one["StateValue"] for one in found}
+        return []
+    with aws_errors("read the alarms", ", ".join(names), client):
+        pages = client.get_paginator("describe_alarms").paginate(AlarmNames=list(names), AlarmTypes=list(kinds))
+        return [alarm for page in pages for kind in kinds for alarm in page.get(f"{kind}s", [])]
 
 
 def _beats(client: Any, metric: str, dimension_value: str, since: float, now: float) -> tuple[Beats, ...]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from ..errors import AwsError
 from ..properties import keys
 from ..steps.stack import changes, document, stack_name
-from ..steps.stack.changes import Parameter, text_lines
+from ..steps.stack.changes import Parameter
 from ..steps.stack.events import Event
 from ..steps.stack.failures import GROUP_TYPE
 from ..util import clock
@@ -21,8 +21,6 @@ from .calls import aws_call, aws_pages, tags_of
 from .errors import aws_errors
 
 SIZES = ("MinSize", "MaxSize", "DesiredCapacity")
-
-Flavor = Literal["legacy", "modern", ""]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Stack:
     group: str = ""
     template: Any = dataclasses.field(default=None, repr=False)
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    flavor: Flavor = ""
+    flavor: document.Flavor = ""
     heartbeat_msec: int = 0
     updated: str = ""
     since: str = ""
@@ -236,22 +234,15 @@ def with_template(client: Any, found: Stack) -> Stack:
         found,
         template=body,
         sizes=_sizes(group, found.parameters),
-        flavor=_flavor(group),
+        flavor=document.flavor(group),
         heartbeat_msec=_heartbeat_msec(body),
     )
-
-
-def _flavor(group: Mapping[str, Any]) -> Flavor:
-    """The legacy template has a launch configuration. A modern one may have a policy for mixed instances."""
-    if "LaunchConfigurationName" in group:
-        return "legacy"
-    return "modern" if {"LaunchTemplate", "MixedInstancesPolicy"} & set(group) else ""
 
 
 def _heartbeat_msec(template: Any) -> int:
     """From the properties in the user data, or Datomic's default."""
     setting = keys.TRANSACTOR["heartbeat-interval-msec"]
-    properties = dict(line.strip().split("=", 1) for line in text_lines(template) if "=" in line)
+    properties = changes.properties(template)
     if "protocol" not in properties:
         return 0
     return keys.parse_integer(properties.get(setting.name, setting.default)) or 0

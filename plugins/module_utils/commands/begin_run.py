@@ -177,7 +177,7 @@ class Taking:
         return ""
 
     def _history(self) -> History:
-        return History(os.path.dirname(os.path.realpath(self._params["transactor_src"])), GIT_SECONDS)
+        return History(self._params["transactor_src"], GIT_SECONDS)
 
     def _attempt(self, lock: str, now: float) -> Run:
         params = self._params

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,7 +55,7 @@ def _runs(held: Lease, params: Mapping[str, Any]) -> tuple[Run | None, Run | Non
     if idle or item.attempt is None:
         return held.previous, item.applied
     files = (params["transactor_src"], params["cf_src"])
-    commit = History(os.path.dirname(os.path.realpath(files[0])), GIT_SECONDS).commit_of(*files)
+    commit = History(files[0], GIT_SECONDS).commit_of(*files)
     run = dataclasses.replace(
         item.attempt,
         at=clock.iso(clock.now()),

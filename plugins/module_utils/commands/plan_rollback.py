@@ -13,7 +13,7 @@ from typing import Any
 from ..aws import stack
 from ..aws.stack import Stack
 from ..errors import Finding
-from ..plan import Change
+from ..plan import SHORT_COMMIT, Change
 from ..rolling import restore_command
 from ..rolling.state import OldLeft, Strategy
 from ..rules.facts import CHANGES, Facts
@@ -23,8 +23,6 @@ from .planning import Planning, Seen
 
 SUBJECT = "rollback"
 """Of the plan's note."""
-SHOWN = 7
-"""Characters of a commit's id."""
 ACCEPTABLE = ("rollback-release", "rollback-deletion")
 RESTORED = (*document.LAUNCH_TYPES, "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter")
 """Types of resources that are as before when the stack creates them again. Policies are too."""
@@ -93,7 +91,7 @@ def plan_rollback(planning: Planning, seen: Seen, changes: Sequence[Change], app
         _roll_back_while(planning.facts, params["strategy"]),
         tuple(one.instance_id for one in seen.group.instances) if seen.group else (),
         found.sizes.get("DesiredCapacity", 0),
-        notes=((SUBJECT, f"automatic, to commit {commit[:SHOWN]}"),),
+        notes=((SUBJECT, f"automatic, to commit {commit[:SHORT_COMMIT]}"),),
     )
 
 

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ..aws import state_table
 from ..errors import Finding
 from ..git.history import History, blob
+from ..plan import SHORT_COMMIT
 from ..properties.file import Properties
 from ..state.item import LEASE_SECONDS, File, Item, Run
 from ..steps.transactor.desired import recorded
 from ..util import clock, machine
-from .plan_rollback import SHOWN, Rollback
+from .plan_rollback import Rollback
 from .planning import Planning, Seen
 from .prepared import Prepared
 
@@ -35,7 +36,7 @@ def missing_names(file: Properties, item: Item, history: Callable[[], History]) 
 
 
 class Shared:
-    """The shared state of a system, beside this checkout's files."""
+    """The shared state of a system, and this checkout's files."""
 
     def __init__(self, planning: Planning, item: Item) -> None:
         self.item = item
@@ -52,7 +53,7 @@ class Shared:
 
     @functools.cached_property
     def _history(self) -> History:
-        return History(os.path.dirname(os.path.realpath(self._files["transactor"].path)), self._timeout)
+        return History(self._files["transactor"].path, self._timeout)
 
     @functools.cached_property
     def names(self) -> dict[str, str]:
@@ -110,7 +111,7 @@ class Shared:
         applied = self.item.applied
         if applied and (edited := self._edited(applied)):
             which = "both" if len(edited) > 1 else os.path.relpath(self._files[edited[0]].path, directory)
-            since = f"{which} edited since {applied.commit[:SHOWN] or applied.at} ({applied.who})"
+            since = f"{which} edited since {applied.commit[:SHORT_COMMIT] or applied.at} ({applied.who})"
             if rollback.possible and applied.commit.startswith(rollback.commit):
                 return (*found, ("files", f"{since}, to which a failed run returns"))
             found.append(("files", since))

@@ -14,15 +14,13 @@ from typing import Any
 
 from ..errors import DatomicError, Finding, InputError
 from ..git.runner import TIMEOUT, Git, said
+from ..plan import SHORT_COMMIT
 from ..properties import file as properties_file
 from ..properties import keys
 from ..properties.file import Properties
 from ..steps.transactor.desired import GENERATED_KEYS
 from ..template.machine import GROUP
 from ..util import atomic_write, redact
-
-SHOWN = 7
-"""Characters of a commit's id."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +87,7 @@ def _content(options: Options, commit: str, path: str) -> bytes:
     name = f"{commit}:./{os.path.basename(os.path.realpath(path))}"
     git = _git(options, path)
     if git.run("cat-file", "-e", name).code:
-        raise _refusal(f"{commit[:SHOWN]} has no file {path}")
+        raise _refusal(f"{commit[:SHORT_COMMIT]} has no file {path}")
     return git.must("cat-file", "--filters", name, doing=f"read {path} of the commit {commit}").out
 
 

@@ -108,7 +108,7 @@ def _details(aws: Clients, template: Any, found: Sequence[Event], activities: Se
     launched = [one for one in now if one.kind == "launch" and one.instance_id][:SHOWN_CONSOLES]
     for one in launched:
         lines += diagnostics.console(aws.client("ec2"), one.instance_id)
-    properties = dict(line.strip().split("=", 1) for line in changes.text_lines(template) if "=" in line)
+    properties = changes.properties(template)
     if launched and (bucket := properties.get("aws-s3-log-bucket-id")):
         since = min(one.started_at for one in launched)
         lines += diagnostics.log(aws.client("s3"), bucket, properties.get("aws-dynamodb-table", ""), since)

@@ -25,8 +25,8 @@ from ..rolling.state import MINUTE, Metrics, Observed
 from ..state.item import Item
 from ..status import system
 from ..status.system import Backup, Difference, LastRun, Status
-from ..steps.stack import document
-from ..steps.stack.changes import Parameter, text_lines
+from ..steps.stack import changes, document
+from ..steps.stack.changes import Parameter
 from ..util import clock
 from . import plan_system, transactor_info
 from .plan_replacement import Replacing, beating
@@ -94,7 +94,7 @@ class _Reading:
             status = dataclasses.replace(status, account=plan.account, warnings=tuple(warnings))
         status = self._with_stack(status, found, group)
         status = self._with_rest(status, found, group)
-        differences = (*(known or ()), *system.of_findings(findings), *self._files(item, plan), *status.differences)
+        differences = (*(known or ()), *system.of_findings(findings), *self._files(plan), *status.differences)
         return dataclasses.replace(
             status,
             differences=differences,
@@ -218,8 +218,7 @@ class _Reading:
         """The heartbeats under the names that the stack's transactors have; None if they report none."""
         if found is None:
             return None
-        pairs = (line.strip().partition("=") for line in text_lines(found.template) if "=" in line)
-        properties = {key: value for key, _equals, value in pairs}
+        properties = changes.properties(found.template)
         region, dimension = (properties.get(f"aws-cloudwatch-{key}", "") for key in ("region", "dimension-value"))
         if not region or not dimension:
             return None
@@ -252,7 +251,7 @@ class _Reading:
             return []
         return drift.detect(self._aws.client("cloudformation"), found.name)
 
-    def _files(self, item: Item, plan: Plan | None) -> list[Difference]:
+    def _files(self, plan: Plan | None) -> list[Difference]:
         """That files were edited since the last applied run."""
         notes = plan.notes if plan else ()
         return [Difference("files", text, mend="update") for subject, text in notes if subject == "files"]

@@ -19,13 +19,13 @@ def blob(content: bytes) -> str:
 
 
 class History:
-    """The commits of the repository that holds a directory.
+    """The commits of the repository that holds a file.
 
     exists: there are git and a repository, whose ids are SHA-1. shallow: the oldest commits are missing.
     """
 
-    def __init__(self, directory: str, timeout: float) -> None:
-        self._git = Git(directory, timeout=timeout)
+    def __init__(self, path: str, timeout: float) -> None:
+        self._git = Git(os.path.dirname(os.path.realpath(path)), timeout=timeout)
         try:
             done = self._git.run("rev-parse", "--show-object-format", "--is-shallow-repository", "--show-toplevel")
         except DatomicError:  # there is no git

@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Sequence
 
 from .. import plan_lines
-from ..plan import ACCEPTED, Plan
+from ..plan import ACCEPTED, SHORT_COMMIT, Plan
 from ..properties import keys
 from ..properties.file import MASK, Properties
 from ..util import redact
@@ -45,8 +45,6 @@ FAILED = {
 """By the failed step. surplus: transactors above the group's size, which end before the stack's update."""
 WRITTEN = "what the run wrote"
 ROLLED_BACK = "not applied: stack rolled back"
-SHOWN = 7
-"""Characters of a commit's id."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,12 +92,12 @@ def message(run: Run, files: Sequence[File]) -> str:
 def overridden(run: Run, text: str) -> str:
     """The user's own message. In the later commits of a run its subject says so, since no two are the same."""
     subject, *body = text.strip().splitlines(keepends=True)
-    what = f"roll back to {run.restored[:SHOWN]}" if run.restored else _failed(run) or WRITTEN
+    what = f"roll back to {run.restored[:SHORT_COMMIT]}" if run.restored else _failed(run) or WRITTEN
     return "".join([f"{subject.rstrip()}; {what}\n" if run.written else subject, *body])
 
 
 def _restored(run: Run) -> str:
-    subject = f"{_clean(run.plan.system)}: roll back to {run.restored[:SHOWN]}"
+    subject = f"{_clean(run.plan.system)}: roll back to {run.restored[:SHORT_COMMIT]}"
     why = _clean(_first_line(run.failure)).rstrip(".:")
     return textwrap.shorten(f"{subject}: {why}" if why else subject, SUBJECT, placeholder=" …")
 

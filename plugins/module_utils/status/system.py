@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from ..errors import Finding
-from ..plan import Change, Plan
+from ..plan import SHORT_COMMIT, Change, Plan
 from ..rolling.heartbeats import OLDEST, pair
 from ..rolling.state import MINUTE, Beats, Metrics
 
@@ -82,12 +82,12 @@ class LastRun:
     outcome: str = "applied"
 
     def __str__(self) -> str:
-        return ", ".join(filter(None, (self.who, self.at[:16].replace("T", " "), self.commit[:7])))
+        return ", ".join(filter(None, (self.who, self.at[:16].replace("T", " "), self.commit[:SHORT_COMMIT])))
 
     @property
     def short(self) -> str:
         """Without the machine and the time of day."""
-        return ", ".join(filter(None, (self.who.partition("@")[0], self.at[:10], self.commit[:7])))
+        return ", ".join(filter(None, (self.who.partition("@")[0], self.at[:10], self.commit[:SHORT_COMMIT])))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -162,6 +162,11 @@ def text_lines(part: Any) -> Iterator[str]:
             yield from text_lines(each)
 
 
+def properties(template: Any) -> dict[str, str]:
+    """The lines of the texts in a template that are properties, without blanks around them."""
+    return dict(line.strip().split("=", 1) for line in text_lines(template) if "=" in line)
+
+
 def secrets(template: Any) -> set[str]:
     """The values of the secret properties in a template's texts."""
     pairs = (line.partition("=") for line in text_lines(template))

@@ -10,10 +10,11 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ...template.legacy import FROM_METADATA
 
+Flavor = Literal["legacy", "modern", ""]
 LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
 LAUNCH_GROUP = "LaunchGroup"
 """The logical id of the transactors' group, in both flavors of the template."""
@@ -129,6 +130,16 @@ def resolved(node: Any, values: Mapping[str, str]) -> Any:
     """The value of a reference to a parameter; anything else as it is."""
     name = node.get("Ref") if isinstance(node, Mapping) else None
     return values.get(name, node) if isinstance(name, str) else node
+
+
+def flavor(group: Mapping[str, Any]) -> Flavor:
+    """Of the template with this group: the legacy one has a launch configuration, a modern one a launch template.
+
+    A modern one may have a policy for mixed instances. group: its properties.
+    """
+    if "LaunchConfigurationName" in group:
+        return "legacy"
+    return "modern" if {"LaunchTemplate", "MixedInstancesPolicy"} & set(group) else ""
 
 
 def alarm_names(template: Any, stack: str) -> tuple[str, ...]:
